@@ -1,0 +1,43 @@
+"""Measure what it costs to run large language models: energy, time, memory and FLOPs of inference."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__: str = "2.0.0"
+
+if TYPE_CHECKING:
+    from llenergymeasure.api import load_result, run_experiment
+    from llenergymeasure.config.models import ExperimentConfig
+    from llenergymeasure.domain.estimate import Estimate
+    from llenergymeasure.domain.experiment import ExperimentResult
+
+_LAZY = {
+    "run_experiment": "llenergymeasure.api",
+    "load_result": "llenergymeasure.api",
+    "ExperimentConfig": "llenergymeasure.config.models",
+    "Estimate": "llenergymeasure.domain.estimate",
+    "ExperimentResult": "llenergymeasure.domain.experiment",
+}
+
+__all__ = [
+    "Estimate",
+    "ExperimentConfig",
+    "ExperimentResult",
+    "__version__",
+    "load_result",
+    "run_experiment",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used (PEP 562), so that importing the package stays cheap."""
+    module = _LAZY.get(name)
+    if module is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(module), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

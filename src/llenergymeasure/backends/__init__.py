@@ -1,0 +1,1 @@
+"""Inference software, one folder each."""

@@ -1,0 +1,7 @@
+"""The version of the result schema, with its history."""
+
+SCHEMA_VERSION = "2.0.0"
+"""Version of `result.json`; bundles record it so that older ones can be migrated.
+
+2.0.0  first public schema: estimates with intervals, raw tables beside the result.
+"""

@@ -1,0 +1,1 @@
+"""Probes of this machine; they know nothing of experiments."""

@@ -1,0 +1,139 @@
+"""The result of one experiment, as `result.json` holds it."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from llenergymeasure.constants import SCHEMA_VERSION
+from llenergymeasure.domain.environment import EnvironmentMetadata, EnvironmentSnapshot
+from llenergymeasure.domain.estimate import Estimate, Method
+from llenergymeasure.domain.model import ModelInfo
+from llenergymeasure.domain.trace import Domain
+
+Verdict = Literal["valid", "valid_with_warnings", "invalid"]
+
+
+class Record(BaseModel):
+    """A frozen part of a result; unknown keys are refused, so that a typo in a bundle is found."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class RunWarning(Record):
+    """A doubt about the run: a stable code, a sentence with its figure, and what to do about it."""
+
+    code: str
+    message: str
+    remedy: str
+    severity: Literal["info", "warning", "invalid"] = "warning"
+    """`invalid` makes the verdict invalid, `info` leaves it valid."""
+
+
+class Repeat(Record):
+    """One pass through the window: the interval over which its energy, time and tokens are counted."""
+
+    start_unix_ns: int
+    end_unix_ns: int
+    duration_s: float
+    energy_j: float | None
+    """Gross, over every counted device; None where one of them could not be measured."""
+    input_tokens: int
+    output_tokens: int
+    requests: int
+
+
+class DeviceEnergy(Record):
+    """What one device drew over all windows, and at rest."""
+
+    meter: str
+    domain: Domain
+    device: str
+    label: str
+    method: Method
+    energy_j: float | None
+    mean_power_w: float | None
+    idle_power_w: float | None = None
+    """Before the model was loaded."""
+    loaded_power_w: float | None = None
+    """With the model loaded and waiting."""
+    counted: bool = True
+    note: str | None = None
+    reason: str | None = None
+    """Why `energy_j` is None."""
+
+
+class EnergyBreakdown(Record):
+    """Energy split by device, and the idle machine beside it."""
+
+    method: Method | None = None
+    """The weakest method among the counted devices: estimated, then sampled, then counter."""
+    by_device: tuple[DeviceEnergy, ...] = ()
+    idle_power_w: float | None = None
+    loaded_power_w: float | None = None
+    net_energy_j: float | None = None
+    """Gross less `idle_power_w` over the windows; its sign is kept."""
+    load_energy_j: float | None = None
+    """Energy of loading the model, outside the window."""
+
+
+class PhaseSummary(Record):
+    """One phase of the run with its own price."""
+
+    name: str
+    repeat: int | None = None
+    duration_s: float
+    energy_j: float | None = None
+
+
+class ExperimentResult(BaseModel):
+    """One experiment: figures with their doubt, and what is needed to judge them.
+
+    Totals are sums over the intervals of `repeats`; per-token figures are ratios of those sums. Energies are gross, in
+    joules; a figure that could not be measured is None, and `warnings` says why.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    schema_version: str = SCHEMA_VERSION
+    experiment_id: str
+    config_hash: str
+    backend: str
+    model: str
+    device: str
+    verdict: Verdict = "valid"
+    total_energy_j: float | None = None
+    total_tokens: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    total_requests: int = 0
+    total_inference_time_s: float = 0.0
+    output_tokens_per_s: float | None = None
+    energy_per_output_token_j: float | None = None
+    energy_per_input_token_j: float | None = None
+    energy_per_token_j: float | None = None
+    energy_per_request_j: float | None = None
+    mean_power_w: float | None = None
+    total_flops: float | None = None
+    ttft_s: float | None = None
+    """Mean time to first token."""
+    tpot_s: float | None = None
+    """Mean time per output token after the first."""
+    peak_memory_bytes: dict[str, int] = Field(default_factory=dict)
+    """Peak during the windows, by device (`cuda:0`, `host`)."""
+    energy: EnergyBreakdown = EnergyBreakdown()
+    estimates: dict[str, Estimate] = Field(default_factory=dict)
+    """By the name of a headline field."""
+    warnings: tuple[RunWarning, ...] = ()
+    repeats: tuple[Repeat, ...] = ()
+    phases: tuple[PhaseSummary, ...] = ()
+    stopped_because: str | None = None
+    """Why no further repeat was made: `fixed`, `target_reached`, `max_reached`."""
+    model_info: ModelInfo | None = None
+    config: dict[str, Any] = Field(default_factory=dict)
+    """The resolved configuration, as in config.yaml."""
+    environment: EnvironmentMetadata | None = None
+    environment_snapshot: EnvironmentSnapshot | None = Field(
+        default=None, description="Full software+hardware environment snapshot (v2.0)"
+    )

@@ -1,0 +1,33 @@
+"""The loaded model, as far as figures depend on it."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+
+
+class ModelInfo(BaseModel):
+    """Shape and provenance of the model that was measured; None where the architecture does not say."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    architecture: str
+    n_parameters: int
+    n_matmul_parameters: int
+    """Parameters that multiply for every token: all but embedding tables that are only looked up."""
+    n_layers: int | None = None
+    hidden_size: int | None = None
+    n_attention_heads: int | None = None
+    n_kv_heads: int | None = None
+    head_dim: int | None = None
+    vocab_size: int | None = None
+    context_length: int | None = None
+    dtype: str
+    quantisation: str | None = None
+    attention: str | None = None
+    """The attention implementation in force, which may differ from the one asked for."""
+    weight_bytes: int | None = None
+    devices: tuple[str, ...] = ()
+    """Where the weights lie: `cpu`, `cuda:0`..."""
+    revision: str | None = None
+    weights: str = "pretrained"

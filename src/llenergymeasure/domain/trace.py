@@ -1,0 +1,81 @@
+"""The raw tables of energy and phases: what each meter said when, and what the run did when."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from llenergymeasure.domain.sample import FIELDS
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+Domain = Literal["gpu", "cpu", "dram", "system"]
+ChannelMethod = Literal["counter", "sampled", "estimated"]
+
+
+class Channel(BaseModel):
+    """One sensor of one meter: the key of its samples in a trace."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    meter: str
+    domain: Domain
+    device: str
+    """Stable identity: a GPU's UUID, `package-0`, `host`."""
+    label: str
+    """What a person calls it."""
+    method: ChannelMethod
+    counted: bool = True
+    """False for a sensor that is recorded but already contained in another one (RAPL psys, core)."""
+    counter_range_j: float | None = None
+    """The counter wraps to 0 after this much energy; None where it does not."""
+    relative_error: float = 0.0
+    """Half-width of the sensor's systematic 95 % error, relative; the datasheet's or the model's."""
+    note: str | None = None
+    """What a reader must know: the power model of an estimate, a MIG slice on a whole-card reading."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EnergyTrace:
+    """All samples of a run, in time order.
+
+    `samples` is a structured array of shape (n,) with the fields of `domain.sample.FIELDS`.
+    `interrupted` holds the reason where the sampler died before the run ended.
+    """
+
+    channels: tuple[Channel, ...]
+    samples: NDArray[Any]
+    interrupted: str | None = None
+
+    def of(self, channel: int) -> NDArray[Any]:
+        """Return the samples of one channel, in time order."""
+        selected: NDArray[Any] = self.samples[self.samples["channel"] == channel]
+        return selected
+
+
+def sample_dtype() -> np.dtype[Any]:
+    """Return the numpy type of `EnergyTrace.samples`."""
+    import numpy as np
+
+    return np.dtype(list(FIELDS))
+
+
+PhaseName = Literal["baseline_idle", "load", "prepare", "baseline_loaded", "warmup", "window"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Phase:
+    """An interval of the run, `[start_unix_ns, end_unix_ns)`; windows are numbered by `repeat` from 0."""
+
+    name: PhaseName
+    start_unix_ns: int
+    end_unix_ns: int
+    repeat: int | None = None
+
+    @property
+    def duration_s(self) -> float:
+        return (self.end_unix_ns - self.start_unix_ns) / 1e9

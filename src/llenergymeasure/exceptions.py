@@ -1,0 +1,51 @@
+"""The errors a user can act on; each class carries the exit code of the command line."""
+
+from __future__ import annotations
+
+
+class LLEMError(Exception):
+    """Base of every error this package raises on purpose; its text says what, where and what to do."""
+
+    exit_code: int = 1
+
+
+class ConfigError(LLEMError):
+    """The configuration cannot be used as written."""
+
+    exit_code = 2
+
+
+class PreFlightError(LLEMError):
+    """The machine is not ready for the experiment; the text lists every problem at once."""
+
+    exit_code = 3
+
+
+class BackendError(LLEMError):
+    """The inference software failed: load, out of memory, generation."""
+
+    exit_code = 4
+
+
+class MeterError(LLEMError):
+    """An energy source failed or cannot be read."""
+
+    exit_code = 5
+
+
+class ExperimentError(LLEMError):
+    """The measurement itself failed, or its result cannot be written or read."""
+
+    exit_code = 6
+
+
+class StudyError(LLEMError):
+    """A study of several experiments failed."""
+
+    exit_code = 7
+
+
+class InterruptedExperimentError(ExperimentError):
+    """The user stopped the run; what was measured until then is kept."""
+
+    exit_code = 130

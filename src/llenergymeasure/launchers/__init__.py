@@ -1,0 +1,1 @@
+"""How the process that measures is started."""

@@ -1,0 +1,1 @@
+"""Pure arithmetic on the raw tables of a run."""

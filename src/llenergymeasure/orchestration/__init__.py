@@ -1,0 +1,1 @@
+"""One experiment, start to end."""

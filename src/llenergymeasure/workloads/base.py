@@ -1,0 +1,26 @@
+"""The seam between a data set and an experiment."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Protocol
+
+from llenergymeasure.config.models import WorkloadConfig
+from llenergymeasure.domain.request import Prompt
+
+
+class Workload(Protocol):
+    """A source of prompts, found by name in `plugins`; constructed without arguments."""
+
+    name: ClassVar[str]
+
+    def check(self, config: WorkloadConfig) -> str | None:
+        """Return what keeps this data set from being read (file, line, what to do), or None; cheap."""
+        ...
+
+    def prompts(self, config: WorkloadConfig, seed: int) -> list[Prompt]:
+        """Return `config.n_prompts` prompts, the same for every backend.
+
+        Raises:
+            ConfigError: the data set is missing or malformed.
+        """
+        ...
