@@ -75,6 +75,8 @@ class Phase:
     start_unix_ns: int
     end_unix_ns: int
     repeat: int | None = None
+    complete: bool = True
+    """False where the run was stopped or failed within it."""
 
     @property
     def duration_s(self) -> float:

@@ -1,0 +1,50 @@
+"""How often the window is measured: at least `min` times, until the interval is narrow enough or `max` is reached."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from llenergymeasure.backends.base import Backend, PreparedBatch
+from llenergymeasure.config.models import MeasurementConfig, RepeatsConfig
+from llenergymeasure.harness.power import PowerSource
+from llenergymeasure.harness.runlog import RunLog
+from llenergymeasure.harness.window import WindowPlan, measure_window
+from llenergymeasure.metrics.cost import cost_per_token
+from llenergymeasure.metrics.statistics import relative_half_width
+
+StopReason = Literal["fixed", "target_reached", "max_reached"]
+
+SETTLE_S = 0.3
+"""Between two windows: a counter that ticks every 100 ms has then ticked after the edge, so the edge lies between two ticks."""
+
+
+def measure_repeats(
+    backend: Backend,
+    batches: Sequence[PreparedBatch],
+    config: MeasurementConfig,
+    log: RunLog,
+    power: PowerSource,
+) -> StopReason:
+    """Measure windows of identical work and return why there was no further one."""
+    plan = WindowPlan(min_duration_s=config.window.min_duration_s)
+    done = 0
+    while True:
+        passes = measure_window(backend, batches, plan, done, log, power)
+        plan = WindowPlan(min_duration_s=config.window.min_duration_s, passes=passes)
+        log.clock.sleep(SETTLE_S)
+        done += 1
+        reason = _stop_reason(done, config.repeats, log, power)
+        if reason is not None:
+            return reason
+
+
+def _stop_reason(done: int, config: RepeatsConfig, log: RunLog, power: PowerSource) -> StopReason | None:
+    if done < config.min:
+        return None
+    if config.target_relative_ci is None or config.max == config.min:
+        return "fixed"
+    spread = relative_half_width(cost_per_token(power.trace_so_far(), log.phases, log.requests))
+    if spread is not None and spread <= config.target_relative_ci:
+        return "target_reached"
+    return "max_reached" if done >= config.max else None

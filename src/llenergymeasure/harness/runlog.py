@@ -1,0 +1,59 @@
+"""What a run has recorded so far: phases, requests, and the events it tells its starter."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from llenergymeasure.core.clock import Clock
+from llenergymeasure.domain.progress import RunEvent
+from llenergymeasure.domain.request import RequestRecord
+from llenergymeasure.domain.trace import EnergyTrace, Phase, PhaseName
+
+Emit = Callable[[RunEvent], None]
+PROGRESS_PERIOD_S = 0.25
+
+
+def ignore_event(_event: RunEvent) -> None:
+    """An `Emit` for callers who do not listen."""
+
+
+@dataclass
+class RunLog:
+    """The growing raw tables of one run; whoever stops it keeps what they hold."""
+
+    clock: Clock
+    emit: Emit = ignore_event
+    phases: list[Phase] = field(default_factory=list)
+    requests: list[RequestRecord] = field(default_factory=list)
+    trace: EnergyTrace | None = None
+    """Set when metering ends."""
+    _last_progress_s: float = 0.0
+
+    @contextmanager
+    def phase(self, name: PhaseName, repeat: int | None = None) -> Iterator[None]:
+        """Mark a phase that is timed from here to the end of the block, also when the block fails."""
+        self.emit(RunEvent(kind="phase", phase=name, repeat=repeat))
+        start = self.clock.now_ns()
+        complete = False
+        try:
+            yield
+            complete = True
+        finally:
+            end = self.clock.now_ns()
+            self.phases.append(
+                Phase(name=name, start_unix_ns=start, end_unix_ns=end, repeat=repeat, complete=complete)
+            )
+
+    def last(self, name: PhaseName) -> Phase | None:
+        """Return the latest finished phase of that name."""
+        return next((phase for phase in reversed(self.phases) if phase.name == name), None)
+
+    def progress(self, make: Callable[[], RunEvent]) -> None:
+        """Tell how far the run is, a few times a second at most, so that telling costs nothing."""
+        now = time.monotonic()
+        if now - self._last_progress_s >= PROGRESS_PERIOD_S:
+            self._last_progress_s = now
+            self.emit(make())

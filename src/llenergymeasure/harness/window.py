@@ -1,0 +1,67 @@
+"""The measured interval: synchronise, mark, serve, synchronise, mark."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import count
+
+from llenergymeasure.backends.base import Backend, PreparedBatch
+from llenergymeasure.domain.progress import RunEvent
+from llenergymeasure.harness.power import PowerSource
+from llenergymeasure.harness.runlog import RunLog
+from llenergymeasure.harness.serve import serve_batch
+
+
+@dataclass(frozen=True, kw_only=True)
+class WindowPlan:
+    """How long one repeat serves the workload: whole passes until `min_duration_s`, or exactly `passes`."""
+
+    min_duration_s: float
+    passes: int | None = None
+
+    def is_done(self, passes: int, elapsed_s: float) -> bool:
+        return passes >= self.passes if self.passes is not None else elapsed_s >= self.min_duration_s
+
+
+def measure_window(
+    backend: Backend,
+    batches: Sequence[PreparedBatch],
+    plan: WindowPlan,
+    repeat: int,
+    log: RunLog,
+    power: PowerSource,
+) -> int:
+    """Serve the workload in whole passes, at least one, and return how many.
+
+    The phase `window` is the one interval over which energy, time and tokens of this repeat are counted.
+    """
+    backend.synchronize()
+    with log.phase("window", repeat):
+        start = log.clock.now_ns()
+        tokens = 0
+        for number in count():
+            for batch in batches:
+                served = serve_batch(backend, batch, repeat, f"r{repeat}.p{number}")
+                log.requests += served
+                tokens += sum(request.output_tokens for request in served)
+                _tell(repeat, tokens, (log.clock.now_ns() - start) / 1e9, plan, log, power)
+            if plan.is_done(number + 1, (log.clock.now_ns() - start) / 1e9):
+                break
+        backend.synchronize()
+    return number + 1
+
+
+def _tell(
+    repeat: int, tokens: int, elapsed_s: float, plan: WindowPlan, log: RunLog, power: PowerSource
+) -> None:
+    log.progress(
+        lambda: RunEvent(
+            kind="progress",
+            phase="window",
+            repeat=repeat,
+            fraction=min(elapsed_s / plan.min_duration_s, 1.0) if plan.min_duration_s else None,
+            output_tokens_per_s=tokens / elapsed_s if elapsed_s > 0 else None,
+            power_w=power.latest_power_w(),
+        )
+    )

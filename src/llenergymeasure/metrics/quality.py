@@ -1,0 +1,116 @@
+"""Doubts about a run, as typed warnings with a figure and a remedy, and the verdict they sum up to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from llenergymeasure.config.models import ExperimentConfig
+from llenergymeasure.domain.experiment import EnergyBreakdown, RunWarning, Verdict
+from llenergymeasure.metrics.repeats import RepeatRow
+
+MIN_REPEATS = 3
+SHORT_WINDOW_S = 1.0
+
+
+def verdict(warnings: Iterable[RunWarning]) -> Verdict:
+    """Return `invalid` if any warning says so, `valid` without warnings, else `valid_with_warnings`."""
+    severities = {warning.severity for warning in warnings}
+    if "invalid" in severities:
+        return "invalid"
+    return "valid_with_warnings" if "warning" in severities else "valid"
+
+
+def run_warnings(
+    config: ExperimentConfig,
+    rows: Sequence[RepeatRow],
+    energy: EnergyBreakdown,
+    interrupted: str | None,
+    stopped_because: str | None,
+) -> tuple[RunWarning, ...]:
+    """Return every doubt about a finished run, the gravest first."""
+    found = [
+        *_unmeasured(config, rows, interrupted),
+        *_estimated(energy),
+        *_unmetered_device(config, energy),
+        *_short(rows),
+        *_wide(config, stopped_because),
+    ]
+    order = {"invalid": 0, "warning": 1, "info": 2}
+    return tuple(sorted(found, key=lambda warning: order[warning.severity]))
+
+
+def _unmeasured(
+    config: ExperimentConfig, rows: Sequence[RepeatRow], interrupted: str | None
+) -> Iterable[RunWarning]:
+    if config.energy.meters == "none":
+        yield RunWarning(
+            code="energy_not_asked_for",
+            message="No energy was measured: energy.meters is none.",
+            remedy="Set energy.meters to auto, or leave it out.",
+            severity="info",
+        )
+        return
+    if interrupted is not None:
+        yield RunWarning(
+            code="sampler_died",
+            message=f"The sampling of the meters ended before the run did: {interrupted}.",
+            remedy="Run again; if it recurs, look for what ends the process (out of memory, a job limit).",
+            severity="invalid",
+        )
+    reasons = {row.joules.reason for row in rows if row.joules.reason is not None}
+    for reason in sorted(reasons):
+        unknown = sum(row.joules.reason == reason for row in rows)
+        yield RunWarning(
+            code="energy_unknown",
+            message=f"Energy is unknown in {unknown} of {len(rows)} windows: {reason}.",
+            remedy="See `llem doctor` for the state of each meter, then run again.",
+            severity="invalid",
+        )
+
+
+def _estimated(energy: EnergyBreakdown) -> Iterable[RunWarning]:
+    for device in energy.by_device:
+        if device.method == "estimated" and device.counted:
+            yield RunWarning(
+                code="energy_estimated",
+                message=f"Energy of {device.label} is an estimate, not a measurement: {device.note}.",
+                remedy="Make a meter readable: `llem doctor` prints the command for this machine.",
+            )
+
+
+def _unmetered_device(config: ExperimentConfig, energy: EnergyBreakdown) -> Iterable[RunWarning]:
+    domains = {device.domain for device in energy.by_device if device.counted}
+    needed = "gpu" if config.device == "cuda" else "cpu"
+    if domains and needed not in domains and "system" not in domains:
+        yield RunWarning(
+            code="compute_device_not_metered",
+            message=f"The model ran on {config.device}, but only {', '.join(sorted(domains))} was metered.",
+            remedy=f"Add a meter that sees the {needed}; `llem doctor` lists what is missing.",
+        )
+
+
+def _short(rows: Sequence[RepeatRow]) -> Iterable[RunWarning]:
+    if rows and min(row.duration_s for row in rows) < SHORT_WINDOW_S:
+        shortest = min(row.duration_s for row in rows)
+        yield RunWarning(
+            code="window_short",
+            message=f"The shortest window lasted {shortest:.2f} s, under {SHORT_WINDOW_S:.0f} s.",
+            remedy="Raise measurement.window.min_duration_s or workload.n_prompts.",
+        )
+    if len(rows) < MIN_REPEATS:
+        yield RunWarning(
+            code="few_repeats",
+            message=f"{len(rows)} repeat(s) say little about the spread; {MIN_REPEATS} are the least.",
+            remedy=f"Set measurement.repeats.min to {MIN_REPEATS} or more.",
+        )
+
+
+def _wide(config: ExperimentConfig, stopped_because: str | None) -> Iterable[RunWarning]:
+    repeats = config.measurement.repeats
+    if stopped_because == "max_reached" and repeats.target_relative_ci is not None:
+        yield RunWarning(
+            code="target_not_reached",
+            message=f"After {repeats.max} repeats J/token still spreads by more than the "
+            f"±{repeats.target_relative_ci:.1%} asked for.",
+            remedy="Lengthen the window (measurement.window.min_duration_s) or allow more repeats.",
+        )

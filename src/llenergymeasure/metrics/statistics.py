@@ -1,0 +1,35 @@
+"""Means and intervals of repeated measurements."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+CONFIDENCE = 0.95
+
+
+def mean_half_width(values: Sequence[float]) -> float | None:
+    """Return half the width of Student's 95 % interval of the mean; None for fewer than two values.
+
+    Source: Student (1908), The probable error of a mean; `t * s / sqrt(n)` with n - 1 degrees of freedom.
+    """
+    n = len(values)
+    if n < 2:
+        return None
+    mean = math.fsum(values) / n
+    deviation = math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (n - 1))
+    return student_t(n - 1) * deviation / math.sqrt(n)
+
+
+def relative_half_width(values: Sequence[float]) -> float | None:
+    """Return `mean_half_width` over the mean; None where either is not known or the mean is 0."""
+    half = mean_half_width(values)
+    mean = math.fsum(values) / len(values) if values else 0.0
+    return None if half is None or mean == 0 else half / abs(mean)
+
+
+def student_t(degrees_of_freedom: int) -> float:
+    """Return the two-sided 95 % quantile of Student's t distribution."""
+    from scipy.special import stdtrit
+
+    return float(stdtrit(degrees_of_freedom, (1 + CONFIDENCE) / 2))

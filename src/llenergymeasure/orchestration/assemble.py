@@ -1,0 +1,84 @@
+"""From raw tables to the result: a pure function."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from llenergymeasure.config.models import ExperimentConfig
+from llenergymeasure.domain.estimate import Estimate
+from llenergymeasure.domain.experiment import ExperimentResult, PhaseSummary, Repeat
+from llenergymeasure.metrics.account import EnergyAccount
+from llenergymeasure.metrics.breakdown import energy_breakdown
+from llenergymeasure.metrics.headline import headline_estimates, total_flops
+from llenergymeasure.metrics.quality import run_warnings, verdict
+from llenergymeasure.metrics.repeats import RepeatRow, repeat_rows
+from llenergymeasure.orchestration.raw import RawRun
+
+
+def assemble(config: ExperimentConfig, raw: RawRun, experiment_id: str) -> ExperimentResult:
+    """Compute every figure of a result from the raw tables of a run."""
+    account = EnergyAccount(raw.trace)
+    rows = repeat_rows(account, raw.phases, raw.requests)
+    energy = energy_breakdown(account, raw.phases)
+    estimates = headline_estimates(rows, energy.method)
+    warnings = run_warnings(config, rows, energy, raw.trace.interrupted, raw.stopped_because)
+    return ExperimentResult(
+        experiment_id=experiment_id,
+        config_hash=config.config_hash,
+        backend=config.backend,
+        model=config.model,
+        device=config.device,
+        verdict=verdict(warnings),
+        **_headlines(estimates),
+        **_counts(rows),
+        total_inference_time_s=sum(row.duration_s for row in rows),
+        total_flops=total_flops(raw.model_info, rows),
+        peak_memory_bytes=raw.peak_memory_bytes,
+        energy=energy,
+        estimates=estimates,
+        warnings=warnings,
+        repeats=tuple(_repeat(row) for row in rows),
+        phases=_phase_summaries(account, raw),
+        stopped_because=raw.stopped_because,
+        model_info=raw.model_info,
+        config=config.model_dump(mode="json"),
+        environment=raw.snapshot.hardware if raw.snapshot else None,
+        environment_snapshot=raw.snapshot,
+    )
+
+
+def _headlines(estimates: dict[str, Estimate]) -> dict[str, float]:
+    return {name: estimate.value for name, estimate in estimates.items() if name != "total_inference_time_s"}
+
+
+def _counts(rows: Sequence[RepeatRow]) -> dict[str, int]:
+    return {
+        "total_tokens": sum(row.total_tokens for row in rows),
+        "input_tokens": sum(row.input_tokens for row in rows),
+        "output_tokens": sum(row.output_tokens for row in rows),
+        "total_requests": sum(len(row.requests) for row in rows),
+    }
+
+
+def _repeat(row: RepeatRow) -> Repeat:
+    return Repeat(
+        start_unix_ns=row.window.start_unix_ns,
+        end_unix_ns=row.window.end_unix_ns,
+        duration_s=row.duration_s,
+        energy_j=row.joules.energy_j,
+        input_tokens=row.input_tokens,
+        output_tokens=row.output_tokens,
+        requests=len(row.requests),
+    )
+
+
+def _phase_summaries(account: EnergyAccount, raw: RawRun) -> tuple[PhaseSummary, ...]:
+    return tuple(
+        PhaseSummary(
+            name=phase.name,
+            repeat=phase.repeat,
+            duration_s=phase.duration_s,
+            energy_j=account.price(phase).energy_j,
+        )
+        for phase in raw.phases
+    )

@@ -1,0 +1,130 @@
+"""One experiment, start to end: the straight path every launcher runs."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+
+from llenergymeasure import plugins
+from llenergymeasure.backends.base import Backend
+from llenergymeasure.config.loader import dump_config
+from llenergymeasure.config.models import ExperimentConfig
+from llenergymeasure.core.clock import AnchoredClock
+from llenergymeasure.domain.environment import EnvironmentSnapshot, collect_environment_snapshot
+from llenergymeasure.exceptions import InterruptedExperimentError
+from llenergymeasure.harness.idle import measure_idle
+from llenergymeasure.harness.power import PowerSource, Unmetered, empty_trace
+from llenergymeasure.harness.repeats import measure_repeats
+from llenergymeasure.harness.runlog import Emit, RunLog, ignore_event
+from llenergymeasure.harness.warmup import warm_up
+from llenergymeasure.meters.base import MeterOptions
+from llenergymeasure.meters.sampler import Sampler
+from llenergymeasure.orchestration.assemble import assemble
+from llenergymeasure.orchestration.preflight import run_preflight
+from llenergymeasure.orchestration.raw import RawRun
+from llenergymeasure.orchestration.selection import find_workload, select_meters
+from llenergymeasure.results import layout
+from llenergymeasure.results.bundle import Writer, result_json, write_bundle
+from llenergymeasure.results.tables import write_phases, write_requests, write_trace
+
+
+def execute(config: ExperimentConfig, emit: Emit = ignore_event) -> Path:
+    """Run one experiment in this process and return its bundle.
+
+    Raises:
+        PreFlightError: the machine is not ready; nothing was loaded.
+        InterruptedExperimentError: stopped by the user; what was measured until then is kept.
+        LLEMError: the run failed; the class says where.
+    """
+    run_preflight(config)
+    clock = AnchoredClock()
+    log = RunLog(clock=clock, emit=emit)
+    name = layout.experiment_name(config.model, config.config_hash, clock.now_ns())
+    try:
+        raw = measure(config, clock, log)
+    except KeyboardInterrupt:
+        kept = _write(config, _stopped(log), name + layout.INTERRUPTED)
+        raise InterruptedExperimentError(f"interrupted; what was measured until then is in {kept}") from None
+    result = result_json(assemble(config, raw, name))
+    return _write(config, raw, name, {layout.RESULT: partial(_write_text, text=result)})
+
+
+def measure(config: ExperimentConfig, clock: AnchoredClock, log: RunLog) -> RawRun:
+    """Take the measurement: baseline, load, baseline, warm-up, repeats; all is closed in reverse on any failure."""
+    protocol = config.measurement
+    with ExitStack() as stack:
+        power = _start_metering(config, clock, log, stack)
+        prompts = find_workload(config.workload.dataset).prompts(config.workload, config.random_seed)
+        measure_idle("baseline_idle", protocol.baseline.idle_s, log, power)
+        snapshot = _snapshot_in_background(stack)
+        backend: Backend = plugins.find("backends", config.backend)()
+        stack.callback(backend.close)
+        with log.phase("load"):
+            info = backend.load(config, clock)
+        with log.phase("prepare"):
+            batches = backend.prepare(prompts)
+            environment = snapshot.result()
+        measure_idle("baseline_loaded", protocol.baseline.loaded_s, log, power)
+        warm_up(backend, batches, protocol.warmup, log, power)
+        backend.reset_peak_memory()
+        stopped_because = measure_repeats(backend, batches, protocol, log, power)
+        peak_memory_bytes = backend.peak_memory_bytes()
+    return RawRun(
+        trace=log.trace or empty_trace(),
+        phases=tuple(log.phases),
+        requests=tuple(log.requests),
+        model_info=info,
+        peak_memory_bytes=peak_memory_bytes,
+        snapshot=environment,
+        stopped_because=stopped_because,
+    )
+
+
+def _start_metering(
+    config: ExperimentConfig, clock: AnchoredClock, log: RunLog, stack: ExitStack
+) -> PowerSource:
+    options = MeterOptions(energy=config.energy)
+    meters = select_meters(config.energy, options)
+    if not meters:
+        return Unmetered()
+    spool = stack.enter_context(tempfile.TemporaryDirectory(prefix="llem-"))
+    sampler = Sampler(meters, options, clock, Path(spool) / "samples.bin")
+    stack.callback(_stop_metering, sampler, log)
+    sampler.start()
+    return sampler
+
+
+def _stop_metering(sampler: Sampler, log: RunLog) -> None:
+    log.trace = sampler.stop()
+
+
+def _snapshot_in_background(stack: ExitStack) -> Future[EnvironmentSnapshot]:
+    """Look at the machine beside the loading of the model; `pip freeze` alone takes most of a second."""
+    pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="snapshot")
+    stack.callback(pool.shutdown, wait=False)
+    return pool.submit(collect_environment_snapshot)
+
+
+def _stopped(log: RunLog) -> RawRun:
+    return RawRun(trace=log.trace or empty_trace(), phases=tuple(log.phases), requests=tuple(log.requests))
+
+
+def _write(
+    config: ExperimentConfig, raw: RawRun, name: str, more: Mapping[str, Writer] | None = None
+) -> Path:
+    files: dict[str, Writer] = {
+        layout.CONFIG: partial(_write_text, text=dump_config(config)),
+        layout.TRACE: partial(write_trace, raw.trace),
+        layout.REQUESTS: partial(write_requests, raw.requests),
+        layout.PHASES: partial(write_phases, raw.phases),
+        **(more or {}),
+    }
+    return write_bundle(Path(config.output_dir) / layout.SINGLE, name, files)
+
+
+def _write_text(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8")

@@ -1,0 +1,123 @@
+"""A result on disk: written whole or not at all, and read back."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from llenergymeasure.constants import SCHEMA_VERSION
+from llenergymeasure.domain.experiment import ExperimentResult
+from llenergymeasure.exceptions import ExperimentError
+from llenergymeasure.results import layout
+
+Writer = Callable[[Path], None]
+
+
+def write_bundle(parent: Path, name: str, files: Mapping[str, Writer]) -> Path:
+    """Write a folder `parent/name` with the given files and their checksums, and return where it lies.
+
+    The folder appears under its name only when everything in it is on the disk; a name that is taken gets a number.
+    Where `parent` cannot be written any more, the bundle is kept in the system's temporary folder.
+
+    Raises:
+        ExperimentError: nowhere to write; nothing is left behind.
+    """
+    try:
+        return _write(parent, name, files)
+    except OSError as error:
+        refuge = Path(tempfile.gettempdir()) / "llem-rescued"
+        try:
+            kept = _write(refuge, name, files)
+        except OSError:
+            raise ExperimentError(
+                f"the result could not be written to {parent}: {error.strerror or error}; "
+                f"nor to {refuge}. Free some disk space, or pass another folder with --output"
+            ) from error
+        raise ExperimentError(
+            f"the result could not be written to {parent}: {error.strerror or error}. It was kept in {kept}"
+        ) from error
+
+
+def load_result(path: Path) -> ExperimentResult:
+    """Read the result of a bundle folder, or of its result.json.
+
+    Raises:
+        ExperimentError: there is none, or it cannot be read; with file and key.
+    """
+    from pydantic import ValidationError
+
+    file = path / layout.RESULT if path.is_dir() else path
+    try:
+        raw = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ExperimentError(f"{path} holds no result: there is no {file.name}") from None
+    except (OSError, ValueError) as error:
+        raise ExperimentError(f"{file} cannot be read as a result: {error}") from None
+    if not isinstance(raw, dict) or "schema_version" not in raw:
+        raise ExperimentError(f"{file} is not a result: it has no schema_version")
+    if raw["schema_version"] != SCHEMA_VERSION:
+        raise ExperimentError(
+            f"{file} has schema {raw['schema_version']}, this version reads {SCHEMA_VERSION}"
+        )
+    try:
+        return ExperimentResult.model_validate(raw)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise ExperimentError(f"{file} is not a valid result: {where}: {first['msg']}") from None
+
+
+def result_json(result: ExperimentResult) -> str:
+    """Return the text of result.json."""
+    return result.model_dump_json(indent=2) + "\n"
+
+
+def _write(parent: Path, name: str, files: Mapping[str, Writer]) -> Path:
+    parent.mkdir(parents=True, exist_ok=True)
+    staging = Path(tempfile.mkdtemp(prefix=f".{name}.", suffix=".partial", dir=parent))
+    try:
+        for file, write in files.items():
+            write(staging / file)
+        (staging / layout.CHECKSUMS).write_text(_checksums(staging, files), encoding="utf-8")
+        for path in staging.iterdir():
+            _flush(path)
+        staging.chmod(0o755)
+        return _publish(staging, parent, name)
+    except BaseException:
+        shutil.rmtree(staging, ignore_errors=True)
+        raise
+
+
+def _publish(staging: Path, parent: Path, name: str) -> Path:
+    for attempt in range(1, 1000):
+        target = parent / (name if attempt == 1 else f"{name}-{attempt}")
+        if target.exists():
+            continue
+        try:
+            staging.rename(target)
+        except OSError:
+            if target.exists():
+                continue
+            raise
+        _flush(parent)
+        return target
+    raise FileExistsError(f"{parent / name} and 998 numbered names are taken")
+
+
+def _checksums(folder: Path, files: Mapping[str, Writer]) -> str:
+    return "".join(
+        f"{hashlib.sha256((folder / file).read_bytes()).hexdigest()}  {file}\n" for file in sorted(files)
+    )
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,27 @@
+"""The names of a bundle's files, and how a bundle is named."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timezone
+
+RESULT = "result.json"
+CONFIG = "config.yaml"
+TRACE = "trace.parquet"
+REQUESTS = "requests.parquet"
+PHASES = "phases.parquet"
+CHECKSUMS = "SHA256SUMS"
+
+SINGLE = "single"
+"""The study folder of experiments that belong to no study."""
+INTERRUPTED = ".interrupted"
+"""Suffix of what is kept of a run that was stopped."""
+
+
+def experiment_name(model: str, config_hash: str, start_unix_ns: int) -> str:
+    """Return a sortable, unique-enough name: UTC time, the model's last words, the start of the config hash."""
+    when = datetime.fromtimestamp(start_unix_ns / 1e9, tz=timezone.utc).strftime("%Y%m%dT%H%M%S")
+    slug = (
+        re.sub(r"[^a-z0-9.]+", "-", re.split(r"[/:\\]", model.rstrip("/"))[-1].lower()).strip("-.") or "model"
+    )
+    return f"{when}-{slug[:40]}-{config_hash[:8]}"
