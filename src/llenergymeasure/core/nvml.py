@@ -1,0 +1,137 @@
+"""One NVML session at a time, and the GPUs it shows."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from llenergymeasure.core.visible import Gpu, select_visible
+
+__all__ = ["Gpu", "NvmlUnavailableError", "list_gpus", "session", "visible_gpus"]
+
+logger = logging.getLogger(__name__)
+
+
+class NvmlUnavailableError(Exception):
+    """NVML cannot be used on this machine: `reason` says why, `remedy` what mends it (None: nothing does)."""
+
+    def __init__(self, reason: str, remedy: str | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.remedy = remedy
+
+
+@contextmanager
+def session() -> Iterator[Any]:
+    """Yield the `pynvml` module, initialised; nests freely, since NVML counts its users.
+
+    What the body raises passes through unchanged.
+
+    Raises:
+        NvmlUnavailableError: no binding, library, driver or permission.
+    """
+    pynvml = _initialise()
+    try:
+        yield pynvml
+    finally:
+        try:
+            pynvml.nvmlShutdown()
+        except pynvml.NVMLError as error:
+            logger.debug("nvmlShutdown failed: %s", error)
+
+
+def list_gpus() -> tuple[Gpu, ...]:
+    """Return every NVIDIA GPU of the machine that answers, in NVML's order.
+
+    Raises:
+        NvmlUnavailableError: as `session`.
+    """
+    with session() as pynvml:
+        found = (_read_gpu(pynvml, index) for index in range(pynvml.nvmlDeviceGetCount()))
+        return tuple(gpu for gpu in found if gpu is not None)
+
+
+def visible_gpus(environ: Mapping[str, str] | None = None) -> tuple[Gpu, ...]:
+    """Return the cards that CUDA lets this process use, in CUDA_VISIBLE_DEVICES' order; `os.environ` by default.
+
+    Raises:
+        NvmlUnavailableError: as `session`.
+    """
+    return select_visible(list_gpus(), os.environ if environ is None else environ)
+
+
+def _initialise() -> Any:
+    try:
+        import pynvml
+    except ImportError:
+        raise NvmlUnavailableError(
+            "the Python binding of NVML is not installed", "pip install nvidia-ml-py"
+        ) from None
+    try:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError as error:
+        raise _unavailable(pynvml, error) from None
+    return pynvml
+
+
+def _unavailable(pynvml: Any, error: Any) -> NvmlUnavailableError:
+    known = {
+        pynvml.NVML_ERROR_LIBRARY_NOT_FOUND: (
+            "the NVIDIA driver's library libnvidia-ml.so.1 was not found",
+            "install the NVIDIA driver, or start the container with --gpus all",
+        ),
+        pynvml.NVML_ERROR_DRIVER_NOT_LOADED: ("the NVIDIA driver is not loaded", "sudo modprobe nvidia"),
+        pynvml.NVML_ERROR_NO_PERMISSION: (
+            "no permission to talk to the NVIDIA driver",
+            "ls -l /dev/nvidia*  # the user needs read and write access to these",
+        ),
+        pynvml.NVML_ERROR_LIB_RM_VERSION_MISMATCH: (
+            "the NVIDIA driver and its library are of different versions",
+            "sudo reboot  # loads the kernel module of the version that was installed last",
+        ),
+    }
+    fallback = (f"NVML did not start: {error}", None)
+    return NvmlUnavailableError(*known.get(error.value, fallback))
+
+
+def _read_gpu(pynvml: Any, index: int) -> Gpu | None:
+    try:
+        handle = pynvml.nvmlDeviceGetHandleByIndex(index)
+        mig_enabled = _mig_enabled(pynvml, handle)
+        return Gpu(
+            index=index,
+            uuid=_text(pynvml.nvmlDeviceGetUUID(handle)),
+            name=_text(pynvml.nvmlDeviceGetName(handle)),
+            pci_bus_id=_text(pynvml.nvmlDeviceGetPciInfo(handle).busId),
+            mig_enabled=mig_enabled,
+            mig_uuids=_mig_uuids(pynvml, handle) if mig_enabled else (),
+        )
+    except pynvml.NVMLError as error:
+        logger.warning("GPU %d does not answer and is left out: %s", index, error)
+        return None
+
+
+def _mig_enabled(pynvml: Any, handle: Any) -> bool:
+    try:
+        return bool(pynvml.nvmlDeviceGetMigMode(handle)[0])
+    except pynvml.NVMLError:
+        return False  # cards before Ampere have no such mode
+
+
+def _mig_uuids(pynvml: Any, handle: Any) -> tuple[str, ...]:
+    slots = range(pynvml.nvmlDeviceGetMaxMigDeviceCount(handle))
+    return tuple(uuid for slot in slots if (uuid := _mig_uuid(pynvml, handle, slot)) is not None)
+
+
+def _mig_uuid(pynvml: Any, handle: Any, slot: int) -> str | None:
+    try:
+        return _text(pynvml.nvmlDeviceGetUUID(pynvml.nvmlDeviceGetMigDeviceHandleByIndex(handle, slot)))
+    except pynvml.NVMLError:
+        return None  # most slots are empty
+
+
+def _text(value: str | bytes) -> str:
+    return value.decode() if isinstance(value, bytes) else value
