@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Literal
 
 from llenergymeasure.domain.progress import RunEvent
@@ -23,8 +24,8 @@ def measure_idle(
             step = min(SLICE_S, duration_s - waited)
             log.clock.sleep(step)
             waited += step
-            log.progress(
-                lambda done=waited / duration_s: RunEvent(  # type: ignore[misc]
-                    kind="progress", phase=name, fraction=done, power_w=power.latest_power_w()
-                )
-            )
+            log.progress(partial(_progress, name, waited / duration_s, power))
+
+
+def _progress(name: str, fraction: float, power: PowerSource) -> RunEvent:
+    return RunEvent(kind="progress", phase=name, fraction=fraction, power_w=power.latest_power_w())

@@ -16,7 +16,7 @@ from llenergymeasure.metrics.statistics import relative_half_width
 StopReason = Literal["fixed", "target_reached", "max_reached"]
 
 SETTLE_S = 0.3
-"""Between two windows: a counter that ticks every 100 ms has then ticked after the edge, so the edge lies between two ticks."""
+"""Between two windows, so that a counter that ticks every 100 ms has ticked on both sides of each edge."""
 
 
 def measure_repeats(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from itertools import cycle
 
 from llenergymeasure.backends.base import Backend, PreparedBatch
@@ -27,11 +28,11 @@ def warm_up(
                 break
             serve_batch(backend, batch, repeat=-1, label=f"warmup{served}")
             backend.synchronize()
-            log.progress(
-                lambda done=_fraction(served + 1, elapsed_s, config): RunEvent(  # type: ignore[misc]
-                    kind="progress", phase="warmup", fraction=done, power_w=power.latest_power_w()
-                )
-            )
+            log.progress(partial(_progress, _fraction(served + 1, elapsed_s, config), power))
+
+
+def _progress(fraction: float, power: PowerSource) -> RunEvent:
+    return RunEvent(kind="progress", phase="warmup", fraction=fraction, power_w=power.latest_power_w())
 
 
 def _fraction(served: int, elapsed_s: float, config: WarmupConfig) -> float:

@@ -56,7 +56,7 @@ def _listen(process: subprocess.Popen[bytes], on_event: Callable[[RunEvent], Non
                 last = event
             elif event is not None:
                 on_event(event)
-        except KeyboardInterrupt:
+        except KeyboardInterrupt:  # noqa: PERF203 - an interrupt may come at any line
             interrupts += 1
             process.send_signal(signal.SIGINT if interrupts == 1 else signal.SIGKILL)
 
