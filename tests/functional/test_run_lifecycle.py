@@ -1,0 +1,225 @@
+"""What a run leaves behind, whether it ends, is stopped, fails or is killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+import yaml
+
+from llenergymeasure.api import load_result
+from llenergymeasure.results.tables import read_phases, read_requests, read_trace
+
+BUNDLE = {"SHA256SUMS", "config.yaml", "phases.parquet", "requests.parquet", "result.json", "trace.parquet"}
+QUICK = {
+    "model": "any",
+    "backend": "standin",
+    "device": "cpu",
+    "workload": {"dataset": "synthetic", "n_prompts": 8, "input_tokens": 5},
+    "measurement": {
+        "baseline": {"idle_s": 0.4, "loaded_s": 0},
+        "warmup": {"min_batches": 1, "min_duration_s": 0},
+        "window": {"min_duration_s": 0.5},
+        "repeats": {"min": 3, "max": 3},
+    },
+    "energy": {"meters": "estimate"},
+    "options": {"token_s": 0.005},
+}
+LONG = {**QUICK, "measurement": {**QUICK["measurement"], "window": {"min_duration_s": 60}}}
+
+
+def _config(tmp_path: Path, settings: dict[str, object]) -> Path:
+    path = tmp_path / "experiment.yaml"
+    path.write_text(yaml.safe_dump(settings))
+    return path
+
+
+def _start(tmp_path: Path, env: dict[str, str], settings: dict[str, object]) -> subprocess.Popen[str]:
+    config = _config(tmp_path, settings)
+    command = [sys.executable, "-m", "llenergymeasure", "run", str(config), "--output", str(tmp_path / "out")]
+    return subprocess.Popen(
+        command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+
+
+def _run(
+    tmp_path: Path, env: dict[str, str], settings: dict[str, object]
+) -> subprocess.CompletedProcess[str]:
+    process = _start(tmp_path, env, settings)
+    out, err = process.communicate(timeout=90)
+    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+
+def _child(process: subprocess.Popen[str], module: str) -> psutil.Process:
+    """Wait for the descendant of a run that executes a module."""
+
+    def find() -> psutil.Process | None:
+        for child in psutil.Process(process.pid).children(recursive=True):
+            if any(module in word for word in child.cmdline()):
+                return child
+        return None
+
+    return _wait_for(find)
+
+
+def _wait_for(find: Callable[[], object], timeout_s: float = 30.0) -> object:
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        found = find()
+        if found:
+            return found
+        time.sleep(0.05)
+    raise AssertionError("it did not happen in time")
+
+
+def _wait_for_window(process: subprocess.Popen[str]) -> str:
+    """Read the plain progress until the first window begins."""
+    assert process.stderr is not None
+    said = ""
+    for line in process.stderr:
+        said += line
+        if "window" in line or "repeat" in line:
+            return said
+    raise AssertionError(f"no window began:\n{said}")
+
+
+def _bundles(tmp_path: Path) -> list[Path]:
+    return sorted((tmp_path / "out" / "single").glob("*")) if (tmp_path / "out" / "single").exists() else []
+
+
+def _gone(processes: list[psutil.Process]) -> bool:
+    return not psutil.wait_procs(processes, timeout=10)[1]
+
+
+def test_finished_run_leaves_a_bundle_that_loads_back(tmp_path: Path, standin_env: dict[str, str]) -> None:
+    done = _run(tmp_path, standin_env, QUICK)
+    assert done.returncode == 0, done.stderr
+    (bundle,) = _bundles(tmp_path)
+    assert {path.name for path in bundle.iterdir()} == BUNDLE
+    result = load_result(bundle)
+    assert result.model_validate_json((bundle / "result.json").read_text()) == result
+    assert len(result.repeats) == 3
+    assert result.energy.method == "estimated"
+    assert str(bundle) in done.stdout + done.stderr
+
+
+def test_figures_are_those_of_the_raw_tables(tmp_path: Path, standin_env: dict[str, str]) -> None:
+    assert _run(tmp_path, standin_env, QUICK).returncode == 0
+    (bundle,) = _bundles(tmp_path)
+    result = load_result(bundle)
+    requests = read_requests(bundle / "requests.parquet")
+    assert result.total_requests == len(requests)
+    assert result.output_tokens == sum(request.output_tokens for request in requests)
+    assert result.input_tokens == sum(request.prompt_tokens for request in requests) == 5 * len(requests)
+    windows = [phase for phase in read_phases(bundle / "phases.parquet") if phase.name == "window"]
+    assert result.total_inference_time_s == pytest.approx(sum(window.duration_s for window in windows))
+    assert result.total_energy_j == pytest.approx(sum(repeat.energy_j or 0 for repeat in result.repeats))
+
+
+def test_config_of_a_bundle_repeats_the_experiment(tmp_path: Path, standin_env: dict[str, str]) -> None:
+    assert _run(tmp_path, standin_env, QUICK).returncode == 0
+    (first,) = _bundles(tmp_path)
+    again = [sys.executable, "-m", "llenergymeasure", "run", str(first / "config.yaml"), "--json"]
+    done = subprocess.run(again, env=standin_env, capture_output=True, text=True, timeout=90, check=False)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["config_hash"] == load_result(first).config_hash
+    assert len(_bundles(tmp_path)) == 2
+
+
+def test_ctrl_c_keeps_what_was_measured_under_a_name_that_says_so(
+    tmp_path: Path, standin_env: dict[str, str]
+) -> None:
+    process = _start(tmp_path, standin_env, LONG)
+    _wait_for_window(process)
+    processes = psutil.Process(process.pid).children(recursive=True)
+    time.sleep(0.5)
+    os.killpg(process.pid, signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 130, err
+    assert "Traceback" not in err
+    (bundle,) = _bundles(tmp_path)
+    assert bundle.name.endswith(".interrupted")
+    assert bundle.name in err
+    assert {path.name for path in bundle.iterdir()} == BUNDLE - {"result.json"}
+    phases = read_phases(bundle / "phases.parquet")
+    assert [(phase.name, phase.complete) for phase in phases][-1] == ("window", False)
+    assert read_requests(bundle / "requests.parquet")
+    assert len(read_trace(bundle / "trace.parquet").samples) > 0
+    assert _gone(processes)
+
+
+def test_killed_sampler_makes_energy_unknown_with_the_reason(
+    tmp_path: Path, standin_env: dict[str, str]
+) -> None:
+    settings = {**QUICK, "measurement": {**QUICK["measurement"], "window": {"min_duration_s": 2}}}
+    process = _start(tmp_path, standin_env, settings)
+    _wait_for_window(process)
+    _child(process, "llenergymeasure.meters").kill()
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    (bundle,) = _bundles(tmp_path)
+    result = load_result(bundle)
+    assert result.total_energy_j is None
+    assert result.energy_per_output_token_j is None
+    assert result.verdict == "invalid"
+    codes = {warning.code: warning.message for warning in result.warnings}
+    assert "SIGKILL" in codes["sampler_died"]
+    assert "energy_unknown" in codes
+    assert result.output_tokens_per_s is not None
+    assert "sampler_died" in out + err
+
+
+def test_killed_worker_is_a_clear_error_and_leaves_nothing(
+    tmp_path: Path, standin_env: dict[str, str]
+) -> None:
+    process = _start(tmp_path, standin_env, LONG)
+    _wait_for_window(process)
+    processes = psutil.Process(process.pid).children(recursive=True)
+    _child(process, "llenergymeasure.worker").kill()
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 4
+    assert "SIGKILL" in err
+    assert "Traceback" not in err
+    assert _bundles(tmp_path) == []
+    assert _gone(processes)
+
+
+def test_worker_outlives_its_starter_only_to_keep_what_it_has(
+    tmp_path: Path, standin_env: dict[str, str]
+) -> None:
+    process = _start(tmp_path, standin_env, LONG)
+    _wait_for_window(process)
+    processes = psutil.Process(process.pid).children(recursive=True)
+    process.kill()
+    process.communicate(timeout=30)
+    assert _gone(processes)
+    (bundle,) = _bundles(tmp_path)
+    assert bundle.name.endswith(".interrupted")
+
+
+def test_out_of_memory_mid_run_is_a_backend_error_and_nothing_is_half_written(
+    tmp_path: Path, standin_env: dict[str, str]
+) -> None:
+    done = _run(tmp_path, standin_env, {**QUICK, "options": {"token_s": 0.001, "fail_at_batch": 3}})
+    assert done.returncode == 4
+    assert "lower options.batch_size" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert _bundles(tmp_path) == []
+
+
+def test_run_without_meters_has_no_energy_and_says_it_was_not_asked_for(
+    tmp_path: Path, standin_env: dict[str, str]
+) -> None:
+    done = _run(tmp_path, standin_env, {**QUICK, "energy": {"meters": "none"}})
+    assert done.returncode == 0, done.stderr
+    result = load_result(_bundles(tmp_path)[0])
+    assert result.total_energy_j is None
+    assert [warning.code for warning in result.warnings] == ["energy_not_asked_for"]

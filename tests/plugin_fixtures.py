@@ -1,0 +1,22 @@
+"""The stand-in backend as a plugin that child processes find through its entry point, as any other."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+ENTRY_POINTS = "[llenergymeasure.backends]\nstandin = llenergymeasure.testing:StandInBackend\n"
+
+
+@pytest.fixture
+def standin_env(tmp_path: Path) -> dict[str, str]:
+    """Return an environment for child processes in which the `standin` backend is installed."""
+    site = tmp_path / "site"
+    info = site / "llem_standin-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: llem-standin\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(ENTRY_POINTS)
+    paths = [str(site), os.environ.get("PYTHONPATH", "")]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in paths if path)}

@@ -1,0 +1,113 @@
+"""The window is the one interval that energy, time and tokens are counted over."""
+
+from __future__ import annotations
+
+from llenergymeasure.config.models import ExperimentConfig, WarmupConfig
+from llenergymeasure.domain.request import Prompt
+from llenergymeasure.harness.idle import measure_idle
+from llenergymeasure.harness.power import Unmetered
+from llenergymeasure.harness.runlog import RunLog
+from llenergymeasure.harness.warmup import warm_up
+from llenergymeasure.harness.window import WindowPlan, measure_window
+from llenergymeasure.testing import StandInBackend, VirtualClock
+
+PROMPTS = [Prompt(prompt_id=f"p{number}", text="one two three") for number in range(6)]
+
+
+def _loaded(clock: VirtualClock, **options: object) -> StandInBackend:
+    backend = StandInBackend()
+    config = ExperimentConfig(model="any", backend="standin", options={"token_s": 0.01, **options})
+    backend.load(config, clock)
+    return backend
+
+
+def test_window_serves_whole_passes_until_it_is_long_enough() -> None:
+    clock = VirtualClock()
+    log = RunLog(clock=clock)
+    backend = _loaded(clock)
+    batches = backend.prepare(PROMPTS)  # two batches of 8 x 10 ms: 0.16 s a pass
+    passes = measure_window(backend, batches, WindowPlan(min_duration_s=1.0), 0, log, Unmetered())
+    (window,) = log.phases
+    assert passes == 7
+    assert window.duration_s == 7 * 0.16
+    assert len(log.requests) == 7 * len(PROMPTS)
+
+
+def test_window_with_fixed_passes_does_that_work_however_long_it_takes() -> None:
+    clock = VirtualClock()
+    log = RunLog(clock=clock)
+    backend = _loaded(clock)
+    batches = backend.prepare(PROMPTS)
+    measure_window(backend, batches, WindowPlan(min_duration_s=100.0, passes=2), 0, log, Unmetered())
+    assert len(log.requests) == 2 * len(PROMPTS)
+
+
+def test_every_request_lies_within_its_window() -> None:
+    clock = VirtualClock()
+    log = RunLog(clock=clock)
+    backend = _loaded(clock)
+    measure_window(backend, backend.prepare(PROMPTS), WindowPlan(min_duration_s=0), 3, log, Unmetered())
+    (window,) = log.phases
+    for request in log.requests:
+        assert request.repeat == window.repeat == 3
+        assert window.start_unix_ns <= request.sent_unix_ns < request.end_unix_ns <= window.end_unix_ns
+
+
+def test_request_ids_are_distinct_across_passes_and_repeats() -> None:
+    clock = VirtualClock()
+    log = RunLog(clock=clock)
+    backend = _loaded(clock)
+    batches = backend.prepare(PROMPTS)
+    for repeat in range(2):
+        plan = WindowPlan(min_duration_s=0, passes=3)
+        measure_window(backend, batches, plan, repeat, log, Unmetered())
+    assert len({request.request_id for request in log.requests}) == len(log.requests) == 36
+
+
+def test_warmup_stays_outside_the_window_and_its_requests_are_not_counted() -> None:
+    clock = VirtualClock()
+    log = RunLog(clock=clock)
+    backend = _loaded(clock)
+    batches = backend.prepare(PROMPTS)
+    warm_up(backend, batches, WarmupConfig(min_batches=3, min_duration_s=0), log, Unmetered())
+    assert log.requests == []
+    assert [phase.name for phase in log.phases] == ["warmup"]
+    assert log.phases[0].duration_s == 3 * 0.08
+
+
+def test_warmup_meets_both_its_minima() -> None:
+    clock = VirtualClock()
+    log = RunLog(clock=clock)
+    backend = _loaded(clock)
+    warm_up(
+        backend, backend.prepare(PROMPTS), WarmupConfig(min_batches=1, min_duration_s=1.0), log, Unmetered()
+    )
+    assert 1.0 <= log.phases[0].duration_s < 1.0 + 0.08 + 1e-9
+
+
+def test_warmup_of_nothing_leaves_no_phase() -> None:
+    log = RunLog(clock=VirtualClock())
+    backend = _loaded(VirtualClock())
+    warm_up(
+        backend, backend.prepare(PROMPTS), WarmupConfig(min_batches=0, min_duration_s=0), log, Unmetered()
+    )
+    assert log.phases == []
+
+
+def test_idle_baseline_lasts_as_long_as_asked_and_zero_leaves_it_out() -> None:
+    log = RunLog(clock=VirtualClock())
+    measure_idle("baseline_idle", 1.7, log, Unmetered())
+    measure_idle("baseline_loaded", 0.0, log, Unmetered())
+    assert [(phase.name, phase.duration_s) for phase in log.phases] == [("baseline_idle", 1.7)]
+
+
+def test_phase_that_fails_is_kept_and_marked_incomplete() -> None:
+    log = RunLog(clock=VirtualClock())
+    try:
+        with log.phase("load"):
+            log.clock.sleep(2.0)
+            raise KeyboardInterrupt
+    except KeyboardInterrupt:
+        pass
+    (phase,) = log.phases
+    assert (phase.name, phase.duration_s, phase.complete) == ("load", 2.0, False)

@@ -1,0 +1,168 @@
+"""Every figure of a result is a pure function of the raw tables, and agrees with a known truth."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from llenergymeasure.config.models import ExperimentConfig
+from llenergymeasure.domain.experiment import ExperimentResult
+from llenergymeasure.domain.request import Prompt
+from llenergymeasure.domain.trace import EnergyTrace
+from llenergymeasure.harness.idle import measure_idle
+from llenergymeasure.harness.power import empty_trace
+from llenergymeasure.harness.repeats import measure_repeats
+from llenergymeasure.harness.runlog import RunLog
+from llenergymeasure.orchestration.assemble import assemble
+from llenergymeasure.orchestration.raw import RawRun
+from llenergymeasure.testing import KnownPower, StandInBackend, VirtualClock
+
+PROMPTS = [Prompt(prompt_id=f"p{number}", n_tokens=10, token_seed=number) for number in range(4)]
+CONFIG = ExperimentConfig.model_validate(
+    {
+        "model": "any",
+        "backend": "standin",
+        "options": {"token_s": 0.05},
+        "measurement": {"window": {"min_duration_s": 2.0}, "repeats": {"min": 3, "max": 3}},
+    }
+)
+
+
+def _raw(power_w: Callable[[bool], float], trace: EnergyTrace | None = None) -> RawRun:
+    """Take a run on a virtual clock: `power_w` watts while at rest (False) and at work (True)."""
+    clock = VirtualClock()
+    log = RunLog(clock=clock)
+    began = clock.now_ns()
+    power = KnownPower(clock, lambda time_ns: power_w(time_ns - began >= 5_000_000_000))
+    backend = StandInBackend()
+    measure_idle("baseline_idle", 5.0, log, power)
+    info = backend.load(CONFIG, clock)
+    clock.sleep(1.0)
+    reason = measure_repeats(backend, backend.prepare(PROMPTS), CONFIG.measurement, log, power)
+    return RawRun(
+        trace=power.trace_so_far() if trace is None else trace,
+        phases=tuple(log.phases),
+        requests=tuple(log.requests),
+        model_info=info,
+        stopped_because=reason,
+    )
+
+
+def _result(power_w: Callable[[bool], float]) -> ExperimentResult:
+    return assemble(CONFIG, _raw(power_w), "run")
+
+
+def test_energy_is_power_times_window_time() -> None:
+    result = _result(lambda at_work: 300.0 if at_work else 80.0)
+    assert result.total_energy_j == pytest.approx(300.0 * result.total_inference_time_s, rel=1e-3)
+    assert result.mean_power_w == pytest.approx(300.0, rel=1e-3)
+
+
+def test_net_energy_is_gross_less_idle_and_keeps_its_sign() -> None:
+    dearer = _result(lambda at_work: 300.0 if at_work else 80.0).energy
+    cheaper = _result(lambda at_work: 70.0 if at_work else 80.0).energy
+    assert dearer.idle_power_w == pytest.approx(80.0, rel=0.02)
+    assert dearer.net_energy_j is not None
+    assert dearer.net_energy_j > 0
+    assert cheaper.net_energy_j is not None
+    assert cheaper.net_energy_j < 0
+
+
+def test_totals_are_sums_over_repeats_and_token_figures_are_their_ratios() -> None:
+    result = _result(lambda _at_work: 200.0)
+    assert result.output_tokens == sum(repeat.output_tokens for repeat in result.repeats)
+    assert result.total_tokens == result.input_tokens + result.output_tokens
+    assert result.total_energy_j == pytest.approx(
+        math.fsum(repeat.energy_j or 0 for repeat in result.repeats)
+    )
+    total = result.total_energy_j or 0
+    assert result.energy_per_output_token_j == pytest.approx(total / result.output_tokens)
+    assert result.energy_per_input_token_j == pytest.approx(total / result.input_tokens)
+    assert result.energy_per_token_j == pytest.approx(total / result.total_tokens)
+    assert result.energy_per_request_j == pytest.approx(total / result.total_requests)
+    assert result.output_tokens_per_s == pytest.approx(result.output_tokens / result.total_inference_time_s)
+
+
+def test_every_measured_headline_has_an_interval_around_it() -> None:
+    result = _result(lambda _at_work: 200.0)
+    measured = {
+        "total_energy_j",
+        "mean_power_w",
+        "output_tokens_per_s",
+        "energy_per_output_token_j",
+        "energy_per_input_token_j",
+        "energy_per_token_j",
+        "energy_per_request_j",
+        "total_inference_time_s",
+        "ttft_s",
+        "tpot_s",
+    }
+    assert set(result.estimates) == measured
+    for name, estimate in result.estimates.items():
+        assert estimate.value == getattr(result, name)
+        assert estimate.low is not None
+        assert estimate.high is not None
+
+
+def test_run_without_a_meter_has_no_energy_but_all_the_rest() -> None:
+    result = assemble(CONFIG, _raw(lambda _at_work: 200.0, trace=empty_trace()), "run")
+    assert result.total_energy_j is result.energy_per_token_j is result.mean_power_w is None
+    assert result.energy.by_device == ()
+    assert result.output_tokens_per_s is not None
+    assert result.verdict == "invalid"
+    assert [warning.code for warning in result.warnings] == ["energy_unknown"]
+
+
+def test_trace_that_ends_early_leaves_energy_unknown_never_zero() -> None:
+    raw = _raw(lambda _at_work: 200.0)
+    half = len(raw.trace.samples) // 2
+    cut = EnergyTrace(
+        channels=raw.trace.channels, samples=raw.trace.samples[:half], interrupted="killed by signal 9"
+    )
+    result = assemble(
+        CONFIG,
+        RawRun(
+            trace=cut,
+            phases=raw.phases,
+            requests=raw.requests,
+            model_info=raw.model_info,
+            stopped_because="fixed",
+        ),
+        "run",
+    )
+    assert result.total_energy_j is None
+    assert [repeat.energy_j is None for repeat in result.repeats][-1]
+    assert {"sampler_died", "energy_unknown"} <= {warning.code for warning in result.warnings}
+    assert result.verdict == "invalid"
+
+
+def test_result_survives_its_json() -> None:
+    result = _result(lambda _at_work: 200.0)
+    assert ExperimentResult.model_validate_json(result.model_dump_json()) == result
+
+
+def test_headline_fields_come_first_and_in_the_published_order() -> None:
+    names = list(_result(lambda _at_work: 200.0).model_dump())
+    assert names[:7] == [
+        "schema_version",
+        "experiment_id",
+        "config_hash",
+        "backend",
+        "model",
+        "device",
+        "verdict",
+    ]
+
+
+def test_interrupted_window_is_not_counted() -> None:
+    raw = _raw(lambda _at_work: 200.0)
+    from dataclasses import replace
+
+    phases = (*raw.phases[:-1], replace(raw.phases[-1], complete=False))
+    result = assemble(CONFIG, replace(raw, phases=phases), "run")
+    assert len(result.repeats) == 2
+    assert result.total_requests == sum(request.repeat < 2 for request in raw.requests)
+    assert np.isfinite(result.total_energy_j or math.nan)

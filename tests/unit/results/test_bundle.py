@@ -1,0 +1,89 @@
+"""A bundle is on the disk whole, or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from llenergymeasure.exceptions import ExperimentError
+from llenergymeasure.results.bundle import load_result, write_bundle
+
+
+def _text(words: str):
+    return lambda path: path.write_text(words, encoding="utf-8")
+
+
+def _no_space(_path: Path) -> None:
+    raise OSError(28, "No space left on device")
+
+
+def test_bundle_holds_its_files_and_their_sums(tmp_path: Path) -> None:
+    folder = write_bundle(tmp_path / "new" / "single", "run", {"b.txt": _text("b"), "a.txt": _text("a")})
+    assert sorted(path.name for path in folder.iterdir()) == ["SHA256SUMS", "a.txt", "b.txt"]
+    digest = hashlib.sha256(b"a").hexdigest()
+    assert (folder / "SHA256SUMS").read_text().splitlines()[0] == f"{digest}  a.txt"
+
+
+def test_taken_name_gets_a_number_and_nothing_is_overwritten(tmp_path: Path) -> None:
+    first = write_bundle(tmp_path, "run", {"a.txt": _text("first")})
+    second = write_bundle(tmp_path, "run", {"a.txt": _text("second")})
+    assert (first.name, second.name) == ("run", "run-2")
+    assert (first / "a.txt").read_text() == "first"
+
+
+def test_failing_writer_leaves_nothing_behind(tmp_path: Path) -> None:
+    def fail(_path: Path) -> None:
+        raise ValueError("a defect")
+
+    with pytest.raises(ValueError, match="a defect"):
+        write_bundle(tmp_path, "run", {"a.txt": _text("a"), "b.txt": fail})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_full_disk_is_an_error_that_says_where_and_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(ExperimentError, match="No space left on device"):
+        write_bundle(tmp_path, "run", {"a.txt": _text("a"), "b.txt": _no_space})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_result_that_cannot_be_written_is_kept_in_the_temporary_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
+    (tmp_path / "tmp").mkdir()
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(ExperimentError, match=r"It was kept in .*llem-rescued/run") as caught:
+        write_bundle(tmp_path / "file" / "results", "run", {"a.txt": _text("a")})
+    kept = Path(str(caught.value).rpartition("kept in ")[2])
+    assert (kept / "a.txt").read_text() == "a"
+
+
+def test_bundle_is_readable_by_others_than_its_writer(tmp_path: Path) -> None:
+    folder = write_bundle(tmp_path, "run", {"a.txt": _text("a")})
+    assert os.stat(folder).st_mode & 0o555 == 0o555
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "cannot be read as a result"),
+        ("[]", "it has no schema_version"),
+        (json.dumps({"schema_version": "9.9.9"}), "has schema 9.9.9, this version reads"),
+        (json.dumps({"schema_version": "2.0.0", "experiment_id": 3}), "experiment_id"),
+    ],
+)
+def test_unreadable_result_says_which_file_and_why(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "result.json").write_text(text)
+    with pytest.raises(ExperimentError, match=message) as caught:
+        load_result(tmp_path)
+    assert str(tmp_path / "result.json") in str(caught.value)
+
+
+def test_folder_without_result_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ExperimentError, match="holds no result"):
+        load_result(tmp_path)
