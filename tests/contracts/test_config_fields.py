@@ -1,0 +1,184 @@
+"""Every field of the configuration is read by something that runs, or refused with its name."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+from llenergymeasure.backends.pytorch.backend import PyTorchBackend
+from llenergymeasure.config.base import Section
+from llenergymeasure.config.loader import load_config
+from llenergymeasure.config.models import ExperimentConfig
+from llenergymeasure.exceptions import LLEMError
+from llenergymeasure.orchestration.experiment import execute
+
+pytestmark = pytest.mark.model
+
+BASE: dict[str, Any] = {
+    "device": "cpu",
+    "precision": "fp32",
+    "workload": {"n_prompts": 2, "max_input_tokens": 8, "max_output_tokens": 2},
+    "measurement": {
+        "baseline": {"idle_s": 0, "loaded_s": 0},
+        "warmup": {"min_batches": 0, "min_duration_s": 0},
+        "window": {"min_duration_s": 0},
+        "repeats": {"min": 1, "max": 1},
+    },
+    "energy": {"meters": "estimate"},
+}
+
+OTHER_VALUES: dict[str, dict[str, Any]] = {
+    "model": {},
+    "backend": {"backend": "pytorch"},
+    "device": {"device": "cuda"},
+    "precision": {"precision": "bf16"},
+    "weights": {"weights": "random"},
+    "revision": {"revision": "main"},
+    "trust_remote_code": {"trust_remote_code": True},
+    "random_seed": {"random_seed": 7},
+    "workload.dataset": {"workload": {"dataset": "synthetic"}},
+    "workload.n_prompts": {"workload": {"n_prompts": 3}},
+    "workload.max_input_tokens": {"workload": {"max_input_tokens": 4}},
+    "workload.max_output_tokens": {"workload": {"max_output_tokens": 3}},
+    "workload.input_tokens": {"workload": {"dataset": "synthetic", "input_tokens": 5}},
+    "workload.prompt_field": {"workload": {"dataset": "PROMPTS", "prompt_field": "text"}},
+    "workload.chat_template": {"workload": {"chat_template": True}},
+    "decoder.preset": {"decoder": {"preset": "sampling"}},
+    "decoder.temperature": {"decoder": {"preset": "sampling", "temperature": 0.5}},
+    "decoder.top_k": {"decoder": {"preset": "sampling", "top_k": 5}},
+    "decoder.top_p": {"decoder": {"preset": "sampling", "top_p": 0.9}},
+    "decoder.repetition_penalty": {"decoder": {"repetition_penalty": 1.2}},
+    "decoder.ignore_eos": {"decoder": {"ignore_eos": True}},
+    "measurement.baseline.idle_s": {"measurement": {"baseline": {"idle_s": 0.1}}},
+    "measurement.baseline.loaded_s": {"measurement": {"baseline": {"loaded_s": 0.1}}},
+    "measurement.warmup.min_batches": {"measurement": {"warmup": {"min_batches": 1}}},
+    "measurement.warmup.min_duration_s": {"measurement": {"warmup": {"min_duration_s": 0.1}}},
+    "measurement.window.min_duration_s": {"measurement": {"window": {"min_duration_s": 0.1}}},
+    "measurement.repeats.min": {"measurement": {"repeats": {"min": 2, "max": 2}}},
+    "measurement.repeats.max": {"measurement": {"repeats": {"min": 1, "max": 2}}},
+    "measurement.repeats.target_relative_ci": {"measurement": {"repeats": {"target_relative_ci": None}}},
+    "energy.meters": {"energy": {"meters": "none"}},
+    "energy.estimate.cpu_max_power_w": {"energy": {"estimate": {"cpu_max_power_w": 30.0}}},
+    "energy.estimate.cpu_idle_power_w": {"energy": {"estimate": {"cpu_idle_power_w": 3.0}}},
+    "passthrough_kwargs": {"passthrough_kwargs": {"low_cpu_mem_usage": True}},
+    "options": {"options": {"any": 1}},
+    "output_dir": {},
+    "pytorch.batch_size": {"pytorch": {"batch_size": 2}},
+    "pytorch.attn_implementation": {"pytorch": {"attn_implementation": "eager"}},
+    "pytorch.device_map": {"pytorch": {"device_map": "cpu"}},
+    "pytorch.num_threads": {"pytorch": {"num_threads": 1}},
+    "pytorch.torch_compile": {"pytorch": {"torch_compile": True, "torch_compile_backend": "eager"}},
+    "pytorch.torch_compile_mode": {
+        "pytorch": {"torch_compile": True, "torch_compile_mode": "default", "torch_compile_backend": "eager"}
+    },
+    "pytorch.torch_compile_backend": {"pytorch": {"torch_compile": True, "torch_compile_backend": "eager"}},
+    "pytorch.load_in_4bit": {"pytorch": {"load_in_4bit": True}},
+    "pytorch.load_in_8bit": {"pytorch": {"load_in_8bit": True}},
+    "pytorch.bnb_4bit_quant_type": {"pytorch": {"load_in_4bit": True, "bnb_4bit_quant_type": "nf4"}},
+    "pytorch.bnb_4bit_compute_dtype": {"pytorch": {"load_in_4bit": True, "bnb_4bit_compute_dtype": "bf16"}},
+    "pytorch.bnb_4bit_use_double_quant": {
+        "pytorch": {"load_in_4bit": True, "bnb_4bit_use_double_quant": True}
+    },
+    "pytorch.use_cache": {"pytorch": {"use_cache": False}},
+    "pytorch.cache_implementation": {"pytorch": {"cache_implementation": "static"}},
+    "pytorch.num_beams": {"pytorch": {"num_beams": 2}},
+    "pytorch.length_penalty": {"pytorch": {"num_beams": 2, "length_penalty": 0.5}},
+    "pytorch.early_stopping": {"pytorch": {"num_beams": 2, "early_stopping": True}},
+    "pytorch.prompt_lookup_num_tokens": {"pytorch": {"prompt_lookup_num_tokens": 2}},
+    "pytorch.lora_adapter": {"pytorch": {"lora_adapter": "./no-such-adapter"}},
+    "pytorch.lora_revision": {"pytorch": {"lora_adapter": "./no-such-adapter", "lora_revision": "main"}},
+    "pytorch.lora_merge": {"pytorch": {"lora_adapter": "./no-such-adapter", "lora_merge": True}},
+}
+"""For each field, settings in which it differs from BASE."""
+
+REFUSED_BY = {"device": "CUDA not available"}
+"""The words of a refusal that does not name the field."""
+
+
+def _leaves(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
+    for name, each in model.model_fields.items():
+        section = _section(each.annotation)
+        if section is None:
+            yield prefix + name
+        else:
+            yield from _leaves(section, f"{prefix}{name}.")
+
+
+def _section(annotation: Any) -> type[Section] | None:
+    candidates = getattr(annotation, "__args__", (annotation,))
+    return next((each for each in candidates if isinstance(each, type) and issubclass(each, Section)), None)
+
+
+def test_every_field_has_a_case_here() -> None:
+    assert set(OTHER_VALUES) == set(_leaves(ExperimentConfig))
+
+
+@contextmanager
+def _recorded_reads() -> Iterator[set[str]]:
+    """Collect `Class.field` for every field read outside the configuration's own modules."""
+    reads: set[str] = set()
+    plain = Section.__getattribute__
+
+    def record(self: Section, name: str) -> Any:
+        if name in type(self).model_fields:
+            module = sys._getframe(1).f_globals.get("__name__", "")
+            if module.startswith("llenergymeasure.") and not module.startswith("llenergymeasure.config"):
+                reads.add(f"{type(self).__name__}.{name}")
+        return plain(self, name)
+
+    Section.__getattribute__ = record  # type: ignore[method-assign]
+    try:
+        yield reads
+    finally:
+        Section.__getattribute__ = plain  # type: ignore[method-assign]
+
+
+def _qualified(path: str) -> str:
+    *sections, name = path.split(".")
+    owner: type[BaseModel] = ExperimentConfig
+    for section in sections:
+        owner = _section(owner.model_fields[section].annotation) or owner
+    return f"{owner.__name__}.{name}"
+
+
+def _settings(path: str, model: Path, folder: Path) -> dict[str, Any]:
+    prompts = folder / "prompts.jsonl"
+    prompts.write_text('{"text": "one two three"}\n')
+    changed = OTHER_VALUES[path]
+    workload = {**BASE["workload"], **changed.get("workload", {})}
+    if workload.get("dataset") == "PROMPTS":
+        workload["dataset"] = str(prompts)
+    measurement = {
+        name: {**values, **changed.get("measurement", {}).get(name, {})}
+        for name, values in BASE["measurement"].items()
+    }
+    nested = {"workload": workload, "measurement": measurement}
+    return {**BASE, **changed, **nested, "model": str(model), "output_dir": str(folder / "out")}
+
+
+@pytest.mark.parametrize("path", sorted(OTHER_VALUES))
+def test_field_is_read_by_something_or_refused(
+    path: str, tiny_llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    refusal = ""
+    with _recorded_reads() as reads:
+        try:
+            execute(load_config(overrides=_settings(path, tiny_llama, tmp_path)))
+        except LLEMError as error:
+            refusal = str(error)
+    word = REFUSED_BY.get(path, path.rpartition(".")[2])
+    assert _qualified(path) in reads or word in refusal, f"{path} is ignored; the run said: {refusal}"
+
+
+def test_backend_refuses_what_it_cannot_honour_before_loading() -> None:
+    config = load_config(overrides={**BASE, "model": "any", "pytorch": {"load_in_4bit": True}})
+    assert any(
+        "load_in_4bit" in reason or "bitsandbytes" in reason for reason in PyTorchBackend().check(config)
+    )

@@ -1,0 +1,60 @@
+"""Every built-in plugin passes the conformance checks that plugin authors run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from llenergymeasure import plugins
+from llenergymeasure.config.models import ExperimentConfig, WorkloadConfig
+from llenergymeasure.domain.request import Prompt
+from llenergymeasure.exceptions import ConfigError
+from llenergymeasure.testing import StandInBackend, check_backend, check_meter, check_workload
+
+PROMPTS = [
+    Prompt(prompt_id="short", text="The capital of France"),
+    Prompt(prompt_id="long", text="a rather longer prompt " * 5),
+    Prompt(prompt_id="exact", n_tokens=9, token_seed=3),
+]
+
+
+def test_standin_backend_conforms() -> None:
+    config = ExperimentConfig(model="any", backend="standin")
+    check_backend(StandInBackend, config, PROMPTS)
+
+
+@pytest.mark.model
+@pytest.mark.parametrize("batch_size", [1, 2])
+def test_pytorch_backend_conforms(tiny_llama: Path, batch_size: int) -> None:
+    config = ExperimentConfig.model_validate(
+        {
+            "model": str(tiny_llama),
+            "device": "cpu",
+            "precision": "fp32",
+            "workload": {"max_output_tokens": 4},
+            "pytorch": {"batch_size": batch_size},
+        }
+    )
+    check_backend(plugins.find("backends", "pytorch"), config, PROMPTS)
+
+
+@pytest.mark.parametrize("name", plugins.names("meters"))
+def test_meter_conforms(name: str) -> None:
+    check_meter(plugins.find("meters", name))
+
+
+@pytest.mark.parametrize("name", ["builtin", "synthetic"])
+def test_workload_conforms(name: str) -> None:
+    check_workload(plugins.find("workloads", name), WorkloadConfig(dataset=name, n_prompts=300))
+
+
+def test_jsonl_workload_conforms(tmp_path: Path) -> None:
+    path = tmp_path / "prompts.jsonl"
+    path.write_text('{"prompt": "one"}\n{"prompt": "two", "id": "second"}\n')
+    check_workload(plugins.find("workloads", "jsonl"), WorkloadConfig(dataset=str(path), n_prompts=5))
+
+
+def test_unknown_plugin_names_those_there_are_and_the_nearest() -> None:
+    with pytest.raises(ConfigError, match=r"unknown meter 'nvlm'; installed: .*\(did you mean nvml\?\)"):
+        plugins.find("meters", "nvlm")
