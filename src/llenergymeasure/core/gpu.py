@@ -1,0 +1,151 @@
+"""What NVML tells about each card; a card that does not know an answer gives None."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from llenergymeasure.core import nvml
+from llenergymeasure.core.hardware import CUDAEnvironment, GPUEnvironment, ThermalEnvironment
+
+logger = logging.getLogger(__name__)
+
+THROTTLE_REASONS = {
+    0x001: "gpu_idle",
+    0x002: "applications_clocks_setting",
+    0x004: "sw_power_cap",
+    0x008: "hw_slowdown",
+    0x010: "sync_boost",
+    0x020: "sw_thermal_slowdown",
+    0x040: "hw_thermal_slowdown",
+    0x080: "hw_power_brake_slowdown",
+    0x100: "display_clock_setting",
+}
+"""Bits of nvmlDeviceGetCurrentClocksThrottleReasons; source: nvml.h, nvmlClocksEventReason*."""
+
+
+def read_gpus() -> tuple[GPUEnvironment, ...]:
+    """Return every NVIDIA GPU of the machine, in NVML's order.
+
+    Raises:
+        NvmlUnavailableError: NVML cannot be used; with the reason and the remedy.
+    """
+    with nvml.session() as pynvml:
+        visible = {gpu.uuid for gpu in nvml.visible_gpus()}
+        return tuple(_read_gpu(pynvml, gpu, gpu.uuid in visible) for gpu in nvml.list_gpus())
+
+
+def read_cuda() -> CUDAEnvironment:
+    """Return the versions of the driver and of the CUDA it supports.
+
+    Raises:
+        NvmlUnavailableError: NVML cannot be used; with the reason and the remedy.
+    """
+    with nvml.session() as pynvml:
+        driver = _ask(pynvml, "nvmlSystemGetDriverVersion")
+        cuda = _ask(pynvml, "nvmlSystemGetCudaDriverVersion")
+    return CUDAEnvironment(
+        version="unknown" if cuda is None else f"{cuda // 1000}.{cuda % 1000 // 10}",
+        driver_version="unknown" if driver is None else _text(driver),
+    )
+
+
+def _read_gpu(pynvml: Any, gpu: nvml.Gpu, visible: bool) -> GPUEnvironment:
+    handle = _ask(pynvml, "nvmlDeviceGetHandleByIndex", gpu.index)
+    memory = _ask(pynvml, "nvmlDeviceGetMemoryInfo", handle)
+    capability = _ask(pynvml, "nvmlDeviceGetCudaComputeCapability", handle)
+    return GPUEnvironment(
+        name=gpu.name,
+        vram_total_mb=_mb(memory.total) if memory else None,
+        vram_used_mb=_mb(memory.used) if memory else None,
+        index=gpu.index,
+        uuid=gpu.uuid,
+        pci_bus_id=gpu.pci_bus_id,
+        visible=visible,
+        compute_capability=".".join(str(part) for part in capability) if capability else None,
+        mig_enabled=gpu.mig_enabled,
+        mig_uuids=gpu.mig_uuids,
+        **_link(pynvml, handle),
+        **_modes(pynvml, handle),
+        **_power_limits(pynvml, handle),
+        **_clocks(pynvml, handle),
+        thermal=_thermal(pynvml, handle),
+    )
+
+
+def _link(pynvml: Any, handle: Any) -> dict[str, int | None]:
+    return {
+        "pcie_generation": _ask(pynvml, "nvmlDeviceGetCurrPcieLinkGeneration", handle),
+        "pcie_generation_max": _ask(pynvml, "nvmlDeviceGetMaxPcieLinkGeneration", handle),
+        "pcie_width": _ask(pynvml, "nvmlDeviceGetCurrPcieLinkWidth", handle),
+    }
+
+
+def _modes(pynvml: Any, handle: Any) -> dict[str, bool | None]:
+    ecc = _ask(pynvml, "nvmlDeviceGetEccMode", handle)
+    persistence = _ask(pynvml, "nvmlDeviceGetPersistenceMode", handle)
+    return {
+        "ecc_enabled": None if ecc is None else bool(ecc[0]),
+        "persistence_mode": None if persistence is None else bool(persistence),
+    }
+
+
+def _power_limits(pynvml: Any, handle: Any) -> dict[str, float | None]:
+    low_mw, high_mw = _ask(pynvml, "nvmlDeviceGetPowerManagementLimitConstraints", handle) or (None, None)
+    return {
+        "power_limit_w": _watts(_ask(pynvml, "nvmlDeviceGetEnforcedPowerLimit", handle)),
+        "power_limit_default_w": _watts(_ask(pynvml, "nvmlDeviceGetPowerManagementDefaultLimit", handle)),
+        "power_limit_min_w": _watts(low_mw),
+        "power_limit_max_w": _watts(high_mw),
+    }
+
+
+def _clocks(pynvml: Any, handle: Any) -> dict[str, float | None]:
+    now, most = "nvmlDeviceGetClockInfo", "nvmlDeviceGetMaxClockInfo"
+    return {
+        "sm_clock_mhz": _ask(pynvml, now, handle, pynvml.NVML_CLOCK_SM),
+        "sm_clock_max_mhz": _ask(pynvml, most, handle, pynvml.NVML_CLOCK_SM),
+        "memory_clock_mhz": _ask(pynvml, now, handle, pynvml.NVML_CLOCK_MEM),
+        "memory_clock_max_mhz": _ask(pynvml, most, handle, pynvml.NVML_CLOCK_MEM),
+    }
+
+
+def _thermal(pynvml: Any, handle: Any) -> ThermalEnvironment:
+    threshold = "nvmlDeviceGetTemperatureThreshold"
+    reasons = _ask(pynvml, "nvmlDeviceGetCurrentClocksThrottleReasons", handle)
+    return ThermalEnvironment(
+        temperature_c=_ask(pynvml, "nvmlDeviceGetTemperature", handle, pynvml.NVML_TEMPERATURE_GPU),
+        slowdown_temperature_c=_ask(pynvml, threshold, handle, pynvml.NVML_TEMPERATURE_THRESHOLD_SLOWDOWN),
+        shutdown_temperature_c=_ask(pynvml, threshold, handle, pynvml.NVML_TEMPERATURE_THRESHOLD_SHUTDOWN),
+        fan_speed_pct=_ask(pynvml, "nvmlDeviceGetFanSpeed", handle),
+        throttle_reasons=None if reasons is None else throttle_names(reasons),
+    )
+
+
+def throttle_names(bits: int) -> tuple[str, ...]:
+    """Return the names of the reasons set in `bits`; one without a name shows as its number."""
+    flags = [1 << position for position in range(bits.bit_length()) if bits >> position & 1]
+    return tuple(THROTTLE_REASONS.get(flag, f"0x{flag:x}") for flag in flags)
+
+
+def _ask(pynvml: Any, question: str, *arguments: Any) -> Any:
+    """Return what NVML answers, or None where this card, driver or binding does not know the question."""
+    if None in arguments:
+        return None  # a card whose handle is unknown
+    try:
+        return getattr(pynvml, question)(*arguments)
+    except (pynvml.NVMLError, AttributeError, TypeError, ValueError) as error:
+        logger.debug("%s: %s", question, error)
+        return None
+
+
+def _watts(milliwatts: int | None) -> float | None:
+    return None if milliwatts is None else milliwatts / 1000
+
+
+def _mb(size_bytes: int) -> float:
+    return round(size_bytes / 2**20, 1)
+
+
+def _text(value: str | bytes) -> str:
+    return value.decode() if isinstance(value, bytes) else value
