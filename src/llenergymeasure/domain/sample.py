@@ -24,6 +24,8 @@ RECORD = struct.Struct("<Hqddffffqi")
 
 NAN = math.nan
 UNKNOWN_REASONS = -1
+READ_FAILED = -1
+"""`Sample.error` where the meter itself raised: the sensor gave no code."""
 
 
 class Sample(NamedTuple):

@@ -1,0 +1,141 @@
+"""The last resort where nothing measures: CPU utilisation times a stated power model."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import ClassVar
+
+from llenergymeasure.config.models import EstimateConfig
+from llenergymeasure.domain.sample import Sample
+from llenergymeasure.domain.trace import Channel
+from llenergymeasure.exceptions import MeterError
+from llenergymeasure.meters.base import MeterOptions, MeterStatus
+
+MAX_W_PER_CORE = 8.0
+"""A server core at full load: 200-400 W parts of 28-64 cores lie between 5 and 9 W a core."""
+IDLE_SHARE = 0.1
+RELATIVE_ERROR = 0.5
+"""Estimates of this kind were seen 40 % off a wall meter (arXiv 2509.22092); the model's own numbers are a guess on top."""
+STAT = "/proc/stat"
+
+
+class EstimateMeter:
+    """Machine-wide CPU energy from a power model: `idle + utilisation x (max - idle)`; it measures nothing."""
+
+    name: ClassVar[str] = "estimate"
+    measures: ClassVar[bool] = False
+    requires: ClassVar[tuple[str, ...]] = ()
+    install: ClassVar[str] = "pip install llenergymeasure"
+    period_s: ClassVar[float] = 0.1
+
+    def __init__(self) -> None:
+        self._idle_w = 0.0
+        self._max_w = 0.0
+        self._energy_j = 0.0
+        self._last_ns = 0
+        self._last_times = (0.0, 0.0)
+
+    def probe(self, options: MeterOptions) -> MeterStatus:
+        try:
+            channels = self.open(options)
+        except MeterError as error:
+            return MeterStatus(available=False, reason=str(error))
+        return MeterStatus(
+            available=True, channels=tuple(channels), readings=(f"model: {self._idle_w:g}-{self._max_w:g} W",)
+        )
+
+    def open(self, options: MeterOptions) -> Sequence[Channel]:
+        cores, config = _physical_cores(), options.energy.estimate
+        self._idle_w, self._max_w = power_model(config, cores)
+        self._last_times = cpu_times(STAT)
+        self._last_ns = time.monotonic_ns()
+        self._energy_j = 0.0
+        return [
+            Channel(
+                meter=self.name,
+                domain="cpu",
+                device="host",
+                label="CPU (estimate)",
+                method="estimated",
+                relative_error=RELATIVE_ERROR,
+                note=describe(config, cores),
+            )
+        ]
+
+    def read(self, offset_ns: int) -> list[Sample]:
+        try:
+            busy_s, total_s = cpu_times(STAT)
+        except MeterError:
+            return [Sample(0, time.monotonic_ns() + offset_ns, error=1)]
+        now_ns = time.monotonic_ns()
+        return [self._advance(now_ns, busy_s, total_s, offset_ns)]
+
+    def close(self) -> None:
+        """Nothing stays open between readings."""
+
+    def _advance(self, now_ns: int, busy_s: float, total_s: float, offset_ns: int) -> Sample:
+        """Add the model's energy since the last reading; utilisation is of the CPU time that passed since."""
+        busy, total = busy_s - self._last_times[0], total_s - self._last_times[1]
+        utilisation = min(1.0, max(0.0, busy / total)) if total > 0 else 0.0
+        power_w = self._idle_w + utilisation * (self._max_w - self._idle_w)
+        self._energy_j += power_w * (now_ns - self._last_ns) / 1e9
+        self._last_ns, self._last_times = now_ns, (busy_s, total_s)
+        return Sample(
+            0,
+            now_ns + offset_ns,
+            energy_j=self._energy_j,
+            power_w=power_w,
+            utilisation_pct=100.0 * utilisation,
+        )
+
+
+def power_model(config: EstimateConfig, cores: int) -> tuple[float, float]:
+    """Return idle and full-load power in watts.
+
+    Raises:
+        MeterError: idle power is above the maximum.
+    """
+    max_w = config.cpu_max_power_w or MAX_W_PER_CORE * cores
+    idle_w = config.cpu_idle_power_w if config.cpu_idle_power_w is not None else IDLE_SHARE * max_w
+    if idle_w > max_w:
+        raise MeterError(
+            f"energy.estimate: idle power {idle_w:g} W is above the maximum {max_w:g} W; "
+            "set cpu_max_power_w and cpu_idle_power_w together"
+        )
+    return idle_w, max_w
+
+
+def describe(config: EstimateConfig, cores: int) -> str:
+    """Return the power model in words, with its numbers and its boundary."""
+    idle_w, max_w = power_model(config, cores)
+    full = f"{max_w:g} W" if config.cpu_max_power_w else f"{MAX_W_PER_CORE:g} W x {cores} cores"
+    return (
+        f"{full} at full load, {idle_w:g} W idle, x CPU utilisation; CPUs alone (no memory, no GPU), "
+        "all processes of the machine or virtual machine that /proc/stat counts"
+    )
+
+
+def cpu_times(path: str) -> tuple[float, float]:
+    """Return busy and total CPU time since boot, in clock ticks over all CPUs (proc(5), `/proc/stat`).
+
+    Time stolen by a hypervisor for other guests and time waiting for I/O count as not busy. Guest time is already
+    inside user time.
+
+    Raises:
+        MeterError: this kernel has no such file.
+    """
+    try:
+        with open(path, encoding="ascii") as file:
+            fields = [float(word) for word in file.readline().split()[1:9]]
+    except OSError as error:
+        raise MeterError(f"CPU time cannot be read: {error}; the estimate needs Linux") from None
+    user, nice, system, idle, iowait, irq, softirq, steal = fields + [0.0] * (8 - len(fields))
+    busy = user + nice + system + irq + softirq
+    return busy, busy + idle + iowait + steal
+
+
+def _physical_cores() -> int:
+    import psutil
+
+    return psutil.cpu_count(logical=False) or psutil.cpu_count() or 1

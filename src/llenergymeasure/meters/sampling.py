@@ -1,0 +1,146 @@
+"""The sampler's process: reads every meter at its own rate into one spool file until its parent lets go of it."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import logging
+import os
+import select
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from typing import Any
+
+from llenergymeasure.domain.sample import READ_FAILED, Sample
+from llenergymeasure.domain.trace import Channel
+from llenergymeasure.exceptions import MeterError
+from llenergymeasure.meters.base import Meter, MeterOptions
+
+logger = logging.getLogger(__name__)
+
+JITTER = 0.25
+"""Share of its period by which a reading moves, so that the open_meters never keep step with what they look at."""
+GOLDEN = 0.6180339887498949
+"""Multiples of the golden ratio, modulo 1, fill the unit interval evenly (Weyl 1916): jitter without a generator."""
+
+
+class OpenMeter:
+    """One open meter, when it is due next, and where its channels begin in the trace."""
+
+    def __init__(self, meter: Meter, channels: Sequence[Channel], first_channel: int, start_s: float) -> None:
+        self.meter = meter
+        self.channels = channels
+        self.first_channel = first_channel
+        self.start_s = start_s
+        self.due_s = start_s
+        self._failing = False
+
+    def read(self, offset_ns: int) -> list[Sample]:
+        """Return the meter's samples under the trace's channel numbers; a meter that raises gives errors."""
+        first = self.first_channel
+        try:
+            samples = self.meter.read(offset_ns)
+        except Exception:  # a meter's defect must not end the sampling of the others
+            if not self._failing:
+                logger.exception("meter '%s' failed; its samples are marked so from here on", self.meter.name)
+            self._failing = True
+            now = time.monotonic_ns() + offset_ns
+            return [Sample(first + index, now, error=READ_FAILED) for index in range(len(self.channels))]
+        self._failing = False
+        return [sample._replace(channel=sample.channel + first) for sample in samples] if first else samples
+
+    def schedule(self, now_s: float) -> None:
+        """Set the next deadline on a fixed grid; deadlines that have passed are skipped, not made up for."""
+        period_s = self.meter.period_s
+        turn = int((now_s - self.start_s) / period_s) + 1
+        self.due_s = self.start_s + (turn + JITTER * (turn * GOLDEN % 1.0)) * period_s
+
+
+def main() -> int:
+    """Take the job from standard input, answer with one line of JSON, sample until standard input ends."""
+    _ignore_interrupts()
+    answer = _take_over_stdout()
+    job: dict[str, Any] = json.loads(_read_line())
+    sys.path[:] = job["path"]
+    with ExitStack() as stack:
+        spool = os.open(job["spool"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        stack.callback(os.close, spool)
+        try:
+            open_meters = _open(job["meters"], MeterOptions.model_validate(job["options"]), stack)
+        except MeterError as error:
+            _say(answer, {"error": str(error)})
+            return MeterError.exit_code
+        _read_due(open_meters, job["offset_ns"], spool)
+        channels = [channel.model_dump(mode="json") for each in open_meters for channel in each.channels]
+        _say(answer, {"channels": channels})
+        while not _parent_let_go(min(each.due_s for each in open_meters), job["parent"]):
+            _read_due(open_meters, job["offset_ns"], spool)
+    return 0
+
+
+def _ignore_interrupts() -> None:
+    """Ctrl-C and a job's end reach the whole process group: the parent still needs us, and lets go when it is done."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+
+
+def _take_over_stdout() -> int:
+    """Keep standard output for the answer; whatever a library prints goes to standard error."""
+    logging.basicConfig(stream=sys.stderr, format="%(message)s")
+    answer = os.dup(1)
+    os.dup2(2, 1)
+    return answer
+
+
+def _read_line() -> bytes:
+    """Read the job, unbuffered, so that `select` sees all that follows it."""
+    line = b""
+    while not line.endswith(b"\n"):
+        piece = os.read(0, 1 << 16)
+        if not piece:
+            raise SystemExit(0)
+        line += piece
+    return line
+
+
+def _open(targets: Sequence[str], options: MeterOptions, stack: ExitStack) -> list[OpenMeter]:
+    open_meters: list[OpenMeter] = []
+    for target in targets:
+        module, _, name = target.partition(":")
+        meter: Meter = getattr(importlib.import_module(module), name)()
+        stack.callback(meter.close)
+        channels = meter.open(options)
+        if not channels:
+            raise MeterError(f"meter '{meter.name}' has nothing to read on this machine; see `llem doctor`")
+        taken = sum(len(each.channels) for each in open_meters)
+        open_meters.append(OpenMeter(meter, channels, taken, time.monotonic()))
+    return open_meters
+
+
+def _read_due(open_meters: Sequence[OpenMeter], offset_ns: int, spool: int) -> None:
+    """Read the meters that are due and append their samples in one write, so that a kill loses nothing."""
+    packed = b""
+    for each in open_meters:
+        if each.due_s <= time.monotonic():
+            packed += b"".join([sample.pack() for sample in each.read(offset_ns)])
+            each.schedule(time.monotonic())
+    if os.write(spool, packed) != len(packed):
+        raise OSError("the samples could not be written whole: no space left for the spool file")
+
+
+def _parent_let_go(until_s: float, parent: int) -> bool:
+    """Wait until `until_s`; True as soon as standard input ends or the parent is gone."""
+    readable, _, _ = select.select([0], [], [], max(0.0, until_s - time.monotonic()))
+    return bool(readable) or os.getppid() != parent
+
+
+def _say(answer: int, message: dict[str, Any]) -> None:
+    os.write(answer, json.dumps(message).encode() + b"\n")
+    os.close(answer)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

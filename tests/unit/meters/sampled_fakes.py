@@ -1,0 +1,78 @@
+"""Tiny meters for the sampler's process, which finds them by `module:Class`."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from typing import ClassVar
+
+from llenergymeasure.domain.sample import Sample
+from llenergymeasure.domain.trace import Channel
+from llenergymeasure.exceptions import MeterError
+from llenergymeasure.meters.base import MeterOptions, MeterStatus
+
+STEADY_W = 100.0
+
+
+class SteadyMeter:
+    """A counter that rises by 100 J each second, with a power reading beside it."""
+
+    name: ClassVar[str] = "steady"
+    measures: ClassVar[bool] = True
+    requires: ClassVar[tuple[str, ...]] = ()
+    install: ClassVar[str] = ""
+    period_s: ClassVar[float] = 0.01
+
+    def probe(self, options: MeterOptions) -> MeterStatus:
+        return MeterStatus(available=True)
+
+    def open(self, options: MeterOptions) -> Sequence[Channel]:
+        return [Channel(meter=self.name, domain="system", device=self.name, label=self.name, method="counter")]
+
+    def read(self, offset_ns: int) -> list[Sample]:
+        now = time.monotonic_ns()
+        return [Sample(0, now + offset_ns, energy_j=now * STEADY_W / 1e9, power_w=STEADY_W)]
+
+    def close(self) -> None:
+        pass
+
+
+class SecondMeter(SteadyMeter):
+    name = "second"
+    period_s = 0.02
+
+
+class ChattyMeter(SteadyMeter):
+    """A library that prints while it opens."""
+
+    def open(self, options: MeterOptions) -> Sequence[Channel]:
+        print('{"channels": []}')
+        return super().open(options)
+
+
+class ShutMeter(SteadyMeter):
+    def open(self, options: MeterOptions) -> Sequence[Channel]:
+        raise MeterError("shut is locked; open it with `sudo open shut`")
+
+
+class RaisingMeter(SteadyMeter):
+    name = "raising"
+
+    def read(self, offset_ns: int) -> list[Sample]:
+        raise RuntimeError("lost its way")
+
+
+class SlowMeter(SteadyMeter):
+    """Each reading takes three times its period."""
+
+    def read(self, offset_ns: int) -> list[Sample]:
+        time.sleep(3 * self.period_s)
+        return super().read(offset_ns)
+
+
+class DyingMeter(SteadyMeter):
+    """Ends its process from inside, as a crashing driver does."""
+
+    def open(self, options: MeterOptions) -> Sequence[Channel]:
+        os._exit(3)
