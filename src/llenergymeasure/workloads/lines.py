@@ -1,0 +1,121 @@
+"""Prompts in a JSONL file: one object a line, read as a stream."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from itertools import count, cycle, islice
+from pathlib import Path
+from typing import Any
+
+from llenergymeasure.domain.request import Prompt
+from llenergymeasure.exceptions import ConfigError
+
+MAX_LINE_BYTES = 16 * 1024 * 1024
+"""A longer line is no prompt; the bound keeps a wrong file from filling the memory."""
+
+
+def read_prompts(path: Path, field: str, limit: int) -> list[Prompt]:
+    """Return the first `limit` prompts of a file, from its start again where it holds fewer.
+
+    Each has an id of its own: that of its line (`id`, or `line-N`), with `#2`, `#3`... when it comes again.
+
+    Raises:
+        ConfigError: a line that is needed is no prompt, or there is none; with file and line number.
+    """
+    found = list(islice(_distinct(path, field), limit))
+    if not found:
+        raise ConfigError(f"{path} holds no prompts: each line must be an object with the key '{field}'")
+    repeated = zip(count(), cycle(found))
+    return [_again(prompt, index // len(found)) for index, prompt in islice(repeated, limit)]
+
+
+def _distinct(path: Path, field: str) -> Iterator[Prompt]:
+    line_of: dict[str, int] = {}
+    for number, line in _lines(path):
+        prompt = _prompt(line, field, path, number)
+        first = line_of.setdefault(prompt.prompt_id, number)
+        if first != number:
+            raise _fault(path, number, f"the id '{prompt.prompt_id}' is that of line {first} already")
+        yield prompt
+
+
+def _lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Yield number and text of every line that is not blank; numbers start from 1."""
+    with path.open("rb") as file:
+        for number in count(1):
+            raw = file.readline(MAX_LINE_BYTES + 1)
+            if not raw:
+                return
+            if len(raw) > MAX_LINE_BYTES:
+                raise _fault(path, number, f"longer than {MAX_LINE_BYTES >> 20} MiB; is this a JSONL file?")
+            line = _decoded(raw, path, number)
+            if line.strip():
+                yield number, line
+
+
+def _decoded(raw: bytes, path: Path, number: int) -> str:
+    try:
+        return raw.decode("utf-8-sig" if number == 1 else "utf-8")
+    except UnicodeDecodeError as error:
+        what = f"byte {error.start + 1} (0x{raw[error.start]:02x}) is not UTF-8; convert the file to UTF-8"
+        raise _fault(path, number, what) from None
+
+
+def _prompt(line: str, field: str, path: Path, number: int) -> Prompt:
+    record = _record(line, path, number)
+    if field not in record:
+        there = ", ".join(f"'{key}'" for key in record) or "none"
+        raise _fault(
+            path, number, f"there is no key '{field}', but: {there}; name one with workload.prompt_field"
+        )
+    text = record[field]
+    if not isinstance(text, str):
+        raise _fault(path, number, f"'{field}' must be a string, not {_json_type(text)}")
+    if not text.strip():
+        raise _fault(path, number, f"the prompt in '{field}' is empty")
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise _fault(path, number, f"'{field}' holds half of a surrogate pair, which no tokenizer can read")
+    return Prompt(prompt_id=_id(record, path, number), text=text)
+
+
+def _record(line: str, path: Path, number: int) -> dict[str, Any]:
+    try:
+        record = json.loads(line)
+    except json.JSONDecodeError as error:
+        raise _fault(path, number, f"not JSON: {error.msg} at column {error.colno}") from None
+    except (RecursionError, ValueError):
+        raise _fault(path, number, "nested too deeply, or with a number too long to read") from None
+    if not isinstance(record, dict):
+        raise _fault(path, number, f'must be an object such as {{"prompt": "..."}}, not {_json_type(record)}')
+    return record
+
+
+def _id(record: dict[str, Any], path: Path, number: int) -> str:
+    name = record.get("id")
+    if name is None:
+        return f"line-{number}"
+    if isinstance(name, bool) or not isinstance(name, (str, int)) or name == "":
+        raise _fault(path, number, f"'id' must be a string or a whole number, not {_json_type(name)}")
+    return str(name)
+
+
+def _again(prompt: Prompt, rounds: int) -> Prompt:
+    if rounds == 0:
+        return prompt
+    return Prompt(prompt_id=f"{prompt.prompt_id}#{rounds + 1}", text=prompt.text)
+
+
+def _json_type(value: object) -> str:
+    names: dict[type, str] = {
+        dict: "an object",
+        list: "a list",
+        str: "a string",
+        bool: "a boolean",
+        type(None): "null",
+    }
+    return "an empty string" if value == "" else names.get(type(value), "a number")
+
+
+def _fault(path: Path, number: int, what: str) -> ConfigError:
+    return ConfigError(f"{path}, line {number}: {what}")
