@@ -26,8 +26,8 @@ def main() -> None:
             after = _typical(run_bare(prompts, PASSES, WINDOWS).window_s) / PASSES
             overhead.append((_typical(side.window_s) / ((before + after) / 2) - 1) * 100)
             noise.append((after / before - 1) * 100)
-            sampler.append((side.sampler_core_fraction or 0) * 100)
-            starter.append((side.starter_core_fraction or 0) * 100)
+            sampler += [side.sampler_core_fraction * 100]
+            starter += [side.starter_core_fraction * 100]
     publish(
         "overhead",
         [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import subprocess
 import sys
 import tempfile
@@ -25,8 +26,8 @@ class Side:
 
     first_token_s: float
     window_s: tuple[float, ...]
-    sampler_core_fraction: float | None = None
-    starter_core_fraction: float | None = None
+    sampler_core_fraction: float = math.nan
+    starter_core_fraction: float = math.nan
 
 
 def write_prompts(folder: Path) -> Path:
@@ -113,10 +114,10 @@ class _Watch:
         self._seen: dict[int, tuple[str, float, float]] = {}
         threading.Thread(target=self._loop, daemon=True).start()
 
-    def fraction(self, word: str) -> float | None:
-        """Return processor seconds over lifetime of the first process with `word` on its command line."""
+    def fraction(self, word: str) -> float:
+        """Return processor seconds over lifetime of the first process with `word` on its command line, NaN without."""
         found = [(used, lived) for line, used, lived in self._seen.values() if word in line and lived > 3]
-        return found[0][0] / found[0][1] if found else None
+        return found[0][0] / found[0][1] if found else math.nan
 
     def _loop(self) -> None:
         while self._root.is_running():
