@@ -13,6 +13,9 @@ _SECRET_WORD = (
     r"api[_-]?key|access[_-]?key|secret[_-]?key|private[_-]?key|account[_-]?key|auth[_-]?key)"
 )
 _SECRET_NAME = re.compile(rf"(?:^|[_.\-]){_SECRET_WORD}(?:$|[_.\-]\d+$)", re.IGNORECASE)
+_VOCABULARY = re.compile(
+    r"(?:^|[_.])(?:bos|eos|pad|unk|sep|cls|mask|stop|start|end|image|eot)_token$", re.IGNORECASE
+)
 _SECRET_PART = re.compile(
     r"(?:^|_)(?:TOKEN|SECRET|PASSWORD|PASSWD|PASS|PASSPHRASE|KEY|APIKEY|CREDENTIALS?|AUTH|COOKIE)(?:$|_)",
     re.IGNORECASE,
@@ -44,8 +47,8 @@ def mask_secrets(text: str) -> str:
 
 
 def is_secret_name(name: str) -> bool:
-    """Tell whether a key such as `token` or `hub.api_key` holds a secret; `pad_token_id` does not."""
-    return _SECRET_NAME.search(name) is not None
+    """Tell whether a key such as `token` or `hub.api_key` holds a secret; `eos_token` does not."""
+    return _SECRET_NAME.search(name) is not None and _VOCABULARY.search(name) is None
 
 
 def mask_environment(environ: Mapping[str, str]) -> dict[str, str]:

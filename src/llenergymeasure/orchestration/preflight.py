@@ -1,0 +1,192 @@
+"""Is this machine ready for the experiment? Asked before anything is loaded, and answered in full."""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import os
+import re
+import sys
+import threading
+from collections.abc import Callable, Iterator
+
+from llenergymeasure import plugins
+from llenergymeasure.config.models import ExperimentConfig
+from llenergymeasure.exceptions import PreFlightError
+from llenergymeasure.orchestration.checks import check_backend_options as _check_backend_options
+from llenergymeasure.orchestration.checks import check_dataset as _check_dataset
+from llenergymeasure.orchestration.checks import check_meters as _check_meters
+from llenergymeasure.orchestration.checks import check_model_folder as _check_model_folder
+from llenergymeasure.orchestration.checks import check_no_secrets as _check_no_secrets
+from llenergymeasure.orchestration.checks import check_results_writable as _check_results_writable
+from llenergymeasure.orchestration.local_model import PACKAGE, is_local, missing_package, missing_path
+from llenergymeasure.orchestration.selection import missing_modules
+
+logger = logging.getLogger(__name__)
+
+HUB_TIMEOUT_S = 5.0
+MODULES = {"pytorch": "transformers", "vllm": "vllm", "tensorrt": "tensorrt_llm"}
+INSTALL = {
+    "pytorch": 'pip install "llenergymeasure[pytorch]"',
+    "vllm": "pip install vllm",
+    "tensorrt": "pip install tensorrt-llm",
+}
+
+
+def run_preflight(config: ExperimentConfig) -> None:
+    """Check everything that can be known before the model is loaded.
+
+    Raises:
+        PreFlightError: with every problem that was found.
+    """
+    failures = list(_failures(config))
+    if failures:
+        lines = [f"Pre-flight failed: {len(failures)} issue(s) found", *(f"  ✗ {text}" for text in failures)]
+        raise PreFlightError("\n".join(lines))
+    _warn_if_persistence_mode_off()
+
+
+def _failures(config: ExperimentConfig) -> Iterator[str]:
+    if config.device == "cuda":
+        yield from _cuda_failure()
+    installed = _check_backend_installed(config.backend)
+    if not installed:
+        yield _not_installed(config.backend)
+    model_failure = _check_model_accessible(config.model)
+    if model_failure is not None:
+        yield model_failure
+    yield from _check_model_folder(config)
+    yield from _check_dataset(config)
+    yield from _check_meters(config)
+    yield from _check_results_writable(config)
+    yield from _check_no_secrets(config)
+    if installed:
+        yield from _check_backend_options(config)
+
+
+def _check_cuda_available() -> bool:
+    if not _found("torch"):
+        return False
+    import torch
+
+    available: bool = torch.cuda.is_available()
+    return available
+
+
+def _check_backend_installed(backend: str) -> bool:
+    if backend in MODULES:
+        return _found(MODULES[backend])
+    if backend not in plugins.names("backends"):
+        return False
+    try:
+        return not missing_modules(plugins.find("backends", backend).requires)
+    except Exception as error:  # noqa: BLE001 - other people's code
+        logger.debug("plugin %s does not load: %s", backend, error)
+        return False
+
+
+def _check_model_accessible(model_id: str) -> str | None:
+    if model_id.startswith(PACKAGE):
+        return missing_package(model_id)
+    if is_local(model_id):
+        return missing_path(model_id)
+    if not _found("huggingface_hub"):
+        return None
+    from huggingface_hub import HfApi
+
+    return _classify(model_id, _fault_within(HUB_TIMEOUT_S, lambda: HfApi().model_info(model_id)))
+
+
+def _warn_if_persistence_mode_off() -> None:
+    """Without persistence mode the driver unloads between processes, and the next one waits for it."""
+    try:
+        if not _found("pynvml"):
+            return
+        import pynvml
+
+        pynvml.nvmlInit()
+        try:
+            mode = pynvml.nvmlDeviceGetPersistenceMode(pynvml.nvmlDeviceGetHandleByIndex(0))
+        finally:
+            pynvml.nvmlShutdown()
+        if mode in (0, pynvml.NVML_FEATURE_DISABLED):
+            logger.warning(
+                "GPU persistence mode is off. First experiment may have higher latency. "
+                "Enable: sudo nvidia-smi -pm 1"
+            )
+    except Exception as error:  # noqa: BLE001 - advice never stops a run
+        logger.debug("persistence mode is unknown: %s", error)
+
+
+def _found(module: str) -> bool:
+    """Tell whether a module is there without importing it."""
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ValueError:
+        return sys.modules.get(module) is not None  # made by hand, without a spec
+
+
+def _cuda_failure() -> Iterator[str]:
+    try:
+        if not _check_cuda_available():
+            yield f"CUDA not available: {_why_no_cuda()}, or run on the CPU (device: cpu)"
+    except Exception as error:  # noqa: BLE001 - a torch that does not import breaks in many ways
+        yield f"CUDA not available: torch does not work: {error} → {INSTALL['pytorch']}"
+
+
+def _why_no_cuda() -> str:
+    if not _found("torch"):
+        return f"torch is not installed → {INSTALL['pytorch']}"
+    import torch
+
+    if torch.version.cuda is None:
+        return f"torch {torch.__version__} is a build without CUDA → install a CUDA build of torch"
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None:
+        return f"torch sees no GPU with CUDA_VISIBLE_DEVICES='{visible}' → unset it, or name a GPU"
+    return "torch sees no GPU → mend the driver until `nvidia-smi` lists one"
+
+
+def _not_installed(backend: str) -> str:
+    if backend in INSTALL:
+        return f"{backend} not installed → {INSTALL[backend]}"
+    if backend not in plugins.names("backends"):
+        return f"{backend} not installed: {plugins.unknown('backends', backend)}"
+    try:
+        return f"{backend} not installed → {plugins.find('backends', backend).install}"
+    except Exception as error:  # noqa: BLE001 - other people's code
+        return f"{backend} not installed: its plugin is broken: {type(error).__name__}: {error}"
+
+
+def _fault_within(seconds: float, look_up: Callable[[], object]) -> Exception | None:
+    """Return what a look-up raises in that time; one that takes longer is left behind and blocks nothing."""
+    faults: list[Exception] = []
+
+    def run() -> None:
+        try:
+            look_up()
+        except Exception as error:  # noqa: BLE001 - handed on
+            faults.append(error)
+
+    thread = threading.Thread(target=run, name="hub-look-up", daemon=True)
+    thread.start()
+    thread.join(seconds)
+    return faults[0] if faults else None
+
+
+def _classify(model_id: str, fault: Exception | None) -> str | None:
+    """Tell by the text: its classes differ between versions of the library. A network fault is no answer."""
+    if fault is None:
+        return None
+    logger.debug("the Hub on %s: %s", model_id, fault)
+    text = str(fault).lower()
+    if _has_code(text, "401", "403") or "gated" in text:
+        return f"{model_id} gated model — no HF_TOKEN → export HF_TOKEN=<your_token>"
+    if _has_code(text, "404") or "not found" in text:
+        return f"{model_id} not found on HuggingFace Hub"
+    return None
+
+
+def _has_code(text: str, *codes: str) -> bool:
+    """Request ids are long hexadecimal numbers that may hold the digits of a code."""
+    return any(re.search(rf"(?<![0-9a-f]){code}(?![0-9a-f])", text) for code in codes)
