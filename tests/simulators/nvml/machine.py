@@ -1,0 +1,241 @@
+"""A machine with simulated NVIDIA GPUs: what it is, its spec file, and its true energy."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.simulators.signals import Constant, Signal
+
+NOT_SUPPORTED, NO_PERMISSION, DRIVER_NOT_LOADED, GPU_IS_LOST, VERSION_MISMATCH, NO_DATA, UNKNOWN = (
+    3,
+    4,
+    9,
+    15,
+    18,
+    21,
+    999,
+)
+"""The NVML return codes that faults are made of."""
+
+_STEADY_POWER, _STEADY_TEMPERATURE = Constant(250.0), Constant(52.0)
+_STEADY_SM_CLOCK, _STEADY_UTILISATION = Constant(1755.0), Constant(87.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PowerSensor:
+    """A reading of the mean over the last `window_s` (0: of the moment), published every `period_s`."""
+
+    window_s: float
+    period_s: float
+    phase_s: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class EnergyCounter:
+    """A counter that moves every `period_s` to the energy drawn until then, in steps of `resolution_mj`."""
+
+    period_s: float = 0.02
+    phase_s: float = 0.0
+    gain: float = 1.0
+    resolution_mj: float = 1.0
+    base_mj: float = 5_000_000.0
+    """What it showed at the origin."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fault:
+    """Every `every`-th call of a kind, from `start_s` until `end_s`, returns `code`; code 0 reads 0 (a blank sample).
+
+    Kinds: energy, power, fields (83, 185, 186), temperature, clocks, utilisation, throttle, processes, handle, name,
+    uuid, memory, limits, mig, ecc, persistence, all.
+    """
+
+    call: str
+    code: int
+    start_s: float = 0.0
+    end_s: float = math.inf
+    every: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Process:
+    """A compute process on a GPU, there from `start_s` until `end_s`."""
+
+    pid: int
+    memory_bytes: int = 2 << 30
+    start_s: float = 0.0
+    end_s: float = math.inf
+
+
+@dataclass(frozen=True, kw_only=True)
+class Throttle:
+    """Clock event reasons (a bit mask) that are set from `start_s` until `end_s`."""
+
+    mask: int
+    start_s: float = 0.0
+    end_s: float = math.inf
+
+
+@dataclass(frozen=True, kw_only=True)
+class MigDevice:
+    """One instance of a card in MIG mode."""
+
+    uuid: str
+    gpu_instance: int = 1
+    compute_instance: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class SimulatedGpu:
+    """One card; all times count from the machine's origin.
+
+    `usage` is what nvmlDeviceGetPowerUsage reads, `instant` field 186, `average` field 185; None: not supported.
+    """
+
+    uuid: str = "GPU-6f1c2a9e-5b7d-4e0f-8a43-2d9c71b0e650"
+    name: str = "NVIDIA H100 80GB HBM3"
+    serial: str = "1654922006841"
+    pci_bus: int = 0x17
+    capability: tuple[int, int] = (9, 0)
+    pcie: tuple[int, int] = (5, 16)
+    memory_total: int = 80 << 30
+    memory_used: int = 1 << 30
+    persistence: bool = True
+    virtualization: int = 0
+    ecc: bool | None = True
+    mig: bool | None = False
+    mig_devices: tuple[MigDevice, ...] = ()
+    limits_w: tuple[float, float, float, float] = (700.0, 700.0, 200.0, 700.0)
+    """Enforced, default, lowest, highest power limit."""
+    memory_clock_mhz: int = 2619
+    max_sm_clock_mhz: int = 1980
+    power: Signal = _STEADY_POWER
+    temperature: Signal = _STEADY_TEMPERATURE
+    sm_clock: Signal = _STEADY_SM_CLOCK
+    utilisation: Signal = _STEADY_UTILISATION
+    usage: PowerSensor | None = PowerSensor(window_s=1.0, period_s=0.1)
+    instant: PowerSensor | None = PowerSensor(window_s=0.025, period_s=0.1)
+    average: PowerSensor | None = PowerSensor(window_s=1.0, period_s=0.1)
+    gain: float = 1.0
+    offset_w: float = 0.0
+    noise_w: float = 0.0
+    """Standard deviation of each published power reading."""
+    noise_seed: int = 1
+    counter: EnergyCounter | None = EnergyCounter()
+    counter_reset_at_s: float = math.inf
+    counter_freeze_at_s: float = math.inf
+    counter_wrap_mj: float | None = None
+    power_freeze_at_s: float = math.inf
+    lost_at_s: float = math.inf
+    faults: tuple[Fault, ...] = ()
+    processes: tuple[Process, ...] = ()
+    throttle: Throttle | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class NvmlMachine:
+    """The simulated machine. Its time 0, the origin, is the moment at which this object is made.
+
+    `init_error` is an NVML code with which the library refuses to start.
+    """
+
+    gpus: tuple[SimulatedGpu, ...] = (SimulatedGpu(),)
+    driver_version: str = "570.86.15"
+    nvml_version: str = "12.570.86.15"
+    cuda_version: int = 12080
+    init_error: int = 0
+    read_latency_s: float = 0.0
+    """How long each call takes before it is answered; under a second."""
+    origin_monotonic_ns: int = field(default_factory=time.monotonic_ns)
+    unix_offset_ns: int = field(default_factory=lambda: time.time_ns() - time.monotonic_ns())
+
+    def seconds(self, unix_ns: int) -> float:
+        """Return a Unix time in seconds since the origin."""
+        return (unix_ns - self.unix_offset_ns - self.origin_monotonic_ns) / 1e9
+
+    def true_energy_j(self, gpu: int, start_unix_ns: int, end_unix_ns: int) -> float:
+        """Return what a card really drew between two Unix times."""
+        power = self.gpus[gpu].power
+        return power.integral(self.seconds(end_unix_ns)) - power.integral(self.seconds(start_unix_ns))
+
+    def write(self, path: Path) -> None:
+        """Write the spec file that the simulated library reads."""
+        head = [
+            f"origin_ns {self.origin_monotonic_ns}",
+            f"driver_version {self.driver_version}",
+            f"nvml_version {self.nvml_version}",
+            f"cuda_version {self.cuda_version}",
+            f"init_error {self.init_error}",
+            f"read_latency_s {self.read_latency_s}",
+        ]
+        lines = head + [line for gpu in self.gpus for line in ("gpu", *_gpu_lines(gpu))]
+        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _gpu_lines(gpu: SimulatedGpu) -> list[str]:
+    return [*_identity_lines(gpu), *_sensor_lines(gpu), *_fault_lines(gpu)]
+
+
+def _identity_lines(gpu: SimulatedGpu) -> list[str]:
+    milliwatts = " ".join(str(round(watts * 1000)) for watts in gpu.limits_w)
+    return [
+        f"name {gpu.name}",
+        f"uuid {gpu.uuid}",
+        f"serial {gpu.serial}",
+        f"pci 0 {gpu.pci_bus} 0",
+        f"capability {gpu.capability[0]} {gpu.capability[1]}",
+        f"pcie {gpu.pcie[0]} {gpu.pcie[1]}",
+        f"memory {gpu.memory_total} {gpu.memory_used}",
+        f"persistence {int(gpu.persistence)}",
+        f"virtualization {gpu.virtualization}",
+        f"ecc {_switch(gpu.ecc)}",
+        f"mig {_switch(gpu.mig)} 7",
+        *(f"mig_device {each.uuid} {each.gpu_instance} {each.compute_instance}" for each in gpu.mig_devices),
+        f"limits_mw {milliwatts}",
+        f"clocks_mhz {gpu.memory_clock_mhz} {gpu.max_sm_clock_mhz} {gpu.memory_clock_mhz}",
+    ]
+
+
+def _sensor_lines(gpu: SimulatedGpu) -> list[str]:
+    lines = [
+        f"power {gpu.power.words()}",
+        f"temperature {gpu.temperature.words()}",
+        f"sm_clock {gpu.sm_clock.words()}",
+        f"utilisation {gpu.utilisation.words()}",
+        f"gain {gpu.gain!r}",
+        f"offset_w {gpu.offset_w!r}",
+        f"noise {gpu.noise_w!r} {gpu.noise_seed}",
+    ]
+    for name in ("usage", "instant", "average"):
+        sensor: PowerSensor | None = getattr(gpu, name)
+        if sensor is not None:
+            lines.append(f"{name} {sensor.window_s!r} {sensor.period_s!r} {sensor.phase_s!r}")
+    counter = gpu.counter
+    if counter is not None:
+        lines.append(
+            f"counter {counter.period_s!r} {counter.phase_s!r} {counter.gain!r} {counter.resolution_mj!r} "
+            f"{counter.base_mj!r}"
+        )
+    return lines
+
+
+def _fault_lines(gpu: SimulatedGpu) -> list[str]:
+    lines = [
+        f"lost_at_s {gpu.lost_at_s!r}",
+        f"counter_reset_at_s {gpu.counter_reset_at_s!r}",
+        f"counter_freeze_at_s {gpu.counter_freeze_at_s!r}",
+        f"counter_wrap_mj {gpu.counter_wrap_mj or 0.0!r}",
+        f"power_freeze_at_s {gpu.power_freeze_at_s!r}",
+    ]
+    lines += [f"fault {f.call} {f.code} {f.start_s!r} {f.end_s!r} {f.every}" for f in gpu.faults]
+    lines += [f"process {p.pid} {p.memory_bytes} {p.start_s!r} {p.end_s!r}" for p in gpu.processes]
+    if gpu.throttle is not None:
+        lines.append(f"throttle {gpu.throttle.mask} {gpu.throttle.start_s!r} {gpu.throttle.end_s!r}")
+    return lines
+
+
+def _switch(state: bool | None) -> int:
+    return -1 if state is None else int(state)
