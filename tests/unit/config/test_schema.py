@@ -1,0 +1,31 @@
+"""Claims about the JSON Schema for editors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llenergymeasure.config.schema import DIALECT, config_schema
+
+
+def test_the_schema_is_a_document_an_editor_understands() -> None:
+    schema = config_schema()
+    assert schema["$schema"] == DIALECT
+    assert schema["title"]
+    assert schema["required"] == ["model"]
+    assert schema["additionalProperties"] is False
+
+
+def test_every_field_of_every_section_is_described() -> None:
+    schema = config_schema()
+    sections: list[dict[str, Any]] = [schema, *schema["$defs"].values()]
+    undescribed = [
+        name
+        for section in sections
+        for name, field in section["properties"].items()
+        if "description" not in field and "description" not in schema["$defs"].get(_target(field), {})
+    ]
+    assert undescribed == []
+
+
+def _target(field: dict[str, Any]) -> str:
+    return str(field.get("$ref", "")).rpartition("/")[2]
