@@ -57,8 +57,8 @@ format: $(DEV_STAMP) ## Format the code and mend what the linter can mend.
 bench: $(DEV_STAMP) ## Measure start-up, overhead and time to the first token; JSON goes to benchmarks/out.
 	$(BIN)/python -m benchmarks
 
-wheel: $(DEV_STAMP) ## Build the wheel into dist/.
-	$(BIN)/python -m build --wheel --outdir dist .
+wheel: $(BIN)/python ## Build the wheel into dist/.
+	$(BIN)/python $(PIP_INSTALL:install=wheel) --no-deps --wheel-dir dist .
 
 clean: ## Remove what tests, checks and builds leave behind.
 	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis benchmarks/out
