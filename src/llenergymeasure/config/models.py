@@ -26,10 +26,6 @@ __all__ = [
 ]
 
 BACKEND_SECTIONS: tuple[str, ...] = ("pytorch", "vllm", "tensorrt", "llamacpp", "server")
-SECRETS = frozenset(
-    {"token", "use_auth_token", "hf_token", "auth_token", "access_token", "api_key", "password"}
-)
-"""Arguments that no bundle may hold; the Hub's token comes from the environment."""
 NonEmpty = Annotated[str, StringConstraints(min_length=1)]
 
 
@@ -230,10 +226,6 @@ class ExperimentConfig(Section):
                 f"options is for plugin backends; those of {self.backend} go into '{self.backend}'"
             )
         for key in self.passthrough_kwargs or {}:
-            if key in SECRETS:
-                raise ValueError(
-                    f"passthrough_kwargs key '{key}' would write a secret into the bundle: export HF_TOKEN instead"
-                )
             if key in _field_names():
                 raise ValueError(f"passthrough_kwargs key '{key}' is a field of its own: set {_where(key)}")
         return self

@@ -137,11 +137,6 @@ def test_a_wrong_value_is_named_with_what_is_allowed_and_what_was_given(
             "model: a\npassthrough_kwargs:\n  low_cpu_mem_usage: true\n  batch_size: 4",
             "x.yaml:4: passthrough_kwargs key 'batch_size' is a field of its own: set pytorch.batch_size",
         ),
-        (
-            "model: a\npassthrough_kwargs: {token: hf_abcdef}",
-            "x.yaml:2: passthrough_kwargs key 'token' would write a secret into the bundle: "
-            "export HF_TOKEN instead",
-        ),
     ],
 )
 def test_an_impossible_combination_is_refused_at_its_line(tmp_path: Path, text: str, said: str) -> None:
