@@ -10,7 +10,7 @@ from llenergymeasure.domain.experiment import ExperimentResult, PhaseSummary, Re
 from llenergymeasure.metrics.account import EnergyAccount
 from llenergymeasure.metrics.breakdown import energy_breakdown
 from llenergymeasure.metrics.headline import headline_estimates, total_flops
-from llenergymeasure.metrics.quality import run_warnings, verdict
+from llenergymeasure.metrics.quality import Evidence, run_warnings, verdict
 from llenergymeasure.metrics.repeats import RepeatRow, repeat_rows
 from llenergymeasure.orchestration.raw import RawRun
 
@@ -21,7 +21,15 @@ def assemble(config: ExperimentConfig, raw: RawRun, experiment_id: str) -> Exper
     rows = repeat_rows(account, raw.phases, raw.requests)
     energy = energy_breakdown(account, raw.phases)
     estimates = headline_estimates(rows, energy.method)
-    warnings = run_warnings(config, rows, energy, raw.trace.interrupted, raw.stopped_because)
+    warnings = run_warnings(
+        Evidence(
+            config=config,
+            rows=rows,
+            energy=energy,
+            interrupted=raw.trace.interrupted,
+            stopped_because=raw.stopped_because,
+        )
+    )
     return ExperimentResult(
         experiment_id=experiment_id,
         config_hash=config.config_hash,

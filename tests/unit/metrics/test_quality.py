@@ -9,7 +9,7 @@ from llenergymeasure.domain.experiment import DeviceEnergy, EnergyBreakdown, Run
 from llenergymeasure.domain.request import RequestRecord
 from llenergymeasure.domain.trace import Phase
 from llenergymeasure.metrics.account import Joules
-from llenergymeasure.metrics.quality import run_warnings, verdict
+from llenergymeasure.metrics.quality import Evidence, run_warnings, verdict
 from llenergymeasure.metrics.repeats import RepeatRow
 
 CPU = ExperimentConfig(model="any", device="cpu")
@@ -43,55 +43,67 @@ def _energy(domain: str, method: str = "counter") -> EnergyBreakdown:
     return EnergyBreakdown(by_device=(device,))
 
 
+def _judge(
+    config: ExperimentConfig,
+    rows: list[RepeatRow],
+    energy: EnergyBreakdown,
+    interrupted: str | None,
+    stopped_because: str,
+) -> tuple[RunWarning, ...]:
+    return run_warnings(
+        Evidence(
+            config=config, rows=rows, energy=energy, interrupted=interrupted, stopped_because=stopped_because
+        )
+    )
+
+
 def _codes(warnings: tuple[RunWarning, ...]) -> list[str]:
     return [warning.code for warning in warnings]
 
 
 def test_sound_run_has_no_warning() -> None:
-    warnings = run_warnings(CPU, _rows(), _energy("cpu"), None, "target_reached")
+    warnings = _judge(CPU, _rows(), _energy("cpu"), None, "target_reached")
     assert warnings == ()
     assert verdict(warnings) == "valid"
 
 
 def test_estimate_is_never_silent() -> None:
-    (warning,) = run_warnings(CPU, _rows(), _energy("cpu", "estimated"), None, "fixed")
+    (warning,) = _judge(CPU, _rows(), _energy("cpu", "estimated"), None, "fixed")
     assert warning.code == "energy_estimated"
     assert "8 W per core" in warning.message
     assert verdict([warning]) == "valid_with_warnings"
 
 
 def test_gpu_run_that_metered_only_the_cpu_is_flagged() -> None:
-    assert _codes(run_warnings(CUDA, _rows(), _energy("cpu"), None, "fixed")) == [
-        "compute_device_not_metered"
-    ]
+    assert _codes(_judge(CUDA, _rows(), _energy("cpu"), None, "fixed")) == ["compute_device_not_metered"]
 
 
 @pytest.mark.parametrize(
     ("rows", "code"), [(_rows(duration_s=0.4), "window_short"), (_rows(count=2), "few_repeats")]
 )
 def test_weak_protocol_is_flagged(rows: list[RepeatRow], code: str) -> None:
-    assert _codes(run_warnings(CPU, rows, _energy("cpu"), None, "fixed")) == [code]
+    assert _codes(_judge(CPU, rows, _energy("cpu"), None, "fixed")) == [code]
 
 
 def test_missed_target_is_flagged() -> None:
-    assert _codes(run_warnings(CPU, _rows(), _energy("cpu"), None, "max_reached")) == ["target_not_reached"]
+    assert _codes(_judge(CPU, _rows(), _energy("cpu"), None, "max_reached")) == ["target_not_reached"]
 
 
 def test_unknown_energy_is_invalid_and_counts_the_windows() -> None:
     rows = [*_rows(2), *_rows(1, joules=Joules(energy_j=None, reason="GPU 0: the counter froze"))]
-    (warning,) = run_warnings(CPU, rows, _energy("cpu"), None, "fixed")
+    (warning,) = _judge(CPU, rows, _energy("cpu"), None, "fixed")
     assert warning.message == "Energy is unknown in 1 of 3 windows: GPU 0: the counter froze."
     assert verdict([warning]) == "invalid"
 
 
 def test_every_warning_has_a_sentence_and_a_remedy() -> None:
     rows = _rows(1, duration_s=0.1, joules=Joules(energy_j=None, reason="gone"))
-    for warning in run_warnings(CUDA, rows, _energy("cpu", "estimated"), "killed", "max_reached"):
+    for warning in _judge(CUDA, rows, _energy("cpu", "estimated"), "killed", "max_reached"):
         assert warning.message.endswith(".")
         assert warning.remedy.endswith(".")
 
 
 def test_gravest_warning_comes_first() -> None:
     rows = _rows(1, joules=Joules(energy_j=None, reason="gone"))
-    severities = [each.severity for each in run_warnings(CUDA, rows, _energy("cpu"), None, "fixed")]
+    severities = [each.severity for each in _judge(CUDA, rows, _energy("cpu"), None, "fixed")]
     assert severities == sorted(severities, key=["invalid", "warning", "info"].index)
