@@ -50,7 +50,11 @@ def list_gpus() -> tuple[Gpu, ...]:
         NvmlUnavailableError: as `session`.
     """
     with session() as pynvml:
-        found = (_read_gpu(pynvml, index) for index in range(pynvml.nvmlDeviceGetCount()))
+        try:
+            count = pynvml.nvmlDeviceGetCount()
+        except pynvml.NVMLError as error:
+            raise _unavailable(pynvml, error) from None
+        found = (_read_gpu(pynvml, index) for index in range(count))
         return tuple(gpu for gpu in found if gpu is not None)
 
 

@@ -1,0 +1,174 @@
+"""The sensors of one NVIDIA card: which of them work is found out once, when it is opened."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import Any
+
+from llenergymeasure.core.nvml import Gpu, NvmlUnavailableError
+from llenergymeasure.domain.sample import NAN, UNKNOWN_REASONS, Sample
+from llenergymeasure.domain.trace import Channel
+
+RELATIVE_ERROR = 0.05
+"""Gain differs by up to 5 % from board to board (Yang, Adamek, Armour, arXiv 2312.02741)."""
+FIELD_POWER_INSTANT = 186
+"""nvml.h: NVML_FI_DEV_POWER_INSTANT; scope 0 is the GPU, also where a module holds a CPU too (GH200)."""
+NO_DATA = 21
+"""nvml.h: NVML_ERROR_NO_DATA."""
+ATTEMPTS = 3
+VGPU = 2
+"""nvml.h: NVML_GPU_VIRTUALIZATION_MODE_VGPU, a guest on a shared card."""
+
+Reader = Callable[[], float]
+
+
+class Card:
+    """One open card; `channel` says what its samples are.
+
+    Raises:
+        NvmlUnavailableError: it tells neither energy nor power.
+    """
+
+    def __init__(self, pynvml: Any, gpu: Gpu, caveat: str | None = None) -> None:
+        self._error: type[Exception] = pynvml.NVMLError
+        try:
+            handle = pynvml.nvmlDeviceGetHandleByUUID(gpu.uuid)
+        except pynvml.NVMLError as error:
+            raise NvmlUnavailableError(f"{_label(gpu)} does not answer: {error}") from None
+        self._energy_j = self._first_working([_energy_reader(pynvml, handle)])
+        self._power_w = self._first_working(_power_readers(pynvml, handle))
+        if self._energy_j is None and self._power_w is None:
+            raise NvmlUnavailableError(
+                f"{_label(gpu)} reports neither energy nor power",
+                "leave it out with CUDA_VISIBLE_DEVICES, or name other meters in energy.meters",
+            )
+        self._state = self._working_state(_state_readers(pynvml, handle))
+        virtual = self._attempt(lambda: pynvml.nvmlDeviceGetVirtualizationMode(handle))[0] == VGPU
+        self.channel = _channel(gpu, self._energy_j is not None, virtual, caveat)
+
+    def read(self, index: int, offset_ns: int, *, with_state: bool) -> Sample:
+        """Return one sample; its time is the middle of the read that the channel's method stands for.
+
+        Its `error` is the NVML code with which that read failed; where only the power beside a counter fails, power is
+        merely not known.
+        """
+        before_ns = time.monotonic_ns()
+        main_value, error = self._attempt(self._energy_j or self._power_w)
+        middle_ns = (before_ns + time.monotonic_ns()) // 2
+        power_w = self._attempt(self._power_w)[0] if self._energy_j else main_value
+        state = {name: self._attempt(reader)[0] for name, reader in self._state.items()} if with_state else {}
+        reasons = state.pop("throttle_reasons", NAN)
+        return Sample(
+            channel=index,
+            t_unix_ns=middle_ns + offset_ns,
+            energy_j=main_value if self._energy_j else NAN,
+            power_w=power_w,
+            throttle_reasons=UNKNOWN_REASONS if math.isnan(reasons) else int(reasons),
+            error=error,
+            **state,
+        )
+
+    def describe_reading(self) -> str:
+        """Return a live reading for people: the power, or the counter where there is no power."""
+        power_w, _ = self._attempt(self._power_w)
+        if not math.isnan(power_w):
+            return f"{power_w:.1f} W"
+        energy_j, error = self._attempt(self._energy_j)
+        return f"{energy_j:.0f} J counted" if error == 0 else f"NVML error {error}"
+
+    def _first_working(self, readers: Iterable[Reader]) -> Reader | None:
+        for reader in readers:
+            if any(self._attempt(reader)[1] == 0 for _ in range(ATTEMPTS)):
+                return reader
+        return None
+
+    def _working_state(self, readers: dict[str, Sequence[Reader]]) -> dict[str, Reader]:
+        working = {name: self._first_working(candidates) for name, candidates in readers.items()}
+        return {name: reader for name, reader in working.items() if reader is not None}
+
+    def _attempt(self, reader: Reader | None) -> tuple[float, int]:
+        """Return the value and 0, or NaN and the NVML code."""
+        if reader is None:
+            return NAN, NO_DATA
+        try:
+            return reader(), 0
+        except self._error as error:
+            return NAN, getattr(error, "value", NO_DATA)
+
+
+def _energy_reader(pynvml: Any, handle: Any) -> Reader:
+    def read() -> float:
+        return _not_blank(pynvml, pynvml.nvmlDeviceGetTotalEnergyConsumption(handle)) / 1e3
+
+    return read
+
+
+def _power_readers(pynvml: Any, handle: Any) -> tuple[Reader, Reader]:
+    """Return the ways to read watts, the best first.
+
+    The field's reading is of the last tens of milliseconds. nvmlDeviceGetPowerUsage is the same on cards up to A100,
+    but on newer ones a mean over the last second, which smears what lies before a window into it.
+    """
+
+    def instant() -> float:
+        field = pynvml.nvmlDeviceGetFieldValues(handle, [FIELD_POWER_INSTANT])[0]
+        if field.nvmlReturn != 0:
+            raise pynvml.NVMLError(field.nvmlReturn)
+        return _not_blank(pynvml, field.value.uiVal) / 1e3
+
+    def usage() -> float:
+        return _not_blank(pynvml, pynvml.nvmlDeviceGetPowerUsage(handle)) / 1e3
+
+    return instant, usage
+
+
+def _not_blank(pynvml: Any, value: int) -> int:
+    """Return the value; 0 is what a sensor without a reading shows, since no card draws nothing."""
+    if value == 0:
+        raise pynvml.NVMLError(NO_DATA)
+    return value
+
+
+def _state_readers(pynvml: Any, handle: Any) -> dict[str, Sequence[Reader]]:
+    """Return the ways to read each quantity; which of two names works depends on driver and binding."""
+
+    def calls(*names: str, of: int | None = None) -> list[Reader]:
+        arguments = (handle,) if of is None else (handle, of)
+        return [partial(getattr(pynvml, name), *arguments) for name in names if hasattr(pynvml, name)]
+
+    return {
+        "temperature_c": calls(
+            "nvmlDeviceGetTemperature", "nvmlDeviceGetTemperatureV", of=pynvml.NVML_TEMPERATURE_GPU
+        ),
+        "sm_clock_mhz": calls("nvmlDeviceGetClockInfo", of=pynvml.NVML_CLOCK_SM),
+        "memory_clock_mhz": calls("nvmlDeviceGetClockInfo", of=pynvml.NVML_CLOCK_MEM),
+        "utilisation_pct": [lambda: pynvml.nvmlDeviceGetUtilizationRates(handle).gpu],
+        "throttle_reasons": calls(
+            "nvmlDeviceGetCurrentClocksEventReasons", "nvmlDeviceGetCurrentClocksThrottleReasons"
+        ),
+    }
+
+
+def _channel(gpu: Gpu, has_counter: bool, virtual: bool, caveat: str | None) -> Channel:
+    notes = [
+        "the whole card: its MIG instances have no meter of their own" if gpu.mig_enabled else None,
+        "a virtual GPU: the card's other guests may be included" if virtual else None,
+        None if has_counter else "no energy counter: integrated from power readings",
+        caveat,
+    ]
+    return Channel(
+        meter="nvml",
+        domain="gpu",
+        device=gpu.uuid,
+        label=_label(gpu),
+        method="counter" if has_counter else "sampled",
+        relative_error=RELATIVE_ERROR,
+        note="; ".join(note for note in notes if note) or None,
+    )
+
+
+def _label(gpu: Gpu) -> str:
+    return f"GPU {gpu.index} ({gpu.name})"
