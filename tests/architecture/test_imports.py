@@ -1,0 +1,79 @@
+"""Imports point down only, and importing any module of ours costs nothing heavy."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+from tests.architecture.tree import ROOT, heavy_packages
+
+IMPORT_EVERYTHING = textwrap.dedent(
+    """
+    import builtins, importlib, json, pkgutil, sys
+    heavy, skipped = json.loads(sys.argv[1]), tuple(sys.argv[2:])
+    real_import, ours = builtins.__import__, "llenergymeasure"
+
+    def guarded(name, globals=None, locals=None, fromlist=(), level=0):
+        importer = (globals or {}).get("__name__", "")
+        if importer.partition(".")[0] == ours and level == 0 and name.partition(".")[0] in heavy:
+            raise AssertionError(f"{importer} imports {name} at module level")
+        return real_import(name, globals, locals, fromlist, level)
+
+    builtins.__import__ = guarded
+    package = importlib.import_module(ours)
+    imported = [ours]
+    for module in pkgutil.walk_packages(package.__path__, ours + "."):
+        if not module.name.startswith(skipped):
+            importlib.import_module(module.name)
+            imported.append(module.name)
+    print(json.dumps({"imported": imported, "heavy": [name for name in heavy if name in sys.modules]}))
+    """
+)
+
+
+def _import_everything(*skipped: str) -> dict[str, list[str]]:
+    command = [sys.executable, "-c", IMPORT_EVERYTHING, json.dumps(heavy_packages()), *skipped]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    answer: dict[str, list[str]] = json.loads(done.stdout)
+    return answer
+
+
+def test_no_module_of_ours_imports_a_heavy_package_when_it_is_imported():
+    assert len(_import_everything()["imported"]) > 50
+
+
+def test_the_library_without_the_command_line_leaves_heavy_packages_unloaded():
+    assert _import_everything("llenergymeasure.cli", "llenergymeasure.__main__")["heavy"] == []
+
+
+def test_importing_the_package_alone_loads_nothing_but_the_standard_library():
+    code = "import sys, llenergymeasure; print(*sorted({m.partition('.')[0] for m in sys.modules}))"
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", code], capture_output=True, text=True, env=_src_on_path()
+    )
+    assert done.returncode == 0, done.stderr
+    foreign = {
+        name
+        for name in done.stdout.split()
+        if name not in sys.stdlib_module_names and not name.startswith("_")
+    }
+    assert foreign == {"llenergymeasure"}
+
+
+def test_imports_point_down_only():
+    cli = pytest.importorskip("importlinter.cli")
+    assert cli.lint_imports(config_filename=str(ROOT / "pyproject.toml"), no_cache=True) == 0
+
+
+def _src_on_path() -> dict[str, str]:
+    """Without `site` there is no editable install, so the package comes from where this process has it."""
+    import llenergymeasure
+
+    package = llenergymeasure.__file__
+    assert package is not None
+    return {"PYTHONPATH": package.rsplit("/", 2)[0]}
