@@ -51,6 +51,8 @@ def select_meters(energy: EnergyConfig, options: MeterOptions) -> list[type[Mete
 
 def meter_problems(energy: EnergyConfig, options: MeterOptions) -> list[str]:
     """Return why `select_meters` would fail, every reason and not the first alone."""
+    if energy.meters == "auto" and _status(LAST_RESORT, options).available:
+        return []  # `auto` then always finds something, whatever the sensors say
     refusals = (_refusal(name, status) for name, status in _probe_wanted(energy, options))
     return [str(refusal) for refusal in refusals if refusal is not None]
 
