@@ -85,6 +85,7 @@ def _settings(prompts: Path, min_duration_s: float, windows: int, warmup_batches
         "measurement.baseline.loaded_s": 0,
         "measurement.warmup.min_batches": warmup_batches,
         "measurement.warmup.min_duration_s": 0,
+        "measurement.warmup.max_duration_s": "null",
         "measurement.window.min_duration_s": min_duration_s,
         "measurement.repeats.min": windows,
         "measurement.repeats.max": windows,

@@ -59,6 +59,9 @@ OTHER_VALUES: dict[str, dict[str, Any]] = {
     "measurement.baseline.loaded_s": {"measurement": {"baseline": {"loaded_s": 0.1}}},
     "measurement.warmup.min_batches": {"measurement": {"warmup": {"min_batches": 1}}},
     "measurement.warmup.min_duration_s": {"measurement": {"warmup": {"min_duration_s": 0.1}}},
+    "measurement.warmup.max_duration_s": {
+        "measurement": {"warmup": {"min_batches": 1, "max_duration_s": None}}
+    },
     "measurement.window.min_duration_s": {"measurement": {"window": {"min_duration_s": 0.1}}},
     "measurement.repeats.min": {"measurement": {"repeats": {"min": 2, "max": 2}}},
     "measurement.repeats.max": {"measurement": {"repeats": {"min": 1, "max": 2}}},

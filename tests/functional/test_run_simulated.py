@@ -29,6 +29,7 @@ SETTINGS = {
     "measurement.baseline.loaded_s": 0,
     "measurement.warmup.min_batches": 1,
     "measurement.warmup.min_duration_s": 0,
+    "measurement.warmup.max_duration_s": "null",
     "measurement.window.min_duration_s": 3,
     "measurement.repeats.max": 3,
     "options": "{token_s: 0.0083}",

@@ -87,12 +87,22 @@ class DecoderConfig(Section):
 
 
 class WarmupConfig(Section):
-    """Work done before the first window, until caches, clocks and compilers have settled."""
+    """Work done before the first window, until caches, clocks and compilers have settled; none if both minima are 0."""
 
     min_batches: int = Field(2, ge=0)
     """At least so many batches of the workload."""
     min_duration_s: float = Field(5.0, ge=0)
     """At least so long."""
+    max_duration_s: float | None = Field(60.0, ge=0)
+    """Go on until step time and power are steady, at most so long; null stops at the minima, steady or not."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> WarmupConfig:
+        if self.max_duration_s is not None and self.max_duration_s < self.min_duration_s:
+            raise ValueError(
+                f"max_duration_s {self.max_duration_s} is below min_duration_s {self.min_duration_s}"
+            )
+        return self
 
 
 class BaselineConfig(Section):

@@ -78,6 +78,31 @@ class EnergyBreakdown(Record):
     """Energy of loading the model, outside the window."""
 
 
+WarmupEnd = Literal["steady", "cap", "fixed"]
+"""Why the warm-up ended: the slopes are flat; they are not but time was up; nobody asked for steadiness."""
+
+
+class Change(Record):
+    """Relative change of a series from its first to its last point, with the 95 % interval; 0.1 means 10 % up."""
+
+    change: float
+    low: float
+    high: float
+    points: int
+
+
+class WarmupSummary(Record):
+    """What the warm-up did, and how steady its later half was."""
+
+    batches: int
+    duration_s: float
+    ended_because: WarmupEnd
+    latency: Change | None = None
+    """Of the time of a decoding step; None with fewer than five batches."""
+    power: Change | None = None
+    """Of mean power; None where it is not known for every batch."""
+
+
 class PhaseSummary(Record):
     """One phase of the run with its own price."""
 
@@ -128,6 +153,8 @@ class ExperimentResult(BaseModel):
     warnings: tuple[RunWarning, ...] = ()
     repeats: tuple[Repeat, ...] = ()
     phases: tuple[PhaseSummary, ...] = ()
+    warmup: WarmupSummary | None = None
+    """None where there was none."""
     stopped_because: str | None = None
     """Why no further repeat was made: `fixed`, `target_reached`, `max_reached`."""
     model_info: ModelInfo | None = None

@@ -7,6 +7,9 @@ from typing import Literal
 
 FinishReason = Literal["stop", "length"]
 
+WARMUP_REPEAT = -1
+"""`RequestRecord.repeat` of warm-up requests, which belong to no window."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Prompt:

@@ -47,12 +47,11 @@ def batch_points(requests: Iterable[RequestRecord], account: EnergyAccount) -> l
 
 
 def steadiness(points: Sequence[BatchPoint]) -> Steadiness:
-    """Return the trends over all points given."""
-    times = [point.end_s for point in points]
-    powers = [point.power_w for point in points if point.power_w is not None]
+    """Return the trends over all points given; power over those where it is known, the last often not yet."""
+    powers = [(point.end_s, point.power_w) for point in points if point.power_w is not None]
     return Steadiness(
-        latency=fit_trend(times, [point.step_s for point in points]),
-        power=fit_trend(times, powers) if len(powers) == len(times) else None,
+        latency=fit_trend([point.end_s for point in points], [point.step_s for point in points]),
+        power=fit_trend([end_s for end_s, _ in powers], [power_w for _, power_w in powers]),
     )
 
 

@@ -12,6 +12,7 @@ from llenergymeasure.metrics.breakdown import energy_breakdown
 from llenergymeasure.metrics.headline import headline_estimates, total_flops
 from llenergymeasure.metrics.quality import Evidence, run_warnings, verdict
 from llenergymeasure.metrics.repeats import RepeatRow, repeat_rows
+from llenergymeasure.metrics.warmup import summarise_warmup
 from llenergymeasure.orchestration.raw import RawRun
 
 
@@ -47,6 +48,7 @@ def assemble(config: ExperimentConfig, raw: RawRun, experiment_id: str) -> Exper
         warnings=warnings,
         repeats=tuple(_repeat(row) for row in rows),
         phases=_phase_summaries(account, raw),
+        warmup=summarise_warmup(account, raw.phases, raw.requests, raw.warmup_ended),
         stopped_because=raw.stopped_because,
         model_info=raw.model_info,
         config=config.model_dump(mode="json"),

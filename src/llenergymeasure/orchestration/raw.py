@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from llenergymeasure.domain.environment import EnvironmentSnapshot
+from llenergymeasure.domain.experiment import WarmupEnd
 from llenergymeasure.domain.model import ModelInfo
 from llenergymeasure.domain.request import RequestRecord
 from llenergymeasure.domain.trace import EnergyTrace, Phase
@@ -20,4 +21,5 @@ class RawRun:
     model_info: ModelInfo | None = None
     peak_memory_bytes: dict[str, int] = field(default_factory=dict)
     snapshot: EnvironmentSnapshot | None = None
+    warmup_ended: WarmupEnd | None = None
     stopped_because: str | None = None

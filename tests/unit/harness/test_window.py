@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from llenergymeasure.config.models import ExperimentConfig, WarmupConfig
-from llenergymeasure.domain.request import Prompt
+from llenergymeasure.domain.request import WARMUP_REPEAT, Prompt
 from llenergymeasure.harness.idle import measure_idle
 from llenergymeasure.harness.power import Unmetered
 from llenergymeasure.harness.runlog import RunLog
@@ -69,8 +69,9 @@ def test_warmup_stays_outside_the_window_and_its_requests_are_not_counted() -> N
     log = RunLog(clock=clock)
     backend = _loaded(clock)
     batches = backend.prepare(PROMPTS)
-    warm_up(backend, batches, WarmupConfig(min_batches=3, min_duration_s=0), log, Unmetered())
-    assert log.requests == []
+    config = WarmupConfig(min_batches=3, min_duration_s=0, max_duration_s=None)
+    assert warm_up(backend, batches, config, log, Unmetered()) == "fixed"
+    assert {request.repeat for request in log.requests} == {WARMUP_REPEAT}
     assert [phase.name for phase in log.phases] == ["warmup"]
     assert log.phases[0].duration_s == 3 * 0.08
 

@@ -1,0 +1,84 @@
+"""Warm-up goes on until step time and power are steady, and says when they were not."""
+
+from __future__ import annotations
+
+import random
+
+from llenergymeasure.config.models import ExperimentConfig, WarmupConfig
+from llenergymeasure.domain.request import Prompt
+from llenergymeasure.harness.power import Unmetered
+from llenergymeasure.harness.runlog import RunLog
+from llenergymeasure.harness.warmup import warm_up
+from llenergymeasure.testing import KnownPower, StandInBackend, VirtualClock
+
+PROMPTS = [Prompt(prompt_id=f"p{number}", text="one two three") for number in range(4)]
+CONFIG = WarmupConfig(min_batches=2, min_duration_s=2.0, max_duration_s=60.0)
+
+
+class SettlingBackend(StandInBackend):
+    """Each step takes 30 ms at first and 20 ms once settled, with two percent of noise."""
+
+    def __init__(self, settles_after: int) -> None:
+        super().__init__()
+        self._settles_after = settles_after
+        self._noise = random.Random(1)
+
+    def _decode(self) -> tuple[int, ...]:
+        cold = max(1.0 - self._served / self._settles_after, 0.0)
+        times = []
+        for _ in range(8):
+            self._clock.sleep((0.02 + 0.01 * cold) * self._noise.gauss(1.0, 0.02))
+            times.append(self._clock.now_ns())
+        return tuple(times)
+
+
+def _log(clock: VirtualClock) -> RunLog:
+    return RunLog(clock=clock)
+
+
+def _load(backend: StandInBackend, clock: VirtualClock, **options: object) -> StandInBackend:
+    backend.load(ExperimentConfig(model="any", backend="standin", options=options), clock)
+    return backend
+
+
+def test_steady_backend_needs_no_more_than_the_minimum() -> None:
+    clock = VirtualClock()
+    log = _log(clock)
+    backend = _load(StandInBackend(), clock, token_s=0.02)
+    assert (
+        warm_up(backend, backend.prepare(PROMPTS), CONFIG, log, KnownPower(clock, lambda _: 100.0))
+        == "steady"
+    )
+    assert log.phases[0].duration_s < 3.0
+
+
+def test_cold_backend_is_waited_for() -> None:
+    clock = VirtualClock()
+    log = _log(clock)
+    backend = _load(SettlingBackend(settles_after=60), clock)
+    assert warm_up(backend, backend.prepare(PROMPTS), CONFIG, log, Unmetered()) == "steady"
+    steps = [request.token_unix_ns[-1] - request.token_unix_ns[0] for request in log.requests]
+    assert 8.0 < log.phases[0].duration_s < 60.0
+    assert steps[-1] < 1.15 * 0.14e9
+
+
+def test_rising_power_is_waited_for_though_latency_is_flat() -> None:
+    clock = VirtualClock()
+    log = _log(clock)
+    start = clock.now_ns()
+    backend = _load(StandInBackend(), clock, token_s=0.02)
+
+    def power_w(time_ns: int) -> float:
+        return 100.0 + 20.0 * min((time_ns - start) / 1e9, 15.0)
+
+    assert warm_up(backend, backend.prepare(PROMPTS), CONFIG, log, KnownPower(clock, power_w)) == "steady"
+    assert log.phases[0].duration_s > 15.0
+
+
+def test_backend_that_never_settles_ends_at_the_cap_and_says_so() -> None:
+    clock = VirtualClock()
+    log = _log(clock)
+    backend = _load(StandInBackend(), clock, token_s=0.01, drift=0.01)
+    config = WarmupConfig(min_batches=2, min_duration_s=2.0, max_duration_s=10.0)
+    assert warm_up(backend, backend.prepare(PROMPTS), config, log, Unmetered()) == "cap"
+    assert 10.0 <= log.phases[0].duration_s < 11.0
