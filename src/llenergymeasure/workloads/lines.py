@@ -41,7 +41,7 @@ def _distinct(path: Path, field: str) -> Iterator[Prompt]:
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Yield number and text of every line that is not blank; numbers start from 1."""
+    """Yield number and text, without the end, of every line that is not blank; numbers start from 1."""
     with path.open("rb") as file:
         for number in count(1):
             raw = file.readline(MAX_LINE_BYTES + 1)
@@ -49,8 +49,8 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
                 return
             if len(raw) > MAX_LINE_BYTES:
                 raise _fault(path, number, f"longer than {MAX_LINE_BYTES >> 20} MiB; is this a JSONL file?")
-            line = _decoded(raw, path, number)
-            if line.strip():
+            line = _decoded(raw, path, number).rstrip()
+            if line:
                 yield number, line
 
 

@@ -132,7 +132,7 @@ GOOD = '{"id": "good", "prompt": "One?"}\n'
 @pytest.mark.parametrize(
     ("bad", "said"),
     [
-        ('{"prompt": "Two?"', "not JSON: Expecting ',' delimiter at column"),
+        ('{"prompt": "Two?"', "not JSON: Expecting ',' delimiter at column 18"),
         ("Two?", "not JSON: Expecting value at column 1"),
         ('{"prompt": "Two?"} {"prompt": "Three?"}', "not JSON: Extra data at column 20"),
         ('["Two?"]', "must be an object such as {\"prompt\": \"...\"}, not a list"),

@@ -1,0 +1,120 @@
+"""What the documents show can be used as it stands."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import json
+import re
+import types
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from llenergymeasure.config.loader import load_config
+from llenergymeasure.config.models import ExperimentConfig
+from llenergymeasure.meters.base import MeterOptions
+from llenergymeasure.testing import check_meter
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")])
+BLOCK = re.compile(r"^( *)```(\w+)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
+
+
+def _blocks(*languages: str) -> list[Any]:
+    """Return the code blocks of all pages in one of the languages, each named by page and line."""
+    blocks = []
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        for found in BLOCK.finditer(text):
+            if found.group(2) in languages:
+                line = text.count("\n", 0, found.start()) + 1
+                blocks.append(pytest.param(found.group(3), id=f"{page.relative_to(ROOT)}:{line}"))
+    return blocks
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*.yaml")), ids=lambda path: path.name)
+def test_every_example_is_a_configuration(path):
+    assert load_config(path).model
+
+
+@pytest.mark.parametrize("text", _blocks("yaml"))
+def test_every_configuration_shown_is_accepted(text, tmp_path):
+    file = tmp_path / "shown.yaml"
+    file.write_text(text, encoding="utf-8")
+    overrides = None if re.search(r"^model:", text, re.MULTILINE) else {"model": "any"}
+    assert isinstance(load_config(file, overrides), ExperimentConfig)
+
+
+@pytest.mark.parametrize("text", _blocks("json", "jsonl"))
+def test_every_json_shown_parses(text):
+    try:
+        json.loads(text)
+    except ValueError:
+        assert all(isinstance(json.loads(line), dict) for line in text.splitlines())
+
+
+@pytest.mark.parametrize("text", _blocks("python"))
+def test_every_python_example_compiles_and_imports_names_that_exist(text):
+    tree = ast.parse(text)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("llenergymeasure"):
+            module = importlib.import_module(node.module or "")
+            missing = [alias.name for alias in node.names if not hasattr(module, alias.name)]
+            assert missing == []
+
+
+def test_the_meter_of_the_contributing_page_works(tmp_path):
+    module = _module(_python_after("## Add a meter"))
+    module.SUPPLIES = tmp_path
+    assert "no battery" in module.BatteryMeter().probe(MeterOptions()).reason
+    _battery(tmp_path / "BAT0", 7_250_000, "Charging")
+    assert "unplug" in module.BatteryMeter().probe(MeterOptions()).reason
+    _battery(tmp_path / "BAT0", 7_250_000, "Discharging")
+    _battery(tmp_path / "BAT1", -1_000_000, "Discharging")
+    module.BatteryMeter.period_s = 0.001
+    check_meter(module.BatteryMeter)
+    meter = module.BatteryMeter()
+    assert [channel.device for channel in meter.open(MeterOptions())] == ["BAT0", "BAT1"]
+    assert [sample.power_w for sample in meter.read(0)] == [7.25, 1.0]
+    (tmp_path / "BAT1" / "power_now").unlink()
+    assert [sample.error != 0 for sample in meter.read(0)] == [False, True]
+
+
+def test_the_conformance_test_of_the_contributing_page_passes():
+    _module(_python_after("## Add a backend")).test_conforms()
+
+
+def test_every_make_target_that_is_mentioned_exists():
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
+    for page in PAGES:
+        for target in re.findall(r"`make ([a-z-]+)`|^make ([a-z-]+)", page.read_text(encoding="utf-8"), re.M):
+            assert "".join(target) in targets, page
+
+
+def test_the_page_on_workloads_counts_the_prompts_that_there_are():
+    data = ROOT / "src/llenergymeasure/workloads/data/prompts.jsonl"
+    prompts = [json.loads(line) for line in data.read_text(encoding="utf-8").splitlines()]
+    page = (ROOT / "docs/reference/workloads.md").read_text(encoding="utf-8")
+    assert f"{len(prompts)} prompts that come with the package" in page
+
+
+def _python_after(heading: str) -> str:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    found = re.search(r"```python\n(.*?)```", text[text.index(heading) :], re.DOTALL)
+    assert found is not None
+    return found.group(1)
+
+
+def _module(source: str) -> types.ModuleType:
+    module = types.ModuleType("shown")
+    exec(compile(source, "CONTRIBUTING.md", "exec"), module.__dict__)
+    return module
+
+
+def _battery(folder: Path, microwatts: int, status: str) -> None:
+    folder.mkdir(exist_ok=True)
+    (folder / "power_now").write_text(f"{microwatts}\n")
+    (folder / "status").write_text(f"{status}\n")
