@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import Any
 
@@ -81,7 +82,7 @@ def run_meter(nvml_simulator: NvmlSimulator, child_json: ChildJson) -> Any:
 
 
 def known(samples: list[dict[str, Any]], field: str) -> list[float]:
-    return [sample[field] for sample in samples if sample[field] == sample[field]]
+    return [sample[field] for sample in samples if not math.isnan(sample[field])]
 
 
 def test_a_card_with_a_counter_gives_energy_and_power_in_every_sample(run_meter: Any) -> None:
@@ -115,9 +116,7 @@ def test_state_is_read_on_every_tenth_reading_in_turn(run_meter: Any) -> None:
         assert known(of_card, "sm_clock_mhz") == [1755.0, 1755.0]
         assert known(of_card, "utilisation_pct") == [87.0, 87.0]
     assert {sample["throttle_reasons"] for sample in each[1]} == {-1, 4}
-    stamped = [
-        sample["t_unix_ns"] for sample in samples if sample["temperature_c"] == sample["temperature_c"]
-    ]
+    stamped = [sample["t_unix_ns"] for sample in samples if not math.isnan(sample["temperature_c"])]
     assert len(set(stamped)) == 4
 
 

@@ -1,0 +1,191 @@
+"""Which RAPL counters a powercap tree holds, and which of them may be added up."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from llenergymeasure.core.sysfs import read_number, read_text
+from llenergymeasure.domain.trace import Channel, Domain
+
+_ZONE = re.compile(r"((?:intel|amd)-rapl):(\d+)(?::(\d+))?")
+_PACKAGE = re.compile(r"(package-\d+)(-die-\d+)?")
+
+Kind = Literal["package", "dram", "psys"]
+_DOMAIN: dict[Kind, Domain] = {"package": "cpu", "dram": "dram", "psys": "system"}
+
+RELATIVE_ERROR: dict[Kind, float] = {"package": 0.05, "dram": 0.10, "psys": 0.10}
+"""Assumed half-widths. Against instruments, packages since Haswell agree within a few percent (Hackenberg et al., HPPAC
+2015); DRAM is off by a constant that depends on the machine (Desrochers, Paradis, Weaver, MEMSYS 2016)."""
+
+
+class RaplUnavailableError(Exception):
+    """The counters cannot be used: `reason` says why, `remedy` what mends it (None: nothing does)."""
+
+    def __init__(self, reason: str, remedy: str | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.remedy = remedy
+
+
+@dataclass(frozen=True, kw_only=True)
+class Zone:
+    """One counter that is read. `device` is unique, like `package-0` or `package-0/dram`."""
+
+    id: str
+    kind: Kind
+    device: str
+    counter: Path
+    range_j: float | None
+    mirrors: str | None = None
+    """The device whose register this counter shows once more."""
+
+    def read_j(self) -> float:
+        """Return the counter; raises OSError."""
+        return int(self.counter.read_bytes()) / 1e6
+
+
+def find_zones(root: Path) -> tuple[Zone, ...]:
+    """Return the packages, their DRAM and `psys` of a powercap tree, all of them readable.
+
+    `core` and `uncore` are parts of their package; `intel-rapl-mmio` shows the packages of `intel-rapl` again. Both
+    are left out.
+
+    Raises:
+        RaplUnavailableError: there are none, or they may not be read.
+    """
+    paths = _zone_paths(root)
+    if not paths:
+        raise RaplUnavailableError(
+            f"the kernel shows no energy counters in {root}",
+            "sudo modprobe intel_rapl_msr  # no help in a virtual machine: most hypervisors hide the counters",
+        )
+    zones = _unique([zone for path in paths if (zone := _read_zone(path)) is not None])
+    if not any(zone.kind == "package" for zone in zones):
+        raise _hidden(root, paths)
+    for zone in zones:
+        _check_readable(root, zone)
+    return _mark_mirrors(zones)
+
+
+def to_channel(zone: Zone) -> Channel:
+    """Return the channel of a zone; what is contained in another channel is not counted."""
+    note = None
+    if zone.kind == "psys":
+        note = "contains the packages"
+    elif zone.mirrors is not None:
+        note = f"the same counter as {zone.mirrors}"
+    return Channel(
+        meter="rapl",
+        domain=_DOMAIN[zone.kind],
+        device=zone.device,
+        label=_label(zone),
+        method="counter",
+        counted=note is None,
+        counter_range_j=zone.range_j,
+        relative_error=RELATIVE_ERROR[zone.kind],
+        note=note,
+    )
+
+
+def _zone_paths(root: Path) -> list[Path]:
+    """Return top-level zones and those within them, by number; sysfs links the inner ones into `root` as well."""
+    found = [*root.glob("*-rapl:*"), *root.glob("*-rapl:*/*-rapl:*:*")]
+    by_id = {path.name: path for path in found if _ZONE.fullmatch(path.name)}
+    return [by_id[name] for name in sorted(by_id, key=_zone_order)]
+
+
+def _zone_order(name: str) -> tuple[str, int, int]:
+    match = _ZONE.fullmatch(name)
+    assert match is not None
+    return match[1], int(match[2]), -1 if match[3] is None else int(match[3])
+
+
+def _read_zone(path: Path) -> Zone | None:
+    name = read_text(path / "name")
+    package = name
+    kind: Kind
+    if name == "psys":
+        kind = "psys"
+    elif name == "dram":
+        kind, package = "dram", _parent_name(path)
+    elif name is not None and _PACKAGE.fullmatch(name):
+        kind = "package"
+    else:
+        return None
+    range_uj = read_number(path / "max_energy_range_uj")
+    return Zone(
+        id=path.name,
+        kind=kind,
+        device=f"{package}/dram" if kind == "dram" else str(name),
+        counter=path / "energy_uj",
+        range_j=range_uj / 1e6 if range_uj else None,
+    )
+
+
+def _parent_name(path: Path) -> str:
+    """Return the name of the package that a zone like `intel-rapl:0:1` belongs to."""
+    parent_id = path.name.rpartition(":")[0]
+    parent = path.parent if path.parent.name == parent_id else path.parent / parent_id
+    return read_text(parent / "name") or parent_id
+
+
+def _unique(zones: Iterable[Zone]) -> list[Zone]:
+    taken: dict[str, Zone] = {}
+    for zone in zones:
+        device = f"{zone.device} ({zone.id})" if zone.device in taken else zone.device
+        taken[device] = replace(zone, device=device)
+    return list(taken.values())
+
+
+def _hidden(root: Path, paths: Sequence[Path]) -> RaplUnavailableError:
+    if not paths[0].exists():  # a link that leads nowhere
+        return RaplUnavailableError(
+            "this container hides the energy counters (Docker masks /sys/devices/virtual/powercap: CVE-2020-8694)",
+            "docker run --security-opt systempaths=unconfined ...",
+        )
+    return RaplUnavailableError(f"{root} holds no counter of a processor package")
+
+
+def _check_readable(root: Path, zone: Zone) -> None:
+    try:
+        zone.read_j()
+    except PermissionError:
+        raise RaplUnavailableError(
+            "the energy counters are readable by root only (CVE-2020-8694)",
+            f"sudo chmod -R a+r {root / zone.id.partition(':')[0]}",
+        ) from None
+    except (OSError, ValueError) as error:
+        raise RaplUnavailableError(f"{zone.counter} cannot be read: {error}") from None
+
+
+def _mark_mirrors(zones: Sequence[Zone]) -> tuple[Zone, ...]:
+    """Dies of one package can show one register: adding them up would count it twice."""
+    marked: list[Zone] = []
+    for zone in zones:
+        same = (each for each in marked if each.mirrors is None and _is_mirror(each, zone))
+        original = next(same, None)
+        marked.append(zone if original is None else replace(zone, mirrors=original.device))
+    return tuple(marked)
+
+
+def _is_mirror(first: Zone, second: Zone) -> bool:
+    """Read the second counter between two reads of the first: only one register lies between itself twice over."""
+    if (first.kind, _package(first)) != (second.kind, _package(second)):
+        return False
+    return all(first.read_j() <= second.read_j() <= first.read_j() for _ in range(2))
+
+
+def _package(zone: Zone) -> str:
+    match = _PACKAGE.match(zone.device)
+    return match[1] if match else zone.device
+
+
+def _label(zone: Zone) -> str:
+    if zone.kind == "psys":
+        return "Platform (psys)"
+    package = zone.device.replace("/dram", "").replace("package-", "CPU package ").replace("-die-", " die ")
+    return f"Memory of {package}" if zone.kind == "dram" else package
