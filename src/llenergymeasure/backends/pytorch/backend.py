@@ -1,0 +1,107 @@
+"""The PyTorch backend: transformers' `generate` on CPU or CUDA."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from llenergymeasure.backends.base import Generation, PreparedBatch
+from llenergymeasure.backends.pytorch.arguments import options_of
+from llenergymeasure.backends.pytorch.decoding import rows, take_over_decoding
+from llenergymeasure.backends.pytorch.errors import explain_generating
+from llenergymeasure.backends.pytorch.generation import generate_batch
+from llenergymeasure.backends.pytorch.info import describe
+from llenergymeasure.backends.pytorch.loading import Loaded, load
+from llenergymeasure.backends.pytorch.memory import HostPeak, gpu_peaks, release_gpu_memory, reset_gpu_peaks
+from llenergymeasure.backends.pytorch.refusals import refusals
+from llenergymeasure.backends.pytorch.seeds import seed_batch, seed_everything
+from llenergymeasure.backends.pytorch.tokens import check_context, encode, make_batches
+from llenergymeasure.config.models import ExperimentConfig
+from llenergymeasure.core.clock import Clock
+from llenergymeasure.domain.model import ModelInfo
+from llenergymeasure.domain.request import Prompt
+from llenergymeasure.exceptions import BackendError
+
+
+class PyTorchBackend:
+    """Static batches through `AutoModelForCausalLM.generate`; see `backends.base.Backend`."""
+
+    name: ClassVar[str] = "pytorch"
+    requires: ClassVar[tuple[str, ...]] = ("torch", "transformers")
+    install: ClassVar[str] = 'pip install "llenergymeasure[pytorch]"'
+
+    def __init__(self) -> None:
+        self._host_peak = HostPeak()
+        self._run: _Run | None = None
+
+    def check(self, config: ExperimentConfig) -> list[str]:
+        return refusals(config)
+
+    def load(self, config: ExperimentConfig, clock: Clock) -> ModelInfo:
+        seed_everything(config.random_seed)
+        loaded = load(config)
+        info = describe(loaded, config)
+        self._run = _Run(loaded, info, config, clock)
+        return info
+
+    def prepare(self, prompts: Sequence[Prompt]) -> list[PreparedBatch]:
+        return self._loaded().prepare(prompts)
+
+    def generate(self, batch: PreparedBatch) -> list[Generation]:
+        return self._loaded().generate(batch)
+
+    def synchronize(self) -> None:
+        self._loaded().synchronize()
+
+    def reset_peak_memory(self) -> None:
+        self._host_peak.reset()
+        reset_gpu_peaks()
+
+    def peak_memory_bytes(self) -> dict[str, int]:
+        return {**gpu_peaks(), **self._host_peak.read()}
+
+    def close(self) -> None:
+        self._run = None
+        gc.collect()
+        release_gpu_memory()
+
+    def _loaded(self) -> _Run:
+        if self._run is None:
+            raise BackendError("no model is loaded: call load() first")
+        return self._run
+
+
+class _Run:
+    """A loaded model with the settings of one experiment."""
+
+    def __init__(self, loaded: Loaded, info: ModelInfo, config: ExperimentConfig, clock: Clock) -> None:
+        self._model: Any = loaded.model
+        self._tokenizer: Any = loaded.tokenizer
+        self._info = info
+        self._config = config
+        self._clock = clock
+        self._settings: Any = take_over_decoding(self._model, self._tokenizer, config)
+
+    def prepare(self, prompts: Sequence[Prompt]) -> list[PreparedBatch]:
+        workload = self._config.workload
+        encoded = encode(self._tokenizer, prompts, workload, rows(self._model))
+        check_context(encoded, workload, self._info.context_length)
+        batch_size = options_of(self._config).batch_size
+        return make_batches(prompts, encoded, batch_size, self._settings.pad_token_id, self._model.device)
+
+    def synchronize(self) -> None:
+        """Wait for the GPUs of this model; a question to any other would create a context there."""
+        import torch
+
+        for device in self._info.devices:
+            if device.startswith("cuda"):
+                torch.cuda.synchronize(device)
+
+    def generate(self, batch: PreparedBatch) -> list[Generation]:
+        if self._settings.do_sample:
+            seed_batch(self._config.random_seed, batch.index)
+        with explain_generating(
+            f"a batch of {len(batch.prompt_ids)} prompts of up to {max(batch.prompt_tokens)} tokens"
+        ):
+            return generate_batch(self._model, batch, self._settings, self._clock)

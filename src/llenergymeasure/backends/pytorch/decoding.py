@@ -1,0 +1,80 @@
+"""How the next token is chosen, and when generation stops."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llenergymeasure.backends.pytorch.arguments import options_of
+from llenergymeasure.config.models import DecoderConfig, ExperimentConfig
+
+
+def take_over_decoding(model: Any, tokenizer: Any, config: ExperimentConfig) -> Any:
+    """Return the `GenerationConfig` of the experiment, built from nothing, and leave the model none of its own.
+
+    transformers fills whatever is unset from the model's own generation config: without this, a model's recommended
+    sampling or penalties would slip into every run.
+    """
+    from transformers import GenerationConfig
+
+    tokens = special_tokens(model, tokenizer, ignore_eos=config.decoder.ignore_eos)
+    model.generation_config = GenerationConfig(**tokens)
+    return GenerationConfig(
+        max_new_tokens=config.workload.max_output_tokens,
+        repetition_penalty=config.decoder.repetition_penalty or 1.0,
+        disable_compile=True,  # else a static cache on a GPU compiles unasked
+        **_choice(config.decoder),
+        **_search(config),
+        **tokens,
+    )
+
+
+def special_tokens(model: Any, tokenizer: Any, *, ignore_eos: bool) -> dict[str, Any]:
+    """Return ids of begin, end (possibly several) and padding.
+
+    With `ignore_eos` there is no end: a token that would have been one is an ordinary token. Padding is always masked;
+    where there is no token for it, the end stands in.
+    """
+    own, shape = model.generation_config, model.config
+    eos = _first(own.eos_token_id, getattr(shape, "eos_token_id", None), tokenizer.eos_token_id)
+    ends = [] if eos is None else list(eos) if isinstance(eos, (list, tuple)) else [eos]
+    padding = _first(tokenizer.pad_token_id, own.pad_token_id, *ends[:1], 0)
+    return {
+        "bos_token_id": own.bos_token_id,
+        "eos_token_id": None if ignore_eos or not ends else ends,
+        "pad_token_id": padding if padding < rows(model) else 0,
+    }
+
+
+def rows(model: Any) -> int:
+    """Return the number of tokens that the model has an embedding for."""
+    return int(model.get_input_embeddings().weight.shape[0])
+
+
+def _choice(decoder: DecoderConfig) -> dict[str, Any]:
+    """Sampling draws from the whole vocabulary unless told otherwise; transformers would take the best 50."""
+    if decoder.preset == "deterministic":
+        return {"do_sample": False}
+    return {
+        "do_sample": True,
+        "temperature": decoder.temperature or 1.0,
+        "top_k": decoder.top_k or 0,
+        "top_p": decoder.top_p or 1.0,
+    }
+
+
+def _search(config: ExperimentConfig) -> dict[str, Any]:
+    """Return beams, speculation and cache."""
+    options = options_of(config)
+    settings: dict[str, Any] = {
+        "num_beams": options.num_beams,
+        "length_penalty": options.length_penalty,
+        "early_stopping": options.early_stopping,
+        "use_cache": options.use_cache,
+        "cache_implementation": options.cache_implementation,
+        "prompt_lookup_num_tokens": options.prompt_lookup_num_tokens,
+    }
+    return {name: value for name, value in settings.items() if value is not None}
+
+
+def _first(*candidates: Any) -> Any:
+    return next((candidate for candidate in candidates if candidate is not None), None)

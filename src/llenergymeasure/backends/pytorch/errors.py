@@ -1,0 +1,148 @@
+"""What the libraries' exceptions mean to the user, and what to try."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from llenergymeasure.core.secrets import mask_secrets
+from llenergymeasure.exceptions import BackendError, LLEMError
+
+_OUT_OF_MEMORY = re.compile(
+    r"OutOfMemoryError|MemoryError|out of memory|not enough memory|can't allocate memory|_ALLOC_FAILED"
+)
+_LOAD_CAUSES: tuple[tuple[str, str], ...] = (
+    (
+        r"GatedRepoError|gated repo|\b40[13]\b",
+        "the Hub does not let you have it: accept its terms on its page and export HF_TOKEN=<your_token>",
+    ),
+    (
+        r"RevisionNotFoundError|not a valid git identifier",
+        "the Hub has no such revision: correct `revision`, or leave it out",
+    ),
+    (
+        r"RepositoryNotFoundError|not a valid model identifier|HFValidationError",
+        "there is no such repository on the Hub and no such folder here: correct `model`; "
+        "for a private repository export HF_TOKEN=<your_token>",
+    ),
+    (
+        r"couldn't connect|LocalEntryNotFoundError|OfflineModeIsEnabled|ConnectionError|ConnectError",
+        "the Hub is out of reach (or HF_HUB_OFFLINE is set) and the files are not in the cache: "
+        "connect, or download them elsewhere and set `model` to their folder",
+    ),
+    (
+        r"trust_remote_code",
+        "it brings Python code of its own: read that code, then set trust_remote_code: true if you trust it",
+    ),
+    (
+        r"unexpected keyword argument '(?P<key>\w+)'",
+        "nothing takes the argument '{key}': correct or remove it in passthrough_kwargs",
+    ),
+    (
+        r"[Nn]o file named .*(safetensors|\.bin)|does not appear to have a file named .*(safetensors|\.bin)",
+        "it has no weights of that kind: download them, or set weights: random for the bare architecture",
+    ),
+    (
+        r"does not recognize this architecture|Unrecognized model in|[Uu]nknown architecture|not supported yet",
+        "this version of transformers does not know its architecture: pip install --upgrade transformers",
+    ),
+    (
+        r"Unrecognized configuration class",
+        "it is no causal language model, and only those generate text token by token: choose another",
+    ),
+    (
+        r"backend tokenizer|[Cc]an't load tokenizer|SentencePiece|sentencepiece|tiktoken",
+        "its tokenizer cannot be read: add the tokenizer's files; older ones need pip install sentencepiece tiktoken",
+    ),
+    (
+        r"UnpicklingError|Weights only load failed",
+        "its pickled weights hold more than tensors and could run code: use safetensors instead",
+    ),
+    (r"SafetensorError|EOFError|PytorchStreamReader", "its weights are damaged: download them again"),
+    (
+        r"ignore_mismatched_sizes|size mismatch",
+        "the weights do not have the shapes that config.json says: use files of one model",
+    ),
+    (r"not a valid JSON file", "its config.json is not valid JSON: download it again"),
+    (r"adapter_config\.json", "there is no adapter_config.json: set pytorch.lora_adapter to a peft adapter"),
+    (
+        r"Target modules .* not found",
+        "the adapter was made for another model: its target modules do not exist here",
+    ),
+    (
+        r"attention implementation|FlashAttention|flash_attn|flex_attention",
+        "this attention does not work here: set pytorch.attn_implementation to sdpa or eager",
+    ),
+    (r"InvalidBackend", "torch.compile has no such backend: correct pytorch.torch_compile_backend"),
+    (r"ImportError|ModuleNotFoundError", "a package is missing: {detail}"),
+)
+_LOAD_MEMORY = (
+    "choose a smaller model, precision: bf16, pytorch.load_in_4bit or pytorch.device_map: auto, "
+    "and see that nothing else holds the memory"
+)
+_GENERATE_CAUSES: tuple[tuple[str, str], ...] = (
+    (
+        r"InductorError|torch\._dynamo|torch\._inductor|CppCompileError|BackendCompilerFailed",
+        "torch.compile failed: set pytorch.torch_compile: false, or torch_compile_backend: aot_eager ({detail})",
+    ),
+    (
+        r"not implemented for 'Half'|not implemented for 'BFloat16'",
+        "the device cannot compute in this precision: set precision: fp32 ({detail})",
+    ),
+)
+_GENERATE_MEMORY = (
+    "lower pytorch.batch_size, workload.max_input_tokens or workload.max_output_tokens, "
+    "or choose a smaller precision"
+)
+
+
+@contextmanager
+def explain_loading(what: str) -> Iterator[None]:
+    """Turn whatever a library raises while `what` is loaded into a BackendError of one sentence."""
+    with _explain(f"{what} cannot be loaded", _LOAD_CAUSES, _LOAD_MEMORY):
+        yield
+
+
+@contextmanager
+def explain_generating(what: str) -> Iterator[None]:
+    """Turn whatever a library raises while `what` is served into a BackendError of one sentence."""
+    with _explain(f"{what} failed", _GENERATE_CAUSES, _GENERATE_MEMORY):
+        yield
+
+
+@contextmanager
+def _explain(failure: str, causes: tuple[tuple[str, str], ...], on_memory: str) -> Iterator[None]:
+    try:
+        yield
+    except LLEMError:
+        raise
+    except Exception as error:
+        raise BackendError(f"{failure}: {_cause(error, causes, on_memory)}") from error
+
+
+def _cause(error: BaseException, causes: tuple[tuple[str, str], ...], on_memory: str) -> str:
+    text = _chain(error)
+    if _OUT_OF_MEMORY.search(text):
+        return f"out of memory ({_detail(error)}): {on_memory}"
+    for pattern, meaning in causes:
+        match = re.search(pattern, text)
+        if match:
+            return meaning.format(detail=_detail(error), **match.groupdict())
+    return f"{type(error).__name__}: {_detail(error)}"
+
+
+def _chain(error: BaseException | None) -> str:
+    """Return type and text of an exception and of those that led to it; a library's own sentence may hide the cause."""
+    parts = []
+    while error is not None:
+        parts.append(f"{type(error).__module__}.{type(error).__name__}: {error}")
+        error = error.__cause__ or error.__context__
+    return "\n".join(parts)
+
+
+def _detail(error: BaseException) -> str:
+    """Return the first sentence of an exception, without secrets and without the allocator's source line."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    first = re.sub(r"^\[enforce fail[^\]]*\]\s*[^.]*\.\s*", "", lines[0])
+    return mask_secrets(re.split(r"\.\s", first, maxsplit=1)[0].rstrip("."))[:300]

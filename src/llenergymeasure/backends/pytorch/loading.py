@@ -1,0 +1,149 @@
+"""From the configuration to a model on its device, with its tokenizer."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Collection
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+from llenergymeasure.backends.pytorch.adapters import with_adapter
+from llenergymeasure.backends.pytorch.arguments import (
+    build_arguments,
+    device_map,
+    options_of,
+    pretrained_arguments,
+    source_arguments,
+)
+from llenergymeasure.backends.pytorch.errors import explain_loading
+from llenergymeasure.backends.pytorch.gguf_reading import quantisation_name, read_once
+from llenergymeasure.backends.pytorch.source import Source, find_source
+from llenergymeasure.config.models import ExperimentConfig
+from llenergymeasure.config.pytorch import PyTorchConfig
+from llenergymeasure.exceptions import BackendError
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loaded:
+    """A model ready to generate; `quantisation` names how its weights were stored, where the model cannot tell."""
+
+    model: Any
+    tokenizer: Any
+    source: Source
+    quantisation: str | None = None
+
+
+def load(config: ExperimentConfig) -> Loaded:
+    """Load tokenizer and model, adapter included, and put the model on its device.
+
+    Raises:
+        BackendError: one sentence with what to try.
+        ConfigError: no such model on this machine.
+    """
+    source = find_source(config.model)
+    options = options_of(config)
+    _quieten_libraries()
+    with explain_loading(f"model {config.model}"), read_once() if source.gguf_file else nullcontext():
+        _set_threads(options)
+        tokenizer = _load_tokenizer(config, source)
+        model = _random_model(config, source) if config.weights == "random" else _pretrained(config, source)
+        quantisation = _stored_quantisation(config, source)
+    with explain_loading(f"adapter {options.lora_adapter}"):
+        model = with_adapter(model, options) if options.lora_adapter else model
+    with explain_loading(f"model {config.model}"):
+        model = _on_device(model, config).eval()
+        _compile(model, options)
+    return Loaded(model=model, tokenizer=tokenizer, source=source, quantisation=quantisation)
+
+
+def _quieten_libraries() -> None:
+    """No progress bars and advice among the worker's words; what matters of them is said in our own."""
+    os.environ.setdefault("TQDM_DISABLE", "1")  # for bars that no function turns off; read when tqdm is imported
+    from huggingface_hub.utils import disable_progress_bars
+    from transformers.utils import logging as transformers_logging
+
+    disable_progress_bars()
+    transformers_logging.disable_progress_bar()
+    transformers_logging.set_verbosity_error()
+
+
+def _set_threads(options: PyTorchConfig) -> None:
+    import torch
+
+    if options.num_threads:
+        torch.set_num_threads(options.num_threads)
+
+
+def _load_tokenizer(config: ExperimentConfig, source: Source) -> Any:
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(source.repo, **source_arguments(config, source))
+
+
+def _pretrained(config: ExperimentConfig, source: Source) -> Any:
+    from transformers import AutoModelForCausalLM
+
+    model, report = AutoModelForCausalLM.from_pretrained(
+        source.repo, output_loading_info=True, **pretrained_arguments(config, source)
+    )
+    _warn_of_missing(config.model, report["missing_keys"])
+    return model
+
+
+def _warn_of_missing(name: str, missing: Collection[str]) -> None:
+    if missing:
+        logger.warning(
+            "model %s lacks %d of its tensors (%s...): they are random, so what it writes means nothing",
+            name,
+            len(missing),
+            min(missing),
+        )
+
+
+def _random_model(config: ExperimentConfig, source: Source) -> Any:
+    """Build the architecture from its config, on its device; `passthrough_kwargs` override the config."""
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    shape, unused = AutoConfig.from_pretrained(
+        source.repo,
+        return_unused_kwargs=True,
+        **source_arguments(config, source),
+        **(config.passthrough_kwargs or {}),
+    )
+    unknown = set(unused) & set(config.passthrough_kwargs or {})
+    if unknown:
+        raise BackendError(
+            f"the config of {config.model} has no '{min(unknown)}': correct or remove it in passthrough_kwargs"
+        )
+    with torch.device(config.device):
+        return AutoModelForCausalLM.from_config(
+            shape, trust_remote_code=config.trust_remote_code, **build_arguments(config)
+        )
+
+
+def _stored_quantisation(config: ExperimentConfig, source: Source) -> str | None:
+    if source.gguf_file is None or config.weights == "random":
+        return None
+    from transformers.utils import cached_file
+
+    return quantisation_name(cached_file(source.repo, source.gguf_file, revision=config.revision))
+
+
+def _on_device(model: Any, config: ExperimentConfig) -> Any:
+    """Move the model unless `device_map` has placed it."""
+    placed = config.weights == "pretrained" and device_map(config) is not None
+    quantised = getattr(model, "is_quantized", False)
+    return model if placed or quantised else model.to(config.device)
+
+
+def _compile(model: Any, options: PyTorchConfig) -> None:
+    """Compile in place; the compiler itself runs at the first batches, in warm-up."""
+    if not options.torch_compile:
+        return
+    given = {"mode": options.torch_compile_mode, "backend": options.torch_compile_backend}
+    model.compile(**{key: value for key, value in given.items() if value is not None})

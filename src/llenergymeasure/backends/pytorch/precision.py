@@ -1,0 +1,75 @@
+"""Whether the device computes in the precision that was asked for."""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+from collections.abc import Iterator
+
+from llenergymeasure.config.models import ExperimentConfig
+from llenergymeasure.core import nvml
+
+logger = logging.getLogger(__name__)
+
+LEAST_CAPABILITY: dict[str, tuple[int, int]] = {"fp16": (5, 3), "bf16": (8, 0)}
+"""Compute capability from which a GPU has arithmetic of that kind; below, bf16 is emulated or fails.
+
+Source: CUDA C++ Programming Guide, "Compute Capabilities", table of arithmetic instructions.
+"""
+
+
+def precision_refusals(config: ExperimentConfig) -> Iterator[str]:
+    """Return a sentence for each device that cannot compute in `config.precision`.
+
+    NVML is asked, since a question to CUDA may create a context on the GPU, which costs power during the baseline.
+    """
+    if config.device == "cpu":
+        if config.precision == "fp16" and not _cpu_computes_fp16():
+            yield "precision: fp16 is beyond this version of torch on a CPU: set precision: bf16 or fp32"
+        return
+    least = LEAST_CAPABILITY.get(config.precision)
+    if least is None:
+        return
+    for name, capability in _capabilities():
+        if capability < least:
+            yield (
+                f"precision: {config.precision} needs a GPU of compute capability {_dotted(least)}, and {name} has "
+                f"{_dotted(capability)}: set precision: {'fp16' if capability >= (5, 3) else 'fp32'}"
+            )
+
+
+def _cpu_computes_fp16() -> bool:
+    """Try what a model needs; unknown, and no refusal, where torch is missing."""
+    if importlib.util.find_spec("torch") is None:
+        return True
+    import torch
+
+    ones = torch.ones(2, 2, dtype=torch.float16)
+    try:
+        torch.nn.functional.layer_norm(ones @ ones, (2,)).softmax(-1)
+    except RuntimeError as error:
+        logger.debug("fp16 on this CPU: %s", error)
+        return False
+    return True
+
+
+def _capabilities() -> list[tuple[str, tuple[int, int]]]:
+    """Return name and compute capability of each visible GPU that says so."""
+    found = []
+    try:
+        with nvml.session() as pynvml:
+            for gpu in nvml.visible_gpus():
+                try:
+                    handle = pynvml.nvmlDeviceGetHandleByUUID(gpu.uuid)
+                    major, minor = pynvml.nvmlDeviceGetCudaComputeCapability(handle)
+                except pynvml.NVMLError as error:
+                    logger.debug("%s does not tell its compute capability: %s", gpu.name, error)
+                    continue
+                found.append((gpu.name, (int(major), int(minor))))
+    except nvml.NvmlUnavailableError as error:
+        logger.debug("compute capabilities are unknown: %s", error)
+    return found
+
+
+def _dotted(version: tuple[int, int]) -> str:
+    return f"{version[0]}.{version[1]}"

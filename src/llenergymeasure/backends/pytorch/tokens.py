@@ -1,0 +1,124 @@
+"""From prompts to batches of token ids on the device."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from typing import Any
+
+from llenergymeasure.backends.base import PreparedBatch
+from llenergymeasure.config.models import WorkloadConfig
+from llenergymeasure.domain.request import Prompt
+from llenergymeasure.exceptions import BackendError, ConfigError
+
+
+def encode(
+    tokenizer: Any, prompts: Sequence[Prompt], workload: WorkloadConfig, n_rows: int
+) -> list[list[int]]:
+    """Return the token ids of each prompt, at most `max_input_tokens`, the last ones.
+
+    One rule for special tokens: plain text gets those that the tokenizer adds by default (a begin token, say), text in
+    a chat template those of the template and no others, a synthetic prompt none. All of them count as prompt tokens.
+
+    Raises:
+        ConfigError: a prompt without tokens, or no chat template where one was asked for.
+        BackendError: the tokenizer knows tokens that the model does not.
+    """
+    encoder = _Encoder(tokenizer, workload, n_rows)
+    encoded = [encoder.encode(prompt)[-workload.max_input_tokens :] for prompt in prompts]
+    for prompt, ids in zip(prompts, encoded, strict=True):
+        _check(prompt, ids, n_rows)
+    return encoded
+
+
+def check_context(
+    encoded: Sequence[Sequence[int]], workload: WorkloadConfig, context_length: int | None
+) -> None:
+    """Refuse a workload that does not fit the model's context.
+
+    Raises:
+        ConfigError: with the numbers.
+    """
+    longest = max((len(ids) for ids in encoded), default=0)
+    total = longest + workload.max_output_tokens
+    if context_length is not None and total > context_length:
+        raise ConfigError(
+            f"the longest prompt ({longest} tokens) and workload.max_output_tokens ({workload.max_output_tokens}) make "
+            f"{total} tokens, but the model's context holds {context_length}: lower workload.max_input_tokens or "
+            "workload.max_output_tokens"
+        )
+
+
+def make_batches(
+    prompts: Sequence[Prompt], encoded: Sequence[list[int]], batch_size: int, pad_id: int, device: Any
+) -> list[PreparedBatch]:
+    """Return batches in the order of the prompts, padded on the left, with int64 tensors (batch, length)."""
+    starts = range(0, len(prompts), batch_size)
+    return [
+        PreparedBatch(
+            index=index,
+            prompt_ids=tuple(prompt.prompt_id for prompt in prompts[start : start + batch_size]),
+            prompt_tokens=tuple(len(ids) for ids in encoded[start : start + batch_size]),
+            inputs=_padded(encoded[start : start + batch_size], pad_id, device),
+        )
+        for index, start in enumerate(starts)
+    ]
+
+
+class _Encoder:
+    """Turns one prompt after another into ids; what synthetic prompts draw from is looked up once."""
+
+    def __init__(self, tokenizer: Any, workload: WorkloadConfig, n_rows: int) -> None:
+        self._tokenizer = tokenizer
+        self._chat = workload.chat_template
+        self._n_rows = n_rows
+        self._ordinary: list[int] | None = None
+
+    def encode(self, prompt: Prompt) -> list[int]:
+        if prompt.n_tokens is not None:
+            return self._draw(prompt.n_tokens, prompt.token_seed or 0)
+        if self._chat:
+            return self._ids(self._in_template(prompt.text or ""), add_special_tokens=False)
+        return self._ids(prompt.text or "", add_special_tokens=True)
+
+    def _ids(self, text: str, *, add_special_tokens: bool) -> list[int]:
+        return list(self._tokenizer(text, add_special_tokens=add_special_tokens)["input_ids"])
+
+    def _in_template(self, text: str) -> str:
+        if not self._tokenizer.chat_template:
+            raise ConfigError("the model has no chat template: set workload.chat_template: false")
+        message = [{"role": "user", "content": text}]
+        return str(self._tokenizer.apply_chat_template(message, add_generation_prompt=True, tokenize=False))
+
+    def _draw(self, n_tokens: int, seed: int) -> list[int]:
+        if self._ordinary is None:
+            self._ordinary = ordinary_ids(self._tokenizer, self._n_rows)
+        return random.Random(seed).choices(self._ordinary, k=n_tokens)
+
+
+def ordinary_ids(tokenizer: Any, n_rows: int) -> list[int]:
+    """Return the ids that stand for text, in order: no special or added token, none that the model has no row for."""
+    special = {*tokenizer.all_special_ids, *tokenizer.added_tokens_decoder}
+    return sorted(id_ for id_ in set(tokenizer.get_vocab().values()) - special if id_ < n_rows)
+
+
+def _check(prompt: Prompt, ids: Sequence[int], n_rows: int) -> None:
+    if not ids:
+        raise ConfigError(f"prompt {prompt.prompt_id} has no tokens: give it text")
+    if max(ids) >= n_rows:
+        raise BackendError(
+            f"the tokenizer gives token {max(ids)}, but the model knows only {n_rows}: "
+            "use the tokenizer that it was trained with"
+        )
+
+
+def _padded(rows: Sequence[list[int]], pad_id: int, device: Any) -> dict[str, Any]:
+    import torch
+
+    width = max(len(row) for row in rows)
+    ids = [[pad_id] * (width - len(row)) + row for row in rows]
+    mask = [[0] * (width - len(row)) + [1] * len(row) for row in rows]
+    return {
+        "input_ids": torch.tensor(ids, dtype=torch.long, device=device),
+        "attention_mask": torch.tensor(mask, dtype=torch.long, device=device),
+    }
