@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 MASK = "***"
 
-_URL_CREDENTIALS = re.compile(r"(?P<scheme>\b[a-z][a-z0-9+.-]*://)(?P<user>[^/\s?#]*)@", re.IGNORECASE)
+_URL_CREDENTIALS = re.compile(r"(?P<scheme>\b[a-z][a-z0-9+.-]{0,30}://)(?P<user>[^/\s?#]*)@", re.IGNORECASE)
 _SECRET_WORD = (
     r"(?:token|secret|password|passwd|passphrase|passcode|credentials?|cookie|signature|bearer|"
     r"api[_-]?key|access[_-]?key|secret[_-]?key|private[_-]?key|account[_-]?key|auth[_-]?key)"
@@ -21,7 +21,7 @@ _SECRET_PART = re.compile(
     re.IGNORECASE,
 )
 _KEYED_VALUE = re.compile(
-    rf"(?P<name>(?<![a-z0-9])[\w.-]{{0,64}}?{_SECRET_WORD}[\"']?\s*[=:]\s*)"
+    rf"(?P<name>{_SECRET_WORD}[\"']?\s{{0,4}}[=:]\s{{0,4}})"
     r"(?![=:])(?:\"[^\"]*\"|'[^']*'|[^\s,;&]+)",
     re.IGNORECASE,
 )

@@ -7,16 +7,22 @@ import json
 from pathlib import Path
 
 PACKAGE = "package:"
+GGUF = ".gguf"
 _LOCAL_STARTS = ("/", "./", "../", "~")
 _WEIGHTS = ("*.safetensors", "*.bin", "*.pt")
 _INDEXES = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
 
 
 def is_local(model: str) -> bool:
-    """Tell whether a model is named by a path: by its look, or since it is a folder here, as transformers does."""
+    """Tell whether a model is named by a path: by its look, or since something here has that name."""
     if model.startswith(PACKAGE):
         return False
-    return model.startswith(_LOCAL_STARTS) or model.endswith(".gguf") or _is_folder(model)
+    return model.startswith(_LOCAL_STARTS) or _is_bare_file(model) or _is_here(model)
+
+
+def hub_id(model: str) -> str:
+    """Return the repository of a model on the Hub; `owner/name/file.gguf` names a file in it."""
+    return "/".join(model.split("/")[:2]) if model.endswith(GGUF) else model
 
 
 def missing_path(model: str) -> str | None:
@@ -33,7 +39,7 @@ def missing_path(model: str) -> str | None:
 
 def missing_package(model: str) -> str | None:
     """Return what is wrong if the Python package of `package:NAME` is not installed; it is not imported."""
-    name = model.removeprefix(PACKAGE)
+    name = model.removeprefix(PACKAGE).partition("/")[0]
     module = name.replace("-", "_")
     if not module.isidentifier():
         return f"model {model}: '{name}' is no name of a Python package → write package:NAME"
@@ -63,15 +69,20 @@ def model_files_problem(path: Path, *, random_weights: bool) -> str | None:
     )
 
 
-def _is_folder(model: str) -> bool:
+def _is_bare_file(model: str) -> bool:
+    return model.endswith(GGUF) and model.count("/") < 2
+
+
+def _is_here(model: str) -> bool:
     try:
-        return Path(model).is_dir()
+        path = Path(model)
+        return path.is_dir() or (path.suffix == GGUF and path.is_file())
     except (OSError, ValueError):
-        return False  # too long for a path, say: whatever it is, it is no folder
+        return False  # too long for a path, say: whatever it is, it is not here
 
 
 def _file_problem(path: Path) -> str | None:
-    if path.suffix != ".gguf":
+    if path.suffix != GGUF:
         return f"model {path} is a file → name the folder that holds it, or a .gguf file"
     try:
         with path.open("rb") as file:
@@ -83,7 +94,7 @@ def _file_problem(path: Path) -> str | None:
 
 
 def _no_config(path: Path) -> str:
-    files = sorted(file.name for file in path.glob("*.gguf"))
+    files = sorted(file.name for file in path.glob(f"*{GGUF}"))
     if files:
         return f"model folder {path} has no config.json, but GGUF files → name one: model: {path / files[0]}"
     return f"model folder {path} has no config.json → name the folder that `save_pretrained` or a download filled"

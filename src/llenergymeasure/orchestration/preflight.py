@@ -19,7 +19,7 @@ from llenergymeasure.orchestration.checks import check_meters as _check_meters
 from llenergymeasure.orchestration.checks import check_model_folder as _check_model_folder
 from llenergymeasure.orchestration.checks import check_no_secrets as _check_no_secrets
 from llenergymeasure.orchestration.checks import check_results_writable as _check_results_writable
-from llenergymeasure.orchestration.local_model import PACKAGE, is_local, missing_package, missing_path
+from llenergymeasure.orchestration.local_model import PACKAGE, hub_id, is_local, missing_package, missing_path
 from llenergymeasure.orchestration.selection import missing_modules
 
 logger = logging.getLogger(__name__)
@@ -94,7 +94,7 @@ def _check_model_accessible(model_id: str) -> str | None:
         return None
     from huggingface_hub import HfApi
 
-    return _classify(model_id, _fault_within(HUB_TIMEOUT_S, lambda: HfApi().model_info(model_id)))
+    return _classify(model_id, _fault_within(HUB_TIMEOUT_S, lambda: HfApi().model_info(hub_id(model_id))))
 
 
 def _warn_if_persistence_mode_off() -> None:

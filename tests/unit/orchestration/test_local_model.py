@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from llenergymeasure.orchestration.local_model import (
+    hub_id,
     is_local,
     missing_package,
     missing_path,
@@ -29,10 +30,17 @@ def _problem(path: Path, *, random_weights: bool = False) -> str | None:
 def test_paths_are_told_from_hub_ids(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "org" / "here").mkdir(parents=True)
-    for model in ("/m", "./m", "../m", "~/m", "~", "m.gguf", "org/m.gguf", "org/here"):
+    (tmp_path / "org" / "here" / "m.gguf").touch()
+    for model in ("/m", "./m", "../m", "~/m", "~", "m.gguf", "org/m.gguf", "org/here", "org/here/m.gguf"):
         assert is_local(model), model
-    for model in ("gpt2", "org/name", "package:m", "package:m.gguf", "x" * 5000, "a\0b"):
+    for model in ("gpt2", "org/name", "package:m", "package:m.gguf", "org/name/m.gguf", "x" * 5000, "a\0b"):
         assert not is_local(model), model
+
+
+def test_file_on_the_hub_is_asked_for_by_its_repository() -> None:
+    assert hub_id("org/name/folder/m.gguf") == "org/name"
+    assert hub_id("org/name") == "org/name"
+    assert hub_id("gpt2") == "gpt2"
 
 
 def test_missing_path_is_shown_where_it_was_looked_for(
@@ -50,6 +58,7 @@ def test_missing_path_is_shown_where_it_was_looked_for(
 
 def test_package_name_must_be_one() -> None:
     assert missing_package("package:json") is None
+    assert missing_package("package:json/some/model.gguf") is None
     for model in ("package:", "package:a b", "package:../x", "package:json.decoder"):
         assert "write package:NAME" in str(missing_package(model))
 
