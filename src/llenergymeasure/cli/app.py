@@ -1,0 +1,109 @@
+"""The commands of `llem`, and the one place where errors become sentences and exit codes."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+
+from llenergymeasure import __version__
+from llenergymeasure.cli.doctor import doctor
+from llenergymeasure.cli.run import run
+from llenergymeasure.cli.schema import schema
+from llenergymeasure.cli.show import show
+from llenergymeasure.exceptions import InterruptedExperimentError, LLEMError
+
+INTERRUPTED = InterruptedExperimentError.exit_code
+DEBUG = "LLEM_DEBUG"
+INTERNAL = "internal error:"
+
+app = typer.Typer(
+    help="Measure what it costs to run large language models: energy, time, memory and FLOPs.",
+    epilog="Exit codes: 0 done, 2 configuration, 3 pre-flight, 4 backend, 5 meter, 6 experiment, 130 interrupted.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"llem {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and leave."
+        ),
+    ] = False,
+) -> None:
+    """Options before the command."""
+
+
+def _reported(command: Callable[..., None]) -> Callable[..., None]:
+    """Return the command with its errors told in one sentence on standard error, and their exit code."""
+
+    @functools.wraps(command)
+    def reported(*arguments: object, **options: object) -> None:
+        logging.getLogger("llenergymeasure").addHandler(_warnings_to_stderr())
+        try:
+            command(*arguments, **options)
+            sys.stdout.flush()
+        except LLEMError as error:
+            _leave(_sentence(error), error.exit_code)
+        except KeyboardInterrupt:
+            _leave("interrupted", INTERRUPTED)
+        except BrokenPipeError:
+            os.dup2(
+                os.open(os.devnull, os.O_WRONLY), 1
+            )  # the reader has gone; the flush at exit must not fail
+            raise SystemExit(0) from None
+        except Exception as error:  # noqa: BLE001 - a defect is told like any other error
+            if os.environ.get(DEBUG):
+                traceback.print_exc()
+            _leave(_internal(f"{type(error).__name__}: {error}"), LLEMError.exit_code)
+
+    return reported
+
+
+def _leave(sentence: str, code: int) -> None:
+    print(sentence if code == INTERRUPTED else f"error: {sentence}", file=sys.stderr)
+    raise SystemExit(code)
+
+
+def _sentence(error: LLEMError) -> str:
+    """Return the text of an error; the worker's defects come with a traceback that few want to see."""
+    text = str(error)
+    if not text.startswith(INTERNAL):
+        return text
+    if os.environ.get(DEBUG):
+        print(text, file=sys.stderr)
+    return _internal(text.strip().splitlines()[-1])
+
+
+def _internal(what: str) -> str:
+    return (
+        f"{INTERNAL} {what}. This is a defect of llem: please report it ({DEBUG}=1 shows where it happened)"
+    )
+
+
+def _warnings_to_stderr() -> logging.Handler:
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setLevel(logging.WARNING)
+    handler.setFormatter(logging.Formatter("warning: %(message)s"))
+    return handler
+
+
+for _command in (run, show, doctor, schema):
+    app.command()(_reported(_command))

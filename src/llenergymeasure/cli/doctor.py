@@ -1,0 +1,27 @@
+"""`llem doctor`: what this machine can measure, and what would mend the rest."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def doctor(
+    output: Annotated[
+        Path, typer.Option("--output", metavar="DIR", help="Folder in which bundles would be written.")
+    ] = Path("results"),
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Look at meters, GPUs, backends and disk, with a remedy for each."""
+    from llenergymeasure.orchestration.diagnosis import diagnose
+
+    diagnosis = diagnose(output)
+    if as_json:
+        print(diagnosis.model_dump_json(indent=2))
+        return
+    from llenergymeasure.report.doctor import print_diagnosis
+
+    print_diagnosis(diagnosis, sys.stdout)

@@ -1,0 +1,127 @@
+"""`llem run`: measure one experiment."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from llenergymeasure.cli import options
+from llenergymeasure.exceptions import ConfigError, PreFlightError
+
+if TYPE_CHECKING:
+    from llenergymeasure.config.models import ExperimentConfig
+
+FLAGS: dict[str, tuple[str, ...]] = {
+    "--model": ("model",),
+    "--backend": ("backend",),
+    "--device": ("device",),
+    "--precision": ("precision",),
+    "--n-prompts": ("workload", "n_prompts"),
+    "--output": ("output_dir",),
+}
+"""The field that each short flag sets."""
+
+
+def run(
+    config: options.Config = None,
+    model: options.Model = None,
+    backend: options.Backend = None,
+    device: options.Device = None,
+    precision: options.Precision = None,
+    n_prompts: options.NPrompts = None,
+    output: options.Output = None,
+    assignments: options.Assignments = None,
+    dry_run: options.DryRun = False,
+    as_json: options.AsJson = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Measure one experiment.
+
+    Later wins: CONFIG.yaml, then flags, then --set.
+    """
+    given = (model, backend, device, precision, n_prompts, output)
+    resolved = _load(config, dict(zip(FLAGS, given, strict=True)), assignments or [])
+    if dry_run:
+        _print_dry_run(resolved, as_json)
+        return
+    _stop_on_termination()
+    bundle = _measure(resolved, quiet)
+    _print_outcome(bundle, as_json)
+
+
+def _load(path: Path | None, flags: dict[str, Any], assignments: list[str]) -> ExperimentConfig:
+    from llenergymeasure.config.assignments import deep_merge, parse_assignment, parse_assignments
+    from llenergymeasure.config.loader import load_config
+
+    if path is not None and not path.exists() and path.suffix not in (".yaml", ".yml"):
+        raise ConfigError(f"{path} is no file; to measure a model of that name: llem run --model {path}")
+    overrides: dict[str, Any] = {}
+    origins: dict[tuple[str, ...], str] = {}
+    for flag, value in flags.items():
+        if value is not None:
+            overrides = deep_merge(overrides, _nested(FLAGS[flag], value))
+            origins[FLAGS[flag]] = flag
+    for assignment in assignments:
+        key, _ = parse_assignment(assignment)
+        origins[key] = f"--set {'.'.join(key)}"
+    return load_config(path, deep_merge(overrides, parse_assignments(assignments)), origins=origins)
+
+
+def _nested(path: tuple[str, ...], value: Any) -> dict[str, Any]:
+    for key in reversed(path):
+        value = {key: value}
+    nested: dict[str, Any] = value
+    return nested
+
+
+def _measure(config: ExperimentConfig, quiet: bool) -> Path:
+    from llenergymeasure.api import run_to_bundle
+    from llenergymeasure.cli.progress import watch
+
+    with watch(config, sys.stderr, quiet=quiet) as on_event:
+        return run_to_bundle(config, on_event)
+
+
+def _print_outcome(bundle: Path, as_json: bool) -> None:
+    from llenergymeasure.cli.show import print_bundle
+
+    print_bundle(bundle, as_json)
+    if as_json:
+        print(f"Bundle: {bundle}", file=sys.stderr)
+
+
+def _print_dry_run(config: ExperimentConfig, as_json: bool) -> None:
+    """Print configuration and pre-flight outcome; as YAML the outcome is a comment, so that it can be run as it is."""
+    from llenergymeasure.api import check
+    from llenergymeasure.config.loader import dump_config
+
+    failure: PreFlightError | None = None
+    try:
+        check(config)
+    except PreFlightError as error:
+        failure = error
+    outcome = "Pre-flight passed: this machine is ready." if failure is None else str(failure)
+    if as_json:
+        problems = [line.removeprefix("  ✗ ") for line in outcome.splitlines()[1:]]
+        preflight = {"passed": failure is None, "problems": problems}
+        print(json.dumps({"config": config.model_dump(mode="json"), "preflight": preflight}, indent=2))
+    else:
+        comment = "".join(f"# {line}\n" for line in outcome.splitlines())
+        print(f"{dump_config(config)}\n{comment}", end="")
+    if failure is not None:
+        if as_json or not sys.stdout.isatty():
+            raise failure
+        raise SystemExit(failure.exit_code)
+
+
+def _stop_on_termination() -> None:
+    """Let a termination (a job's time limit) stop the run in order, as Ctrl-C does."""
+
+    def stop(_number: int, _frame: object) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+
+    signal.signal(signal.SIGTERM, stop)

@@ -1,0 +1,40 @@
+"""`llem show`: print a result again."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def show(
+    bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="Folder of a bundle, or its result.json.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Print the result in a bundle, or what an interrupted run left."""
+    from llenergymeasure.report.interrupted import is_interrupted, print_remains, read_remains, remains_json
+
+    if not is_interrupted(bundle):
+        print_bundle(bundle, as_json)
+        return
+    remains = read_remains(bundle)
+    if as_json:
+        print(json.dumps(remains_json(remains), indent=2))
+    else:
+        print_remains(remains, sys.stdout)
+
+
+def print_bundle(bundle: Path, as_json: bool) -> None:
+    """Print the result of a bundle as a summary, or as its JSON document."""
+    from llenergymeasure.api import load_result
+
+    result = load_result(bundle)
+    if as_json:
+        print(result.model_dump_json(indent=2))
+        return
+    from llenergymeasure.report.console import print_result
+
+    print_result(result, bundle, sys.stdout)

@@ -1,0 +1,81 @@
+"""What a run is doing at this moment, and how one line says it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from llenergymeasure.cli.timeleft import TimeLeft
+from llenergymeasure.config.models import ExperimentConfig
+from llenergymeasure.domain.progress import RunEvent
+
+NAMES = {
+    "baseline_idle": "idle baseline",
+    "load": "loading the model",
+    "prepare": "preparing the prompts",
+    "baseline_loaded": "idle, model loaded",
+    "warmup": "warm-up",
+    "window": "window",
+}
+START = "pre-flight"
+
+
+@dataclass
+class Status:
+    """The latest of what the events of a run said; times are seconds of any steady clock."""
+
+    config: ExperimentConfig
+    started_s: float
+    phase: str = ""
+    repeat: int | None = None
+    phase_started_s: float = 0.0
+    latest: RunEvent = field(default_factory=lambda: RunEvent(kind="progress"))
+
+    def __post_init__(self) -> None:
+        self.phase_started_s = self.started_s
+        self._time_left = TimeLeft(protocol=self.config.measurement)
+
+    def take(self, event: RunEvent, now_s: float) -> None:
+        """Take in a `phase` or `progress` event."""
+        if event.kind == "phase":
+            if self.phase == "window":
+                self._time_left.note_window(now_s - self.phase_started_s)
+            self.phase, self.repeat = event.phase or "", event.repeat
+            self.phase_started_s = now_s
+        self.latest = event
+
+    def headline(self) -> str:
+        """Return the phase, with its number where there are several."""
+        if not self.phase:
+            return START
+        name = NAMES.get(self.phase, self.phase)
+        return name if self.repeat is None else f"{name} {self.repeat + 1} of {self._repeats()}"
+
+    def parts(self, now_s: float) -> list[str]:
+        """Return what can be said beside the headline, the most telling first."""
+        event, elapsed_s = self.latest, now_s - self.started_s
+        rate, power, left = event.output_tokens_per_s, event.power_w, self._left_s(now_s)
+        said = [
+            None if event.fraction is None else f"{event.fraction:.0%}",
+            None if rate is None else f"{rate:.3g} tokens/s",
+            None if power is None else f"{power:.1f} W",
+            None if left is None else f"about {clock(left)} left",
+            f"{clock(elapsed_s)} elapsed",
+        ]
+        return [part for part in said if part is not None]
+
+    def _repeats(self) -> str:
+        repeats = self.config.measurement.repeats
+        fixed = repeats.min == repeats.max or repeats.target_relative_ci is None
+        return str(repeats.min) if fixed else f"{repeats.min} to {repeats.max}"
+
+    def _left_s(self, now_s: float) -> float | None:
+        if self.latest.remaining_s is not None:
+            return self.latest.remaining_s
+        return self._time_left.seconds(self.phase, self.repeat, now_s - self.phase_started_s)
+
+
+def clock(seconds: float) -> str:
+    """Return `0:42`, `12:05`, `1:02:03`."""
+    minutes, rest = divmod(max(0, round(seconds)), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

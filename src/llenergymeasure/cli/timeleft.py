@@ -1,0 +1,45 @@
+"""How long a run will still take, from its configuration and what its windows took so far."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from llenergymeasure.config.models import MeasurementConfig
+
+ORDER = ("baseline_idle", "load", "prepare", "baseline_loaded", "warmup", "window")
+
+
+@dataclass
+class TimeLeft:
+    """Adds up the phases that are still to come; loading and preparing count nothing, nobody knows them before.
+
+    Windows are counted up to the least number of repeats: further ones depend on how the figures spread.
+    """
+
+    protocol: MeasurementConfig
+    _windows_s: list[float] = field(default_factory=list)
+
+    def note_window(self, duration_s: float) -> None:
+        """Learn from a window that has ended: whole passes take longer than the least duration asked for."""
+        self._windows_s.append(duration_s)
+
+    def seconds(self, phase: str, repeat: int | None, elapsed_s: float) -> float | None:
+        """Return what is left when a phase has lasted `elapsed_s`; None before the first phase."""
+        if phase not in ORDER:
+            return None
+        done = ORDER.index(phase)
+        left = max(0.0, self._expected_s(phase) - elapsed_s)
+        left += sum(self._expected_s(name) for name in ORDER[done + 1 : -1])
+        windows = self.protocol.repeats.min - (0 if phase != "window" else (repeat or 0) + 1)
+        return left + max(0, windows) * self._expected_s("window")
+
+    def _expected_s(self, phase: str) -> float:
+        if phase == "window" and self._windows_s:
+            return sum(self._windows_s) / len(self._windows_s)
+        planned = {
+            "baseline_idle": self.protocol.baseline.idle_s,
+            "baseline_loaded": self.protocol.baseline.loaded_s,
+            "warmup": self.protocol.warmup.min_duration_s,
+            "window": self.protocol.window.min_duration_s,
+        }
+        return planned.get(phase, 0.0)

@@ -1,0 +1,134 @@
+"""What this machine offers an experiment: meters, GPUs, backends, room for results."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import shutil
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from llenergymeasure import __version__, plugins
+from llenergymeasure.config.models import EnergyConfig
+from llenergymeasure.core.environment import collect_environment_metadata
+from llenergymeasure.core.hardware import EnvironmentMetadata
+from llenergymeasure.domain.trace import Channel
+from llenergymeasure.exceptions import LLEMError
+from llenergymeasure.meters.base import MeterOptions
+from llenergymeasure.orchestration.selection import missing_modules, probe_meters, select_meters
+
+PACKAGES = ("torch", "transformers", "accelerate", "peft", "bitsandbytes", "nvidia-ml-py", "pyarrow", "numpy")
+
+
+class _Finding(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class MeterFinding(_Finding):
+    """A meter: what it reads now, or why it cannot and what mends that."""
+
+    name: str
+    available: bool
+    channels: tuple[Channel, ...] = ()
+    readings: tuple[str, ...] = ()
+    reason: str | None = None
+    remedy: str | None = None
+
+
+class BackendFinding(_Finding):
+    """A backend: the versions of what it needs, or what is missing and the command that brings it."""
+
+    name: str
+    installed: bool
+    versions: dict[str, str] = {}
+    missing: tuple[str, ...] = ()
+    install: str | None = None
+
+
+class StorageFinding(_Finding):
+    """Where results would be written."""
+
+    folder: str
+    writable: bool
+    free_bytes: int | None = None
+    reason: str | None = None
+
+
+class Diagnosis(_Finding):
+    """Everything `llem doctor` looks at; missing things are findings, never errors."""
+
+    version: str
+    python: str
+    machine: EnvironmentMetadata
+    meters: tuple[MeterFinding, ...]
+    auto_meters: tuple[str, ...]
+    """What `energy.meters: auto` reads here."""
+    backends: tuple[BackendFinding, ...]
+    storage: StorageFinding
+    packages: dict[str, str | None]
+    """Installed versions; None: not installed."""
+
+
+def diagnose(output_dir: Path) -> Diagnosis:
+    """Look at this machine; nothing is loaded, changed or left open."""
+    options = MeterOptions()
+    return Diagnosis(
+        version=__version__,
+        python=platform.python_version(),
+        machine=collect_environment_metadata(),
+        meters=tuple(
+            MeterFinding(
+                name=name,
+                available=status.available,
+                channels=status.channels,
+                readings=status.readings,
+                reason=status.reason,
+                remedy=status.remedy,
+            )
+            for name, status in probe_meters(options)
+        ),
+        auto_meters=_auto_meters(options),
+        backends=tuple(_backend(name) for name in plugins.names("backends")),
+        storage=_storage(output_dir),
+        packages={name: _version(name) for name in PACKAGES},
+    )
+
+
+def _auto_meters(options: MeterOptions) -> tuple[str, ...]:
+    try:
+        return tuple(meter.name for meter in select_meters(EnergyConfig(), options))
+    except LLEMError:
+        return ()
+
+
+def _backend(name: str) -> BackendFinding:
+    try:
+        backend = plugins.find("backends", name)
+        missing = tuple(missing_modules(backend.requires))
+    except Exception as error:  # noqa: BLE001 - other people's code; one broken plugin must not hide the rest
+        return BackendFinding(name=name, installed=False, missing=(f"{type(error).__name__}: {error}",))
+    versions = {module: version for module in backend.requires if (version := _version(module))}
+    return BackendFinding(
+        name=name, installed=not missing, versions=versions, missing=missing, install=backend.install
+    )
+
+
+def _storage(output_dir: Path) -> StorageFinding:
+    folder = output_dir.absolute()
+    try:
+        existing = next(path for path in (folder, *folder.parents) if path.exists())
+        free = shutil.disk_usage(existing).free
+    except OSError as error:
+        return StorageFinding(folder=str(folder), writable=False, reason=error.strerror or str(error))
+    writable = existing.is_dir() and os.access(existing, os.W_OK | os.X_OK)
+    reason = None if writable else f"{existing} cannot be written to"
+    return StorageFinding(folder=str(folder), writable=writable, free_bytes=free, reason=reason)
+
+
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
