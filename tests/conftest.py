@@ -2,4 +2,4 @@
 
 from __future__ import annotations
 
-pytest_plugins = ["tests.simulator_fixtures", "tests.model_fixtures"]
+pytest_plugins = ["tests.simulator_fixtures", "tests.model_fixtures", "tests.plugin_fixtures"]
