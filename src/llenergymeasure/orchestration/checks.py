@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -16,6 +17,8 @@ from llenergymeasure.exceptions import LLEMError
 from llenergymeasure.meters.base import MeterOptions
 from llenergymeasure.orchestration.local_model import is_local, model_files_problem
 from llenergymeasure.orchestration.selection import find_workload, meter_problems, missing_modules
+
+logger = logging.getLogger(__name__)
 
 FREE_MB = 50
 """Room a bundle and the raw samples before it need at most, in an hour of measuring."""
@@ -82,7 +85,10 @@ def check_no_secrets(config: ExperimentConfig) -> list[str]:
 
 
 def check_backend_options(config: ExperimentConfig) -> list[str]:
-    """Ask the backend what it cannot do as configured; one that is not installed is not asked."""
+    """Ask the backend what it cannot do as configured; one that is not installed is not asked.
+
+    An answer that cannot be had is no proof that the run would fail: it is a warning in the log.
+    """
     if config.backend not in plugins.names("backends"):
         return []
     try:
@@ -92,7 +98,8 @@ def check_backend_options(config: ExperimentConfig) -> list[str]:
             return _partly_installed(config, backend, missing)
         return backend().check(config)
     except Exception as error:  # noqa: BLE001 - other people's code
-        return [f"backend '{config.backend}' cannot be used: {type(error).__name__}: {error}"]
+        logger.warning("Backend '%s' did not check its options: %r", config.backend, error)
+        return []
 
 
 def _partly_installed(config: ExperimentConfig, backend: type[Backend], missing: list[str]) -> list[str]:

@@ -166,10 +166,17 @@ def test_backend_that_is_not_installed_is_told_once(settings: Settings) -> None:
     assert _only_failure(settings(backend="halfway")) == "halfway not installed → pip install acme-backend"
 
 
-def test_backend_that_raises_is_a_failure_and_no_crash(settings: Settings) -> None:
-    failure = _only_failure(settings(backend="raising"))
-    assert failure == "backend 'raising' cannot be used: ZeroDivisionError: oops"
-    assert "No module named 'acme_broken'" in _only_failure(settings(backend="broken"))
+def test_check_that_breaks_is_a_warning_and_stops_no_run(
+    settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    run_preflight(settings(backend="raising"))
+    assert caplog.messages == ["Backend 'raising' did not check its options: ZeroDivisionError('oops')"]
+
+
+def test_plugin_that_does_not_import_is_told(settings: Settings) -> None:
+    failure = _only_failure(settings(backend="broken"))
+    assert failure.startswith("broken not installed: its plugin is broken: ModuleNotFoundError")
+    assert "No module named 'acme_broken'" in failure
 
 
 def test_backend_without_plugin_has_no_options_to_check(settings: Settings) -> None:
