@@ -259,6 +259,7 @@ def test_preflight_hub_that_never_answers_does_not_hang(monkeypatch: pytest.Monk
 
 
 @pytest.mark.model
+@pytest.mark.skipif(importlib.util.find_spec("huggingface_hub") is None, reason="needs huggingface_hub")
 def test_preflight_real_hub_client_does_not_hang_on_a_silent_server(tmp_path: Path) -> None:
     code = """
 import time
