@@ -71,14 +71,13 @@ def powercap_simulator(tmp_path: Path) -> Iterator[PowercapSimulator]:
 
 
 @pytest.fixture
-def child_json(tmp_path: Path) -> ChildJson:
+def child_json() -> ChildJson:
     """A function `(code, environment, *arguments)`: run it in a fresh interpreter, return the JSON it prints."""
 
     def run(code: str, environment: dict[str, str], *arguments: str) -> Any:
         done = subprocess.run(
             [sys.executable, "-c", textwrap.dedent(code), *arguments],
             env=environment,
-            cwd=tmp_path,
             capture_output=True,
             text=True,
             timeout=60,

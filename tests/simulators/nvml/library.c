@@ -50,7 +50,8 @@ typedef struct { nvmlReturn_t status; int blank; double t; } answer_t;
 static int in_force(fault_t *fault, const char *call, double t) {
     if (strcmp(fault->call, call) && strcmp(fault->call, "all")) return 0;
     if (t < fault->start || t >= fault->end) return 0;
-    return fault->calls++ % fault->every == 0;
+    long earlier = fault->calls++ - fault->after;
+    return earlier >= 0 && earlier % fault->every == 0;
 }
 
 static answer_t ask(device_t *device, const char *call) {

@@ -13,7 +13,7 @@
 
 /* A power reading: the mean over `window` seconds, published every `period` seconds. */
 typedef struct { int present; double window, period, phase; } sensor_t;
-typedef struct { char call[24]; int code; double start, end; long every; long calls; } fault_t;
+typedef struct { char call[24]; int code; double start, end; long every, after, calls; } fault_t;
 typedef struct { unsigned pid; unsigned long long memory; double start, end; } process_t;
 
 /* A card, or (parent set) a MIG instance of one; the type behind nvmlDevice_t. */
@@ -72,8 +72,8 @@ static void parse_counter(device_t *gpu, char *text) {
 
 static void parse_fault(device_t *gpu, char *text) {
     fault_t *fault = &gpu->faults[gpu->fault_count++];
-    int used = 0;
-    sscanf(text, "%23s %d %lf %lf %ld%n", fault->call, &fault->code, &fault->start, &fault->end, &fault->every, &used);
+    sscanf(text, "%23s %d %lf %lf %ld %ld", fault->call, &fault->code, &fault->start, &fault->end, &fault->every,
+           &fault->after);
 }
 
 static void parse_process(device_t *gpu, char *text) {

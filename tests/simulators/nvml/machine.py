@@ -49,6 +49,7 @@ class EnergyCounter:
 class Fault:
     """Every `every`-th call of a kind, from `start_s` until `end_s`, returns `code`; code 0 reads 0 (a blank sample).
 
+    The first `after_calls` calls in that time are spared; each process counts its own.
     Kinds: energy, power, fields (83, 185, 186), temperature, clocks, utilisation, throttle, processes, handle, name,
     uuid, memory, limits, mig, ecc, persistence, all.
     """
@@ -58,6 +59,7 @@ class Fault:
     start_s: float = 0.0
     end_s: float = math.inf
     every: int = 1
+    after_calls: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -230,7 +232,9 @@ def _fault_lines(gpu: SimulatedGpu) -> list[str]:
         f"counter_wrap_mj {gpu.counter_wrap_mj or 0.0!r}",
         f"power_freeze_at_s {gpu.power_freeze_at_s!r}",
     ]
-    lines += [f"fault {f.call} {f.code} {f.start_s!r} {f.end_s!r} {f.every}" for f in gpu.faults]
+    lines += [
+        f"fault {f.call} {f.code} {f.start_s!r} {f.end_s!r} {f.every} {f.after_calls}" for f in gpu.faults
+    ]
     lines += [f"process {p.pid} {p.memory_bytes} {p.start_s!r} {p.end_s!r}" for p in gpu.processes]
     if gpu.throttle is not None:
         lines.append(f"throttle {gpu.throttle.mask} {gpu.throttle.start_s!r} {gpu.throttle.end_s!r}")

@@ -87,14 +87,14 @@ def known(samples: list[dict[str, Any]], field: str) -> list[float]:
 
 def test_a_card_with_a_counter_gives_energy_and_power_in_every_sample(run_meter: Any) -> None:
     machine = NvmlMachine(gpus=(h100(power=Constant(300.0), counter=EnergyCounter(period_s=0.001)),))
-    outcome = run_meter(machine=machine, reads=10)
+    outcome = run_meter(machine=machine, reads=30)
     (channel,) = outcome["channels"]
     assert channel["device"] == FIRST
     assert channel["label"] == "GPU 0 (NVIDIA H100 80GB HBM3)"
     assert (channel["method"], channel["domain"], channel["note"]) == ("counter", "gpu", None)
     first, *_, last = outcome["samples"]
     truth = machine.true_energy_j(0, first["t_unix_ns"], last["t_unix_ns"])
-    assert last["energy_j"] - first["energy_j"] == pytest.approx(truth, abs=0.7)
+    assert last["energy_j"] - first["energy_j"] == pytest.approx(truth, abs=6.0)  # 20 ms at 300 W
     assert {sample["power_w"] for sample in outcome["samples"]} == {300.0}
     assert {sample["error"] for sample in outcome["samples"]} == {0}
 
@@ -170,12 +170,11 @@ def test_blank_readings_are_errors_and_never_zero(run_meter: Any) -> None:
 
 
 def test_a_lost_card_keeps_saying_so_and_the_others_go_on(run_meter: Any) -> None:
-    machine = NvmlMachine(gpus=(h100(lost_at_s=3.0), h100(uuid=SECOND, pci_bus=0x65)))
-    wait = max(0.0, 3.0 - machine.seconds(time.time_ns()))
-    samples = run_meter(machine=machine, reads=int(wait / 0.02) + 25)["samples"]
-    lost = [sample for sample in samples if sample["channel"] == 0]
-    assert lost[0]["error"] == 0
-    assert lost[-1]["error"] == GPU_IS_LOST
+    lost = h100(faults=(Fault(call="energy", code=GPU_IS_LOST, after_calls=5),))
+    samples = run_meter(lost, h100(uuid=SECOND, pci_bus=0x65), reads=8)["samples"]
+    errors = [sample["error"] for sample in samples if sample["channel"] == 0]
+    assert errors[0] == 0
+    assert errors[-3:] == [GPU_IS_LOST] * 3
     assert {sample["error"] for sample in samples if sample["channel"] == 1} == {0}
 
 
