@@ -78,12 +78,36 @@ class EnergyBreakdown(Record):
     """Energy of loading the model, outside the window."""
 
 
+class Span(Record):
+    """Lowest, mean and highest of a series of readings."""
+
+    low: float
+    mean: float
+    high: float
+
+
+class DeviceConditions(Record):
+    """Under which conditions one device worked; None where it does not say. Spans are over all windows."""
+
+    device: str
+    label: str
+    temperature_before_c: float | None = None
+    """At the start of the first window."""
+    temperature_c: Span | None = None
+    temperature_after_c: float | None = None
+    sm_clock_mhz: Span | None = None
+    memory_clock_mhz: Span | None = None
+    utilisation_pct: Span | None = None
+    throttle_fractions: dict[str, float] = Field(default_factory=dict)
+    """By reason, the fraction of the readings in which it held; reasons that never held are left out."""
+
+
 WarmupEnd = Literal["steady", "cap", "fixed"]
 """Why the warm-up ended: the slopes are flat; they are not but time was up; nobody asked for steadiness."""
 
 
 class Change(Record):
-    """Relative change of a series from its first to its last point, with the 95 % interval; 0.1 means 10 % up."""
+    """Relative change of a series, with the 95 % interval; 0.1 means 10 % up."""
 
     change: float
     low: float
@@ -92,7 +116,7 @@ class Change(Record):
 
 
 class WarmupSummary(Record):
-    """What the warm-up did, and how steady its later half was."""
+    """What the warm-up did, and how steady its later half was: changes are projected over the length of a window."""
 
     batches: int
     duration_s: float
@@ -153,6 +177,8 @@ class ExperimentResult(BaseModel):
     warnings: tuple[RunWarning, ...] = ()
     repeats: tuple[Repeat, ...] = ()
     phases: tuple[PhaseSummary, ...] = ()
+    conditions: tuple[DeviceConditions, ...] = ()
+    """Temperature, clocks and throttling of each device that says."""
     warmup: WarmupSummary | None = None
     """None where there was none."""
     stopped_because: str | None = None

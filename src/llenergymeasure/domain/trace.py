@@ -33,6 +33,8 @@ class Channel(BaseModel):
     """False for a sensor that is recorded but already contained in another one (RAPL psys, core)."""
     counter_range_j: float | None = None
     """The counter wraps to 0 after this much energy; None where it does not."""
+    update_period_s: float | None = None
+    """How often the counter moves, where its maker says so (0: with every reading); None: found from its samples."""
     relative_error: float = 0.0
     """Half-width of the sensor's systematic 95 % error, relative; the datasheet's or the model's."""
     note: str | None = None

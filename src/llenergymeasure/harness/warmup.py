@@ -7,7 +7,7 @@ from functools import partial
 from itertools import cycle
 
 from llenergymeasure.backends.base import Backend, PreparedBatch
-from llenergymeasure.config.models import WarmupConfig
+from llenergymeasure.config.models import MeasurementConfig, WarmupConfig
 from llenergymeasure.domain.experiment import WarmupEnd
 from llenergymeasure.domain.progress import RunEvent
 from llenergymeasure.domain.request import WARMUP_REPEAT
@@ -16,46 +16,53 @@ from llenergymeasure.harness.runlog import RunLog
 from llenergymeasure.harness.serve import serve_batch
 from llenergymeasure.metrics.account import EnergyAccount
 from llenergymeasure.metrics.steadiness import batch_points, settled
-from llenergymeasure.metrics.trend import MIN_POINTS
 
 LOOK_EVERY_S = 0.5
 """Between two looks at the trends: looking costs time that the device spends idle."""
 
 
 def warm_up(
-    backend: Backend, batches: Sequence[PreparedBatch], config: WarmupConfig, log: RunLog, power: PowerSource
+    backend: Backend,
+    batches: Sequence[PreparedBatch],
+    protocol: MeasurementConfig,
+    log: RunLog,
+    power: PowerSource,
 ) -> WarmupEnd | None:
     """Serve batches of the workload itself and return why it was enough; None where no warm-up was asked for.
 
     It ends when both minima are met and the slopes of step time and power are flat over its later half, or at the cap.
     Its requests are recorded, and counted nowhere.
     """
+    config = protocol.warmup
     if config.min_batches == 0 and config.min_duration_s == 0:
         return None
     with log.phase("warmup"):
-        start_ns = looked_ns = log.clock.now_ns()
+        start_ns = log.clock.now_ns()
+        look_at_s = 0.0
         for served, batch in enumerate(cycle(batches), start=1):
             log.requests += serve_batch(backend, batch, WARMUP_REPEAT, f"warmup{served}")
             backend.synchronize()
-            now_ns = log.clock.now_ns()
-            elapsed_s = (now_ns - start_ns) / 1e9
+            elapsed_s = (log.clock.now_ns() - start_ns) / 1e9
             log.progress(partial(_progress, _fraction(served, elapsed_s, config), power))
-            if served < config.min_batches or elapsed_s < config.min_duration_s:
+            if served < config.min_batches or elapsed_s < max(config.min_duration_s, look_at_s):
                 continue
-            if config.max_duration_s is None:
-                return "fixed"
-            if served >= MIN_POINTS and now_ns - looked_ns >= LOOK_EVERY_S * 1e9:
-                looked_ns = now_ns
-                if _is_steady(log, power):
-                    return "steady"
-            if elapsed_s >= config.max_duration_s:
-                return "steady" if _is_steady(log, power) else "cap"
+            look_at_s = elapsed_s + LOOK_EVERY_S
+            end = _end(elapsed_s, protocol, log, power)
+            if end is not None:
+                return end
     return None
 
 
-def _is_steady(log: RunLog, power: PowerSource) -> bool:
+def _end(elapsed_s: float, protocol: MeasurementConfig, log: RunLog, power: PowerSource) -> WarmupEnd | None:
+    """Return why the warm-up may end now, its minima being met; None where it goes on."""
+    cap_s = protocol.warmup.max_duration_s
+    if cap_s is None:
+        return "fixed"
     warmup = [request for request in log.requests if request.repeat == WARMUP_REPEAT]
-    return settled(batch_points(warmup, EnergyAccount(power.trace_so_far()))).is_steady
+    points = batch_points(warmup, EnergyAccount(power.trace_so_far()))
+    if settled(points, protocol.window.min_duration_s).is_steady:
+        return "steady"
+    return "cap" if elapsed_s >= cap_s else None
 
 
 def _progress(fraction: float, power: PowerSource) -> RunEvent:

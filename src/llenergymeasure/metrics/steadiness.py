@@ -13,7 +13,7 @@ from llenergymeasure.metrics.account import EnergyAccount
 from llenergymeasure.metrics.trend import MIN_POINTS, Trend, fit_trend
 
 TOLERANCE = 0.05
-"""A change across the window looked at that is still called steady; cold runs read up to 30 % off."""
+"""A change over a window that is still called steady; cold runs read up to 30 % off."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,18 +46,23 @@ def batch_points(requests: Iterable[RequestRecord], account: EnergyAccount) -> l
     return [_point(batch, account) for batch in batches]
 
 
-def steadiness(points: Sequence[BatchPoint]) -> Steadiness:
+def steadiness(points: Sequence[BatchPoint], horizon_s: float | None = None) -> Steadiness:
     """Return the trends over all points given; power over those where it is known, the last often not yet."""
     powers = [(point.end_s, point.power_w) for point in points if point.power_w is not None]
     return Steadiness(
-        latency=fit_trend([point.end_s for point in points], [point.step_s for point in points]),
-        power=fit_trend([end_s for end_s, _ in powers], [power_w for _, power_w in powers]),
+        latency=fit_trend([point.end_s for point in points], [point.step_s for point in points], horizon_s),
+        power=fit_trend([end_s for end_s, _ in powers], [power_w for _, power_w in powers], horizon_s),
     )
 
 
-def settled(points: Sequence[BatchPoint]) -> Steadiness:
-    """Return the trends over the later half of the points, at least five: what came first is the warming up."""
-    return steadiness(points[-max(MIN_POINTS, math.ceil(len(points) / 2)) :])
+def settled(points: Sequence[BatchPoint], window_s: float) -> Steadiness:
+    """Return the trends over the later half of the points, at least five, projected over the window to come.
+
+    What came first is the warming up; and a drift that is slow against the warm-up may still spoil a long window.
+    """
+    later = points[-max(MIN_POINTS, math.ceil(len(points) / 2)) :]
+    extent_s = later[-1].end_s - later[0].end_s if later else 0.0
+    return steadiness(later, max(window_s, extent_s))
 
 
 def _point(batch: Sequence[RequestRecord], account: EnergyAccount) -> BatchPoint:

@@ -13,7 +13,7 @@ MIN_POINTS = 5
 
 @dataclass(frozen=True, kw_only=True)
 class Trend:
-    """Relative change of a series from its first point to its last, with the 95 % interval; 0.1 means 10 % up."""
+    """Relative change of a series over a stretch of time, with the 95 % interval; 0.1 means 10 % up."""
 
     change: float
     low: float
@@ -30,8 +30,13 @@ class Trend:
         return abs(self.change) > tolerance and not self.low <= 0 <= self.high
 
 
-def fit_trend(times_s: Sequence[float], values: Sequence[float]) -> Trend | None:
-    """Return the least-squares trend; None for fewer than five points, no extent in time, or a mean of 0.
+def fit_trend(
+    times_s: Sequence[float], values: Sequence[float], horizon_s: float | None = None
+) -> Trend | None:
+    """Return the least-squares trend over `horizon_s` seconds, or from the first point to the last.
+
+    A short series projected over a long horizon has a wide interval, as it should. None for fewer than five points, no
+    extent in time, or a mean of 0.
 
     Interval: Student's t on the slope's standard error with n - 2 degrees of freedom (Draper and Smith, Applied
     Regression Analysis, 1.4).
@@ -41,11 +46,11 @@ def fit_trend(times_s: Sequence[float], values: Sequence[float]) -> Trend | None
         return None
     mean_t, mean = math.fsum(times_s) / n, math.fsum(values) / n
     spread = math.fsum((t - mean_t) ** 2 for t in times_s)
-    extent_s = max(times_s) - min(times_s)
+    stretch_s = max(times_s) - min(times_s) if horizon_s is None else horizon_s
     if spread == 0 or mean == 0:
         return None
     slope = math.fsum((t - mean_t) * (v - mean) for t, v in zip(times_s, values, strict=True)) / spread
     residual = math.fsum((v - mean - slope * (t - mean_t)) ** 2 for t, v in zip(times_s, values, strict=True))
     half = student_t(n - 2) * math.sqrt(residual / (n - 2) / spread)
-    scale = extent_s / abs(mean)
+    scale = stretch_s / abs(mean)
     return Trend(change=slope * scale, low=(slope - half) * scale, high=(slope + half) * scale, points=n)

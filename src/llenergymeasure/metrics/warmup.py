@@ -17,13 +17,14 @@ def summarise_warmup(
     phases: Sequence[Phase],
     requests: Sequence[RequestRecord],
     ended_because: WarmupEnd | None,
+    window_s: float,
 ) -> WarmupSummary | None:
     """Return how long the warm-up took and how steady its later half was; None where there was none."""
     phase = next((phase for phase in phases if phase.name == "warmup"), None)
     if phase is None or ended_because is None:
         return None
     points = batch_points((each for each in requests if each.repeat == WARMUP_REPEAT), account)
-    trends = settled(points)
+    trends = settled(points, window_s)
     return WarmupSummary(
         batches=len(points),
         duration_s=phase.duration_s,

@@ -9,8 +9,10 @@ from llenergymeasure.domain.estimate import Estimate
 from llenergymeasure.domain.experiment import ExperimentResult, PhaseSummary, Repeat
 from llenergymeasure.metrics.account import EnergyAccount
 from llenergymeasure.metrics.breakdown import energy_breakdown
+from llenergymeasure.metrics.conditions import device_conditions
+from llenergymeasure.metrics.evidence import Evidence
 from llenergymeasure.metrics.headline import headline_estimates, total_flops
-from llenergymeasure.metrics.quality import Evidence, run_warnings, verdict
+from llenergymeasure.metrics.quality import run_warnings, verdict
 from llenergymeasure.metrics.repeats import RepeatRow, repeat_rows
 from llenergymeasure.metrics.warmup import summarise_warmup
 from llenergymeasure.orchestration.raw import RawRun
@@ -22,11 +24,18 @@ def assemble(config: ExperimentConfig, raw: RawRun, experiment_id: str) -> Exper
     rows = repeat_rows(account, raw.phases, raw.requests)
     energy = energy_breakdown(account, raw.phases)
     estimates = headline_estimates(rows, energy.method)
+    conditions = device_conditions(raw.trace, raw.phases)
+    warmup = summarise_warmup(
+        account, raw.phases, raw.requests, raw.warmup_ended, config.measurement.window.min_duration_s
+    )
     warnings = run_warnings(
         Evidence(
             config=config,
             rows=rows,
             energy=energy,
+            account=account,
+            conditions=conditions,
+            warmup=warmup,
             interrupted=raw.trace.interrupted,
             stopped_because=raw.stopped_because,
         )
@@ -48,7 +57,8 @@ def assemble(config: ExperimentConfig, raw: RawRun, experiment_id: str) -> Exper
         warnings=warnings,
         repeats=tuple(_repeat(row) for row in rows),
         phases=_phase_summaries(account, raw),
-        warmup=summarise_warmup(account, raw.phases, raw.requests, raw.warmup_ended),
+        conditions=conditions,
+        warmup=warmup,
         stopped_because=raw.stopped_because,
         model_info=raw.model_info,
         config=config.model_dump(mode="json"),

@@ -69,7 +69,7 @@ def measure(config: ExperimentConfig, clock: AnchoredClock, log: RunLog) -> RawR
             batches = backend.prepare(prompts)
             environment = snapshot.result()
         measure_idle("baseline_loaded", protocol.baseline.loaded_s, log, power)
-        warmup_ended = warm_up(backend, batches, protocol.warmup, log, power)
+        warmup_ended = warm_up(backend, batches, protocol, log, power)
         backend.reset_peak_memory()
         stopped_because = measure_repeats(backend, batches, protocol, log, power)
         peak_memory_bytes = backend.peak_memory_bytes()

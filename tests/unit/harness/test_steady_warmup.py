@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from llenergymeasure.config.models import ExperimentConfig, WarmupConfig
+from llenergymeasure.config.models import ExperimentConfig, MeasurementConfig
 from llenergymeasure.domain.request import Prompt
 from llenergymeasure.harness.power import Unmetered
 from llenergymeasure.harness.runlog import RunLog
@@ -12,7 +12,13 @@ from llenergymeasure.harness.warmup import warm_up
 from llenergymeasure.testing import KnownPower, StandInBackend, VirtualClock
 
 PROMPTS = [Prompt(prompt_id=f"p{number}", text="one two three") for number in range(4)]
-CONFIG = WarmupConfig(min_batches=2, min_duration_s=2.0, max_duration_s=60.0)
+
+
+def _protocol(**warmup: float | None) -> MeasurementConfig:
+    return MeasurementConfig.model_validate({"warmup": warmup, "window": {"min_duration_s": 5.0}})
+
+
+CONFIG = _protocol(min_batches=2, min_duration_s=2.0, max_duration_s=60.0)
 
 
 class SettlingBackend(StandInBackend):
@@ -79,6 +85,6 @@ def test_backend_that_never_settles_ends_at_the_cap_and_says_so() -> None:
     clock = VirtualClock()
     log = _log(clock)
     backend = _load(StandInBackend(), clock, token_s=0.01, drift=0.01)
-    config = WarmupConfig(min_batches=2, min_duration_s=2.0, max_duration_s=10.0)
+    config = _protocol(min_batches=2, min_duration_s=2.0, max_duration_s=10.0)
     assert warm_up(backend, backend.prepare(PROMPTS), config, log, Unmetered()) == "cap"
     assert 10.0 <= log.phases[0].duration_s < 11.0

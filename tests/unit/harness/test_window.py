@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from llenergymeasure.config.models import ExperimentConfig, WarmupConfig
+from llenergymeasure.config.models import ExperimentConfig, MeasurementConfig
 from llenergymeasure.domain.request import WARMUP_REPEAT, Prompt
 from llenergymeasure.harness.idle import measure_idle
 from llenergymeasure.harness.power import Unmetered
@@ -12,6 +12,10 @@ from llenergymeasure.harness.window import WindowPlan, measure_window
 from llenergymeasure.testing import StandInBackend, VirtualClock
 
 PROMPTS = [Prompt(prompt_id=f"p{number}", text="one two three") for number in range(6)]
+
+
+def _protocol(**warmup: float | None) -> MeasurementConfig:
+    return MeasurementConfig.model_validate({"warmup": warmup, "window": {"min_duration_s": 5.0}})
 
 
 def _loaded(clock: VirtualClock, **options: object) -> StandInBackend:
@@ -69,7 +73,7 @@ def test_warmup_stays_outside_the_window_and_its_requests_are_not_counted() -> N
     log = RunLog(clock=clock)
     backend = _loaded(clock)
     batches = backend.prepare(PROMPTS)
-    config = WarmupConfig(min_batches=3, min_duration_s=0, max_duration_s=None)
+    config = _protocol(min_batches=3, min_duration_s=0, max_duration_s=None)
     assert warm_up(backend, batches, config, log, Unmetered()) == "fixed"
     assert {request.repeat for request in log.requests} == {WARMUP_REPEAT}
     assert [phase.name for phase in log.phases] == ["warmup"]
@@ -80,18 +84,14 @@ def test_warmup_meets_both_its_minima() -> None:
     clock = VirtualClock()
     log = RunLog(clock=clock)
     backend = _loaded(clock)
-    warm_up(
-        backend, backend.prepare(PROMPTS), WarmupConfig(min_batches=1, min_duration_s=1.0), log, Unmetered()
-    )
+    warm_up(backend, backend.prepare(PROMPTS), _protocol(min_batches=1, min_duration_s=1.0), log, Unmetered())
     assert 1.0 <= log.phases[0].duration_s < 1.0 + 0.08 + 1e-9
 
 
 def test_warmup_of_nothing_leaves_no_phase() -> None:
     log = RunLog(clock=VirtualClock())
     backend = _loaded(VirtualClock())
-    warm_up(
-        backend, backend.prepare(PROMPTS), WarmupConfig(min_batches=0, min_duration_s=0), log, Unmetered()
-    )
+    warm_up(backend, backend.prepare(PROMPTS), _protocol(min_batches=0, min_duration_s=0), log, Unmetered())
     assert log.phases == []
 
 

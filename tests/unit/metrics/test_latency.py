@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from llenergymeasure.domain.request import RequestRecord
 from llenergymeasure.metrics.latency import mean_tpot_s, mean_ttft_s
 
@@ -29,7 +31,7 @@ def test_ttft_counts_the_time_in_the_queue() -> None:
 
 
 def test_tpot_is_time_after_the_first_token_per_further_token() -> None:
-    assert mean_tpot_s([_request(0, (5.0, 5.2, 5.4, 5.6))]) == 0.2
+    assert mean_tpot_s([_request(0, (5.0, 5.2, 5.4, 5.6))]) == pytest.approx(0.2)
 
 
 def test_single_token_answers_have_no_tpot() -> None:

@@ -8,8 +8,10 @@ from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.domain.experiment import DeviceEnergy, EnergyBreakdown, RunWarning
 from llenergymeasure.domain.request import RequestRecord
 from llenergymeasure.domain.trace import Phase
-from llenergymeasure.metrics.account import Joules
-from llenergymeasure.metrics.quality import Evidence, run_warnings, verdict
+from llenergymeasure.harness.power import empty_trace
+from llenergymeasure.metrics.account import EnergyAccount, Joules
+from llenergymeasure.metrics.evidence import Evidence
+from llenergymeasure.metrics.quality import run_warnings, verdict
 from llenergymeasure.metrics.repeats import RepeatRow
 
 CPU = ExperimentConfig(model="any", device="cpu")
@@ -52,7 +54,12 @@ def _judge(
 ) -> tuple[RunWarning, ...]:
     return run_warnings(
         Evidence(
-            config=config, rows=rows, energy=energy, interrupted=interrupted, stopped_because=stopped_because
+            config=config,
+            rows=rows,
+            energy=energy,
+            account=EnergyAccount(empty_trace()),
+            interrupted=interrupted,
+            stopped_because=stopped_because,
         )
     )
 

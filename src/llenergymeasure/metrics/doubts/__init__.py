@@ -1,0 +1,1 @@
+"""The checks of a run: each yields typed warnings with a stable code, a figure and a remedy."""

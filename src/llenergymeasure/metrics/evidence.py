@@ -1,0 +1,29 @@
+"""What a run is judged by."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from llenergymeasure.config.models import ExperimentConfig
+from llenergymeasure.domain.experiment import DeviceConditions, EnergyBreakdown, RunWarning, WarmupSummary
+from llenergymeasure.metrics.account import EnergyAccount
+from llenergymeasure.metrics.repeats import RepeatRow
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """Everything that the checks of a run look at."""
+
+    config: ExperimentConfig
+    rows: Sequence[RepeatRow]
+    energy: EnergyBreakdown
+    account: EnergyAccount
+    conditions: Sequence[DeviceConditions] = ()
+    warmup: WarmupSummary | None = None
+    interrupted: str | None = None
+    """Why the sampler ended before the run did."""
+    stopped_because: str | None = None
+
+
+Check = Callable[[Evidence], Iterable[RunWarning]]
