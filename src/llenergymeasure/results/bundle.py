@@ -55,7 +55,8 @@ def load_result(path: Path) -> ExperimentResult:
     try:
         raw = json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise ExperimentError(f"{path} holds no result: there is no {file.name}") from None
+        said = f"holds no result: there is no {file.name}" if path.is_dir() else "does not exist"
+        raise ExperimentError(f"{path} {said}") from None
     except (OSError, ValueError) as error:
         raise ExperimentError(f"{file} cannot be read as a result: {error}") from None
     if not isinstance(raw, dict) or "schema_version" not in raw:
