@@ -10,6 +10,15 @@ from typing import Any
 from llenergymeasure.config.acceptance import Schema, accepts
 
 LONGEST_VALUE = 60
+_SYNONYMS = {
+    "gpu": "cuda",
+    "float32": "fp32",
+    "float": "fp32",
+    "float16": "fp16",
+    "half": "fp16",
+    "bfloat16": "bf16",
+}
+"""What people write who mean a word of ours; likeness of spelling would take a gpu for a cpu."""
 
 
 def allowed(schema: Schema) -> str:
@@ -57,7 +66,9 @@ def hint(schema: Schema, value: Any) -> str:
     truth = {"yes": "true", "on": "true", "no": "false", "off": "false"}.get(value.lower())
     if truth is not None and accepts(schema, truth == "true"):
         return f" (write {truth})"
-    near = difflib.get_close_matches(value.lower(), _words(schema), n=1)
+    words = _words(schema)
+    meant = _SYNONYMS.get(value.lower())
+    near = [meant] if meant in words else difflib.get_close_matches(value.lower(), words, n=1)
     if near:
         return f" (did you mean {near[0]}?)"
     return " (without the quotes)" if accepts(schema, _number(value)) else ""

@@ -1,0 +1,44 @@
+"""Claims about the time a run has left."""
+
+from __future__ import annotations
+
+from llenergymeasure.cli.timeleft import TimeLeft
+from llenergymeasure.config.models import MeasurementConfig
+
+PROTOCOL = MeasurementConfig.model_validate(
+    {
+        "baseline": {"idle_s": 30, "loaded_s": 10},
+        "warmup": {"min_duration_s": 5},
+        "window": {"min_duration_s": 20},
+        "repeats": {"min": 3, "max": 10},
+    }
+)
+
+
+def test_everything_planned_counts_at_the_start() -> None:
+    assert TimeLeft(protocol=PROTOCOL).seconds("baseline_idle", None, 0.0) == 30 + 10 + 5 + 3 * 20
+
+
+def test_what_has_passed_does_not_count() -> None:
+    left = TimeLeft(protocol=PROTOCOL)
+    assert left.seconds("baseline_idle", None, 12.0) == 18 + 10 + 5 + 60
+    assert left.seconds("warmup", None, 1.0) == 4 + 60
+    assert left.seconds("window", 1, 5.0) == 15 + 20
+
+
+def test_a_phase_that_outlasts_its_plan_does_not_run_backwards() -> None:
+    assert TimeLeft(protocol=PROTOCOL).seconds("window", 2, 50.0) == 0.0
+
+
+def test_later_windows_are_expected_to_take_what_the_first_took() -> None:
+    left = TimeLeft(protocol=PROTOCOL)
+    left.note_window(28.0)
+    assert left.seconds("window", 1, 0.0) == 28 + 28
+
+
+def test_further_repeats_count_only_themselves() -> None:
+    assert TimeLeft(protocol=PROTOCOL).seconds("window", 6, 5.0) == 15
+
+
+def test_before_the_first_phase_nothing_is_known() -> None:
+    assert TimeLeft(protocol=PROTOCOL).seconds("", None, 1.0) is None
