@@ -57,12 +57,12 @@ def measure(config: ExperimentConfig, clock: AnchoredClock, log: RunLog) -> RawR
     """Take the measurement: baseline, load, baseline, warm-up, repeats; all is closed in reverse on any failure."""
     protocol = config.measurement
     with ExitStack() as stack:
+        backend: Backend = plugins.find("backends", config.backend)()
+        stack.callback(backend.close)
         power = _start_metering(config, clock, log, stack)
         prompts = find_workload(config.workload.dataset).prompts(config.workload, config.random_seed)
         measure_idle("baseline_idle", protocol.baseline.idle_s, log, power)
         snapshot = _snapshot_in_background(stack)
-        backend: Backend = plugins.find("backends", config.backend)()
-        stack.callback(backend.close)
         with log.phase("load"):
             info = backend.load(config, clock)
         with log.phase("prepare"):
