@@ -21,6 +21,9 @@ RELATIVE_ERROR: dict[Kind, float] = {"package": 0.05, "dram": 0.10, "psys": 0.10
 """Assumed half-widths. Against instruments, packages since Haswell agree within a few percent (Hackenberg et al., HPPAC
 2015); DRAM is off by a constant that depends on the machine (Desrochers, Paradis, Weaver, MEMSYS 2016)."""
 
+UPDATE_PERIOD_S = 0.001
+"""Intel SDM, volume 3, 16.10.3: the energy status registers are updated about every millisecond."""
+
 
 class RaplUnavailableError(Exception):
     """The counters cannot be used: `reason` says why, `remedy` what mends it (None: nothing does)."""
@@ -86,6 +89,7 @@ def to_channel(zone: Zone) -> Channel:
         method="counter",
         counted=note is None,
         counter_range_j=zone.range_j,
+        update_period_s=UPDATE_PERIOD_S,
         relative_error=RELATIVE_ERROR[zone.kind],
         note=note,
     )
