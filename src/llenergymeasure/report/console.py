@@ -8,7 +8,8 @@ from typing import IO, TYPE_CHECKING
 
 from llenergymeasure.domain.experiment import ExperimentResult, RunWarning
 from llenergymeasure.report.plain import plain_text
-from llenergymeasure.report.rows import Row, summary, title
+from llenergymeasure.report.row import Row
+from llenergymeasure.report.rows import summary, title
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from llenergymeasure.domain.experiment import ExperimentResult, RunWarning
-from llenergymeasure.report.rows import Row, summary, title
+from llenergymeasure.report.row import Row
+from llenergymeasure.report.rows import summary, title
 
 
 def plain_text(result: ExperimentResult, bundle: Path) -> str:

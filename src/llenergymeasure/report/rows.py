@@ -4,28 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
 
 from llenergymeasure.domain.experiment import DeviceEnergy, ExperimentResult
+from llenergymeasure.report.conditions import conditions_rows
 from llenergymeasure.report.format import bytes_text, duration_text, estimate_text, plural, quantity
+from llenergymeasure.report.row import Row
 from llenergymeasure.report.unknown import why_unknown
-
-Tone = Literal["figure", "detail", "unknown", "valid", "valid_with_warnings", "invalid"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Row:
-    """One line: `value` is the figure, or "unknown: why"; `method` says how it was measured, where that matters."""
-
-    label: str
-    value: str
-    method: str | None = None
-    tone: Tone = "figure"
-
-    @property
-    def estimated(self) -> bool:
-        """Whether the figure comes from a model and not from a meter."""
-        return (self.method or "").startswith("estimated")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +29,11 @@ VERDICTS = {
     "valid": "valid",
     "valid_with_warnings": "valid with warnings",
     "invalid": "invalid",
+}
+WARMUPS = {
+    "steady": "until steady",
+    "cap": "not steady when its time was up",
+    "fixed": "fixed length",
 }
 STOPS = {
     "target_reached": "the interval is as narrow as asked",
@@ -105,7 +94,10 @@ def _run(result: ExperimentResult) -> Iterator[Row]:
     yield Row(label="Tokens", value=tokens)
     yield _flops(result)
     yield from _peak_memory(result)
+    yield from _warmup(result)
     yield Row(label="Windows", value=_windows(result))
+    for device in result.conditions:
+        yield from conditions_rows(device)
     yield Row(label="Verdict", value=_verdict(result), tone=result.verdict)
 
 
@@ -143,6 +135,14 @@ def _peak_memory(result: ExperimentResult) -> Iterator[Row]:
         yield _unknown(result, "peak_memory_bytes", "Peak memory")
     for device, size in result.peak_memory_bytes.items():
         yield Row(label=f"Peak memory, {device}", value=bytes_text(size))
+
+
+def _warmup(result: ExperimentResult) -> Iterator[Row]:
+    if result.warmup is not None:
+        length = (
+            f"{plural(result.warmup.batches, 'batch', 'batches')}, {duration_text(result.warmup.duration_s)}"
+        )
+        yield Row(label="Warm-up", value=f"{length} ({WARMUPS[result.warmup.ended_because]})")
 
 
 def _windows(result: ExperimentResult) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from llenergymeasure.domain.experiment import ExperimentResult
-from llenergymeasure.report.rows import Row, summary, title
+from llenergymeasure.domain.experiment import DeviceConditions, ExperimentResult, Span, WarmupSummary
+from llenergymeasure.report.row import Row
+from llenergymeasure.report.rows import summary, title
 from tests.sample_results import estimated_result, measured_result, unmeasured_result
 
 ENERGY_LABELS = (
@@ -82,3 +83,20 @@ def test_windows_of_different_length_show_their_range() -> None:
 
 def test_the_title_says_what_was_measured() -> None:
     assert title(measured_result()) == "HuggingFaceTB/SmolLM2-135M-Instruct · pytorch · cuda · bf16"
+
+
+def test_warm_up_and_conditions_are_shown_where_they_are_known() -> None:
+    conditions = DeviceConditions(
+        device="GPU-1",
+        label="GPU 0",
+        temperature_c=Span(low=41.2, mean=55.0, high=63.4),
+        sm_clock_mhz=Span(low=1980.0, mean=1980.0, high=1980.0),
+        throttle_fractions={"power cap": 0.123},
+    )
+    warmup = WarmupSummary(batches=1, duration_s=5.1, ended_because="cap")
+    shown = rows(measured_result(conditions=(conditions,), warmup=warmup))
+    assert shown["Warm-up"].value == "1 batch, 5.10 s (not steady when its time was up)"
+    assert shown["GPU 0, temperature"].value == "41 to 63 °C"
+    assert shown["GPU 0, clock"].value == "1980 MHz"
+    assert shown["GPU 0, held back"].value == "power cap 12% of the time"
+    assert "Warm-up" not in rows(measured_result())
