@@ -16,7 +16,7 @@ MAX_W_PER_CORE = 8.0
 """A server core at full load: 200-400 W parts of 28-64 cores lie between 5 and 9 W a core."""
 IDLE_SHARE = 0.1
 RELATIVE_ERROR = 0.5
-"""Estimates of this kind were seen 40 % off a wall meter (arXiv 2509.22092); the model's own numbers are a guess on top."""
+"""Estimates of this kind were seen 40 % off a wall meter (arXiv 2509.22092); the model's watts are a guess on top."""
 STAT = "/proc/stat"
 
 
@@ -58,6 +58,7 @@ class EstimateMeter:
                 device="host",
                 label="CPU (estimate)",
                 method="estimated",
+                update_period_s=0.0,
                 relative_error=RELATIVE_ERROR,
                 note=describe(config, cores),
             )

@@ -14,17 +14,14 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Any
 
-from llenergymeasure.domain.sample import READ_FAILED, Sample
+from llenergymeasure.domain.sample import READ_FAILED, RECORD, Sample
 from llenergymeasure.domain.trace import Channel
 from llenergymeasure.exceptions import MeterError
 from llenergymeasure.meters.base import Meter, MeterOptions
 
 logger = logging.getLogger(__name__)
 
-JITTER = 0.25
-"""Share of its period by which a reading moves, so that the open_meters never keep step with what they look at."""
-GOLDEN = 0.6180339887498949
-"""Multiples of the golden ratio, modulo 1, fill the unit interval evenly (Weyl 1916): jitter without a generator."""
+SEED = 20240229
 
 
 class OpenMeter:
@@ -37,9 +34,10 @@ class OpenMeter:
         self.start_s = start_s
         self.due_s = start_s
         self._failing = False
+        self._random = SEED + first_channel
 
-    def read(self, offset_ns: int) -> list[Sample]:
-        """Return the meter's samples under the trace's channel numbers; a meter that raises gives errors."""
+    def read(self, offset_ns: int) -> bytes:
+        """Return the meter's samples, packed, under the trace's channel numbers; a meter that raises gives errors."""
         first = self.first_channel
         try:
             samples = self.meter.read(offset_ns)
@@ -48,15 +46,23 @@ class OpenMeter:
                 logger.exception("meter '%s' failed; its samples are marked so from here on", self.meter.name)
             self._failing = True
             now = time.monotonic_ns() + offset_ns
-            return [Sample(first + index, now, error=READ_FAILED) for index in range(len(self.channels))]
-        self._failing = False
-        return [sample._replace(channel=sample.channel + first) for sample in samples] if first else samples
+            samples = [Sample(index, now, error=READ_FAILED) for index in range(len(self.channels))]
+        return b"".join([RECORD.pack(first + sample[0], *sample[1:]) for sample in samples])
 
     def schedule(self, now_s: float) -> None:
-        """Set the next deadline on a fixed grid; deadlines that have passed are skipped, not made up for."""
+        """Set the next deadline at a random instant of the next period; those that have passed are not made up for.
+
+        One reading at random in every period keeps no step with what it looks at. That is what lets the ticks of a
+        counter be told to a fraction of a period, and a fluctuating power be averaged without aliasing.
+        """
         period_s = self.meter.period_s
         turn = int((now_s - self.start_s) / period_s) + 1
-        self.due_s = self.start_s + (turn + JITTER * (turn * GOLDEN % 1.0)) * period_s
+        self.due_s = self.start_s + (turn + self._draw()) * period_s
+
+    def _draw(self) -> float:
+        """Return a number in [0, 1): linear congruential, a fraction of the import of `random` (Numerical Recipes)."""
+        self._random = (1664525 * self._random + 1013904223) % (1 << 32)
+        return self._random / (1 << 32)
 
 
 def main() -> int:
@@ -76,7 +82,7 @@ def main() -> int:
         _read_due(open_meters, job["offset_ns"], spool)
         channels = [channel.model_dump(mode="json") for each in open_meters for channel in each.channels]
         _say(answer, {"channels": channels})
-        while not _parent_let_go(min(each.due_s for each in open_meters), job["parent"]):
+        while not _parent_let_go(min([each.due_s for each in open_meters]), job["parent"]):
             _read_due(open_meters, job["offset_ns"], spool)
     return 0
 
@@ -122,10 +128,11 @@ def _open(targets: Sequence[str], options: MeterOptions, stack: ExitStack) -> li
 
 def _read_due(open_meters: Sequence[OpenMeter], offset_ns: int, spool: int) -> None:
     """Read the meters that are due and append their samples in one write, so that a kill loses nothing."""
+    now_s = time.monotonic()
     packed = b""
     for each in open_meters:
-        if each.due_s <= time.monotonic():
-            packed += b"".join([sample.pack() for sample in each.read(offset_ns)])
+        if each.due_s <= now_s:
+            packed += each.read(offset_ns)
             each.schedule(time.monotonic())
     if os.write(spool, packed) != len(packed):
         raise OSError("the samples could not be written whole: no space left for the spool file")

@@ -1,0 +1,45 @@
+"""How energy is spread within one tick of a counter: the little that its two readings leave open."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Share:
+    """Energy from the start of a tick interval to a point in it, with the 95 % half-width its shape leaves open."""
+
+    energy_j: float
+    error_j: float
+
+
+def share_of_cell(
+    fraction: float, duration_s: float, before_w: float, here_w: float, after_w: float
+) -> Share:
+    """Return the energy of the first `fraction` of a tick interval, from its mean power and its two neighbours'.
+
+    Where the mean lies between the neighbours', the power stepped from the one to the other within the interval, and
+    the mean tells when: reconstruction at sub-cell resolution (Harten 1989, J. Comput. Phys. 83, 148-184). It is exact
+    for a step, and no worse than a straight line for a slope. Elsewhere the power is taken as constant. The error is
+    half of what any course between the lowest and the highest of the three powers could make of the same mean.
+    """
+    stepped = (here_w - after_w) * (before_w - here_w) > 0
+    if stepped:
+        until = (here_w - after_w) / (before_w - after_w)
+        mean_w = before_w * min(fraction, until) + after_w * max(0.0, fraction - until)
+    else:
+        mean_w = here_w * fraction
+    low_w, high_w = _power_bounds(before_w, here_w, after_w)
+    most_w = min(fraction * high_w, here_w - (1 - fraction) * low_w)
+    least_w = max(fraction * low_w, here_w - (1 - fraction) * high_w)
+    return Share(energy_j=mean_w * duration_s, error_j=max(0.0, most_w - least_w) / 2 * duration_s)
+
+
+def _power_bounds(before_w: float, here_w: float, after_w: float) -> tuple[float, float]:
+    """Return the range of powers within the interval; a peak or a trough may go as far again as its mean shows."""
+    low_w, high_w = min(before_w, after_w), max(before_w, after_w)
+    if here_w > high_w:
+        return low_w, 2 * here_w - high_w
+    if here_w < low_w:
+        return max(0.0, 2 * here_w - low_w), high_w
+    return low_w, high_w

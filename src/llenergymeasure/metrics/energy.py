@@ -1,0 +1,122 @@
+"""From the trace to one energy curve per channel."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+from llenergymeasure.domain.sample import READ_FAILED
+from llenergymeasure.domain.trace import Channel, EnergyTrace
+from llenergymeasure.metrics.counter import CounterCurve
+from llenergymeasure.metrics.freeze import find_freezes
+from llenergymeasure.metrics.interval import EnergyCurve, IntervalEnergy, UnknownCurve
+from llenergymeasure.metrics.sampled import sampled_curve
+from llenergymeasure.metrics.ticks import locate_ticks
+from llenergymeasure.metrics.unwrap import unwrap
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["EnergyCurve", "IntervalEnergy", "build_curves"]
+
+
+def build_curves(trace: EnergyTrace) -> tuple[EnergyCurve, ...]:
+    """Return the energy curve of every channel, in the trace's order.
+
+    A counter that never moved, or could never be read, is replaced by its channel's power readings where there are any.
+    """
+    return tuple(
+        _curve(channel, trace.of(index), trace.interrupted) for index, channel in enumerate(trace.channels)
+    )
+
+
+def _curve(channel: Channel, samples: NDArray[Any], interrupted: str | None) -> EnergyCurve:
+    if channel.method == "sampled":
+        return _sampled(channel, samples, interrupted) or _unknown(channel, samples)
+    return (
+        _counter(channel, samples, interrupted)
+        or _sampled(channel, samples, interrupted)
+        or _unknown(channel, samples)
+    )
+
+
+def _counter(channel: Channel, samples: NDArray[Any], interrupted: str | None) -> CounterCurve | None:
+    import numpy as np
+
+    read = samples[np.isfinite(samples["energy_j"])]
+    if len(read) < 2:
+        return None
+    origin_ns = int(read["t_unix_ns"][0])
+    rising = unwrap(_seconds(read, origin_ns), read["energy_j"], channel.counter_range_j)
+    ticks = locate_ticks(rising.t_s, rising.energy_j, channel.update_period_s)
+    if len(ticks) < 2:
+        return None
+    gap_s = float(np.median(np.diff(rising.t_s)))
+    powered = samples[np.isfinite(samples["power_w"])]
+    power = (_seconds(powered, origin_ns), powered["power_w"])
+    return CounterCurve(
+        channel=channel,
+        method=channel.method,
+        origin_ns=origin_ns,
+        ticks=ticks,
+        faults=(*rising.faults, *find_freezes(ticks, rising.t_s, power)),
+        reach_s=1.5 * (ticks.period_s or 0.0) + 3 * gap_s,
+        began=_began(read),
+        ended=_ended(samples, read, interrupted),
+    )
+
+
+def _sampled(channel: Channel, samples: NDArray[Any], interrupted: str | None) -> EnergyCurve | None:
+    import numpy as np
+
+    read = samples[np.isfinite(samples["power_w"])]
+    if channel.method == "estimated" or len(read) < 2:
+        return None
+    origin_ns = int(read["t_unix_ns"][0])
+    return sampled_curve(
+        channel,
+        origin_ns,
+        _seconds(read, origin_ns),
+        read["power_w"],
+        began=_began(read),
+        ended=_ended(samples, read, interrupted),
+    )
+
+
+def _unknown(channel: Channel, samples: NDArray[Any]) -> UnknownCurve:
+    import numpy as np
+
+    if len(samples) == 0:
+        reason = "it was never read"
+    elif (samples["error"] != 0).all():
+        reason = _refusal(int(samples["error"][-1]))
+    elif np.isfinite(samples["energy_j"]).sum() > 1:
+        reason = "the energy counter did not move"
+    else:
+        reason = "too few readings"
+    return UnknownCurve(channel=channel, method=channel.method, reason=reason)
+
+
+def _seconds(samples: NDArray[Any], origin_ns: int) -> NDArray[Any]:
+    seconds: NDArray[Any] = (samples["t_unix_ns"] - origin_ns) / 1e9
+    return seconds
+
+
+def _began(read: NDArray[Any]) -> str:
+    return f"it was not read before {_clock_time(int(read['t_unix_ns'][0]))}"
+
+
+def _ended(samples: NDArray[Any], read: NDArray[Any], interrupted: str | None) -> str:
+    """Say why there is nothing after the last tick: refused, standing still, or not sampled any more."""
+    last = _clock_time(int(read["t_unix_ns"][-1]))
+    if samples["error"][-1] != 0:
+        return f"after {last} {_refusal(int(samples['error'][-1]))}"
+    return f"it was not read after {last}" + (f": {interrupted}" if interrupted else "")
+
+
+def _refusal(error: int) -> str:
+    return "its meter failed" if error == READ_FAILED else f"the sensor answered with error {error}"
+
+
+def _clock_time(unix_ns: int) -> str:
+    return datetime.fromtimestamp(unix_ns / 1e9, tz=timezone.utc).strftime("%H:%M:%S UTC")

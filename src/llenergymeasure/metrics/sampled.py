@@ -1,0 +1,130 @@
+"""Energy of any interval from power readings, for devices without a counter."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from llenergymeasure.domain.estimate import Method
+from llenergymeasure.domain.trace import Channel
+from llenergymeasure.metrics.interval import Fault, IntervalEnergy, UnknownEnergyError, check_faults
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+LONGEST_GAP_S = 0.5
+NORMAL_95 = 1.96
+
+
+@dataclass(frozen=True, kw_only=True)
+class SampledCurve:
+    """Published power readings `power_w` at `t_s` after `origin_ns`, with straight lines between them.
+
+    A reading is taken to stand for the moment at which it appeared. Sensors average over a time before it that differs
+    from card to card (25 ms, a second), which a calibration could correct for.
+    """
+
+    channel: Channel
+    origin_ns: int
+    t_s: NDArray[Any]
+    power_w: NDArray[Any]
+    energy_j: NDArray[Any]
+    """Integral of the power from the first reading on."""
+    faults: tuple[Fault, ...]
+    reach_s: float
+    began: str
+    ended: str
+    method: Method = "sampled"
+
+    def between(self, start_ns: int, end_ns: int) -> IntervalEnergy:
+        start_s, end_s = (start_ns - self.origin_ns) / 1e9, (end_ns - self.origin_ns) / 1e9
+        try:
+            check_faults(self.faults, start_s, end_s)
+            energy_j = self._until(end_s) - self._until(start_s)
+        except UnknownEnergyError as unknown:
+            return IntervalEnergy(energy_j=None, method=self.method, reason=str(unknown))
+        return IntervalEnergy(
+            energy_j=energy_j,
+            method=self.method,
+            edge_error_j=self._sampling_error_j(start_s, end_s),
+            sensor_error_j=self.channel.relative_error * abs(energy_j),
+        )
+
+    def _until(self, t_s: float) -> float:
+        import numpy as np
+
+        if t_s < self.t_s[0] - self.reach_s:
+            raise UnknownEnergyError(self.began)
+        if t_s > self.t_s[-1] + self.reach_s:
+            raise UnknownEnergyError(self.ended)
+        at = int(np.clip(np.searchsorted(self.t_s, t_s, side="right") - 1, 0, len(self.t_s) - 1))
+        power_w = (float(self.power_w[at]) + float(np.interp(t_s, self.t_s, self.power_w))) / 2
+        return float(self.energy_j[at]) + power_w * (t_s - float(self.t_s[at]))
+
+    def _sampling_error_j(self, start_s: float, end_s: float) -> float:
+        """Return the half-width of what lies between readings.
+
+        Each gap of length d leaves open about `s * d`, with s the spread of the power from reading to reading (from
+        successive differences, so that a slow drift does not count: von Neumann 1941). Over n gaps that adds up to
+        `s * d * sqrt(n)`; each edge, by the delay of the readings, adds one gap more.
+        """
+        import numpy as np
+
+        first, last = np.searchsorted(self.t_s, [start_s, end_s])
+        near = slice(max(0, int(first) - 2), int(last) + 2)
+        steps_w, gaps_s = np.diff(self.power_w[near]), np.diff(self.t_s[near])
+        if len(steps_w) == 0:
+            return 0.0
+        spread_w = math.sqrt(float(np.mean(steps_w**2)) / 2)
+        gap_s = float(np.median(gaps_s))
+        return NORMAL_95 * spread_w * math.sqrt(gap_s * (end_s - start_s) + 2 * gap_s**2)
+
+
+def sampled_curve(
+    channel: Channel, origin_ns: int, t_s: NDArray[Any], power_w: NDArray[Any], began: str, ended: str
+) -> SampledCurve:
+    """Integrate the readings `power_w` at `t_s`, both of shape (n,), n >= 1, by the trapezoid rule."""
+    import numpy as np
+
+    gaps_s = np.diff(t_s)
+    gap_s = float(np.median(gaps_s)) if len(gaps_s) else 0.0
+    longest_s = max(LONGEST_GAP_S, 5 * gap_s)
+    faults = tuple(
+        Fault(
+            start_s=float(t_s[at]),
+            end_s=float(t_s[at + 1]),
+            reason=f"power was not read for {float(gaps_s[at]):.1f} s",
+        )
+        for at in np.flatnonzero(gaps_s > longest_s)
+    )
+    t_s, power_w = _published(t_s, power_w)
+    steps_j = np.diff(t_s) * (power_w[1:] + power_w[:-1]) / 2
+    return SampledCurve(
+        channel=channel,
+        origin_ns=origin_ns,
+        t_s=t_s,
+        power_w=power_w,
+        energy_j=np.concatenate([[0.0], np.cumsum(steps_j)]),
+        faults=faults,
+        reach_s=3 * gap_s,
+        began=began,
+        ended=ended,
+    )
+
+
+def _published(t_s: NDArray[Any], power_w: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Leave out readings that repeat the one before: the sensor had published nothing new.
+
+    A value that stays for much longer than usual is a steady power, not an old reading: its last reading is kept too,
+    as is that of the whole trace.
+    """
+    import numpy as np
+
+    fresh = np.concatenate([[True], np.diff(power_w) != 0])
+    starts = np.flatnonzero(fresh)
+    lengths = np.diff(np.append(starts, len(t_s)))
+    steady = lengths > 2 * np.median(lengths)
+    fresh[(starts + lengths - 1)[steady]] = True
+    fresh[-1] = True
+    return t_s[fresh], power_w[fresh]
