@@ -7,21 +7,9 @@ from typing import Any
 
 from llenergymeasure.core import nvml
 from llenergymeasure.core.hardware import CUDAEnvironment, GPUEnvironment, ThermalEnvironment
+from llenergymeasure.core.throttle import reason_names
 
 logger = logging.getLogger(__name__)
-
-THROTTLE_REASONS = {
-    0x001: "gpu_idle",
-    0x002: "applications_clocks_setting",
-    0x004: "sw_power_cap",
-    0x008: "hw_slowdown",
-    0x010: "sync_boost",
-    0x020: "sw_thermal_slowdown",
-    0x040: "hw_thermal_slowdown",
-    0x080: "hw_power_brake_slowdown",
-    0x100: "display_clock_setting",
-}
-"""Bits of nvmlDeviceGetCurrentClocksThrottleReasons; source: nvml.h, nvmlClocksEventReason*."""
 
 
 def read_gpus() -> tuple[GPUEnvironment, ...]:
@@ -118,14 +106,8 @@ def _thermal(pynvml: Any, handle: Any) -> ThermalEnvironment:
         slowdown_temperature_c=_ask(pynvml, threshold, handle, pynvml.NVML_TEMPERATURE_THRESHOLD_SLOWDOWN),
         shutdown_temperature_c=_ask(pynvml, threshold, handle, pynvml.NVML_TEMPERATURE_THRESHOLD_SHUTDOWN),
         fan_speed_pct=_ask(pynvml, "nvmlDeviceGetFanSpeed", handle),
-        throttle_reasons=None if reasons is None else throttle_names(reasons),
+        throttle_reasons=None if reasons is None else reason_names(reasons),
     )
-
-
-def throttle_names(bits: int) -> tuple[str, ...]:
-    """Return the names of the reasons set in `bits`; one without a name shows as its number."""
-    flags = [1 << position for position in range(bits.bit_length()) if bits >> position & 1]
-    return tuple(THROTTLE_REASONS.get(flag, f"0x{flag:x}") for flag in flags)
 
 
 def _ask(pynvml: Any, question: str, *arguments: Any) -> Any:

@@ -6,10 +6,10 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from llenergymeasure.core.throttle import HARMFUL, REASONS, reason_names
 from llenergymeasure.domain.experiment import DeviceConditions, Span
 from llenergymeasure.domain.sample import UNKNOWN_REASONS
 from llenergymeasure.domain.trace import EnergyTrace, Phase
-from llenergymeasure.metrics.throttle import HARMFUL, REASONS, reason_names
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

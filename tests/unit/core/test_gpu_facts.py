@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from llenergymeasure.core.gpu import throttle_names
 from llenergymeasure.core.hardware import EnvironmentMetadata
+from llenergymeasure.core.throttle import reason_names
 from tests.simulator_fixtures import ChildJson, NvmlSimulator
 from tests.simulators.nvml.machine import (
     DRIVER_NOT_LOADED,
@@ -125,5 +125,5 @@ print(collect_environment_metadata().model_dump_json())
 
 
 def test_throttle_reasons_are_named_and_an_unknown_one_shows_its_bit() -> None:
-    assert throttle_names(0) == ()
-    assert throttle_names(0x1 | 0x80 | 0x1000) == ("gpu_idle", "hw_power_brake_slowdown", "0x1000")
+    assert reason_names(0) == ()
+    assert reason_names(0x1 | 0x80 | 0x1000) == ("gpu_idle", "hw_power_brake_slowdown", "0x1000")
