@@ -96,7 +96,7 @@ def test_only_the_visible_gpu_is_counted(
     environment = nvml_simulator(machine, PYTHONPATH=standin_env["PYTHONPATH"], CUDA_VISIBLE_DEVICES=SECOND)
     result = _run(tmp_path, environment, "nvml")
     assert [device["device"] for device in result["energy"]["by_device"]] == [SECOND]
-    assert [gpu["uuid"] for gpu in result["environment_snapshot"]["gpus"]] == [FIRST, SECOND]
+    assert [gpu["uuid"] for gpu in result["environment_snapshot"]["hardware"]["gpus"]] == [FIRST, SECOND]
 
 
 def test_processor_energy_is_within_one_percent_of_the_truth_through_a_wrap(

@@ -72,7 +72,7 @@ def find_rhythm(brackets: Brackets) -> Rhythm | None:
         period_s=period_s,
         first=first,
         phase_s=phase_s,
-        error_s=width_s / 2 + UNSTEADINESS * period_s * (1 - agrees.mean(axis=1)),
+        error_s=width_s + UNSTEADINESS * period_s * (1 - agrees.mean(axis=1)),
     )
 
 

@@ -114,17 +114,20 @@ def sampled_curve(
 
 
 def _published(t_s: NDArray[Any], power_w: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Leave out readings that repeat the one before: the sensor had published nothing new.
+    """Return one reading per publication: the samples between two publications repeat the older one.
 
-    A value that stays for much longer than usual is a steady power, not an old reading: its last reading is kept too,
-    as is that of the whole trace.
+    The shortest usual time between two different values is the sensor's period; a value that stays for longer was
+    published again and again. A publication lies midway between the samples before and after it.
     """
     import numpy as np
 
-    fresh = np.concatenate([[True], np.diff(power_w) != 0])
-    starts = np.flatnonzero(fresh)
-    lengths = np.diff(np.append(starts, len(t_s)))
-    steady = lengths > 2 * np.median(lengths)
-    fresh[(starts + lengths - 1)[steady]] = True
-    fresh[-1] = True
-    return t_s[fresh], power_w[fresh]
+    changed = np.flatnonzero(np.diff(power_w) != 0) + 1
+    starts_s = np.append(t_s[0], (t_s[changed - 1] + t_s[changed]) / 2)
+    values_w = np.append(power_w[0], power_w[changed])
+    lasted_s = np.diff(np.append(starts_s, t_s[-1]))
+    usual_s = float(np.median(np.diff(t_s)))
+    period_s = max(usual_s, float(np.quantile(lasted_s, 0.1)))
+    times = np.maximum(1, np.round(lasted_s / period_s)).astype(int)
+    turn = np.arange(times.sum()) - np.repeat(np.cumsum(times) - times, times)
+    published_s = np.repeat(starts_s, times) + turn * np.repeat(lasted_s / times, times)
+    return np.append(published_s, t_s[-1]), np.append(np.repeat(values_w, times), power_w[-1])

@@ -51,25 +51,36 @@ def locate_ticks(t_s: NDArray[Any], energy_j: NDArray[Any], update_period_s: flo
     if update_period_s is None or update_period_s > RESOLVED * np.median(np.diff(t_s)):
         rhythm = find_rhythm(Brackets(lo_s=t_s[:-1], hi_s=t_s[1:], moved=moved))
     if rhythm is not None:
-        located_s, error_s = _on_the_beat(rhythm, at, lo_s, hi_s)
-        return Ticks(t_s=located_s, energy_j=after_j, error_s=error_s, period_s=rhythm.period_s)
+        located_s, error_s, certain = _on_the_beat(rhythm, at, lo_s, hi_s)
+        return Ticks(
+            t_s=located_s[certain],
+            energy_j=after_j[certain],
+            error_s=error_s[certain],
+            period_s=rhythm.period_s,
+        )
     age_s = np.minimum(gap_s, _longest_age_s(t_s, moved, update_period_s)) / 2
     return Ticks(t_s=hi_s - age_s, energy_j=after_j, error_s=age_s, period_s=None)
 
 
 def _on_the_beat(
     rhythm: Rhythm, at: NDArray[Any], lo_s: NDArray[Any], hi_s: NDArray[Any]
-) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Put each tick on the last beat before the sample that showed it, or as near to it as its bracket allows."""
+) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+    """Return each tick's time, its half-width, and whether it is certain which beat it was.
+
+    It is the last beat before the sample that showed it, or as near to it as its bracket allows. Where that sample was
+    taken within the error of a beat, and the beat before or after would do as well, it is not certain.
+    """
     import numpy as np
 
     block = np.searchsorted(rhythm.first, at, side="right") - 1
-    phase_s, period_s = rhythm.phase_s[block], rhythm.period_s
+    phase_s, error_s, period_s = rhythm.phase_s[block], rhythm.error_s[block], rhythm.period_s
     beat_s = phase_s + np.floor((hi_s - phase_s) / period_s) * period_s
+    early = (hi_s - beat_s < error_s) & (beat_s - period_s > lo_s - error_s)
+    late = (beat_s + period_s - hi_s < error_s) & (beat_s > lo_s - error_s)
     nearest_s = np.where(lo_s - beat_s < beat_s + period_s - hi_s, beat_s, beat_s + period_s)
     margin_s = 0.05 * (hi_s - lo_s)
     t_s = np.clip(np.where(beat_s > lo_s, beat_s, nearest_s), lo_s + margin_s, hi_s - margin_s)
-    return t_s, np.minimum((hi_s - lo_s) / 2, rhythm.error_s[block])
+    return t_s, np.minimum((hi_s - lo_s) / 2, error_s), ~(early | late)
 
 
 def _longest_age_s(t_s: NDArray[Any], moved: NDArray[Any], update_period_s: float | None) -> float:
