@@ -120,8 +120,8 @@ def _device_row(device: DeviceEnergy) -> Row:
     if device.energy_j is None:
         reason = device.reason or "its sensor gave no reading"
         return Row(label=label, value=f"unknown: {reason}", tone="unknown")
-    value = quantity(device.energy_j, "J")
-    return Row(label=label, value=value, method=f"{device.method}, {device.meter}", tone="detail")
+    method = device.method if device.method == "estimated" else f"{device.method}, {device.meter}"
+    return Row(label=label, value=quantity(device.energy_j, "J"), method=method, tone="detail")
 
 
 def _flops(result: ExperimentResult) -> Row:
