@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
+@cache
 def config_schema() -> dict[str, Any]:
-    """Return the JSON Schema of an experiment's configuration, as a document an editor can use."""
+    """Return the JSON Schema of an experiment's configuration, as a document an editor can use; one for all callers."""
     from llenergymeasure.config.models import ExperimentConfig
 
     schema = _without_field_titles(ExperimentConfig.model_json_schema())
