@@ -1,4 +1,4 @@
-"""The Python interface: run an experiment, check a configuration, read a result."""
+"""The Python interface: run an experiment, check a configuration, read a result, verify a bundle."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from llenergymeasure.config.models import ExperimentConfig
     from llenergymeasure.domain.experiment import ExperimentResult
     from llenergymeasure.domain.progress import RunEvent
+    from llenergymeasure.domain.verification import VerificationReport
 
 OnEvent = Callable[["RunEvent"], None]
 
@@ -70,6 +71,16 @@ def load_result(path: str | Path) -> ExperimentResult:
     from llenergymeasure.results import bundle
 
     return bundle.load_result(Path(path))
+
+
+def verify(*paths: str | Path) -> VerificationReport:
+    """Check bundles, and the bundles within folders: sums, schema, and every figure recomputed from the raw tables.
+
+    What differs or cannot be read is a finding of the report, never an exception; `report.ok` sums it up.
+    """
+    from llenergymeasure.orchestration.verify import verify_paths
+
+    return verify_paths(*(Path(path) for path in paths))
 
 
 def _resolve(config: ExperimentConfig | Mapping[str, Any] | str | Path) -> ExperimentConfig:

@@ -45,6 +45,12 @@ class StudyError(LLEMError):
     exit_code = 7
 
 
+class VerificationError(LLEMError):
+    """A bundle does not hold: a file or a figure in it is not what was measured."""
+
+    exit_code = 9
+
+
 class InterruptedExperimentError(ExperimentError):
     """The user stopped the run; what was measured until then is kept."""
 

@@ -12,6 +12,9 @@ REQUESTS = "requests.parquet"
 PHASES = "phases.parquet"
 CHECKSUMS = "SHA256SUMS"
 
+FILES: tuple[str, ...] = (RESULT, CONFIG, TRACE, REQUESTS, PHASES)
+"""All that a bundle holds beside the checksums; an interrupted run has no result."""
+
 SINGLE = "single"
 """The study folder of experiments that belong to no study."""
 INTERRUPTED = ".interrupted"

@@ -1,0 +1,31 @@
+"""`llem verify`: check bundles against their sums and their raw tables."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from llenergymeasure.exceptions import VerificationError
+
+
+def verify(
+    bundles: Annotated[
+        list[Path], typer.Argument(metavar="BUNDLE...", help="Bundles, or folders with bundles in them.")
+    ],
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Check the sums of bundles, and recompute every figure from the raw tables."""
+    from llenergymeasure.api import verify as verify_bundles
+    from llenergymeasure.report.verify import verification_text
+
+    report = verify_bundles(*bundles)
+    if as_json:
+        print(report.model_dump_json(indent=2))
+    else:
+        sys.stdout.write(verification_text(report))
+    wrong = sum(not bundle.ok for bundle in report.bundles)
+    if wrong:
+        raise VerificationError(f"{wrong} of {len(report.bundles)} bundles do not hold")

@@ -1,0 +1,50 @@
+"""What checking a bundle found."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, computed_field
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
+
+
+class Finding(_Record):
+    """One thing that does not hold: in which file, in which field of it, and how."""
+
+    file: str
+    """Name inside the bundle; empty where it is the folder itself."""
+    field: str | None = None
+    """Such as `repeats[1].energy_j`, a column of a table, or a request."""
+    message: str
+    stored: Any = None
+    recomputed: Any = None
+
+
+class Verification(_Record):
+    """One bundle, checked; it holds where nothing was found. `notes` are no faults."""
+
+    bundle: str
+    findings: tuple[Finding, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def ok(self) -> bool:
+        """Whether everything that can be checked holds."""
+        return not self.findings
+
+
+class VerificationReport(_Record):
+    """All bundles that were asked for; `covered_by_sums_only` names what no raw table can confirm."""
+
+    bundles: tuple[Verification, ...]
+    covered_by_sums_only: tuple[str, ...]
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def ok(self) -> bool:
+        """Whether every bundle holds."""
+        return all(each.ok for each in self.bundles)
