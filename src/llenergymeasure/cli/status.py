@@ -48,7 +48,7 @@ class Status:
         if not self.phase:
             return START
         name = NAMES.get(self.phase, self.phase)
-        return name if self.repeat is None else f"{name} {self.repeat + 1} of {self._repeats()}"
+        return name if self.repeat is None else f"{name} {self._number(self.repeat + 1)}"
 
     def parts(self, now_s: float) -> list[str]:
         """Return what can be said beside the headline, the most telling first."""
@@ -57,16 +57,21 @@ class Status:
         said = [
             None if event.fraction is None else f"{event.fraction:.0%}",
             None if rate is None else f"{rate:.3g} tokens/s",
-            None if power is None else f"{power:.1f} W",
+            None if power is None else f"{power:.1f} W{' estimated' if event.power_is_estimated else ''}",
             None if left is None else f"about {clock(left)} left",
             f"{clock(elapsed_s)} elapsed",
         ]
         return [part for part in said if part is not None]
 
-    def _repeats(self) -> str:
+    def _number(self, window: int) -> str:
         repeats = self.config.measurement.repeats
-        fixed = repeats.min == repeats.max or repeats.target_relative_ci is None
-        return str(repeats.min) if fixed else f"{repeats.min} to {repeats.max}"
+        if repeats.min == repeats.max or repeats.target_relative_ci is None:
+            return f"{window} of {repeats.min}"
+        return (
+            f"{window} of at least {repeats.min}"
+            if window <= repeats.min
+            else f"{window} of at most {repeats.max}"
+        )
 
     def _left_s(self, now_s: float) -> float | None:
         if self.latest.remaining_s is not None:

@@ -28,6 +28,8 @@ class RunEvent(BaseModel):
     output_tokens_per_s: float | None = None
     power_w: float | None = None
     """All counted devices together, at this moment."""
+    power_is_estimated: bool | None = None
+    """Whether any of it comes from a model and not from a meter."""
     remaining_s: float | None = None
     """Of the whole run, as far as it can be told."""
     level: str | None = None

@@ -30,6 +30,8 @@ class RunLog:
     requests: list[RequestRecord] = field(default_factory=list)
     trace: EnergyTrace | None = None
     """Set when metering ends."""
+    power_is_estimated: bool = False
+    """Set when metering begins; goes out with every power that is told."""
     _last_progress_s: float = 0.0
 
     @contextmanager
@@ -56,4 +58,6 @@ class RunLog:
         now = time.monotonic()
         if now - self._last_progress_s >= PROGRESS_PERIOD_S:
             self._last_progress_s = now
-            self.emit(make())
+            event = make()
+            estimated = self.power_is_estimated and event.power_w is not None
+            self.emit(event.model_copy(update={"power_is_estimated": True}) if estimated else event)

@@ -96,6 +96,8 @@ def _start_metering(
     sampler = Sampler(meters, options, clock, Path(spool) / "samples.bin")
     stack.callback(_stop_metering, sampler, log)
     sampler.start()
+    counted = (channel.method for channel in sampler.channels if channel.counted)
+    log.power_is_estimated = "estimated" in counted
     return sampler
 
 

@@ -47,19 +47,29 @@ def plain(timed: Iterable[tuple[float, RunEvent]]) -> list[str]:
 def test_a_pipe_gets_one_line_a_phase() -> None:
     assert plain([(0.0, RunEvent(kind="phase", phase="baseline_idle")), (31.0, WINDOW)]) == [
         "idle baseline, about 1:00 left, 0:00 elapsed",
-        "window 2 of 3 to 10, about 0:20 left, 0:31 elapsed",
+        "window 2 of at least 3, about 0:20 left, 0:31 elapsed",
     ]
 
 
 def test_a_pipe_gets_at_most_one_line_in_ten_seconds_within_a_phase() -> None:
     lines = plain([(0.0, WINDOW), *((second / 4, HALFWAY) for second in range(1, 4 * 25))])
     assert len(lines) == 3
-    assert lines[1] == "window 2 of 3 to 10, 50%, 26.1 tokens/s, 13.2 W, about 0:10 left, 0:10 elapsed"
+    assert lines[1] == "window 2 of at least 3, 50%, 26.1 tokens/s, 13.2 W, about 0:10 left, 0:10 elapsed"
 
 
 def test_what_the_run_says_of_its_end_counts_more_than_the_plan() -> None:
     event = HALFWAY.model_copy(update={"remaining_s": 77.0})
     assert "about 1:17 left" in plain([(0.0, WINDOW), (11.0, event)])[-1]
+
+
+def test_windows_beyond_the_least_number_count_towards_the_most() -> None:
+    event = WINDOW.model_copy(update={"repeat": 4})
+    assert plain([(0.0, event)])[0].startswith("window 5 of at most 10, ")
+
+
+def test_estimated_watts_say_so() -> None:
+    event = HALFWAY.model_copy(update={"power_is_estimated": True})
+    assert "13.2 W estimated" in plain([(0.0, WINDOW), (11.0, event)])[-1]
 
 
 def test_warnings_of_the_run_are_printed_also_when_quiet() -> None:
