@@ -14,6 +14,7 @@ from llenergymeasure.backends.pytorch.generation import generate_batch
 from llenergymeasure.backends.pytorch.info import describe
 from llenergymeasure.backends.pytorch.loading import Loaded, load
 from llenergymeasure.backends.pytorch.memory import HostPeak, gpu_peaks, release_gpu_memory, reset_gpu_peaks
+from llenergymeasure.backends.pytorch.placement import input_device
 from llenergymeasure.backends.pytorch.refusals import refusals
 from llenergymeasure.backends.pytorch.seeds import seed_batch, seed_everything
 from llenergymeasure.backends.pytorch.tokens import check_context, encode, make_batches
@@ -88,7 +89,9 @@ class _Run:
         encoded = encode(self._tokenizer, prompts, workload, rows(self._model))
         check_context(encoded, workload, self._info.context_length)
         batch_size = options_of(self._config).batch_size
-        return make_batches(prompts, encoded, batch_size, self._settings.pad_token_id, self._model.device)
+        return make_batches(
+            prompts, encoded, batch_size, self._settings.pad_token_id, input_device(self._model)
+        )
 
     def synchronize(self) -> None:
         """Wait for the GPUs of this model; a question to any other would create a context there."""

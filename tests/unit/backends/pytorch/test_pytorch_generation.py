@@ -1,0 +1,202 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from llenergymeasure.backends.base import Generation
+from tests.pytorch_runs import TEXTS, as_prompts, configure, generate, loaded, with_ends
+
+pytestmark = pytest.mark.model
+
+ARCHITECTURES = ["tiny_llama", "tiny_gpt2", "tiny_opt"]
+
+
+@pytest.fixture(params=ARCHITECTURES)
+def tiny_model(request: pytest.FixtureRequest) -> Path:
+    folder: Path = request.getfixturevalue(request.param)
+    return folder
+
+
+def counts(generations: list[Generation]) -> list[tuple[int, int]]:
+    return [(generation.prompt_tokens, generation.output_tokens) for generation in generations]
+
+
+def outputs(generations: list[Generation]) -> list[tuple[int, ...]]:
+    return [generation.output_ids for generation in generations]
+
+
+def first_seen_at(step: int, output: tuple[int, ...]) -> int:
+    """Return a token of the output that comes up for the first time at or after `step`."""
+    return next(token for place, token in enumerate(output) if place >= step and token not in output[:place])
+
+
+def test_a_batch_of_unequal_prompts_gives_what_each_prompt_gives_alone(tiny_model):
+    alone = generate(tiny_model, pytorch={"batch_size": 1}, decoder={"ignore_eos": True})
+    together = generate(tiny_model, pytorch={"batch_size": 3}, decoder={"ignore_eos": True})
+    assert len({generation.prompt_tokens for generation in alone}) == len(TEXTS)
+    assert counts(together) == counts(alone)
+    assert outputs(together) == outputs(alone)
+
+
+def test_the_end_counts_and_nothing_after_it(tiny_model, tmp_path):
+    whole = generate(tiny_model, max_output_tokens=16, decoder={"ignore_eos": True})
+    end = first_seen_at(5, whole[0].output_ids)
+    stop = whole[0].output_ids.index(end)
+    ending = with_ends(tiny_model, tmp_path / "ending", end)
+
+    stopped = generate(ending, max_output_tokens=16, pytorch={"batch_size": 3})
+
+    assert stopped[0].output_ids == whole[0].output_ids[: stop + 1]
+    assert stopped[0].output_tokens == stop + 1
+    assert stopped[0].finish_reason == "stop"
+    assert len(stopped[0].token_unix_ns) == stop + 1
+    for cut, full in zip(stopped, whole, strict=True):
+        assert cut.output_ids == full.output_ids[: cut.output_tokens]
+        assert (cut.finish_reason == "stop") == (end in full.output_ids)
+
+
+def test_a_tokenizer_that_pads_with_its_end_token_is_counted_right(tiny_gpt2, tmp_path):
+    whole = generate(tiny_gpt2, max_output_tokens=16, decoder={"ignore_eos": True})
+    end = first_seen_at(3, whole[1].output_ids)
+    ending = with_ends(tiny_gpt2, tmp_path / "ending", end)
+    config = configure(ending, max_output_tokens=16, pytorch={"batch_size": 3})
+    with loaded(config) as backend:
+        (batch,) = backend.prepare(as_prompts(TEXTS))
+        assert end in batch.inputs["input_ids"][0].tolist(), "padded with the end token"
+        together = backend.generate(batch)
+    alone = generate(ending, max_output_tokens=16)
+    assert counts(together) == counts(alone)
+    assert outputs(together) == outputs(alone)
+
+
+def test_any_of_several_end_tokens_ends(tiny_llama, tmp_path):
+    (whole,) = generate(tiny_llama, TEXTS[:1], max_output_tokens=16, decoder={"ignore_eos": True})
+    late, early = first_seen_at(9, whole.output_ids), first_seen_at(4, whole.output_ids)
+    ending = with_ends(tiny_llama, tmp_path / "ending", [late, early])
+    (stopped,) = generate(ending, TEXTS[:1], max_output_tokens=16)
+    assert stopped.output_tokens == whole.output_ids.index(early) + 1
+    assert stopped.finish_reason == "stop"
+
+
+def test_ignoring_the_end_gives_exactly_the_tokens_asked_for(tiny_llama, tmp_path):
+    (whole,) = generate(tiny_llama, TEXTS[:1], max_output_tokens=16, decoder={"ignore_eos": True})
+    ending = with_ends(tiny_llama, tmp_path / "ending", whole.output_ids[2])
+    (ignoring,) = generate(ending, TEXTS[:1], max_output_tokens=16, decoder={"ignore_eos": True})
+    assert ignoring.output_ids == whole.output_ids
+    assert ignoring.finish_reason == "length"
+
+
+def test_every_token_has_a_time_between_sending_and_end(tiny_llama):
+    for generation in generate(tiny_llama, pytorch={"batch_size": 2}):
+        times = generation.token_unix_ns
+        assert len(times) == generation.output_tokens
+        assert list(times) == sorted(times)
+        assert generation.first_token_unix_ns == times[0]
+        assert generation.sent_unix_ns < times[0] <= times[-1] <= generation.end_unix_ns
+
+
+def test_beam_search_gives_other_output_and_no_invented_times(tiny_llama):
+    greedy = generate(tiny_llama, pytorch={"batch_size": 2})
+    beams = generate(tiny_llama, pytorch={"batch_size": 2, "num_beams": 3})
+    assert outputs(beams) != outputs(greedy)
+    assert all(generation.token_unix_ns == () for generation in beams)
+    assert all(generation.first_token_unix_ns is None for generation in beams)
+
+
+def test_a_long_output_is_favoured_by_the_length_penalty(tiny_llama, tmp_path):
+    whole = generate(tiny_llama, max_output_tokens=16, decoder={"ignore_eos": True})
+    ends = sorted({token for generation in whole for token in generation.output_ids[3:5]})
+    ending = with_ends(tiny_llama, tmp_path / "ending", ends)
+
+    def total(**options: object) -> int:
+        served = generate(ending, max_output_tokens=16, pytorch={"batch_size": 3, "num_beams": 4, **options})
+        return sum(generation.output_tokens for generation in served)
+
+    assert total(length_penalty=4.0) > total(length_penalty=-4.0)
+    assert total(early_stopping=True) <= total(length_penalty=4.0)
+
+
+def test_prompt_lookup_drafts_from_the_prompt_and_changes_no_token(tiny_llama):
+    (plain,) = generate(tiny_llama, TEXTS[:1], max_output_tokens=60, decoder={"ignore_eos": True})
+    (drafted,) = generate(
+        tiny_llama,
+        TEXTS[:1],
+        max_output_tokens=60,
+        decoder={"ignore_eos": True},
+        pytorch={"prompt_lookup_num_tokens": 4},
+    )
+    assert drafted.output_ids == plain.output_ids
+    assert len(drafted.token_unix_ns) == drafted.output_tokens == 60
+
+
+@pytest.mark.parametrize("options", [{"cache_implementation": "static"}, {"use_cache": False}])
+def test_the_kind_of_cache_changes_no_token(tiny_llama, options):
+    plain = generate(tiny_llama, pytorch={"batch_size": 3})
+    assert outputs(generate(tiny_llama, pytorch={"batch_size": 3, **options})) == outputs(plain)
+
+
+def test_a_repetition_penalty_reaches_the_decoder(tiny_llama):
+    plain = generate(tiny_llama, max_output_tokens=24)
+    assert outputs(
+        generate(tiny_llama, max_output_tokens=24, decoder={"repetition_penalty": 5.0})
+    ) != outputs(plain)
+
+
+def test_sampling_is_the_same_in_every_repeat_and_every_run_of_one_seed(tiny_llama):
+    config = configure(tiny_llama, decoder={"preset": "sampling"}, pytorch={"batch_size": 2}, random_seed=7)
+    with loaded(config) as backend:
+        batches = backend.prepare(as_prompts(TEXTS))
+        backend.generate(batches[1])  # as a warm-up of another length would
+        first = [outputs(backend.generate(batch)) for batch in batches]
+        assert [outputs(backend.generate(batch)) for batch in batches] == first
+    with loaded(config) as backend:
+        assert [outputs(backend.generate(batch)) for batch in backend.prepare(as_prompts(TEXTS))] == first
+
+
+def test_another_seed_samples_other_tokens(tiny_llama):
+    drawn = [
+        outputs(generate(tiny_llama, decoder={"preset": "sampling"}, random_seed=seed)) for seed in (1, 2)
+    ]
+    assert drawn[0] != drawn[1]
+
+
+@pytest.mark.parametrize("decoder", [{"top_k": 1}, {"top_p": 1e-6}, {"temperature": 1e-4}])
+def test_sampling_options_reach_the_decoder(tiny_llama, decoder):
+    greedy = generate(tiny_llama)
+    sampled = generate(tiny_llama, decoder={"preset": "sampling", **decoder})
+    assert outputs(sampled) == outputs(greedy)
+
+
+def test_a_models_recommended_sampling_does_not_slip_into_a_run(tiny_llama, tmp_path):
+    from tests.models import edit_json
+
+    opinionated = with_ends(tiny_llama, tmp_path / "opinionated", 1)
+    edit_json(
+        opinionated / "generation_config.json",
+        do_sample=True,
+        temperature=5.0,
+        top_k=3,
+        repetition_penalty=3.0,
+        max_length=5,
+        num_beams=4,
+        min_new_tokens=3,
+    )
+    assert outputs(generate(opinionated)) == outputs(generate(tiny_llama))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("compiler", ["eager", "aot_eager"])
+def test_a_compiled_model_really_is_compiled_and_changes_no_token(tiny_llama, compiler):
+    import torch
+    from torch._dynamo.utils import counters
+
+    plain = generate(tiny_llama, pytorch={"batch_size": 3})
+    torch._dynamo.reset()
+    counters.clear()
+    compiled = generate(
+        tiny_llama,
+        pytorch={"batch_size": 3, "torch_compile": True, "torch_compile_backend": compiler},
+    )
+    assert outputs(compiled) == outputs(plain)
+    assert counters["frames"]["ok"] == counters["frames"]["total"] > 0
