@@ -120,6 +120,37 @@ def _config_repeats_the_experiment(bundle: Path, config: dict[str, object]) -> N
     assert load_config(bundle / layout.CONFIG).model_dump(mode="json") == config
 
 
+def test_a_run_ends_in_order_when_nobody_reads_its_progress(
+    tmp_path: Path, standin_env: dict[str, str]
+) -> None:
+    command = [sys.executable, "-m", "llenergymeasure", "run", *QUICK]
+    process = subprocess.Popen(
+        command, cwd=tmp_path, env=standin_env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stderr.readline()
+    process.stderr.close()
+    assert "Bundle: " in process.stdout.read()
+    assert process.wait(timeout=90) == 0
+
+
+def test_an_interrupt_keeps_what_there_is_also_when_nobody_reads(
+    tmp_path: Path, standin_env: dict[str, str]
+) -> None:
+    long = "--set=measurement.window.min_duration_s=60"
+    command = [sys.executable, "-m", "llenergymeasure", "run", *QUICK, long]
+    process = subprocess.Popen(command, cwd=tmp_path, env=standin_env, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    while "window 1" not in process.stderr.readline():
+        assert process.poll() is None
+    process.stderr.close()
+    process.terminate()
+    assert process.wait(timeout=90) == 130
+    (kept,) = (tmp_path / "out").glob("*/*.interrupted")
+    assert "window 1" in llem("show", str(kept), cwd=tmp_path).stdout
+
+
 def test_a_dry_run_prints_what_would_run_and_runs_nothing(
     tmp_path: Path, standin_env: dict[str, str]
 ) -> None:

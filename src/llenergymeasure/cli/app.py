@@ -8,6 +8,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -17,6 +18,7 @@ from llenergymeasure.cli.doctor import doctor
 from llenergymeasure.cli.run import run
 from llenergymeasure.cli.schema import schema
 from llenergymeasure.cli.show import show
+from llenergymeasure.cli.verify import verify
 from llenergymeasure.exceptions import InterruptedExperimentError, LLEMError
 
 INTERRUPTED = InterruptedExperimentError.exit_code
@@ -78,7 +80,8 @@ def _reported(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def _leave(sentence: str, code: int) -> None:
-    print(sentence if code == INTERRUPTED else f"error: {sentence}", file=sys.stderr)
+    with suppress(OSError):  # nobody may be reading any more; the exit code still tells
+        print(sentence if code == INTERRUPTED else f"error: {sentence}", file=sys.stderr, flush=True)
     raise SystemExit(code)
 
 
@@ -105,5 +108,5 @@ def _warnings_to_stderr() -> logging.Handler:
     return handler
 
 
-for _command in (run, show, doctor, schema):
+for _command in (run, show, verify, doctor, schema):
     app.command()(_reported(_command))

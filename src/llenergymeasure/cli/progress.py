@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import IO
 
 from llenergymeasure.cli.status import Status
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.domain.progress import RunEvent
+
+logger = logging.getLogger(__name__)
 
 OnEvent = Callable[[RunEvent], None]
 PLAIN_PERIOD_S = 10.0
@@ -26,12 +29,28 @@ def watch(config: ExperimentConfig, out: IO[str], *, quiet: bool = False) -> Ite
     """Yield a listener for the events of a run; warnings are printed even when progress is not."""
     status = Status(config=config, started_s=time.monotonic())
     if quiet:
-        yield lambda event: _print_log(event, out)
+        yield _while_read(lambda event: _print_log(event, out))
     elif out.isatty() and os.environ.get("TERM") != "dumb":
         with LiveLine(status, out) as line:
-            yield line.on_event
+            yield _while_read(line.on_event)
     else:
-        yield PlainLines(status, out).on_event
+        yield _while_read(PlainLines(status, out).on_event)
+
+
+def _while_read(listener: OnEvent) -> OnEvent:
+    """Return a listener that falls silent when nobody reads any more: that must not end an hour's run."""
+    silent = False
+
+    def on_event(event: RunEvent) -> None:
+        nonlocal silent
+        try:
+            if not silent:
+                listener(event)
+        except OSError as error:
+            silent = True
+            logger.debug("progress can no longer be told: %s", error)
+
+    return on_event
 
 
 class PlainLines:
@@ -73,7 +92,7 @@ class LiveLine:
 
     def __exit__(self, *_exception: object) -> None:
         self._ended.set()
-        with self._lock:
+        with self._lock, suppress(OSError):
             self._out.write(CLEAR + SHOW_CURSOR)
             self._out.flush()
 
@@ -89,7 +108,7 @@ class LiveLine:
 
     def _tick(self) -> None:
         while not self._ended.wait(TICK_S):
-            with self._lock:
+            with self._lock, suppress(OSError):
                 if not self._ended.is_set():
                     self._draw()
 

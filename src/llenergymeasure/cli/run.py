@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ FLAGS: dict[str, tuple[str, ...]] = {
     "--output": ("output_dir",),
 }
 """The field that each short flag sets."""
+STOPPING = b"stopping; what was measured until now is kept (interrupt again to stop at once)\n"
 
 
 def run(
@@ -48,7 +50,7 @@ def run(
     if dry_run:
         _print_dry_run(resolved, as_json)
         return
-    _stop_on_termination()
+    _stop_in_order()
     bundle = _measure(resolved, quiet)
     _print_outcome(bundle, as_json)
 
@@ -118,10 +120,14 @@ def _print_dry_run(config: ExperimentConfig, as_json: bool) -> None:
         raise SystemExit(failure.exit_code)
 
 
-def _stop_on_termination() -> None:
-    """Let a termination (a job's time limit) stop the run in order, as Ctrl-C does."""
+def _stop_in_order() -> None:
+    """Let Ctrl-C and a termination (a job's time limit) both stop the run in order, and say that they do."""
 
     def stop(_number: int, _frame: object) -> None:
-        os.kill(os.getpid(), signal.SIGINT)
+        clear = b"\r\x1b[2K" if sys.stderr.isatty() else b""
+        with suppress(OSError):  # whoever reads standard error may have been stopped too
+            os.write(2, clear + STOPPING)  # unbuffered: this may interrupt a write to the same stream
+        raise KeyboardInterrupt
 
-    signal.signal(signal.SIGTERM, stop)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
