@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Any, ClassVar
 
 from llenergymeasure.core import nvml
-from llenergymeasure.core.nvml import Gpu, NvmlUnavailableError
-from llenergymeasure.core.visible import ordinal_caveat, select_visible
+from llenergymeasure.core.nvml import NvmlUnavailableError
 from llenergymeasure.domain.sample import Sample
 from llenergymeasure.domain.trace import Channel
 from llenergymeasure.exceptions import MeterError
 from llenergymeasure.meters.base import MeterOptions, MeterStatus
+from llenergymeasure.meters.gpu_choice import choose_gpus
 from llenergymeasure.meters.nvml_card import Card
 
 STATE_EVERY = 10
@@ -74,29 +73,5 @@ class NvmlMeter:
 
 
 def _open_cards(pynvml: Any, options: MeterOptions) -> tuple[Card, ...]:
-    gpus = nvml.list_gpus()
-    chosen = _choose(gpus, options)
-    caveat = ordinal_caveat(gpus, os.environ) if options.gpu_uuids is None else None
+    chosen, caveat = choose_gpus(options)
     return tuple(Card(pynvml, gpu, caveat) for gpu in chosen)
-
-
-def _choose(gpus: Sequence[Gpu], options: MeterOptions) -> tuple[Gpu, ...]:
-    if not gpus:
-        raise NvmlUnavailableError("the NVIDIA driver shows no GPU", "nvidia-smi -L  # what the driver sees")
-    if options.gpu_uuids is not None:
-        return tuple(dict.fromkeys(_by_uuid(gpus, uuid) for uuid in options.gpu_uuids))
-    visible = select_visible(gpus, os.environ)
-    if not visible:
-        value = os.environ.get("CUDA_VISIBLE_DEVICES")
-        raise NvmlUnavailableError(
-            f"CUDA_VISIBLE_DEVICES='{value}' hides all {len(gpus)} GPUs of this machine",
-            "unset CUDA_VISIBLE_DEVICES",
-        )
-    return visible
-
-
-def _by_uuid(gpus: Sequence[Gpu], uuid: str) -> Gpu:
-    for gpu in gpus:
-        if uuid in (gpu.uuid, *gpu.mig_uuids):
-            return gpu
-    raise NvmlUnavailableError(f"there is no GPU {uuid}", "nvidia-smi -L  # the UUIDs of this machine")

@@ -10,10 +10,8 @@ from typing import Any
 
 from llenergymeasure.core.nvml import Gpu, NvmlUnavailableError
 from llenergymeasure.domain.sample import NAN, UNKNOWN_REASONS, Sample
-from llenergymeasure.domain.trace import Channel
+from llenergymeasure.meters.gpu_choice import gpu_channel, gpu_label
 
-RELATIVE_ERROR = 0.05
-"""Gain differs by up to 5 % from board to board (Yang, Adamek, Armour, arXiv 2312.02741)."""
 FIELD_POWER_INSTANT = 186
 """nvml.h: NVML_FI_DEV_POWER_INSTANT; scope 0 is the GPU, also where a module holds a CPU too (GH200)."""
 NO_DATA = 21
@@ -37,17 +35,18 @@ class Card:
         try:
             handle = pynvml.nvmlDeviceGetHandleByUUID(gpu.uuid)
         except pynvml.NVMLError as error:
-            raise NvmlUnavailableError(f"{_label(gpu)} does not answer: {error}") from None
+            raise NvmlUnavailableError(f"{gpu_label(gpu)} does not answer: {error}") from None
         self._energy_j = self._first_working([_energy_reader(pynvml, handle)])
         self._power_w = self._first_working(_power_readers(pynvml, handle))
         if self._energy_j is None and self._power_w is None:
             raise NvmlUnavailableError(
-                f"{_label(gpu)} reports neither energy nor power",
+                f"{gpu_label(gpu)} reports neither energy nor power",
                 "leave it out with CUDA_VISIBLE_DEVICES, or name other meters in energy.meters",
             )
         self._state = self._working_state(_state_readers(pynvml, handle))
         virtual = self._attempt(lambda: pynvml.nvmlDeviceGetVirtualizationMode(handle))[0] == VGPU
-        self.channel = _channel(gpu, self._energy_j is not None, virtual, caveat)
+        shared = "a virtual GPU: the card's other guests may be included" if virtual else None
+        self.channel = gpu_channel("nvml", gpu, self._energy_j is not None, shared, caveat)
 
     def read(self, index: int, offset_ns: int, *, with_state: bool) -> Sample:
         """Return one sample; its time is the middle of the read that the channel's method stands for.
@@ -150,25 +149,3 @@ def _state_readers(pynvml: Any, handle: Any) -> dict[str, Sequence[Reader]]:
             "nvmlDeviceGetCurrentClocksEventReasons", "nvmlDeviceGetCurrentClocksThrottleReasons"
         ),
     }
-
-
-def _channel(gpu: Gpu, has_counter: bool, virtual: bool, caveat: str | None) -> Channel:
-    notes = [
-        "the whole card: its MIG instances have no meter of their own" if gpu.mig_enabled else None,
-        "a virtual GPU: the card's other guests may be included" if virtual else None,
-        None if has_counter else "no energy counter: integrated from power readings",
-        caveat,
-    ]
-    return Channel(
-        meter="nvml",
-        domain="gpu",
-        device=gpu.uuid,
-        label=_label(gpu),
-        method="counter" if has_counter else "sampled",
-        relative_error=RELATIVE_ERROR,
-        note="; ".join(note for note in notes if note) or None,
-    )
-
-
-def _label(gpu: Gpu) -> str:
-    return f"GPU {gpu.index} ({gpu.name})"

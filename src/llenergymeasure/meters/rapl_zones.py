@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -51,6 +52,11 @@ class Zone:
         return int(self.counter.read_bytes()) / 1e6
 
 
+def powercap_root() -> Path:
+    """Return the powercap tree: LLEM_POWERCAP_DIR, or the kernel's."""
+    return Path(os.environ.get("LLEM_POWERCAP_DIR") or "/sys/class/powercap")
+
+
 def find_zones(root: Path) -> tuple[Zone, ...]:
     """Return the packages, their DRAM and `psys` of a powercap tree, all of them readable.
 
@@ -71,10 +77,23 @@ def find_zones(root: Path) -> tuple[Zone, ...]:
         raise _hidden(root, paths)
     for zone in zones:
         _check_readable(root, zone)
-    return _mark_mirrors(zones)
+    return mark_mirrors(zones)
 
 
-def to_channel(zone: Zone) -> Channel:
+def mark_mirrors(zones: Sequence[Zone]) -> tuple[Zone, ...]:
+    """Return the zones, those marked that show the register of another die of their package: it counts once.
+
+    Raises OSError.
+    """
+    marked: list[Zone] = []
+    for zone in zones:
+        same = (each for each in marked if each.mirrors is None and _is_mirror(each, zone))
+        original = next(same, None)
+        marked.append(zone if original is None else replace(zone, mirrors=original.device))
+    return tuple(marked)
+
+
+def to_channel(zone: Zone, meter: str = "rapl") -> Channel:
     """Return the channel of a zone; what is contained in another channel is not counted."""
     note = None
     if zone.kind == "psys":
@@ -82,7 +101,7 @@ def to_channel(zone: Zone) -> Channel:
     elif zone.mirrors is not None:
         note = f"the same counter as {zone.mirrors}"
     return Channel(
-        meter="rapl",
+        meter=meter,
         domain=_DOMAIN[zone.kind],
         device=zone.device,
         label=_label(zone),
@@ -164,16 +183,6 @@ def _check_readable(root: Path, zone: Zone) -> None:
         ) from None
     except (OSError, ValueError) as error:
         raise RaplUnavailableError(f"{zone.counter} cannot be read: {error}") from None
-
-
-def _mark_mirrors(zones: Sequence[Zone]) -> tuple[Zone, ...]:
-    """Dies of one package can show one register: adding them up would count it twice."""
-    marked: list[Zone] = []
-    for zone in zones:
-        same = (each for each in marked if each.mirrors is None and _is_mirror(each, zone))
-        original = next(same, None)
-        marked.append(zone if original is None else replace(zone, mirrors=original.device))
-    return tuple(marked)
 
 
 def _is_mirror(first: Zone, second: Zone) -> bool:

@@ -1,0 +1,67 @@
+"""Which NVIDIA cards a meter reads, and the channel of each."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from llenergymeasure.core.nvml import Gpu, NvmlUnavailableError, list_gpus
+from llenergymeasure.core.visible import ordinal_caveat, select_visible
+from llenergymeasure.domain.trace import Channel
+from llenergymeasure.meters.base import MeterOptions
+
+RELATIVE_ERROR = 0.05
+"""Gain differs by up to 5 % from board to board (Yang, Adamek, Armour, arXiv 2312.02741)."""
+
+
+def choose_gpus(options: MeterOptions) -> tuple[tuple[Gpu, ...], str | None]:
+    """Return the cards that were asked for, else those that CUDA_VISIBLE_DEVICES lets through, each once.
+
+    With them what is uncertain about the choice; None: nothing.
+
+    Raises:
+        NvmlUnavailableError: no driver, no card, or not the one that was asked for.
+    """
+    gpus = list_gpus()
+    if not gpus:
+        raise NvmlUnavailableError("the NVIDIA driver shows no GPU", "nvidia-smi -L  # what the driver sees")
+    if options.gpu_uuids is not None:
+        return tuple(dict.fromkeys(_by_uuid(gpus, uuid) for uuid in options.gpu_uuids)), None
+    visible = select_visible(gpus, os.environ)
+    if not visible:
+        value = os.environ.get("CUDA_VISIBLE_DEVICES")
+        raise NvmlUnavailableError(
+            f"CUDA_VISIBLE_DEVICES='{value}' hides all {len(gpus)} GPUs of this machine",
+            "unset CUDA_VISIBLE_DEVICES",
+        )
+    return visible, ordinal_caveat(gpus, os.environ)
+
+
+def gpu_channel(meter: str, gpu: Gpu, has_counter: bool, *notes: str | None) -> Channel:
+    """Return the channel of a card under its UUID, whoever reads it; `notes` that are None are left out."""
+    said = [
+        "the whole card: its MIG instances have no meter of their own" if gpu.mig_enabled else None,
+        None if has_counter else "no energy counter: integrated from power readings",
+        *notes,
+    ]
+    return Channel(
+        meter=meter,
+        domain="gpu",
+        device=gpu.uuid,
+        label=gpu_label(gpu),
+        method="counter" if has_counter else "sampled",
+        relative_error=RELATIVE_ERROR,
+        note="; ".join(note for note in said if note) or None,
+    )
+
+
+def gpu_label(gpu: Gpu) -> str:
+    """Return what a person calls the card."""
+    return f"GPU {gpu.index} ({gpu.name})"
+
+
+def _by_uuid(gpus: Sequence[Gpu], uuid: str) -> Gpu:
+    for gpu in gpus:
+        if uuid in (gpu.uuid, *gpu.mig_uuids):
+            return gpu
+    raise NvmlUnavailableError(f"there is no GPU {uuid}", "nvidia-smi -L  # the UUIDs of this machine")
