@@ -238,6 +238,20 @@ nvmlReturn_t nvmlDeviceGetEccMode(nvmlDevice_t device, nvmlEnableState_t *curren
     *current = *pending = (nvmlEnableState_t)device->ecc;
     return NVML_SUCCESS;
 }
+static nvmlDeviceArchitecture_t architecture(const device_t *gpu) {
+    switch (gpu->capability_major * 10 + gpu->capability_minor) {
+    case 70: case 72: return NVML_DEVICE_ARCH_VOLTA;
+    case 75: return NVML_DEVICE_ARCH_TURING;
+    case 89: return NVML_DEVICE_ARCH_ADA;
+    }
+    switch (gpu->capability_major) {
+    case 6: return NVML_DEVICE_ARCH_PASCAL;
+    case 8: return NVML_DEVICE_ARCH_AMPERE;
+    case 9: return NVML_DEVICE_ARCH_HOPPER;
+    case 10: case 12: return NVML_DEVICE_ARCH_BLACKWELL;
+    default: return NVML_DEVICE_ARCH_UNKNOWN;
+    }
+}
 NUMBER(nvmlDeviceGetIndex, unsigned int, "index", 1, device->index)
 NUMBER(nvmlDeviceGetMinorNumber, unsigned int, "index", 1, device->index)
 NUMBER(nvmlDeviceGetCurrPcieLinkGeneration, unsigned int, "pcie", 1, device->pcie_generation)
@@ -247,6 +261,12 @@ NUMBER(nvmlDeviceGetMaxPcieLinkWidth, unsigned int, "pcie", 1, device->pcie_widt
 NUMBER(nvmlDeviceGetPersistenceMode, nvmlEnableState_t, "persistence", 1, device->persistence)
 NUMBER(nvmlDeviceGetComputeMode, nvmlComputeMode_t, "compute_mode", 1, NVML_COMPUTEMODE_DEFAULT)
 NUMBER(nvmlDeviceGetVirtualizationMode, nvmlGpuVirtualizationMode_t, "virtualization", 1, device->virtualization)
+NUMBER(nvmlDeviceGetArchitecture, nvmlDeviceArchitecture_t, "architecture", 1, architecture(device))
+nvmlReturn_t nvmlDeviceGetC2cModeInfoV(nvmlDevice_t device, nvmlC2cModeInfo_v1_t *info) {
+    ASK("c2c");
+    (void)info;
+    return NVML_ERROR_NOT_SUPPORTED;
+}
 
 /* ---- memory ---- */
 
