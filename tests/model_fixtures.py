@@ -16,6 +16,12 @@ def tiny_llama(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def tiny_adapter(tiny_llama: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a LoRA adapter for `tiny_llama`."""
+    return models.build_adapter(tmp_path_factory.mktemp("tiny_adapter"), tiny_llama)
+
+
+@pytest.fixture(scope="session")
 def tiny_gpt2(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a two-layer GPT-2, whose tokenizer has no padding token."""
     return models.build_gpt2(tmp_path_factory.mktemp("tiny_gpt2"))

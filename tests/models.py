@@ -92,6 +92,22 @@ def build_opt(folder: Path, *, hidden_size: int = 64, safetensors: bool = True, 
     return _save_model(lambda: OPTForCausalLM(config), folder, safetensors, seed)
 
 
+def build_adapter(folder: Path, base: Path) -> Path:
+    """Write a LoRA adapter of rank 4 on a Llama's query and value projections, strong enough to change the output."""
+    import torch
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForCausalLM
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(1)
+        adapted = get_peft_model(
+            AutoModelForCausalLM.from_pretrained(base),
+            LoraConfig(r=4, lora_alpha=64, target_modules=["q_proj", "v_proj"], init_lora_weights=False),
+        )
+    adapted.save_pretrained(folder)
+    return folder
+
+
 def save_tokenizer(
     folder: Path, *, specials: dict[str, str], adds_bos: bool = False, chat_template: str | None = None
 ) -> int:

@@ -94,14 +94,19 @@ OTHER_VALUES: dict[str, dict[str, Any]] = {
     "pytorch.length_penalty": {"pytorch": {"num_beams": 2, "length_penalty": 0.5}},
     "pytorch.early_stopping": {"pytorch": {"num_beams": 2, "early_stopping": True}},
     "pytorch.prompt_lookup_num_tokens": {"pytorch": {"prompt_lookup_num_tokens": 2}},
-    "pytorch.lora_adapter": {"pytorch": {"lora_adapter": "./no-such-adapter"}},
-    "pytorch.lora_revision": {"pytorch": {"lora_adapter": "./no-such-adapter", "lora_revision": "main"}},
-    "pytorch.lora_merge": {"pytorch": {"lora_adapter": "./no-such-adapter", "lora_merge": True}},
+    "pytorch.lora_adapter": {"pytorch": {"lora_adapter": "ADAPTER"}},
+    "pytorch.lora_revision": {"pytorch": {"lora_adapter": "ADAPTER", "lora_revision": "main"}},
+    "pytorch.lora_merge": {"pytorch": {"lora_adapter": "ADAPTER", "lora_merge": True}},
 }
 """For each field, settings in which it differs from BASE."""
 
-REFUSED_BY = {"device": "CUDA not available"}
-"""The words of a refusal that does not name the field."""
+REFUSED_BY = {
+    "device": "CUDA not available",
+    "pytorch.bnb_4bit_compute_dtype": "pytorch.load_in_4bit needs",
+    "pytorch.bnb_4bit_quant_type": "pytorch.load_in_4bit needs",
+    "pytorch.bnb_4bit_use_double_quant": "pytorch.load_in_4bit needs",
+}
+"""The words of a refusal that does not name the field: that of the switch without which the field has no effect."""
 
 
 def _leaves(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
@@ -150,30 +155,34 @@ def _qualified(path: str) -> str:
     return f"{owner.__name__}.{name}"
 
 
-def _settings(path: str, model: Path, folder: Path) -> dict[str, Any]:
+def _settings(path: str, model: Path, adapter: Path, folder: Path) -> dict[str, Any]:
     prompts = folder / "prompts.jsonl"
     prompts.write_text('{"text": "one two three"}\n')
     changed = OTHER_VALUES[path]
     workload = {**BASE["workload"], **changed.get("workload", {})}
     if workload.get("dataset") == "PROMPTS":
         workload["dataset"] = str(prompts)
+    pytorch = dict(changed.get("pytorch", {}))
+    if "lora_adapter" in pytorch:
+        pytorch["lora_adapter"] = str(adapter)
     measurement = {
         name: {**values, **changed.get("measurement", {}).get(name, {})}
         for name, values in BASE["measurement"].items()
     }
-    nested = {"workload": workload, "measurement": measurement}
+    nested = {"workload": workload, "measurement": measurement, "pytorch": pytorch}
     return {**BASE, **changed, **nested, "model": str(model), "output_dir": str(folder / "out")}
 
 
 @pytest.mark.parametrize("path", sorted(OTHER_VALUES))
 def test_field_is_read_by_something_or_refused(
-    path: str, tiny_llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    path: str, tiny_llama: Path, tiny_adapter: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    monkeypatch.setattr("llenergymeasure.domain.environment._capture_pip_freeze", lambda: "")
     refusal = ""
     with _recorded_reads() as reads:
         try:
-            execute(load_config(overrides=_settings(path, tiny_llama, tmp_path)))
+            execute(load_config(overrides=_settings(path, tiny_llama, tiny_adapter, tmp_path)))
         except LLEMError as error:
             refusal = str(error)
     word = REFUSED_BY.get(path, path.rpartition(".")[2])

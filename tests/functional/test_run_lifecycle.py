@@ -115,7 +115,7 @@ def test_figures_are_those_of_the_raw_tables(tmp_path: Path, standin_env: dict[s
     assert _run(tmp_path, standin_env, QUICK).returncode == 0
     (bundle,) = _bundles(tmp_path)
     result = load_result(bundle)
-    requests = read_requests(bundle / "requests.parquet")
+    requests = [each for each in read_requests(bundle / "requests.parquet") if each.repeat >= 0]
     assert result.total_requests == len(requests)
     assert result.output_tokens == sum(request.output_tokens for request in requests)
     assert result.input_tokens == sum(request.prompt_tokens for request in requests) == 5 * len(requests)
@@ -222,4 +222,5 @@ def test_run_without_meters_has_no_energy_and_says_it_was_not_asked_for(
     assert done.returncode == 0, done.stderr
     result = load_result(_bundles(tmp_path)[0])
     assert result.total_energy_j is None
-    assert [warning.code for warning in result.warnings] == ["energy_not_asked_for"]
+    assert "energy_not_asked_for" in {warning.code for warning in result.warnings}
+    assert "energy_unknown" not in {warning.code for warning in result.warnings}

@@ -27,24 +27,6 @@ def model_of(backend: PyTorchBackend):
     return backend._loaded()._model
 
 
-@pytest.fixture(scope="module")
-def adapter(tiny_llama: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A LoRA adapter of rank 4 on the query and value projections, strong enough to change the output."""
-    import torch
-    from peft import LoraConfig, get_peft_model
-    from transformers import AutoModelForCausalLM
-
-    folder = tmp_path_factory.mktemp("adapter")
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(1)
-        adapted = get_peft_model(
-            AutoModelForCausalLM.from_pretrained(tiny_llama),
-            LoraConfig(r=4, lora_alpha=64, target_modules=["q_proj", "v_proj"], init_lora_weights=False),
-        )
-    adapted.save_pretrained(folder)
-    return folder
-
-
 def test_the_model_says_what_it_is(tiny_llama):
     backend = PyTorchBackend()
     info = backend.load(configure(tiny_llama, precision="bf16"), AnchoredClock())
@@ -207,18 +189,18 @@ def test_code_of_a_model_runs_when_asked_for(tiny_llama, tmp_path, monkeypatch):
     assert canary.exists()
 
 
-def test_a_lora_adapter_changes_the_output_and_is_counted(tiny_llama, adapter):
+def test_a_lora_adapter_changes_the_output_and_is_counted(tiny_llama, tiny_adapter):
     plain = generate(tiny_llama)
-    adapted = generate(tiny_llama, pytorch={"lora_adapter": str(adapter)})
-    merged = generate(tiny_llama, pytorch={"lora_adapter": str(adapter), "lora_merge": True})
+    adapted = generate(tiny_llama, pytorch={"lora_adapter": str(tiny_adapter)})
+    merged = generate(tiny_llama, pytorch={"lora_adapter": str(tiny_adapter), "lora_merge": True})
     assert [g.output_ids for g in adapted] != [g.output_ids for g in plain]
     assert [g.output_ids for g in merged] == [g.output_ids for g in adapted]
 
 
-def test_lora_weights_compute_in_the_precision_asked_for_and_count_as_parameters(tiny_llama, adapter):
+def test_lora_weights_compute_in_the_precision_asked_for_and_count_as_parameters(tiny_llama, tiny_adapter):
     backend = PyTorchBackend()
     plain = backend.load(configure(tiny_llama, precision="bf16"), AnchoredClock())
-    options = {"lora_adapter": str(adapter)}
+    options = {"lora_adapter": str(tiny_adapter)}
     adapted = backend.load(configure(tiny_llama, precision="bf16", pytorch=options), AnchoredClock())
     types = {str(parameter.dtype) for parameter in model_of(backend).parameters()}
     merged = backend.load(
