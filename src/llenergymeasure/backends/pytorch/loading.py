@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Collection
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -62,9 +61,6 @@ def load(config: ExperimentConfig) -> Loaded:
 
 def _quieten_libraries() -> None:
     """No progress bars and advice among the worker's words; what matters of them is said in our own."""
-    os.environ.setdefault(
-        "TQDM_DISABLE", "1"
-    )  # for bars that no function turns off; read when tqdm is imported
     from huggingface_hub.utils import disable_progress_bars
     from transformers.utils import logging as transformers_logging
 
