@@ -21,6 +21,8 @@ from llenergymeasure.meters.base import Meter, MeterOptions
 
 logger = logging.getLogger(__name__)
 
+SHORTEST_WAIT = 0.25
+"""Between two readings of a meter lies its period on average, this share of it at least."""
 SEED = 20240229
 
 
@@ -31,7 +33,6 @@ class OpenMeter:
         self.meter = meter
         self.channels = channels
         self.first_channel = first_channel
-        self.start_s = start_s
         self.due_s = start_s
         self._failing = False
         self._random = SEED + first_channel
@@ -50,14 +51,13 @@ class OpenMeter:
         return b"".join([RECORD.pack(first + sample[0], *sample[1:]) for sample in samples])
 
     def schedule(self, now_s: float) -> None:
-        """Set the next deadline at a random instant of the next period; those that have passed are not made up for.
+        """Set the next deadline, a random time after the last one; what has been missed is not made up for.
 
-        One reading at random in every period keeps no step with what it looks at. That is what lets the ticks of a
-        counter be told to a fraction of a period, and a fluctuating power be averaged without aliasing.
+        Readings at random keep no step with what they look at. That is what lets the ticks of a counter be told to a
+        fraction of a period, and a fluctuating power be averaged without aliasing.
         """
-        period_s = self.meter.period_s
-        turn = int((now_s - self.start_s) / period_s) + 1
-        self.due_s = self.start_s + (turn + self._draw()) * period_s
+        wait_s = self.meter.period_s * (SHORTEST_WAIT + 2 * (1 - SHORTEST_WAIT) * self._draw())
+        self.due_s = wait_s + (self.due_s if self.due_s + wait_s > now_s else now_s)
 
     def _draw(self) -> float:
         """Return a number in [0, 1): linear congruential, a fraction of the import of `random` (Numerical Recipes)."""

@@ -21,7 +21,7 @@ def share_of_cell(
     Where the mean lies between the neighbours', the power stepped from the one to the other within the interval, and
     the mean tells when: reconstruction at sub-cell resolution (Harten 1989, J. Comput. Phys. 83, 148-184). It is exact
     for a step, and no worse than a straight line for a slope. Elsewhere the power is taken as constant. The error is
-    half of what any course between the lowest and the highest of the three powers could make of the same mean.
+    the most by which any course of the same mean between the lowest and the highest of the three powers could differ.
     """
     stepped = (here_w - after_w) * (before_w - here_w) > 0
     if stepped:
@@ -32,7 +32,8 @@ def share_of_cell(
     low_w, high_w = _power_bounds(before_w, here_w, after_w)
     most_w = min(fraction * high_w, here_w - (1 - fraction) * low_w)
     least_w = max(fraction * low_w, here_w - (1 - fraction) * high_w)
-    return Share(energy_j=mean_w * duration_s, error_j=max(0.0, most_w - least_w) / 2 * duration_s)
+    error_w = max(0.0, most_w - mean_w, mean_w - least_w)
+    return Share(energy_j=mean_w * duration_s, error_j=error_w * duration_s)
 
 
 def _power_bounds(before_w: float, here_w: float, after_w: float) -> tuple[float, float]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.domain.experiment import DeviceConditions, EnergyBreakdown, RunWarning, WarmupSummary
+from llenergymeasure.domain.isolation import Isolation
 from llenergymeasure.metrics.account import EnergyAccount
 from llenergymeasure.metrics.repeats import RepeatRow
 
@@ -21,6 +22,7 @@ class Evidence:
     account: EnergyAccount
     conditions: Sequence[DeviceConditions] = ()
     warmup: WarmupSummary | None = None
+    isolation: Isolation = Isolation()
     interrupted: str | None = None
     """Why the sampler ended before the run did."""
     stopped_because: str | None = None

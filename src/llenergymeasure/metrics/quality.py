@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from llenergymeasure.domain.experiment import RunWarning, Verdict
-from llenergymeasure.metrics.doubts import conditions, energy, protocol, steadiness
+from llenergymeasure.metrics.doubts import conditions, energy, isolation, protocol, steadiness
 from llenergymeasure.metrics.evidence import Check, Evidence
 
 CHECKS: tuple[Check, ...] = (
@@ -21,6 +21,7 @@ CHECKS: tuple[Check, ...] = (
     conditions.check_not_throttled,
     conditions.check_temperature_held,
     conditions.check_clocks_held,
+    isolation.check_machine_was_ours,
 )
 """Everything a run is checked for."""
 

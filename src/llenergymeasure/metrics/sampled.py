@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 LONGEST_GAP_S = 0.5
+LONGEST_PERIOD_S = 0.1
+"""Of the cards in Yang, Adamek, Armour (arXiv 2312.02741), table 1: 20 to 100 ms."""
 NORMAL_95 = 1.96
 
 
@@ -116,8 +118,8 @@ def sampled_curve(
 def _published(t_s: NDArray[Any], power_w: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return one reading per publication: the samples between two publications repeat the older one.
 
-    The shortest usual time between two different values is the sensor's period; a value that stays for longer was
-    published again and again. A publication lies midway between the samples before and after it.
+    The shortest usual time between two different values is the sensor's period, and no card's is over 100 ms; a value
+    that stays for longer was published again and again. A publication lies midway between the samples around it.
     """
     import numpy as np
 
@@ -126,7 +128,7 @@ def _published(t_s: NDArray[Any], power_w: NDArray[Any]) -> tuple[NDArray[Any], 
     values_w = np.append(power_w[0], power_w[changed])
     lasted_s = np.diff(np.append(starts_s, t_s[-1]))
     usual_s = float(np.median(np.diff(t_s)))
-    period_s = max(usual_s, float(np.quantile(lasted_s, 0.1)))
+    period_s = max(usual_s, min(LONGEST_PERIOD_S, float(np.quantile(lasted_s, 0.1))))
     times = np.maximum(1, np.round(lasted_s / period_s)).astype(int)
     turn = np.arange(times.sum()) - np.repeat(np.cumsum(times) - times, times)
     published_s = np.repeat(starts_s, times) + turn * np.repeat(lasted_s / times, times)
