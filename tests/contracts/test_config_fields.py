@@ -66,6 +66,7 @@ OTHER_VALUES: dict[str, dict[str, Any]] = {
     "measurement.repeats.min": {"measurement": {"repeats": {"min": 2, "max": 2}}},
     "measurement.repeats.max": {"measurement": {"repeats": {"min": 1, "max": 2}}},
     "measurement.repeats.target_relative_ci": {"measurement": {"repeats": {"target_relative_ci": None}}},
+    "measurement.strict": {"measurement": {"strict": True}},
     "energy.meters": {"energy": {"meters": "none"}},
     "energy.estimate.cpu_max_power_w": {"energy": {"estimate": {"cpu_max_power_w": 30.0}}},
     "energy.estimate.cpu_idle_power_w": {"energy": {"estimate": {"cpu_idle_power_w": 3.0}}},
@@ -165,9 +166,12 @@ def _settings(path: str, model: Path, adapter: Path, folder: Path) -> dict[str, 
     pytorch = dict(changed.get("pytorch", {}))
     if "lora_adapter" in pytorch:
         pytorch["lora_adapter"] = str(adapter)
-    measurement = {
+    measurement: dict[str, Any] = {
         name: {**values, **changed.get("measurement", {}).get(name, {})}
         for name, values in BASE["measurement"].items()
+    }
+    measurement |= {
+        name: value for name, value in changed.get("measurement", {}).items() if name not in measurement
     }
     nested = {"workload": workload, "measurement": measurement, "pytorch": pytorch}
     return {**BASE, **changed, **nested, "model": str(model), "output_dir": str(folder / "out")}

@@ -145,6 +145,8 @@ class MeasurementConfig(Section):
     warmup: WarmupConfig = WarmupConfig()
     window: WindowConfig = WindowConfig()
     repeats: RepeatsConfig = RepeatsConfig()
+    strict: bool = False
+    """Refuse to begin while others use the machine; `llem run` then also fails on an invalid result."""
 
 
 class EstimateConfig(Section):

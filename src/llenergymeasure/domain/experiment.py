@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from llenergymeasure.constants import SCHEMA_VERSION
 from llenergymeasure.domain.environment import EnvironmentMetadata, EnvironmentSnapshot
 from llenergymeasure.domain.estimate import Estimate, Method
+from llenergymeasure.domain.isolation import Isolation
 from llenergymeasure.domain.model import ModelInfo
 from llenergymeasure.domain.trace import Domain
 
@@ -179,6 +180,8 @@ class ExperimentResult(BaseModel):
     phases: tuple[PhaseSummary, ...] = ()
     conditions: tuple[DeviceConditions, ...] = ()
     """Temperature, clocks and throttling of each device that says."""
+    isolation: Isolation = Isolation()
+    """What others did on the machine meanwhile."""
     warmup: WarmupSummary | None = None
     """None where there was none."""
     stopped_because: str | None = None

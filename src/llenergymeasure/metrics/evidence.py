@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.domain.experiment import DeviceConditions, EnergyBreakdown, RunWarning, WarmupSummary
@@ -22,7 +22,7 @@ class Evidence:
     account: EnergyAccount
     conditions: Sequence[DeviceConditions] = ()
     warmup: WarmupSummary | None = None
-    isolation: Isolation = Isolation()
+    isolation: Isolation = field(default_factory=Isolation)
     interrupted: str | None = None
     """Why the sampler ended before the run did."""
     stopped_because: str | None = None

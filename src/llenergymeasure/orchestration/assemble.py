@@ -36,6 +36,7 @@ def assemble(config: ExperimentConfig, raw: RawRun, experiment_id: str) -> Exper
             account=account,
             conditions=conditions,
             warmup=warmup,
+            isolation=raw.isolation,
             interrupted=raw.trace.interrupted,
             stopped_because=raw.stopped_because,
         )
@@ -58,6 +59,7 @@ def assemble(config: ExperimentConfig, raw: RawRun, experiment_id: str) -> Exper
         repeats=tuple(_repeat(row) for row in rows),
         phases=_phase_summaries(account, raw),
         conditions=conditions,
+        isolation=raw.isolation,
         warmup=warmup,
         stopped_because=raw.stopped_because,
         model_info=raw.model_info,

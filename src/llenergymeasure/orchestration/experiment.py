@@ -12,11 +12,13 @@ from pathlib import Path
 from llenergymeasure import plugins
 from llenergymeasure.backends.base import Backend
 from llenergymeasure.config.loader import dump_config
-from llenergymeasure.config.models import ExperimentConfig
+from llenergymeasure.config.models import ExperimentConfig, MeasurementConfig
 from llenergymeasure.core.clock import AnchoredClock
 from llenergymeasure.domain.environment import EnvironmentSnapshot, collect_environment_snapshot
+from llenergymeasure.domain.isolation import Isolation, Neighbours
 from llenergymeasure.exceptions import InterruptedExperimentError
 from llenergymeasure.harness.idle import measure_idle
+from llenergymeasure.harness.isolation import NeighbourWatch, refuse_company
 from llenergymeasure.harness.power import PowerSource, Unmetered, empty_trace
 from llenergymeasure.harness.repeats import measure_repeats
 from llenergymeasure.harness.runlog import Emit, RunLog, ignore_event
@@ -61,7 +63,7 @@ def measure(config: ExperimentConfig, clock: AnchoredClock, log: RunLog) -> RawR
         stack.callback(backend.close)
         power = _start_metering(config, clock, log, stack)
         prompts = find_workload(config.workload.dataset).prompts(config.workload, config.random_seed)
-        measure_idle("baseline_idle", protocol.baseline.idle_s, log, power)
+        before = _rest(protocol, log, power)
         snapshot = _snapshot_in_background(stack)
         with log.phase("load"):
             info = backend.load(config, clock)
@@ -71,7 +73,9 @@ def measure(config: ExperimentConfig, clock: AnchoredClock, log: RunLog) -> RawR
         measure_idle("baseline_loaded", protocol.baseline.loaded_s, log, power)
         warmup_ended = warm_up(backend, batches, protocol, log, power)
         backend.reset_peak_memory()
+        watch = NeighbourWatch(clock)
         stopped_because = measure_repeats(backend, batches, protocol, log, power)
+        isolation = Isolation(before=before, windows=watch.look(empty=before))
         peak_memory_bytes = backend.peak_memory_bytes()
     return RawRun(
         trace=log.trace or empty_trace(),
@@ -80,9 +84,20 @@ def measure(config: ExperimentConfig, clock: AnchoredClock, log: RunLog) -> RawR
         model_info=info,
         peak_memory_bytes=peak_memory_bytes,
         snapshot=environment,
+        isolation=isolation,
         warmup_ended=warmup_ended,
         stopped_because=stopped_because,
     )
+
+
+def _rest(protocol: MeasurementConfig, log: RunLog, power: PowerSource) -> Neighbours:
+    """Meter the idle machine and look who else uses it."""
+    watch = NeighbourWatch(log.clock)
+    measure_idle("baseline_idle", protocol.baseline.idle_s, log, power)
+    before = watch.look()
+    if protocol.strict:
+        refuse_company(before)
+    return before
 
 
 def _start_metering(

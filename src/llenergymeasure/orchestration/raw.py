@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from llenergymeasure.domain.environment import EnvironmentSnapshot
 from llenergymeasure.domain.experiment import WarmupEnd
+from llenergymeasure.domain.isolation import Isolation
 from llenergymeasure.domain.model import ModelInfo
 from llenergymeasure.domain.request import RequestRecord
 from llenergymeasure.domain.trace import EnergyTrace, Phase
@@ -21,5 +22,6 @@ class RawRun:
     model_info: ModelInfo | None = None
     peak_memory_bytes: dict[str, int] = field(default_factory=dict)
     snapshot: EnvironmentSnapshot | None = None
+    isolation: Isolation = field(default_factory=Isolation)
     warmup_ended: WarmupEnd | None = None
     stopped_because: str | None = None

@@ -1,0 +1,96 @@
+"""Who else works on this machine: processor time of other processes, other processes on the GPUs."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+from llenergymeasure.core import nvml
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProcessorTime:
+    """Processor seconds since some origin: of the whole machine, and of our own processes."""
+
+    machine_s: float
+    own_s: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class GpuUse:
+    """What a card's memory holds, and which processes compute on it (None where the card does not say)."""
+
+    uuid: str
+    label: str
+    memory_used_bytes: int | None
+    memory_total_bytes: int | None
+    pids: tuple[int, ...] | None
+
+
+def read_processor_time(own: Collection[int]) -> ProcessorTime | None:
+    """Return the time used so far by the machine and by the processes `own`; None where the system does not say.
+
+    Busy is everything but idle and waiting for input or output; on a virtual machine, stolen time is not ours to see.
+    """
+    import psutil
+
+    try:
+        times = psutil.cpu_times()
+        idle = times.idle + getattr(times, "iowait", 0.0) + getattr(times, "steal", 0.0)
+        guests = getattr(times, "guest", 0.0) + getattr(times, "guest_nice", 0.0)
+        own_s = sum(_process_s(pid) for pid in own)
+    except OSError as error:
+        logger.debug("processor time is unknown: %s", error)
+        return None
+    return ProcessorTime(machine_s=sum(times) - idle - guests, own_s=own_s)
+
+
+def own_processes() -> tuple[int, ...]:
+    """Return this process, those it started, and the one that started it."""
+    import os
+
+    import psutil
+
+    children = psutil.Process().children(recursive=True)
+    return (os.getppid(), os.getpid(), *(child.pid for child in children))
+
+
+def read_gpu_use() -> tuple[GpuUse, ...]:
+    """Return the use of every visible GPU; nothing where there is no NVML."""
+    try:
+        with nvml.session() as pynvml:
+            return tuple(_read_use(pynvml, gpu) for gpu in nvml.visible_gpus())
+    except nvml.NvmlUnavailableError as error:
+        logger.debug("no GPU to look at: %s", error)
+        return ()
+
+
+def _process_s(pid: int) -> float:
+    import psutil
+
+    try:
+        times = psutil.Process(pid).cpu_times()
+    except psutil.Error:
+        return 0.0  # it has ended; what it used shows as the machine's
+    return times.user + times.system
+
+
+def _read_use(pynvml: Any, gpu: nvml.Gpu) -> GpuUse:
+    memory = pids = None
+    try:
+        handle = pynvml.nvmlDeviceGetHandleByUUID(gpu.uuid)
+        memory = pynvml.nvmlDeviceGetMemoryInfo(handle)
+        pids = tuple(process.pid for process in pynvml.nvmlDeviceGetComputeRunningProcesses(handle))
+    except pynvml.NVMLError as error:
+        logger.debug("%s does not say who uses it: %s", gpu.name, error)
+    return GpuUse(
+        uuid=gpu.uuid,
+        label=f"GPU {gpu.index} ({gpu.name})",
+        memory_used_bytes=None if memory is None else int(memory.used),
+        memory_total_bytes=None if memory is None else int(memory.total),
+        pids=pids,
+    )
