@@ -46,6 +46,7 @@ CONFIG = ExperimentConfig.model_validate(
         },
     }
 )
+SHAPE = {"n_layers": 2, "hidden_size": 64, "n_attention_heads": 4, "n_kv_heads": 2, "head_dim": 16}
 
 
 @cache
@@ -71,7 +72,7 @@ def raw_run() -> RawRun:
         trace=power.trace_so_far(),
         phases=tuple(log.phases),
         requests=tuple(log.requests),
-        model_info=info,
+        model_info=info.model_copy(update=SHAPE),
         peak_memory_bytes={"cuda:0": 123_456_789},
         snapshot=_snapshot(),
         warmup_ended=warmup_ended,

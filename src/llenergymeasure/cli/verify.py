@@ -19,6 +19,7 @@ def verify(
 ) -> None:
     """Check the sums of bundles, and recompute every figure from the raw tables."""
     from llenergymeasure.api import verify as verify_bundles
+    from llenergymeasure.report.format import plural
     from llenergymeasure.report.verify import verification_text
 
     report = verify_bundles(*bundles)
@@ -28,4 +29,4 @@ def verify(
         sys.stdout.write(verification_text(report))
     wrong = sum(not bundle.ok for bundle in report.bundles)
     if wrong:
-        raise VerificationError(f"{wrong} of {len(report.bundles)} bundles do not hold")
+        raise VerificationError(f"{wrong} of {plural(len(report.bundles), 'bundle')} failed verification")

@@ -6,6 +6,7 @@ import json
 import os
 import re
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -22,16 +23,17 @@ from llenergymeasure.orchestration.raw import RawRun
 from llenergymeasure.results import layout
 from llenergymeasure.results.inventory import is_interrupted, name_text, take_inventory
 from llenergymeasure.results.stored import StoredBundle, read_stored
+from llenergymeasure.results.stored_tables import error_text
 
-COVERED_BY_SUMS_ONLY = (
-    "experiment_id",
-    "model_info",
-    "peak_memory_bytes",
-    "environment_snapshot",
-    "stopped_because",
-    "warmup.ended_because",
+TABLES = ("trace", "phases", "requests")
+FACTS = tuple(
+    each.name
+    for each in fields(RawRun)
+    if each.name in ExperimentResult.model_fields and each.name not in TABLES
 )
-"""Facts of `result.json` that no raw table holds; recomputing takes them as they are."""
+"""What a run and its result hold under the same name, and no table."""
+COVERED_BY_SUMS_ONLY = ("experiment_id", *FACTS, "environment_snapshot", "warmup.ended_because")
+"""Facts of `result.json` that recomputing takes as they are."""
 
 SHOWN_CHARACTERS = 80
 
@@ -59,15 +61,14 @@ def raw_run(stored: StoredBundle) -> RawRun | None:
     result = stored.result
     if result is None or stored.trace is None or stored.requests is None or stored.phases is None:
         return None
+    facts: dict[str, Any] = {name: getattr(result, name) for name in FACTS}
     return RawRun(
         trace=stored.trace,
         phases=stored.phases,
         requests=stored.requests,
-        model_info=result.model_info,
-        peak_memory_bytes=result.peak_memory_bytes,
         snapshot=result.environment_snapshot,
         warmup_ended=result.warmup.ended_because if result.warmup else None,
-        stopped_because=result.stopped_because,
+        **facts,
     )
 
 
@@ -108,7 +109,7 @@ def _wrong_figures(stored: StoredBundle) -> Iterator[Finding]:
     try:
         recomputed = assemble(stored.config, raw, stored.result.experiment_id)
     except Exception as error:  # noqa: BLE001 - tables that nobody wrote can break any formula
-        message = f"the figures cannot be recomputed from the tables: {type(error).__name__}: {error}"
+        message = f"the figures cannot be recomputed from the tables: {error_text(error)}"
         yield Finding(file=layout.RESULT, message=message)
         return
     for difference in differences(_document(stored.result), _document(recomputed)):

@@ -1,0 +1,83 @@
+"""`llem verify` as it is typed."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.bundles import NAME, read_json, refresh_sums, write_json, write_run
+
+
+def _verify(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "llenergymeasure", "verify", *arguments]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=60, check=False)
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    """Return a folder with one honest bundle and one with a figure that was made nicer."""
+    write_run(tmp_path / "results" / "honest")
+    tampered = write_run(tmp_path / "results" / "tampered")
+    document = read_json(tampered)
+    document["energy_per_output_token_j"] *= 0.5
+    write_json(tampered, document)
+    refresh_sums(tampered)
+    return tmp_path
+
+
+def test_bundle_that_holds_exits_with_zero(results: Path) -> None:
+    done = _verify(f"results/honest/{NAME}", cwd=results)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines()[0] == f"ok       results/honest/{NAME}"
+    assert "Covered by the sums alone" in done.stdout
+
+
+def test_study_folder_is_searched_and_the_tampered_bundle_named(results: Path) -> None:
+    done = _verify("results", cwd=results)
+    assert done.returncode == 9
+    assert f"differs  results/tampered/{NAME}" in done.stdout
+    assert "result.json: energy_per_output_token_j: stored 3.1" in done.stdout
+    assert "2 bundles: 1 ok, 1 differ" in done.stdout
+    assert done.stderr == "error: 1 of 2 bundles failed verification\n"
+
+
+def test_json_is_one_document_with_stored_and_recomputed(results: Path) -> None:
+    done = _verify("results/tampered", "results/honest", "--json", cwd=results)
+    assert done.returncode == 9
+    document = json.loads(done.stdout)
+    assert document["ok"] is False
+    assert [bundle["ok"] for bundle in document["bundles"]] == [False, True]
+    (finding,) = document["bundles"][0]["findings"]
+    assert finding["field"] == "energy_per_output_token_j"
+    assert finding["stored"] * 2 == pytest.approx(finding["recomputed"])
+
+
+@pytest.mark.parametrize("arguments", [["nowhere"], ["empty"], ["nowhere", "results/honest"]])
+def test_path_without_a_bundle_fails_and_leaves_no_traceback(results: Path, arguments: list[str]) -> None:
+    (results / "empty").mkdir()
+    done = _verify(*arguments, cwd=results)
+    assert done.returncode == 9
+    assert "there is no bundle here" in done.stdout
+    assert "Traceback" not in done.stderr
+
+
+def test_ruined_bundle_is_told_file_by_file_without_a_traceback(results: Path) -> None:
+    bundle = results / "results" / "honest" / NAME
+    for file in bundle.iterdir():
+        file.write_bytes(os.urandom(200))
+    done = _verify(str(bundle), cwd=results)
+    assert done.returncode == 9
+    assert "Traceback" not in done.stderr + done.stdout
+    for name in ("config.yaml", "phases.parquet", "requests.parquet", "result.json", "trace.parquet"):
+        assert f"✗ {name}: " in done.stdout
+
+
+def test_nothing_to_verify_is_a_fault_of_the_command(tmp_path: Path) -> None:
+    done = _verify(cwd=tmp_path)
+    assert done.returncode == 2
+    assert "BUNDLE" in done.stderr
