@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
 
 __version__: str = "2.0.0"
 
+# As in typing, whose import would take most of the time that importing this package takes.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from llenergymeasure.api import load_result, run_experiment
     from llenergymeasure.config.models import ExperimentConfig
     from llenergymeasure.domain.estimate import Estimate
