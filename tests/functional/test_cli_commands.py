@@ -148,7 +148,7 @@ def test_an_interrupt_keeps_what_there_is_also_when_nobody_reads(
     process.terminate()
     assert process.wait(timeout=90) == 130
     (kept,) = (tmp_path / "out").glob("*/*.interrupted")
-    assert "window 1" in llem("show", str(kept), cwd=tmp_path).stdout
+    assert "warmup" in llem("show", str(kept), cwd=tmp_path).stdout
 
 
 def test_a_dry_run_prints_what_would_run_and_runs_nothing(
