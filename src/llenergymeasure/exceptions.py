@@ -45,6 +45,12 @@ class StudyError(LLEMError):
     exit_code = 7
 
 
+class InvalidResultError(LLEMError):
+    """A strict run was measured, and its verdict is invalid; the bundle is kept."""
+
+    exit_code = 8
+
+
 class VerificationError(LLEMError):
     """A bundle does not hold: a file or a figure in it is not what was measured."""
 

@@ -177,6 +177,19 @@ def test_killed_sampler_makes_energy_unknown_with_the_reason(
     assert "sampler_died" in out + err
 
 
+def test_strict_run_fails_on_an_invalid_result_and_keeps_it(
+    tmp_path: Path, standin_env: dict[str, str]
+) -> None:
+    measurement = {**QUICK["measurement"], "strict": True, "window": {"min_duration_s": 2}}
+    process = _start(tmp_path, standin_env, {**QUICK, "measurement": measurement})
+    _wait_for_window(process)
+    _child(process, "llenergymeasure.meters").kill()
+    _, err = process.communicate(timeout=60)
+    (bundle,) = _bundles(tmp_path)
+    assert process.returncode == 8
+    assert f"the result is invalid (sampler_died, energy_unknown); it is kept in {bundle}" in err
+
+
 def test_killed_worker_is_a_clear_error_and_leaves_nothing(
     tmp_path: Path, standin_env: dict[str, str]
 ) -> None:

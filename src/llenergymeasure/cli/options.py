@@ -74,6 +74,12 @@ DryRun = Annotated[
         "--dry-run", help="Print the resolved configuration and the pre-flight outcome; run nothing."
     ),
 ]
+Strict = Annotated[
+    bool,
+    typer.Option(
+        "--strict", help="Refuse to begin while others use the machine, and fail if the result is invalid."
+    ),
+]
 AsJson = Annotated[
     bool, typer.Option("--json", help="Print exactly one JSON document, the result, on standard output.")
 ]

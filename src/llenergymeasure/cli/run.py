@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llenergymeasure.cli import options
-from llenergymeasure.exceptions import ConfigError, PreFlightError
+from llenergymeasure.exceptions import ConfigError, InvalidResultError, PreFlightError
 
 if TYPE_CHECKING:
     from llenergymeasure.config.models import ExperimentConfig
@@ -23,6 +23,7 @@ FLAGS: dict[str, tuple[str, ...]] = {
     "--precision": ("precision",),
     "--n-prompts": ("workload", "n_prompts"),
     "--output": ("output_dir",),
+    "--strict": ("measurement", "strict"),
 }
 """The field that each short flag sets."""
 STOPPING = b"stopping; what was measured until now is kept (interrupt again to stop at once)\n"
@@ -40,19 +41,23 @@ def run(
     dry_run: options.DryRun = False,
     as_json: options.AsJson = False,
     quiet: options.Quiet = False,
+    strict: options.Strict = False,
 ) -> None:
     """Measure one experiment.
 
     Later wins: CONFIG.yaml, then flags, then --set.
     """
     given = (model, backend, device, precision, n_prompts, output)
-    resolved = _load(config, dict(zip(FLAGS, given, strict=True)), assignments or [])
+    flags = dict(zip(FLAGS, (*given, strict or None), strict=True))
+    resolved = _load(config, flags, assignments or [])
     if dry_run:
         _print_dry_run(resolved, as_json)
         return
     _stop_in_order()
     bundle = _measure(resolved, quiet)
     _print_outcome(bundle, as_json)
+    if resolved.measurement.strict:
+        _refuse_invalid(bundle)
 
 
 def _load(path: Path | None, flags: dict[str, Any], assignments: list[str]) -> ExperimentConfig:
@@ -94,6 +99,15 @@ def _print_outcome(bundle: Path, as_json: bool) -> None:
     print_bundle(bundle, as_json)
     if as_json:
         print(f"Bundle: {bundle}", file=sys.stderr)
+
+
+def _refuse_invalid(bundle: Path) -> None:
+    from llenergymeasure.api import load_result
+
+    result = load_result(bundle)
+    if result.verdict == "invalid":
+        codes = ", ".join(dict.fromkeys(each.code for each in result.warnings if each.severity == "invalid"))
+        raise InvalidResultError(f"the result is invalid ({codes}); it is kept in {bundle}")
 
 
 def _print_dry_run(config: ExperimentConfig, as_json: bool) -> None:

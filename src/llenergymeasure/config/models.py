@@ -245,7 +245,7 @@ class ExperimentConfig(Section):
     @property
     def config_hash(self) -> str:
         """Sixteen hex digits that name what is measured: the same for any output folder or key order."""
-        identity = self.model_dump(mode="json", exclude={"output_dir"})
+        identity = self.model_dump(mode="json", exclude={"output_dir": True, "measurement": {"strict"}})
         return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
 
 
