@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -13,32 +14,35 @@ class Share:
     error_j: float
 
 
-def share_of_cell(
-    fraction: float, duration_s: float, before_w: float, here_w: float, after_w: float
-) -> Share:
-    """Return the energy of the first `fraction` of a tick interval, from its mean power and its two neighbours'.
+def share_of_cell(fraction: float, duration_s: float, around_w: Sequence[float]) -> Share:
+    """Return the energy of the first `fraction` of a tick interval, from its own mean power and its neighbours'.
 
-    Where the mean lies between the neighbours', the power stepped from the one to the other within the interval, and
+    `around_w` holds five mean powers: of the two intervals before, of this one, and of the two after.
+
+    Where the mean lies between those next to it, the power stepped from the one to the other within the interval, and
     the mean tells when: reconstruction at sub-cell resolution (Harten 1989, J. Comput. Phys. 83, 148-184). It is exact
     for a step, and no worse than a straight line for a slope. Elsewhere the power is taken as constant. The error is
-    the most by which any course of the same mean between the lowest and the highest of the three powers could differ.
+    the most by which a course of the same mean, between the lowest and the highest of the five powers, could differ.
     """
+    _, before_w, here_w, after_w, _ = around_w
     stepped = (here_w - after_w) * (before_w - here_w) > 0
     if stepped:
         until = (here_w - after_w) / (before_w - after_w)
         mean_w = before_w * min(fraction, until) + after_w * max(0.0, fraction - until)
     else:
         mean_w = here_w * fraction
-    low_w, high_w = _power_bounds(before_w, here_w, after_w)
+    low_w, high_w = _power_bounds(around_w)
     most_w = min(fraction * high_w, here_w - (1 - fraction) * low_w)
     least_w = max(fraction * low_w, here_w - (1 - fraction) * high_w)
     error_w = max(0.0, most_w - mean_w, mean_w - least_w)
     return Share(energy_j=mean_w * duration_s, error_j=error_w * duration_s)
 
 
-def _power_bounds(before_w: float, here_w: float, after_w: float) -> tuple[float, float]:
+def _power_bounds(around_w: Sequence[float]) -> tuple[float, float]:
     """Return the range of powers within the interval; a peak or a trough may go as far again as its mean shows."""
-    low_w, high_w = min(before_w, after_w), max(before_w, after_w)
+    here_w = around_w[2]
+    others_w = [*around_w[:2], *around_w[3:]]
+    low_w, high_w = min(others_w), max(others_w)
     if here_w > high_w:
         return low_w, 2 * here_w - high_w
     if here_w < low_w:

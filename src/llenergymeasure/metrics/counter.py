@@ -63,12 +63,13 @@ class CounterCurve:
         """Place an edge within a tick interval, or beyond the outermost ones at the power they had."""
         ticks = self.ticks
         start_s, duration_s = float(ticks.t_s[cell]), float(ticks.t_s[cell + 1] - ticks.t_s[cell])
-        before_w, here_w, after_w = (self._power_w(number) for number in (cell - 1, cell, cell + 1))
+        here_w = self._power_w(cell)
         fraction = (t_s - start_s) / duration_s
         if 0 <= fraction <= 1:
             if duration_s > max(LONGEST_CELL_S, 3 * (ticks.period_s or 0.0)):
                 raise UnknownEnergyError(f"the counter was not read for {duration_s:.1f} s around an edge")
-            share = share_of_cell(fraction, duration_s, before_w, here_w, after_w)
+            around_w = [self._power_w(number) for number in range(cell - 2, cell + 3)]
+            share = share_of_cell(fraction, duration_s, around_w)
         else:
             beyond_s = abs(t_s - start_s - (duration_s if fraction > 1 else 0.0))
             share = Share(energy_j=here_w * (t_s - start_s), error_j=beyond_s * here_w)

@@ -14,8 +14,10 @@ if TYPE_CHECKING:
 
 SHORTEST_S = 0.5
 TICKS_MISSED = 5
+PAUSE = 10.0
+"""So many usual sampling gaps without a reading are a pause of the sampling, not of the counter."""
 READINGS = 5
-"""Fewer readings within it: the sampling paused, not the counter."""
+"""Of power, at least, to judge by."""
 CAUGHT_UP = 0.25
 """A counter that afterwards shows the integrated power to within this share was late, and lost nothing."""
 
@@ -39,10 +41,20 @@ def _still(ticks: Ticks, read_s: NDArray[Any]) -> Iterable[tuple[float, float, f
     ends_s = np.append(ticks.t_s[1:], read_s[-1])
     rises_j = np.append(np.diff(ticks.energy_j), 0.0)
     usual_s = float(np.median(np.diff(ticks.t_s)))
-    readings = np.searchsorted(read_s, ends_s) - np.searchsorted(read_s, ticks.t_s)
-    long = (ends_s - ticks.t_s > max(SHORTEST_S, TICKS_MISSED * usual_s)) & (readings >= READINGS)
+    watched_s = _watched_s(read_s, ends_s) - _watched_s(read_s, ticks.t_s)
+    long = watched_s > max(SHORTEST_S, TICKS_MISSED * usual_s)
     for at in np.flatnonzero(long):
         yield float(ticks.t_s[at]), float(ends_s[at]), float(rises_j[at])
+
+
+def _watched_s(read_s: NDArray[Any], until_s: NDArray[Any]) -> NDArray[Any]:
+    """Return for how long the counter had been read without a pause of the sampling."""
+    import numpy as np
+
+    gaps_s = np.diff(read_s)
+    kept_s = np.where(gaps_s > PAUSE * np.median(gaps_s), 0.0, gaps_s)
+    watched_s: NDArray[Any] = np.interp(until_s, read_s, np.concatenate([[0.0], np.cumsum(kept_s)]))
+    return watched_s
 
 
 def _caught_up(start_s: float, end_s: float, rise_j: float, power: tuple[NDArray[Any], NDArray[Any]]) -> bool:

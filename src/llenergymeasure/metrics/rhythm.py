@@ -10,7 +10,9 @@ if TYPE_CHECKING:
 
 SEED_SAMPLES, SEED_TICKS = 128, 8
 SEEDS = 3
-"""Where the first block misleads (a frozen counter, an unlucky start), so many others are tried."""
+"""Where the first block misleads, others are tried."""
+PAUSE = 5.0
+"""So many times the usual time between ticks is no tick interval: the counter or the sampling paused."""
 BLOCK_TICKS = 64
 """A phase is good to a fraction of a sampling gap over the ticks of its block; over so few no sensor's clock drifts."""
 GUESS = 1.3
@@ -48,11 +50,11 @@ class Brackets:
 class Rhythm:
     """Ticks at `phase_s + k * period_s`, block by block; `error_s` is the 95 % half-width of a tick's time.
 
-    `first` is the index of each block's first bracket.
+    `since_s` is when each block begins.
     """
 
     period_s: float
-    first: NDArray[Any]
+    since_s: NDArray[Any]
     phase_s: NDArray[Any]
     error_s: NDArray[Any]
 
@@ -61,6 +63,7 @@ def find_rhythm(brackets: Brackets) -> Rhythm | None:
     """Return the rhythm of the ticks; None where they are too few, irregular, or faster than they are sampled."""
     import numpy as np
 
+    brackets = _without_pauses(brackets)
     ticks = int(brackets.moved.sum())
     if ticks < SEED_TICKS or ticks > 0.98 * len(brackets):
         return None
@@ -73,9 +76,27 @@ def find_rhythm(brackets: Brackets) -> Rhythm | None:
         agrees = _holds_beat(blocks, phase_s[:, None], period_s) == blocks.moved
         if _agreement_beyond_chance(agrees, blocks.moved) >= TRUSTED:
             stray_s = UNSTEADINESS * period_s * (1 - agrees.mean(axis=1))
-            error_s = PHASE_MARGIN * width_s + stray_s
-            return Rhythm(period_s=period_s, first=first, phase_s=phase_s, error_s=error_s)
+            return Rhythm(
+                period_s=period_s,
+                since_s=blocks.lo_s[:, 0],
+                phase_s=phase_s,
+                error_s=PHASE_MARGIN * width_s + stray_s,
+            )
     return None
+
+
+def _without_pauses(brackets: Brackets) -> Brackets:
+    """Leave out where the counter stood still or was not read for far longer than between two ticks."""
+    import numpy as np
+
+    if brackets.moved.sum() < SEED_TICKS:
+        return brackets
+    usual_s = float(np.median(np.diff(brackets.hi_s[brackets.moved])))
+    last_s = np.maximum.accumulate(np.where(brackets.moved, brackets.lo_s, brackets.lo_s[0]))
+    next_s = np.minimum.accumulate(np.where(brackets.moved, brackets.hi_s, brackets.hi_s[-1])[::-1])[::-1]
+    return brackets.rows(
+        (next_s - last_s < PAUSE * usual_s) & (brackets.hi_s - brackets.lo_s < PAUSE * usual_s)
+    )
 
 
 def _period_of_block(block: Brackets) -> float:

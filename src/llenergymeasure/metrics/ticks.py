@@ -51,7 +51,7 @@ def locate_ticks(t_s: NDArray[Any], energy_j: NDArray[Any], update_period_s: flo
     if update_period_s is None or update_period_s > RESOLVED * np.median(np.diff(t_s)):
         rhythm = find_rhythm(Brackets(lo_s=t_s[:-1], hi_s=t_s[1:], moved=moved))
     if rhythm is not None:
-        located_s, error_s, certain = _on_the_beat(rhythm, at, lo_s, hi_s)
+        located_s, error_s, certain = _on_the_beat(rhythm, lo_s, hi_s)
         return Ticks(
             t_s=located_s[certain],
             energy_j=after_j[certain],
@@ -63,7 +63,7 @@ def locate_ticks(t_s: NDArray[Any], energy_j: NDArray[Any], update_period_s: flo
 
 
 def _on_the_beat(
-    rhythm: Rhythm, at: NDArray[Any], lo_s: NDArray[Any], hi_s: NDArray[Any]
+    rhythm: Rhythm, lo_s: NDArray[Any], hi_s: NDArray[Any]
 ) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
     """Return each tick's time, its half-width, and whether it is certain which beat it was.
 
@@ -72,7 +72,7 @@ def _on_the_beat(
     """
     import numpy as np
 
-    block = np.searchsorted(rhythm.first, at, side="right") - 1
+    block = np.maximum(np.searchsorted(rhythm.since_s, lo_s, side="right") - 1, 0)
     phase_s, error_s, period_s = rhythm.phase_s[block], rhythm.error_s[block], rhythm.period_s
     beat_s = phase_s + np.floor((hi_s - phase_s) / period_s) * period_s
     early = (hi_s - beat_s < error_s) & (beat_s - period_s > lo_s - error_s)
