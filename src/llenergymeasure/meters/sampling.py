@@ -18,6 +18,7 @@ from llenergymeasure.domain.sample import READ_FAILED, RECORD, Sample
 from llenergymeasure.domain.trace import Channel
 from llenergymeasure.exceptions import MeterError
 from llenergymeasure.meters.base import Meter, MeterOptions
+from llenergymeasure.meters.overlap import count_once
 
 logger = logging.getLogger(__name__)
 
@@ -80,8 +81,8 @@ def main() -> int:
             _say(answer, {"error": str(error)})
             return MeterError.exit_code
         _read_due(open_meters, job["offset_ns"], spool)
-        channels = [channel.model_dump(mode="json") for each in open_meters for channel in each.channels]
-        _say(answer, {"channels": channels})
+        channels = count_once([channel for each in open_meters for channel in each.channels])
+        _say(answer, {"channels": [channel.model_dump(mode="json") for channel in channels]})
         while not _parent_let_go(min([each.due_s for each in open_meters]), job["parent"]):
             _read_due(open_meters, job["offset_ns"], spool)
     return 0
