@@ -20,7 +20,9 @@ from llenergymeasure.core.hardware import (
     ThermalEnvironment,
 )
 from llenergymeasure.domain.environment import EnvironmentSnapshot
+from llenergymeasure.domain.isolation import GpuNeighbours, Isolation, Neighbours
 from llenergymeasure.domain.request import Prompt
+from llenergymeasure.domain.trace import EnergyTrace
 from llenergymeasure.harness.idle import measure_idle
 from llenergymeasure.harness.repeats import measure_repeats
 from llenergymeasure.harness.runlog import RunLog
@@ -46,6 +48,18 @@ CONFIG = ExperimentConfig.model_validate(
         },
     }
 )
+_NEIGHBOURS = Neighbours(
+    foreign_cpu_cores=0.5,
+    gpus=(
+        GpuNeighbours(
+            device="GPU-0",
+            label="GPU 0",
+            foreign_pids=(4321,),
+            memory_used_bytes=2**30,
+            memory_total_bytes=80 * 2**30,
+        ),
+    ),
+)
 SHAPE = {"n_layers": 2, "hidden_size": 64, "n_attention_heads": 4, "n_kv_heads": 2, "head_dim": 16}
 
 
@@ -69,12 +83,13 @@ def raw_run() -> RawRun:
     reason = measure_repeats(backend, batches, protocol, log, power)
     clock.sleep(1.0)
     return RawRun(
-        trace=power.trace_so_far(),
+        trace=_with_conditions(power.trace_so_far()),
         phases=tuple(log.phases),
         requests=tuple(log.requests),
         model_info=info.model_copy(update=SHAPE),
         peak_memory_bytes={"cuda:0": 123_456_789},
         snapshot=_snapshot(),
+        isolation=Isolation(before=_NEIGHBOURS, windows=_NEIGHBOURS),
         warmup_ended=warmup_ended,
         stopped_because=reason,
     )
@@ -121,6 +136,16 @@ def leaves(document: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[An
             yield from leaves(value, (*path, index))
     else:
         yield path, document
+
+
+def _with_conditions(trace: EnergyTrace) -> EnergyTrace:
+    samples = trace.samples
+    samples["temperature_c"] = 40 + (samples["t_unix_ns"] // 10**9) % 7
+    samples["sm_clock_mhz"] = 1980 - (samples["t_unix_ns"] // 10**8) % 5
+    samples["memory_clock_mhz"] = 2619
+    samples["utilisation_pct"] = 97
+    samples["throttle_reasons"] = 0x4
+    return trace
 
 
 def _snapshot() -> EnvironmentSnapshot:

@@ -132,7 +132,7 @@ def test_changed_figure_is_told_with_what_it_should_be(bundle: Path) -> None:
 @pytest.mark.parametrize(
     ("path", "value"),
     [
-        (("verdict",), "valid_with_warnings"),
+        (("verdict",), "invalid"),
         (("energy", "method"), "sampled"),
         (("energy", "by_device", 0, "counted"), False),
         (("estimates", "total_energy_j", "method"), "derived"),
