@@ -118,3 +118,16 @@ def test_an_interrupt_has_its_own_exit_code(monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setattr("llenergymeasure.config.schema.config_schema", stopped)
     assert refused(["schema"], 130) == "interrupted\n"
+
+
+def test_a_token_is_never_printed() -> None:
+    token = "hf_" + "a1B2" * 8
+    assert token not in refused(["run", "--model", "a", "--set", f"passthrough_kwargs={token}"], 2)
+    for mode in ([], ["--json"]):
+        arguments = ["run", "--model", "./none", "--device", "cpu", "--dry-run", *mode]
+        arguments += ["--set", f"passthrough_kwargs={{token: {token}, list: [{token}], eos_token: x}}"]
+        done = CliRunner().invoke(app, arguments)
+        assert done.exit_code == 3
+        assert token not in done.output
+        assert "***" in done.stdout
+        assert "passthrough_kwargs.token looks like a secret" in done.output

@@ -81,6 +81,9 @@ def _reported(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def _leave(sentence: str, code: int) -> None:
+    from llenergymeasure.core.secrets import mask_secrets
+
+    sentence = mask_secrets(sentence)  # messages quote what they were given
     with suppress(OSError):  # nobody may be reading any more; the exit code still tells
         print(sentence if code == INTERRUPTED else f"error: {sentence}", file=sys.stderr, flush=True)
     raise SystemExit(code)

@@ -114,20 +114,22 @@ def _print_dry_run(config: ExperimentConfig, as_json: bool) -> None:
     """Print configuration and pre-flight outcome; as YAML the outcome is a comment, so that it can be run as it is."""
     from llenergymeasure.api import check
     from llenergymeasure.config.loader import dump_config
+    from llenergymeasure.config.redact import redacted
 
     failure: PreFlightError | None = None
     try:
         check(config)
     except PreFlightError as error:
         failure = error
+    shown = redacted(config)
     outcome = "Pre-flight passed: this machine is ready." if failure is None else str(failure)
     if as_json:
         problems = [line.removeprefix("  ✗ ") for line in outcome.splitlines()[1:]]
         preflight = {"passed": failure is None, "problems": problems}
-        print(json.dumps({"config": config.model_dump(mode="json"), "preflight": preflight}, indent=2))
+        print(json.dumps({"config": shown.model_dump(mode="json"), "preflight": preflight}, indent=2))
     else:
         comment = "".join(f"# {line}\n" for line in outcome.splitlines())
-        print(f"{dump_config(config)}\n{comment}", end="")
+        print(f"{dump_config(shown)}\n{comment}", end="")
     if failure is not None:
         if as_json or not sys.stdout.isatty():
             raise failure

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from llenergymeasure.config.loader import MAX_BYTES, load_config
-from llenergymeasure.config.models import WorkloadConfig
+from llenergymeasure.config.models import MeasurementConfig, WorkloadConfig
 from llenergymeasure.exceptions import ConfigError
 
 
@@ -68,7 +68,7 @@ def test_a_key_of_another_section_is_pointed_to(tmp_path: Path) -> None:
 
 def test_a_key_like_no_other_is_answered_with_those_there_are(tmp_path: Path) -> None:
     assert refusal(tmp_path, "model: gpt2\nmeasurement: {zzz: 4}\n") == (
-        "x.yaml:2: unknown key 'measurement.zzz'; known here: baseline, warmup, window, repeats"
+        f"x.yaml:2: unknown key 'measurement.zzz'; known here: {', '.join(MeasurementConfig.model_fields)}"
     )
 
 
