@@ -19,6 +19,8 @@ BUILTIN: dict[Kind, dict[str, str]] = {
         "nvml": "llenergymeasure.meters.nvml:NvmlMeter",
         "rapl": "llenergymeasure.meters.rapl:RaplMeter",
         "estimate": "llenergymeasure.meters.estimate:EstimateMeter",
+        "zeus": "llenergymeasure.meters.zeus:ZeusMeter",
+        "codecarbon": "llenergymeasure.meters.codecarbon:CodeCarbonMeter",
     },
     "launchers": {
         "local": "llenergymeasure.launchers.local:LocalLauncher",

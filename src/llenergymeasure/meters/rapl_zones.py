@@ -72,25 +72,21 @@ def find_zones(root: Path) -> tuple[Zone, ...]:
             f"the kernel shows no energy counters in {root}",
             "sudo modprobe intel_rapl_msr  # no help in a virtual machine: most hypervisors hide the counters",
         )
+    return to_zones(root, paths)
+
+
+def to_zones(root: Path, paths: Sequence[Path]) -> tuple[Zone, ...]:
+    """Return what lies in these folders of the tree and may be read; mirrored registers are marked.
+
+    Raises:
+        RaplUnavailableError: no package among them, or not readable.
+    """
     zones = _unique([zone for path in paths if (zone := _read_zone(path)) is not None])
     if not any(zone.kind == "package" for zone in zones):
         raise _hidden(root, paths)
     for zone in zones:
         _check_readable(root, zone)
-    return mark_mirrors(zones)
-
-
-def mark_mirrors(zones: Sequence[Zone]) -> tuple[Zone, ...]:
-    """Return the zones, those marked that show the register of another die of their package: it counts once.
-
-    Raises OSError.
-    """
-    marked: list[Zone] = []
-    for zone in zones:
-        same = (each for each in marked if each.mirrors is None and _is_mirror(each, zone))
-        original = next(same, None)
-        marked.append(zone if original is None else replace(zone, mirrors=original.device))
-    return tuple(marked)
+    return _mark_mirrors(zones)
 
 
 def to_channel(zone: Zone, meter: str = "rapl") -> Channel:
@@ -183,6 +179,16 @@ def _check_readable(root: Path, zone: Zone) -> None:
         ) from None
     except (OSError, ValueError) as error:
         raise RaplUnavailableError(f"{zone.counter} cannot be read: {error}") from None
+
+
+def _mark_mirrors(zones: Sequence[Zone]) -> tuple[Zone, ...]:
+    """Dies of one package can show one register: adding them up would count it twice."""
+    marked: list[Zone] = []
+    for zone in zones:
+        same = (each for each in marked if each.mirrors is None and _is_mirror(each, zone))
+        original = next(same, None)
+        marked.append(zone if original is None else replace(zone, mirrors=original.device))
+    return tuple(marked)
 
 
 def _is_mirror(first: Zone, second: Zone) -> bool:
