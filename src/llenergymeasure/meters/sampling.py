@@ -83,8 +83,7 @@ def main() -> int:
         _read_due(open_meters, job["offset_ns"], spool)
         channels = count_once([channel for each in open_meters for channel in each.channels])
         _say(answer, {"channels": [channel.model_dump(mode="json") for channel in channels]})
-        while not _parent_let_go(min([each.due_s for each in open_meters]), job["parent"]):
-            _read_due(open_meters, job["offset_ns"], spool)
+        _sample(open_meters, job["offset_ns"], spool, job["parent"])
     return 0
 
 
@@ -103,7 +102,7 @@ def _take_over_stdout() -> int:
 
 
 def _read_line() -> bytes:
-    """Read the job, unbuffered, so that `select` sees all that follows it."""
+    """Read the job, unbuffered, so that `poll` sees all that follows it."""
     line = b""
     while not line.endswith(b"\n"):
         piece = os.read(0, 1 << 16)
@@ -139,10 +138,18 @@ def _read_due(open_meters: Sequence[OpenMeter], offset_ns: int, spool: int) -> N
         raise OSError("the samples could not be written whole: no space left for the spool file")
 
 
-def _parent_let_go(until_s: float, parent: int) -> bool:
+def _sample(open_meters: Sequence[OpenMeter], offset_ns: int, spool: int, parent_pid: int) -> None:
+    """Read each meter when it is due, asleep in between, until the parent lets go."""
+    parent = select.poll()
+    parent.register(0)
+    while not _parent_let_go(parent, min([each.due_s for each in open_meters]), parent_pid):
+        _read_due(open_meters, offset_ns, spool)
+
+
+def _parent_let_go(parent: select.poll, until_s: float, pid: int) -> bool:
     """Wait until `until_s`; True as soon as standard input ends or the parent is gone."""
-    readable, _, _ = select.select([0], [], [], max(0.0, until_s - time.monotonic()))
-    return bool(readable) or os.getppid() != parent
+    ended = parent.poll(max(0.0, until_s - time.monotonic()) * 1e3)
+    return bool(ended) or os.getppid() != pid
 
 
 def _say(answer: int, message: dict[str, Any]) -> None:
