@@ -37,6 +37,23 @@ def test_bundle_that_holds_exits_with_zero(results: Path) -> None:
     assert "Covered by the sums alone" in done.stdout
 
 
+def test_bundle_that_a_run_has_just_written_holds(tmp_path: Path, standin_env: dict[str, str]) -> None:
+    run = ["run", "--model=any", "--backend=standin", "--device=cpu", "-n4", f"--output={tmp_path / 'out'}"]
+    settings = [
+        "workload.dataset=synthetic",
+        "workload.input_tokens=5",
+        "energy.meters=estimate",
+        "options={token_s: 0.005}",
+        "measurement={baseline: {idle_s: 0.3, loaded_s: 0.3}, window: {min_duration_s: 0.4}, repeats: {min: 3, max: 3},"
+        " warmup: {min_batches: 5, min_duration_s: 0, max_duration_s: 1}}",
+    ]
+    command = [sys.executable, "-m", "llenergymeasure", *run, *(f"--set={each}" for each in settings)]
+    subprocess.run(command, env=standin_env, cwd=tmp_path, capture_output=True, timeout=90, check=True)
+    done = _verify("out", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout
+    assert "·" not in done.stdout
+
+
 def test_study_folder_is_searched_and_the_tampered_bundle_named(results: Path) -> None:
     done = _verify("results", cwd=results)
     assert done.returncode == 9
