@@ -26,6 +26,7 @@ _DTYPES = {"fp32": "float32", "fp16": "float16", "bf16": "bfloat16"}
 
 
 def options_of(config: ExperimentConfig) -> PyTorchConfig:
+    """Return the `pytorch:` section, all defaults where the user wrote none."""
     return config.pytorch or PyTorchConfig()
 
 

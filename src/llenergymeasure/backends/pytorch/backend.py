@@ -17,7 +17,7 @@ from llenergymeasure.backends.pytorch.memory import HostPeak, gpu_peaks, release
 from llenergymeasure.backends.pytorch.placement import input_device
 from llenergymeasure.backends.pytorch.refusals import refusals
 from llenergymeasure.backends.pytorch.seeds import seed_batch, seed_everything
-from llenergymeasure.backends.pytorch.tokens import check_context, encode, make_batches
+from llenergymeasure.backends.pytorch.tokens import check_context, check_padding, encode, make_batches
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.core.clock import Clock
 from llenergymeasure.domain.model import ModelInfo
@@ -88,10 +88,13 @@ class _Run:
         workload = self._config.workload
         encoded = encode(self._tokenizer, prompts, workload, rows(self._model))
         check_context(encoded, workload, self._info.context_length)
-        batch_size = options_of(self._config).batch_size
-        return make_batches(
-            prompts, encoded, batch_size, self._settings.pad_token_id, input_device(self._model)
+        pad_id, batch_size = self._settings.pad_token_id, options_of(self._config).batch_size
+        batches = make_batches(prompts, encoded, batch_size, pad_id, input_device(self._model))
+        own = self._tokenizer.pad_token_id
+        check_padding(
+            batches, self._config.decoder, pads_with_end=own in (None, self._tokenizer.eos_token_id)
         )
+        return batches
 
     def synchronize(self) -> None:
         """Wait for the GPUs of this model; a question to any other would create a context there."""

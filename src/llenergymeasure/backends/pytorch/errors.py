@@ -18,7 +18,7 @@ _LOAD_CAUSES: tuple[tuple[str, str], ...] = (
         "there is no adapter_config.json: set pytorch.lora_adapter to a peft adapter",
     ),
     (
-        r"GatedRepoError|gated repo|\b40[13]\b",
+        r"GatedRepoError|gated repo|\b40[13] (Client Error|Unauthorized|Forbidden)",
         "the Hub does not let you have it: accept its terms on its page and export HF_TOKEN=<your_token>",
     ),
     (
@@ -87,7 +87,8 @@ _LOAD_MEMORY = (
 _GENERATE_CAUSES: tuple[tuple[str, str], ...] = (
     (
         r"InductorError|torch\._dynamo|torch\._inductor|CppCompileError|BackendCompilerFailed",
-        "torch.compile failed: set pytorch.torch_compile: false, or torch_compile_backend: aot_eager ({detail})",
+        "the model cannot be compiled: set pytorch.torch_compile: false (or torch_compile_backend: aot_eager), "
+        "and attn_implementation: sdpa where it is flex_attention, which compiles too ({detail})",
     ),
     (
         r"not implemented for 'Half'|not implemented for 'BFloat16'",

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from llenergymeasure.backends.base import PreparedBatch
-from llenergymeasure.config.models import WorkloadConfig
+from llenergymeasure.config.models import DecoderConfig, WorkloadConfig
 from llenergymeasure.domain.request import Prompt
 from llenergymeasure.exceptions import BackendError, ConfigError
 
@@ -46,6 +46,20 @@ def check_context(
             f"the longest prompt ({longest} tokens) and workload.max_output_tokens ({workload.max_output_tokens}) make "
             f"{total} tokens, but the model's context holds {context_length}: lower workload.max_input_tokens or "
             "workload.max_output_tokens"
+        )
+
+
+def check_padding(batches: Sequence[PreparedBatch], decoder: DecoderConfig, *, pads_with_end: bool) -> None:
+    """Refuse a repetition penalty that would also meet padding: a padded row would be less likely to end.
+
+    Raises:
+        ConfigError: with what to set instead.
+    """
+    unequal = any(len(set(batch.prompt_tokens)) > 1 for batch in batches)
+    if decoder.repetition_penalty not in (None, 1.0) and unequal and pads_with_end:
+        raise ConfigError(
+            "the model pads with its end-of-sequence token, and decoder.repetition_penalty would count that padding as "
+            "repetition: set pytorch.batch_size: 1"
         )
 
 

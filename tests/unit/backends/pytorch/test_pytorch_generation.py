@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from llenergymeasure.backends.base import Generation
+from llenergymeasure.exceptions import ConfigError
 from tests.pytorch_runs import TEXTS, as_prompts, configure, generate, loaded, with_ends
 
 pytestmark = pytest.mark.model
@@ -141,6 +142,16 @@ def test_a_repetition_penalty_reaches_the_decoder(tiny_llama):
     assert outputs(
         generate(tiny_llama, max_output_tokens=24, decoder={"repetition_penalty": 5.0})
     ) != outputs(plain)
+
+
+def test_a_repetition_penalty_never_meets_padding(tiny_gpt2, tiny_llama):
+    penalised = {"decoder": {"repetition_penalty": 1.5}}
+    with pytest.raises(ConfigError, match=r"set pytorch\.batch_size: 1"):
+        generate(tiny_gpt2, pytorch={"batch_size": 3}, **penalised)
+    assert generate(tiny_gpt2, pytorch={"batch_size": 1}, **penalised)
+    assert outputs(generate(tiny_llama, pytorch={"batch_size": 3}, **penalised)) == outputs(
+        generate(tiny_llama, **penalised)
+    )
 
 
 def test_sampling_is_the_same_in_every_repeat_and_every_run_of_one_seed(tiny_llama):
