@@ -40,6 +40,15 @@ def rule_faults(error: ValidationError, data: Mapping[str, Any]) -> list[Fault]:
     ]
 
 
+def other_faults(error: ValidationError) -> list[Fault]:
+    """Return every fault in the validator's own words, for what the schema does not express."""
+    return [
+        Fault(path=path, sentence=f"{'.'.join(path)}: {each['msg']}")
+        for each in error.errors(include_url=False)
+        for path in [tuple(str(part) for part in each["loc"])]
+    ]
+
+
 def _section_faults(
     data: Mapping[str, Any], section: dict[str, Any], document: dict[str, Any], path: KeyPath
 ) -> Iterator[Fault]:

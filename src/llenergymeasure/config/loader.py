@@ -121,7 +121,7 @@ def _leaves(settings: Mapping[str, Any], path: KeyPath = ()) -> Iterator[KeyPath
 def _validate(data: dict[str, Any], labels: Mapping[KeyPath, str], name: str | None) -> ExperimentConfig:
     from pydantic import ValidationError
 
-    from llenergymeasure.config.faults import Fault, rule_faults, structural_faults
+    from llenergymeasure.config.faults import other_faults, rule_faults, structural_faults
     from llenergymeasure.config.models import ExperimentConfig
     from llenergymeasure.config.schema import config_schema
 
@@ -130,7 +130,7 @@ def _validate(data: dict[str, Any], labels: Mapping[KeyPath, str], name: str | N
         config: ExperimentConfig = ExperimentConfig.model_validate(data)
     except ValidationError as error:
         faults += rule_faults(error, data)
-        faults = faults or [Fault(path=(), sentence=str(error))]
+        faults = faults or other_faults(error)
     if faults:
         raise ConfigError(_report(faults, labels, name))
     return config

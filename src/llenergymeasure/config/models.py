@@ -13,6 +13,7 @@ from llenergymeasure.config.pytorch import PyTorchConfig
 
 __all__ = [
     "BaselineConfig",
+    "CooldownConfig",
     "DecoderConfig",
     "EnergyConfig",
     "EstimateConfig",
@@ -105,13 +106,32 @@ class WarmupConfig(Section):
         return self
 
 
+class CooldownConfig(Section):
+    """The temperature from which a run starts."""
+
+    max_temperature_c: float | None = Field(None, gt=0)
+    """Wait, before the first baseline, until every metered GPU is no warmer than this; null does not wait."""
+    max_wait_s: float = Field(300.0, ge=0)
+    """Wait at most so long, then go on with a warning."""
+
+
 class BaselineConfig(Section):
     """How long the idle machine is metered; 0 leaves that baseline out."""
 
     idle_s: float = Field(30.0, ge=0)
-    """Before the model is loaded."""
+    """The bare machine, before anything is loaded."""
+    context_s: float = Field(5.0, ge=0)
+    """With the device's context created and nothing loaded; a CPU has none, there it is left out."""
     loaded_s: float = Field(10.0, ge=0)
     """With the model loaded and waiting."""
+    reuse_max_age_s: float = Field(0.0, ge=0)
+    """Take over the bare idle power of a former run no older than this, if a short check finds it unchanged; 0: never."""
+
+    @model_validator(mode="after")
+    def _reuse_needs_a_baseline(self) -> BaselineConfig:
+        if self.reuse_max_age_s > 0 and self.idle_s == 0:
+            raise ValueError("reuse_max_age_s has no effect with idle_s: 0, which leaves the idle baseline out")
+        return self
 
 
 class WindowConfig(Section):
@@ -141,6 +161,7 @@ class RepeatsConfig(Section):
 class MeasurementConfig(Section):
     """The protocol of the measurement."""
 
+    cooldown: CooldownConfig = CooldownConfig()
     baseline: BaselineConfig = BaselineConfig()
     warmup: WarmupConfig = WarmupConfig()
     window: WindowConfig = WindowConfig()

@@ -18,12 +18,13 @@ def config_schema() -> dict[str, Any]:
 
 
 def resolve(node: dict[str, Any], document: dict[str, Any]) -> dict[str, Any]:
-    """Return what a `$ref` of the document points at, or the node itself."""
-    reference = node.get("$ref")
+    """Return what a `$ref` of the document points at, or the node itself; what stands beside the `$ref` stays."""
+    inner = node.get("allOf", [node])[0]  # how older releases of pydantic put a default beside a reference
+    reference = inner.get("$ref")
     if reference is None:
         return node
     section: dict[str, Any] = document["$defs"][reference.rpartition("/")[2]]
-    return {**section, **{key: value for key, value in node.items() if key != "$ref"}}
+    return {**section, **{key: value for key, value in node.items() if key not in ("$ref", "allOf")}}
 
 
 def _without_field_titles(schema: dict[str, Any]) -> dict[str, Any]:

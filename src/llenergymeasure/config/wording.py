@@ -88,7 +88,7 @@ def _bounds(schema: Schema) -> str:
     if schema.get("minLength"):
         return " that is not empty"
     said = [
-        f"{words} {schema[key]}"
+        f"{words} {_bound(schema[key])}"
         for key, words in (
             ("minimum", "of at least"),
             ("exclusiveMinimum", "above"),
@@ -98,6 +98,10 @@ def _bounds(schema: Schema) -> str:
         if key in schema
     ]
     return " " + " and ".join(said) if said else ""
+
+
+def _bound(value: float) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _either(alternatives: list[str]) -> str:

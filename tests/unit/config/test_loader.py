@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
+from llenergymeasure.config.faults import other_faults
 from llenergymeasure.config.loader import MAX_BYTES, load_config
-from llenergymeasure.config.models import MeasurementConfig, WorkloadConfig
+from llenergymeasure.config.models import ExperimentConfig, MeasurementConfig, WorkloadConfig
 from llenergymeasure.exceptions import ConfigError
 
 
@@ -151,6 +153,14 @@ def test_all_faults_of_a_file_come_at_once_in_the_order_of_its_lines(tmp_path: P
     first, *lines = said.splitlines()
     assert first == "4 faults in the configuration"
     assert [line.split(": ")[0].strip() for line in lines] == ["x.yaml:2", "x.yaml:3", "x.yaml:4", "x.yaml:5"]
+
+
+def test_what_the_schema_does_not_express_is_told_in_the_words_of_the_validator() -> None:
+    with pytest.raises(ValidationError) as caught:
+        ExperimentConfig.model_validate({"model": "a", "measurement": {"window": {"min_duration_s": "x"}}})
+    (fault,) = other_faults(caught.value)
+    assert fault.path == ("measurement", "window", "min_duration_s")
+    assert fault.sentence.startswith("measurement.window.min_duration_s: Input should be a valid number")
 
 
 def test_a_missing_model_is_missed(tmp_path: Path) -> None:
