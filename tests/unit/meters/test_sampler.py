@@ -87,11 +87,11 @@ def test_channels_of_all_meters_are_numbered_through(start: Start) -> None:
 
 
 def test_readings_keep_their_rate_without_keeping_step(start: Start) -> None:
-    sampler = start(SteadyMeter)
-    enough(sampler, 100)
+    sampler = start(SecondMeter)
+    enough(sampler, 80)
     gaps_s = np.diff(sampler.stop().of(0)["t_unix_ns"]) / 1e9
-    assert np.median(gaps_s) == pytest.approx(SteadyMeter.period_s, rel=0.4)
-    assert np.std(gaps_s) > 0.2 * SteadyMeter.period_s
+    assert 0.5 < np.median(gaps_s) / SecondMeter.period_s < 2.5  # late on a busy machine, never early
+    assert np.std(gaps_s) > 0.2 * SecondMeter.period_s
 
 
 def test_times_rise_and_lie_on_the_run_s_own_clock(start: Start) -> None:
@@ -205,7 +205,7 @@ def test_the_sampler_ends_when_its_parent_is_gone(tmp_path: Path) -> None:
         [sys.executable, "-c", textwrap.dedent(PARENT), str(tmp_path / "samples.bin")],
         stdout=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])},
     )
     assert parent.stdout is not None
     pid = int(parent.stdout.readline())
