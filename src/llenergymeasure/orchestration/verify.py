@@ -10,6 +10,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from llenergymeasure import __version__
 from llenergymeasure.domain.experiment import ExperimentResult
 from llenergymeasure.domain.verification import Finding, Verification, VerificationReport
 from llenergymeasure.orchestration.assemble import assemble
@@ -138,9 +139,17 @@ def _shown(value: Any) -> str:
 
 
 def _notes(folder: Path, stored: StoredBundle) -> Iterator[str]:
-    if is_interrupted(folder) and stored.result is None:
-        yield "the run was interrupted: there is no result to recompute; sums and tables were checked"
-    if stored.result is not None:
-        name = stored.result.experiment_id
-        if re.fullmatch(rf"{re.escape(name)}(-\d+)?", folder.resolve().name) is None:
-            yield f"the folder is named otherwise than its experiment, {name}: renamed or copied"
+    result = stored.result
+    if result is None:
+        if is_interrupted(folder):
+            yield "the run was interrupted: there is no result to recompute; sums and tables were checked"
+        return
+    name = result.experiment_id
+    if re.fullmatch(rf"{re.escape(name)}(-\d+)?", folder.resolve().name) is None:
+        yield f"the folder is named otherwise than its experiment, {name}: renamed or copied"
+    written_by = result.environment_snapshot.tool_version if result.environment_snapshot else __version__
+    if written_by != __version__:
+        yield (
+            f"written by llenergymeasure {written_by}, checked by {__version__}: "
+            f"a formula may have changed in between; check differences with {written_by}"
+        )

@@ -520,6 +520,14 @@ def test_renamed_bundle_holds_with_a_note(bundle: Path) -> None:
     assert NAME in verification.notes[0]
 
 
+def test_bundle_of_another_version_says_that_formulas_may_have_changed(bundle: Path) -> None:
+    path = ("environment_snapshot", "tool_version")
+    write_json(bundle, _with(read_json(bundle), path, "2.9.9"))
+    refresh_sums(bundle)
+    (note,) = verify_bundle(bundle).notes
+    assert "written by llenergymeasure 2.9.9" in note
+
+
 def test_second_bundle_of_a_name_bears_its_number_without_a_note(bundle: Path) -> None:
     assert write_run(bundle.parent).name == f"{NAME}-2"
     assert [each.notes for each in verify_paths(bundle.parent).bundles] == [(), ()]
