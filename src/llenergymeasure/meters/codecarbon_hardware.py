@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
-import tempfile
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 INSTALL = 'pip install "llenergymeasure[codecarbon]"'
 FIXED: dict[str, Any] = {
     "output_methods": [],
+    "output_dir": os.sep,  # has to exist; with no outputs nothing is written there
     "emissions_endpoint": None,
     "allow_multiple_runs": True,  # no lock file, no handlers of signals
     "api_call_interval": -1,
@@ -52,7 +53,6 @@ def detect_hardware(gpu_indices: Sequence[int] | None) -> list[Any]:
 
             tracker = OfflineEmissionsTracker(
                 gpu_ids=None if gpu_indices is None else list(gpu_indices),
-                output_dir=tempfile.gettempdir(),
                 **FIXED,
             )
             tracker.get_detected_hardware()

@@ -1,0 +1,30 @@
+"""Meters on other software are taken by name only, and say what is missing."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from llenergymeasure.config.models import EnergyConfig
+from llenergymeasure.meters.base import MeterOptions
+from llenergymeasure.orchestration.selection import MEASURING, meter_problems, probe_meters, select_meters
+
+
+@pytest.mark.parametrize("name", ["zeus", "codecarbon"])
+def test_a_missing_library_gives_the_command_that_brings_it(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, name, None)
+    status = dict(probe_meters(MeterOptions()))[name]
+    assert (status.available, status.reason) == (False, f"not installed: {name}")
+    assert status.remedy == f'pip install "llenergymeasure[{name}]"'
+    energy = EnergyConfig(meters=(name,))
+    (problem,) = meter_problems(energy, MeterOptions(energy=energy))
+    assert problem.endswith(f'not installed: {name} → pip install "llenergymeasure[{name}]"')
+
+
+@pytest.mark.parametrize("name", ["zeus", "codecarbon"])
+def test_auto_never_takes_other_software_that_reads_the_same_sensors(name: str) -> None:
+    assert name not in MEASURING
+    assert name not in [meter.name for meter in select_meters(EnergyConfig(), MeterOptions())]
