@@ -220,9 +220,9 @@ def test_an_adapter_that_is_not_there_is_named(tiny_llama, tmp_path):
         generate(tiny_llama, pytorch={"lora_adapter": str(tmp_path / "nowhere")})
 
 
-def test_an_adapter_of_another_kind_is_refused(tiny_llama, adapter, tmp_path):
+def test_an_adapter_of_another_kind_is_refused(tiny_llama, tiny_adapter, tmp_path):
     other = tmp_path / "other"
-    shutil.copytree(adapter, other)
+    shutil.copytree(tiny_adapter, other)
     edit_json(other / "adapter_config.json", peft_type="IA3")
     with pytest.raises(BackendError, match="takes LoRA adapters only"):
         generate(tiny_llama, pytorch={"lora_adapter": str(other)})
