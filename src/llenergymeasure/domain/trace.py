@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -59,6 +60,20 @@ class EnergyTrace:
         return selected
 
 
+def hottest_c(channels: Sequence[Channel], latest_c: Mapping[int, float]) -> float | None:
+    """Return the highest of the temperatures, given by index of channel; None where one of the GPUs does not say.
+
+    Without a GPU among the channels, the highest of those that say anything.
+    """
+    gpus = {each.device for each in channels if each.domain == "gpu"}
+    found_c: dict[str, float] = {}
+    for index, temperature_c in latest_c.items():
+        device = channels[index].device
+        if not gpus or device in gpus:
+            found_c[device] = max(temperature_c, found_c.get(device, temperature_c))
+    return max(found_c.values()) if found_c and found_c.keys() >= gpus else None
+
+
 def sample_dtype() -> np.dtype[Any]:
     """Return the numpy type of `EnergyTrace.samples`."""
     import numpy as np
@@ -66,7 +81,18 @@ def sample_dtype() -> np.dtype[Any]:
     return np.dtype(list(FIELDS))
 
 
-PhaseName = Literal["baseline_idle", "load", "prepare", "baseline_loaded", "warmup", "window"]
+PhaseName = Literal[
+    "cooldown",
+    "baseline_check",
+    "baseline_idle",
+    "attach",
+    "baseline_context",
+    "load",
+    "prepare",
+    "baseline_loaded",
+    "warmup",
+    "window",
+]
 
 
 @dataclass(frozen=True, kw_only=True)

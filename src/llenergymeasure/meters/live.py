@@ -1,4 +1,4 @@
-"""Power at this moment, from the end of the spool file."""
+"""Power and temperature at this moment, from the end of the spool file."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from llenergymeasure.domain.sample import RECORD, Sample
-from llenergymeasure.domain.trace import Channel
+from llenergymeasure.domain.trace import Channel, hottest_c
 
 SPAN_NS = 1_000_000_000
 """Long enough for ten ticks of a slow counter, short enough to be called now."""
@@ -24,6 +24,18 @@ def recent_power_w(spool: Path, channels: Sequence[Channel], now_ns: int) -> flo
     powers = [_power_w(samples) for samples in recent.values()]
     known = [power for power in powers if power is not None]
     return math.fsum(known) if known and len(known) == len(powers) else None
+
+
+def recent_temperature_c(spool: Path, channels: Sequence[Channel], now_ns: int) -> float | None:
+    """Return the latest temperature of the hottest device, as `domain.trace.hottest_c`; None if over a second old."""
+    return hottest_c(
+        channels,
+        {
+            sample.channel: sample.temperature_c
+            for sample in _tail(spool)
+            if sample.t_unix_ns >= now_ns - SPAN_NS and not math.isnan(sample.temperature_c)
+        },
+    )
 
 
 def _tail(spool: Path) -> list[Sample]:

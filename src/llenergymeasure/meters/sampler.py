@@ -17,7 +17,7 @@ from llenergymeasure.core.clock import AnchoredClock
 from llenergymeasure.domain.trace import Channel, EnergyTrace, sample_dtype
 from llenergymeasure.exceptions import MeterError
 from llenergymeasure.meters.base import Meter, MeterOptions
-from llenergymeasure.meters.live import recent_power_w
+from llenergymeasure.meters.live import recent_power_w, recent_temperature_c
 
 logger = logging.getLogger(__name__)
 
@@ -88,6 +88,12 @@ class Sampler:
         if not self.alive:
             return None
         return recent_power_w(self._spool, self.channels, self._clock.now_ns())
+
+    def latest_temperature_c(self) -> float | None:
+        """Return the temperature of the hottest device, over the last second; None where a GPU does not say."""
+        if not self.alive:
+            return None
+        return recent_temperature_c(self._spool, self.channels, self._clock.now_ns())
 
     def trace_so_far(self) -> EnergyTrace:
         """Return all samples taken until now."""
