@@ -19,6 +19,7 @@ from llenergymeasure.core.hardware import (
     GPUEnvironment,
     ThermalEnvironment,
 )
+from llenergymeasure.domain.baseline import BaselineReuse
 from llenergymeasure.domain.environment import EnvironmentSnapshot
 from llenergymeasure.domain.isolation import GpuNeighbours, Isolation, Neighbours
 from llenergymeasure.domain.request import Prompt
@@ -90,6 +91,7 @@ def raw_run() -> RawRun:
         peak_memory_bytes={"cuda:0": 123_456_789},
         snapshot=_snapshot(),
         isolation=Isolation(before=_NEIGHBOURS, windows=_NEIGHBOURS),
+        baseline=BaselineReuse(origin="measured", reason="none is stored for this machine and its state"),
         warmup_ended=warmup_ended,
         stopped_because=reason,
     )

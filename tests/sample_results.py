@@ -94,6 +94,7 @@ def _figures() -> dict[str, Any]:
         "repeats": tuple(_repeat(number) for number in range(3)),
         "phases": (
             PhaseSummary(name="baseline_idle", duration_s=30.0, energy_j=2100.0),
+            PhaseSummary(name="baseline_context", duration_s=5.0, energy_j=394.0),
             PhaseSummary(name="baseline_loaded", duration_s=10.0, energy_j=800.0),
         ),
         "stopped_because": "target_reached",
@@ -109,6 +110,8 @@ def _estimates() -> dict[str, Estimate]:
         "energy_per_token_j": interval(0.42753, 0.0041, "J/token"),
         "energy_per_request_j": interval(30.782, 0.29, "J/request"),
         "mean_power_w": interval(301.78, 2.9, "W"),
+        "net_energy_j": interval(7089.5, 92.3, "J"),
+        "marginal_energy_j": interval(6780.4, 95.1, "J"),
         "output_tokens_per_s": interval(313.73, 1.2, "tokens/s", "derived"),
         "ttft_s": interval(0.02134, 0.0004, "s", "derived"),
         "tpot_s": Estimate(
@@ -151,8 +154,10 @@ def _energy() -> EnergyBreakdown:
         method="counter",
         by_device=(gpu, package, psys),
         idle_power_w=70.1,
+        context_power_w=78.8,
         loaded_power_w=80.2,
         net_energy_j=7089.5,
+        marginal_energy_j=6780.4,
         load_energy_j=412.3,
     )
 

@@ -59,6 +59,9 @@ class KnownPower:
     def latest_power_w(self) -> float | None:
         return self.power_w(self.clock.now_ns())
 
+    def latest_temperature_c(self) -> float | None:
+        return None
+
     def trace_so_far(self) -> EnergyTrace:
         import numpy as np
 
@@ -109,6 +112,9 @@ class StandInBackend:
         except ValidationError as error:
             return [f"options.{each['loc'][0]}: {each['msg']}" for each in error.errors()]
         return []
+
+    def attach(self, config: ExperimentConfig, clock: Clock) -> None:
+        """There is no device here."""
 
     def load(self, config: ExperimentConfig, clock: Clock) -> ModelInfo:
         self._options = StandInOptions.model_validate(config.options or {})
@@ -188,6 +194,7 @@ def check_backend(backend_class: type[Backend], config: ExperimentConfig, prompt
     backend = backend_class()
     clock = AnchoredClock()
     try:
+        backend.attach(config, clock)
         info = backend.load(config, clock)
         assert info.n_parameters > 0, "load() says how many parameters the model has"
         _check_batches(backend, backend.prepare(prompts), prompts, clock)

@@ -56,6 +56,14 @@ OTHER_VALUES: dict[str, dict[str, Any]] = {
     "decoder.repetition_penalty": {"decoder": {"repetition_penalty": 1.2}},
     "decoder.ignore_eos": {"decoder": {"ignore_eos": True}},
     "measurement.baseline.idle_s": {"measurement": {"baseline": {"idle_s": 0.1}}},
+    "measurement.cooldown.max_temperature_c": {"measurement": {"cooldown": {"max_temperature_c": 30.0}}},
+    "measurement.cooldown.max_wait_s": {
+        "measurement": {"cooldown": {"max_temperature_c": 30.0, "max_wait_s": 0.1}}
+    },
+    "measurement.baseline.context_s": {"measurement": {"baseline": {"context_s": 0.1}}},
+    "measurement.baseline.reuse_max_age_s": {
+        "measurement": {"baseline": {"idle_s": 0.1, "reuse_max_age_s": 60.0}}
+    },
     "measurement.baseline.loaded_s": {"measurement": {"baseline": {"loaded_s": 0.1}}},
     "measurement.warmup.min_batches": {"measurement": {"warmup": {"min_batches": 1}}},
     "measurement.warmup.min_duration_s": {"measurement": {"warmup": {"min_duration_s": 0.1}}},
@@ -182,6 +190,7 @@ def test_field_is_read_by_something_or_refused(
     path: str, tiny_llama: Path, tiny_adapter: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    monkeypatch.setenv("LLEM_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setattr("llenergymeasure.domain.environment._capture_pip_freeze", lambda: "")
     refusal = ""
     with _recorded_reads() as reads:

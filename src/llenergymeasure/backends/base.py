@@ -40,8 +40,8 @@ class Generation:
 class Backend(Protocol):
     """Inference software for one experiment; constructed without arguments, heavy imports inside methods.
 
-    Order of calls: `check` at pre-flight; then `load`, `prepare`, any number of `generate` with `synchronize`
-    around what is timed, and `close` in any case, also after a failed `load`.
+    Order of calls: `check` at pre-flight; then `attach` (not on a CPU), `load`, `prepare`, any number of
+    `generate` with `synchronize` around what is timed, and `close` in any case, also after a failed `load`.
     """
 
     name: ClassVar[str]
@@ -52,6 +52,16 @@ class Backend(Protocol):
 
     def check(self, config: ExperimentConfig) -> list[str]:
         """Return what this backend cannot do as configured, one sentence each; cheap, loads nothing."""
+        ...
+
+    def attach(self, config: ExperimentConfig, clock: Clock) -> None:
+        """Create the context of every device that the model will use, and load nothing.
+
+        Its idle power is metered next. Where the software cannot do one without the other, do nothing.
+
+        Raises:
+            BackendError: with what to try.
+        """
         ...
 
     def load(self, config: ExperimentConfig, clock: Clock) -> ModelInfo:

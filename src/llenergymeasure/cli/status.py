@@ -9,7 +9,11 @@ from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.domain.progress import RunEvent
 
 NAMES = {
+    "cooldown": "cooling down",
+    "baseline_check": "checking the stored idle baseline",
     "baseline_idle": "idle baseline",
+    "attach": "creating the device context",
+    "baseline_context": "idle, context created",
     "load": "loading the model",
     "prepare": "preparing the prompts",
     "baseline_loaded": "idle, model loaded",
@@ -32,7 +36,7 @@ class Status:
 
     def __post_init__(self) -> None:
         self.phase_started_s = self.started_s
-        self._time_left = TimeLeft(protocol=self.config.measurement)
+        self._time_left = TimeLeft(protocol=self.config.measurement, has_context=self.config.device != "cpu")
 
     def take(self, event: RunEvent, now_s: float) -> None:
         """Take in a `phase` or `progress` event."""
@@ -56,6 +60,7 @@ class Status:
         rate, power, left = event.output_tokens_per_s, event.power_w, self._left_s(now_s)
         said = [
             None if event.fraction is None else f"{event.fraction:.0%}",
+            None if event.temperature_c is None else f"{event.temperature_c:.0f} °C",
             None if rate is None else f"{rate:.3g} tokens/s",
             None if power is None else f"{power:.1f} W{' estimated' if event.power_is_estimated else ''}",
             None if left is None else f"about {clock(left)} left",

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import get_args
 
 from llenergymeasure.config.models import MeasurementConfig
+from llenergymeasure.domain.trace import PhaseName
 
-ORDER = ("baseline_idle", "load", "prepare", "baseline_loaded", "warmup", "window")
+ORDER: tuple[str, ...] = get_args(PhaseName)
 
 
 @dataclass
 class TimeLeft:
-    """Adds up the phases that are still to come; loading and preparing count nothing, nobody knows them before.
+    """Adds up the phases that are still to come; cooling down and loading count nothing, nobody knows them before.
 
     Windows are counted up to the least number of repeats: further ones depend on how the figures spread.
     """
 
     protocol: MeasurementConfig
+    has_context: bool = False
+    """Whether the device has a context whose idle power is metered."""
     _windows_s: list[float] = field(default_factory=list)
 
     def note_window(self, duration_s: float) -> None:
@@ -38,6 +42,7 @@ class TimeLeft:
             return sum(self._windows_s) / len(self._windows_s)
         planned = {
             "baseline_idle": self.protocol.baseline.idle_s,
+            "baseline_context": self.protocol.baseline.context_s if self.has_context else 0.0,
             "baseline_loaded": self.protocol.baseline.loaded_s,
             "warmup": self.protocol.warmup.min_duration_s,
             "window": self.protocol.window.min_duration_s,

@@ -125,12 +125,14 @@ class BaselineConfig(Section):
     loaded_s: float = Field(10.0, ge=0)
     """With the model loaded and waiting."""
     reuse_max_age_s: float = Field(0.0, ge=0)
-    """Take over the bare idle power of a former run no older than this, if a short check finds it unchanged; 0: never."""
+    """Take over the bare idle power of a former run no older than this, if a check finds it unchanged; 0: never."""
 
     @model_validator(mode="after")
     def _reuse_needs_a_baseline(self) -> BaselineConfig:
         if self.reuse_max_age_s > 0 and self.idle_s == 0:
-            raise ValueError("reuse_max_age_s has no effect with idle_s: 0, which leaves the idle baseline out")
+            raise ValueError(
+                "reuse_max_age_s has no effect with idle_s: 0, which leaves the idle baseline out"
+            )
         return self
 
 

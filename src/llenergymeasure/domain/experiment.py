@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from llenergymeasure.constants import SCHEMA_VERSION
+from llenergymeasure.domain.baseline import BaselineReuse, Origin
 from llenergymeasure.domain.environment import EnvironmentMetadata, EnvironmentSnapshot
 from llenergymeasure.domain.estimate import Estimate, Method
 from llenergymeasure.domain.isolation import Isolation
@@ -56,7 +57,9 @@ class DeviceEnergy(Record):
     energy_j: float | None
     mean_power_w: float | None
     idle_power_w: float | None = None
-    """Before the model was loaded."""
+    """Of the bare machine."""
+    context_power_w: float | None = None
+    """With the device's context created, nothing loaded."""
     loaded_power_w: float | None = None
     """With the model loaded and waiting."""
     counted: bool = True
@@ -65,16 +68,35 @@ class DeviceEnergy(Record):
     """Why `energy_j` is None."""
 
 
+class BaselineUsed(Record):
+    """The idle power that was subtracted: of which phase, and whether of this run or of a former one."""
+
+    phase: Literal["baseline_idle", "baseline_loaded"]
+    origin: Origin
+
+
 class EnergyBreakdown(Record):
-    """Energy split by device, and the idle machine beside it."""
+    """Energy split by device, and the idle machine beside it.
+
+    Gross is `total_energy_j` of the result; net and marginal energy are less than it by an idle power times the time
+    of the windows, and keep their sign.
+    """
 
     method: Method | None = None
     """The weakest method among the counted devices: estimated, then sampled, then counter."""
     by_device: tuple[DeviceEnergy, ...] = ()
     idle_power_w: float | None = None
+    """Of the bare machine, before anything was loaded."""
+    context_power_w: float | None = None
+    """With the device's context created, nothing loaded."""
     loaded_power_w: float | None = None
+    """With the model loaded and waiting."""
     net_energy_j: float | None = None
-    """Gross less `idle_power_w` over the windows; its sign is kept."""
+    """Gross less `idle_power_w` over the windows: what the machine drew because it was used."""
+    net_baseline: BaselineUsed | None = None
+    marginal_energy_j: float | None = None
+    """Gross less `loaded_power_w` over the windows: what the requests drew from a server that stood ready."""
+    marginal_baseline: BaselineUsed | None = None
     load_energy_j: float | None = None
     """Energy of loading the model, outside the window."""
 
@@ -126,6 +148,18 @@ class WarmupSummary(Record):
     """Of the time of a decoding step; None with fewer than five batches."""
     power: Change | None = None
     """Of mean power; None where it is not known for every batch."""
+
+
+class CooldownSummary(Record):
+    """The wait for the temperature from which the run should start; None where the devices do not say theirs."""
+
+    limit_c: float
+    duration_s: float
+    before_c: float | None
+    after_c: float | None
+    """When the wait ended."""
+    reached: bool
+    """Whether `after_c` is within the limit."""
 
 
 class PhaseSummary(Record):
@@ -182,6 +216,10 @@ class ExperimentResult(BaseModel):
     """Temperature, clocks and throttling of each device that says."""
     isolation: Isolation = Isolation()
     """What others did on the machine meanwhile."""
+    cooldown: CooldownSummary | None = None
+    """None where none was asked for."""
+    baseline: BaselineReuse | None = None
+    """Where the bare idle power came from; None where no stored one was allowed."""
     warmup: WarmupSummary | None = None
     """None where there was none."""
     stopped_because: str | None = None

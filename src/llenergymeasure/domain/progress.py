@@ -30,6 +30,8 @@ class RunEvent(BaseModel):
     """All counted devices together, at this moment."""
     power_is_estimated: bool | None = None
     """Whether any of it comes from a model and not from a meter."""
+    temperature_c: float | None = None
+    """Of the hottest device, while it is waited for."""
     remaining_s: float | None = None
     """Of the whole run, as far as it can be told."""
     level: str | None = None

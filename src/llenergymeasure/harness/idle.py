@@ -1,4 +1,4 @@
-"""The idle baselines: the machine at rest, before and after the model is loaded."""
+"""The idle baselines: the machine at rest, bare and as far as it is made ready."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ from llenergymeasure.harness.power import PowerSource
 from llenergymeasure.harness.runlog import RunLog
 
 SLICE_S = 0.5
+IdlePhase = Literal["baseline_check", "baseline_idle", "baseline_context", "baseline_loaded"]
 
 
-def measure_idle(
-    name: Literal["baseline_idle", "baseline_loaded"], duration_s: float, log: RunLog, power: PowerSource
-) -> None:
+def measure_idle(name: IdlePhase, duration_s: float, log: RunLog, power: PowerSource) -> None:
     """Leave the machine alone for `duration_s`, as a phase of its own; 0 leaves the phase out."""
     if duration_s <= 0:
         return

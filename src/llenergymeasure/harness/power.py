@@ -14,6 +14,10 @@ class PowerSource(Protocol):
         """Power of all counted channels at this moment."""
         ...
 
+    def latest_temperature_c(self) -> float | None:
+        """Temperature of the hottest device at this moment; None where one of the GPUs does not say."""
+        ...
+
     def trace_so_far(self) -> EnergyTrace:
         """What has been sampled until now."""
         ...
@@ -23,6 +27,9 @@ class Unmetered:
     """Stands where no meter was asked for."""
 
     def latest_power_w(self) -> float | None:
+        return None
+
+    def latest_temperature_c(self) -> float | None:
         return None
 
     def trace_so_far(self) -> EnergyTrace:

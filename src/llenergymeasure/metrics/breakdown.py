@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Literal
 
-from llenergymeasure.domain.estimate import Method
-from llenergymeasure.domain.experiment import DeviceEnergy, EnergyBreakdown
+from llenergymeasure.domain.estimate import Estimate, Method
+from llenergymeasure.domain.experiment import BaselineUsed, DeviceEnergy, EnergyBreakdown
 from llenergymeasure.domain.trace import Phase
 from llenergymeasure.metrics.account import EnergyAccount, curve_energy_j
-from llenergymeasure.metrics.energy import EnergyCurve
+from llenergymeasure.metrics.baselines import Baselines, Rest
 
 _WEAKEST_FIRST: tuple[Method, ...] = ("estimated", "sampled", "counter")
 
@@ -19,36 +20,37 @@ def energy_method(account: EnergyAccount) -> Method | None:
     return next((method for method in _WEAKEST_FIRST if method in methods), None)
 
 
-def energy_breakdown(account: EnergyAccount, phases: Sequence[Phase]) -> EnergyBreakdown:
+def energy_breakdown(
+    account: EnergyAccount,
+    phases: Sequence[Phase],
+    baselines: Baselines,
+    estimates: Mapping[str, Estimate],
+) -> EnergyBreakdown:
     """Return what each device drew over the complete windows, and the machine at rest.
 
-    Net energy is gross energy less idle power times window time; its sign is kept.
+    Net and marginal energy are those of `estimates`.
     """
     windows = [phase for phase in phases if phase.name == "window" and phase.complete]
-    idle, loaded, load = (_only(phases, name) for name in ("baseline_idle", "baseline_loaded", "load"))
-    gross = [account.price(window).energy_j for window in windows]
-    known = [energy for energy in gross if energy is not None]
-    idle_power_w = account.mean_power_w(idle)
-    net = None
-    if idle_power_w is not None and known and len(known) == len(windows):
-        net = sum(known) - idle_power_w * sum(window.duration_s for window in windows)
+    load = next((phase for phase in phases if phase.name == "load" and phase.complete), None)
+    net, marginal = estimates.get("net_energy_j"), estimates.get("marginal_energy_j")
     return EnergyBreakdown(
         method=energy_method(account),
-        by_device=tuple(_device(curve, windows, idle, loaded) for curve in account.curves),
-        idle_power_w=idle_power_w,
-        loaded_power_w=account.mean_power_w(loaded),
-        net_energy_j=net,
+        by_device=tuple(_device(account, index, windows, baselines) for index in range(len(account.curves))),
+        idle_power_w=_power_w(baselines.bare),
+        context_power_w=_power_w(baselines.context),
+        loaded_power_w=_power_w(baselines.loaded),
+        net_energy_j=net.value if net else None,
+        net_baseline=_used("baseline_idle", baselines.bare) if net else None,
+        marginal_energy_j=marginal.value if marginal else None,
+        marginal_baseline=_used("baseline_loaded", baselines.loaded) if marginal else None,
         load_energy_j=None if load is None else account.price(load).energy_j,
     )
 
 
-def _only(phases: Sequence[Phase], name: str) -> Phase | None:
-    return next((phase for phase in phases if phase.name == name and phase.complete), None)
-
-
 def _device(
-    curve: EnergyCurve, windows: Sequence[Phase], idle: Phase | None, loaded: Phase | None
+    account: EnergyAccount, index: int, windows: Sequence[Phase], baselines: Baselines
 ) -> DeviceEnergy:
+    curve = account.curves[index]
     energy_j, reason = curve_energy_j(curve, windows)
     duration_s = sum(window.duration_s for window in windows)
     channel = curve.channel
@@ -60,16 +62,22 @@ def _device(
         method=curve.method,
         energy_j=energy_j,
         mean_power_w=energy_j / duration_s if energy_j is not None and duration_s > 0 else None,
-        idle_power_w=_mean_power_w(curve, idle),
-        loaded_power_w=_mean_power_w(curve, loaded),
+        idle_power_w=_of_channel(baselines.bare, index),
+        context_power_w=_of_channel(baselines.context, index),
+        loaded_power_w=_of_channel(baselines.loaded, index),
         counted=channel.counted,
         note=channel.note,
         reason=reason,
     )
 
 
-def _mean_power_w(curve: EnergyCurve, phase: Phase | None) -> float | None:
-    if phase is None or phase.duration_s <= 0:
-        return None
-    energy_j, _ = curve_energy_j(curve, [phase])
-    return None if energy_j is None else energy_j / phase.duration_s
+def _power_w(rest: Rest | None) -> float | None:
+    return None if rest is None else rest.power_w
+
+
+def _of_channel(rest: Rest | None, index: int) -> float | None:
+    return None if rest is None else rest.by_channel[index]
+
+
+def _used(phase: Literal["baseline_idle", "baseline_loaded"], rest: Rest | None) -> BaselineUsed | None:
+    return None if rest is None else BaselineUsed(phase=phase, origin=rest.origin)

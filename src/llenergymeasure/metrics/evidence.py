@@ -6,7 +6,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from llenergymeasure.config.models import ExperimentConfig
-from llenergymeasure.domain.experiment import DeviceConditions, EnergyBreakdown, RunWarning, WarmupSummary
+from llenergymeasure.domain.experiment import (
+    CooldownSummary,
+    DeviceConditions,
+    EnergyBreakdown,
+    RunWarning,
+    WarmupSummary,
+)
 from llenergymeasure.domain.isolation import Isolation
 from llenergymeasure.metrics.account import EnergyAccount
 from llenergymeasure.metrics.repeats import RepeatRow
@@ -21,6 +27,7 @@ class Evidence:
     energy: EnergyBreakdown
     account: EnergyAccount
     conditions: Sequence[DeviceConditions] = ()
+    cooldown: CooldownSummary | None = None
     warmup: WarmupSummary | None = None
     isolation: Isolation = field(default_factory=Isolation)
     interrupted: str | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from llenergymeasure.domain.experiment import RunWarning, Verdict
-from llenergymeasure.metrics.doubts import conditions, energy, isolation, protocol, steadiness
+from llenergymeasure.metrics.doubts import conditions, energy, isolation, protocol, start, steadiness
 from llenergymeasure.metrics.evidence import Check, Evidence
 
 CHECKS: tuple[Check, ...] = (
@@ -14,6 +14,7 @@ CHECKS: tuple[Check, ...] = (
     energy.check_compute_device_is_metered,
     protocol.check_window_is_long,
     protocol.check_target_is_reached,
+    start.check_start_temperature,
     steadiness.check_warmup_settled,
     steadiness.check_no_drift,
     steadiness.check_no_outlier,

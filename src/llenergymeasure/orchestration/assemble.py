@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.domain.estimate import Estimate
 from llenergymeasure.domain.experiment import ExperimentResult, PhaseSummary, Repeat
 from llenergymeasure.metrics.account import EnergyAccount
-from llenergymeasure.metrics.breakdown import energy_breakdown
+from llenergymeasure.metrics.baselines import find_baselines
+from llenergymeasure.metrics.breakdown import energy_breakdown, energy_method
 from llenergymeasure.metrics.conditions import device_conditions
+from llenergymeasure.metrics.cooldown import summarise_cooldown
 from llenergymeasure.metrics.evidence import Evidence
 from llenergymeasure.metrics.headline import headline_estimates, total_flops
+from llenergymeasure.metrics.netenergy import net_estimates
 from llenergymeasure.metrics.quality import run_warnings, verdict
 from llenergymeasure.metrics.repeats import RepeatRow, repeat_rows
 from llenergymeasure.metrics.warmup import summarise_warmup
@@ -22,9 +26,12 @@ def assemble(config: ExperimentConfig, raw: RawRun, experiment_id: str) -> Exper
     """Compute every figure of a result from the raw tables of a run."""
     account = EnergyAccount(raw.trace)
     rows = repeat_rows(account, raw.phases, raw.requests)
-    energy = energy_breakdown(account, raw.phases)
-    estimates = headline_estimates(rows, energy.method)
+    method = energy_method(account)
+    baselines = find_baselines(account, raw.phases, raw.baseline)
+    estimates = {**headline_estimates(rows, method), **net_estimates(rows, baselines, method)}
+    energy = energy_breakdown(account, raw.phases, baselines, estimates)
     conditions = device_conditions(raw.trace, raw.phases)
+    cooldown = summarise_cooldown(raw.trace, raw.phases, config.measurement.cooldown.max_temperature_c)
     warmup = summarise_warmup(
         account, raw.phases, raw.requests, raw.warmup_ended, config.measurement.window.min_duration_s
     )
@@ -35,6 +42,7 @@ def assemble(config: ExperimentConfig, raw: RawRun, experiment_id: str) -> Exper
             energy=energy,
             account=account,
             conditions=conditions,
+            cooldown=cooldown,
             warmup=warmup,
             isolation=raw.isolation,
             interrupted=raw.trace.interrupted,
@@ -43,34 +51,45 @@ def assemble(config: ExperimentConfig, raw: RawRun, experiment_id: str) -> Exper
     )
     return ExperimentResult(
         experiment_id=experiment_id,
-        config_hash=config.config_hash,
-        backend=config.backend,
-        model=config.model,
-        device=config.device,
         verdict=verdict(warnings),
+        **_facts(config, raw),
         **_headlines(estimates),
         **_counts(rows),
         total_inference_time_s=sum(row.duration_s for row in rows),
         total_flops=total_flops(raw.model_info, rows),
-        peak_memory_bytes=raw.peak_memory_bytes,
         energy=energy,
         estimates=estimates,
         warnings=warnings,
         repeats=tuple(_repeat(row) for row in rows),
         phases=_phase_summaries(account, raw),
         conditions=conditions,
-        isolation=raw.isolation,
+        cooldown=cooldown,
         warmup=warmup,
-        stopped_because=raw.stopped_because,
-        model_info=raw.model_info,
-        config=config.model_dump(mode="json"),
-        environment=raw.snapshot.hardware if raw.snapshot else None,
-        environment_snapshot=raw.snapshot,
     )
 
 
+def _facts(config: ExperimentConfig, raw: RawRun) -> dict[str, Any]:
+    """Return what is taken over as it is."""
+    return {
+        "config_hash": config.config_hash,
+        "backend": config.backend,
+        "model": config.model,
+        "device": config.device,
+        "config": config.model_dump(mode="json"),
+        "peak_memory_bytes": raw.peak_memory_bytes,
+        "isolation": raw.isolation,
+        "baseline": raw.baseline,
+        "stopped_because": raw.stopped_because,
+        "model_info": raw.model_info,
+        "environment": raw.snapshot.hardware if raw.snapshot else None,
+        "environment_snapshot": raw.snapshot,
+    }
+
+
 def _headlines(estimates: dict[str, Estimate]) -> dict[str, float]:
-    return {name: estimate.value for name, estimate in estimates.items() if name != "total_inference_time_s"}
+    """Return the values that are fields of the result itself; net and marginal energy stand in its breakdown."""
+    elsewhere = {"total_inference_time_s", "net_energy_j", "marginal_energy_j"}
+    return {name: estimate.value for name, estimate in estimates.items() if name not in elsewhere}
 
 
 def _counts(rows: Sequence[RepeatRow]) -> dict[str, int]:

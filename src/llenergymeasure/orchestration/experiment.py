@@ -12,15 +12,17 @@ from pathlib import Path
 from llenergymeasure import plugins
 from llenergymeasure.backends.base import Backend
 from llenergymeasure.config.loader import dump_config
-from llenergymeasure.config.models import ExperimentConfig, MeasurementConfig
+from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.core.clock import AnchoredClock
 from llenergymeasure.domain.environment import EnvironmentSnapshot, collect_environment_snapshot
-from llenergymeasure.domain.isolation import Isolation, Neighbours
+from llenergymeasure.domain.isolation import Isolation
 from llenergymeasure.exceptions import InterruptedExperimentError
+from llenergymeasure.harness.cooldown import cool_down
 from llenergymeasure.harness.idle import measure_idle
-from llenergymeasure.harness.isolation import NeighbourWatch, refuse_company
+from llenergymeasure.harness.isolation import NeighbourWatch
 from llenergymeasure.harness.power import PowerSource, Unmetered, empty_trace
 from llenergymeasure.harness.repeats import measure_repeats
+from llenergymeasure.harness.rest import measure_rest
 from llenergymeasure.harness.runlog import Emit, RunLog, ignore_event
 from llenergymeasure.harness.warmup import warm_up
 from llenergymeasure.meters.base import MeterOptions
@@ -56,14 +58,16 @@ def execute(config: ExperimentConfig, emit: Emit = ignore_event) -> Path:
 
 
 def measure(config: ExperimentConfig, clock: AnchoredClock, log: RunLog) -> RawRun:
-    """Take the measurement: baseline, load, baseline, warm-up, repeats; all is closed in reverse on any failure."""
+    """Take the measurement, from the cool-down to the last repeat; all is closed in reverse on any failure."""
     protocol = config.measurement
     with ExitStack() as stack:
         backend: Backend = plugins.find("backends", config.backend)()
         stack.callback(backend.close)
         power = _start_metering(config, clock, log, stack)
         prompts = find_workload(config.workload.dataset).prompts(config.workload, config.random_seed)
-        before = _rest(protocol, log, power)
+        cool_down(protocol.cooldown, log, power)
+        before, baseline = measure_rest(protocol, log, power)
+        _attach(backend, config, log, power)
         snapshot = _snapshot_in_background(stack)
         with log.phase("load"):
             info = backend.load(config, clock)
@@ -85,19 +89,20 @@ def measure(config: ExperimentConfig, clock: AnchoredClock, log: RunLog) -> RawR
         peak_memory_bytes=peak_memory_bytes,
         snapshot=environment,
         isolation=isolation,
+        baseline=baseline,
         warmup_ended=warmup_ended,
         stopped_because=stopped_because,
     )
 
 
-def _rest(protocol: MeasurementConfig, log: RunLog, power: PowerSource) -> Neighbours:
-    """Meter the idle machine and look who else uses it."""
-    watch = NeighbourWatch(log.clock)
-    measure_idle("baseline_idle", protocol.baseline.idle_s, log, power)
-    before = watch.look()
-    if protocol.strict:
-        refuse_company(before)
-    return before
+def _attach(backend: Backend, config: ExperimentConfig, log: RunLog, power: PowerSource) -> None:
+    """Create the device's context, which has a price and an idle power of its own; a CPU has none."""
+    duration_s = config.measurement.baseline.context_s
+    if config.device == "cpu":
+        return
+    with log.phase("attach"):
+        backend.attach(config, log.clock)
+    measure_idle("baseline_context", duration_s, log, power)
 
 
 def _start_metering(

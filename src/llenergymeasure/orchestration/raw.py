@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from llenergymeasure.domain.baseline import BaselineReuse
 from llenergymeasure.domain.environment import EnvironmentSnapshot
 from llenergymeasure.domain.experiment import WarmupEnd
 from llenergymeasure.domain.isolation import Isolation
@@ -23,5 +24,7 @@ class RawRun:
     peak_memory_bytes: dict[str, int] = field(default_factory=dict)
     snapshot: EnvironmentSnapshot | None = None
     isolation: Isolation = field(default_factory=Isolation)
+    baseline: BaselineReuse | None = None
+    """None where no stored baseline was allowed."""
     warmup_ended: WarmupEnd | None = None
     stopped_because: str | None = None

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from llenergymeasure.domain.experiment import DeviceEnergy, ExperimentResult
+from llenergymeasure.report.baselines import baseline_rows
 from llenergymeasure.report.conditions import conditions_rows
 from llenergymeasure.report.format import bytes_text, duration_text, estimate_text, plural, quantity
 from llenergymeasure.report.row import Row
@@ -69,17 +70,14 @@ def _energy(result: ExperimentResult) -> Iterator[Row]:
 
 def _power(result: ExperimentResult) -> Iterator[Row]:
     yield _figure(result, "mean_power_w", "Mean power")
-    for name, label, unit in (
-        ("idle_power_w", "Idle power", "W"),
-        ("loaded_power_w", "Idle power, model loaded", "W"),
-        ("net_energy_j", "Net energy (less idle)", "J"),
-        ("load_energy_j", "Energy of loading", "J"),
-    ):
-        value = getattr(result.energy, name)
-        if value is None:
-            yield _unknown(result, name, label)
-        else:
-            yield Row(label=label, value=quantity(value, unit), method=result.energy.method)
+    yield from baseline_rows(result)
+    yield _figure(result, "net_energy_j", "Net energy (less idle)")
+    yield _figure(result, "marginal_energy_j", "Marginal (less loaded idle)")
+    load_j = result.energy.load_energy_j
+    if load_j is None:
+        yield _unknown(result, "load_energy_j", "Energy of loading")
+    else:
+        yield Row(label="Energy of loading", value=quantity(load_j, "J"), method=result.energy.method)
 
 
 def _speed(result: ExperimentResult) -> Iterator[Row]:

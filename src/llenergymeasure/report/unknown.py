@@ -8,7 +8,9 @@ _ENERGY_CODES = ("energy_not_asked_for", "sampler_died", "energy_unknown")
 _BASELINES = {
     "idle_power_w": ("baseline_idle", "idle_s"),
     "net_energy_j": ("baseline_idle", "idle_s"),
+    "context_power_w": ("baseline_context", "context_s"),
     "loaded_power_w": ("baseline_loaded", "loaded_s"),
+    "marginal_energy_j": ("baseline_loaded", "loaded_s"),
 }
 _OTHERS = {
     "ttft_s": "the backend gives no time of the first token",
@@ -24,7 +26,10 @@ def why_unknown(result: ExperimentResult, name: str) -> str:
         return _OTHERS[name]
     if name in _BASELINES:
         phase, setting = _BASELINES[name]
-        if phase not in {each.name for each in result.phases}:
+        reused = (
+            phase == "baseline_idle" and result.baseline is not None and result.baseline.stored is not None
+        )
+        if not reused and phase not in {each.name for each in result.phases}:
             return f"left out (measurement.baseline.{setting} is 0)"
     return _why_no_energy(result)
 

@@ -16,7 +16,7 @@ CONFIG = ExperimentConfig.model_validate(
     {
         "model": "x",
         "measurement": {
-            "baseline": {"idle_s": 30, "loaded_s": 0},
+            "baseline": {"idle_s": 30, "context_s": 0, "loaded_s": 0},
             "warmup": {"min_duration_s": 0},
             "window": {"min_duration_s": 10},
         },

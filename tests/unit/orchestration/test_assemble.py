@@ -99,10 +99,11 @@ def test_every_measured_headline_has_an_interval_around_it() -> None:
         "total_inference_time_s",
         "ttft_s",
         "tpot_s",
+        "net_energy_j",
     }
     assert set(result.estimates) == measured
     for name, estimate in result.estimates.items():
-        assert estimate.value == getattr(result, name)
+        assert estimate.value == getattr(result.energy if name == "net_energy_j" else result, name)
         assert estimate.low is not None
         assert estimate.high is not None
 

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from llenergymeasure.backends.base import Generation, PreparedBatch
 from llenergymeasure.backends.pytorch.arguments import options_of
+from llenergymeasure.backends.pytorch.context import create_contexts
 from llenergymeasure.backends.pytorch.decoding import rows, take_over_decoding
 from llenergymeasure.backends.pytorch.errors import explain_generating
 from llenergymeasure.backends.pytorch.generation import generate_batch
@@ -38,6 +39,10 @@ class PyTorchBackend:
 
     def check(self, config: ExperimentConfig) -> list[str]:
         return refusals(config)
+
+    def attach(self, config: ExperimentConfig, clock: Clock) -> None:
+        if config.device == "cuda":
+            create_contexts(config)
 
     def load(self, config: ExperimentConfig, clock: Clock) -> ModelInfo:
         seed_everything(config.random_seed)

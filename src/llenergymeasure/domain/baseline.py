@@ -1,0 +1,63 @@
+"""The idle machine as it was found before, and what became of it in a run that asked for it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from llenergymeasure.domain.trace import Channel
+
+Origin = Literal["measured", "cached"]
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class ChannelRest(_Record):
+    """What one sensor read while the machine was idle."""
+
+    meter: str
+    domain: str
+    device: str
+    label: str
+    power_w: float
+    deviation_w: float = Field(ge=0)
+    """Standard deviation of the power over slices of a second."""
+
+    def is_of(self, channel: Channel) -> bool:
+        """Whether these are the readings of that sensor."""
+        return (self.meter, self.domain, self.device, self.label) == (
+            channel.meter,
+            channel.domain,
+            channel.device,
+            channel.label,
+        )
+
+
+class StoredBaseline(_Record):
+    """Power of the bare idle machine, as a former run found it; `power_w` is of all counted channels."""
+
+    measured_unix_ns: int
+    duration_s: float = Field(gt=0)
+    power_w: float
+    half_width_w: float = Field(ge=0)
+    """Of the 95 % interval of `power_w`."""
+    channels: tuple[ChannelRest, ...] = Field(min_length=1)
+
+    def of(self, channel: Channel) -> ChannelRest | None:
+        """Return what was read by one sensor; None where it was not known."""
+        return next((each for each in self.channels if each.is_of(channel)), None)
+
+
+class BaselineReuse(_Record):
+    """Where the bare idle power of a run came from, in a run that allowed a stored one."""
+
+    origin: Origin
+    reason: str | None = None
+    """Why it was measured anew."""
+    age_s: float | None = None
+    """Of the stored one, when it was taken over."""
+    stored: StoredBaseline | None = None
+    """The one that was taken over; None where it was measured."""
