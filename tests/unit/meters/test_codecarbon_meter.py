@@ -171,6 +171,7 @@ def test_settings_made_elsewhere_change_no_number(run_on: Any, tmp_path: Path) -
 
 AUDIT = """
     import json, os, sys, tempfile
+    os.chdir(sys.argv[1])
     tempfile.gettempdir()  # tries the folder out once, by writing to it
     told = []
     def look(event, arguments):
@@ -199,12 +200,12 @@ def test_nothing_is_written_or_sent_and_nothing_runs_on(
     nvml_simulator: NvmlSimulator, child_json: ChildJson, tmp_path: Path
 ) -> None:
     environment = with_nvidia_smi(tmp_path, nvml_simulator(NvmlMachine(gpus=(h100(),))))
-    before = sorted(path.name for path in tmp_path.iterdir())
-    outcome = child_json(AUDIT, {**environment, "PYTHONDONTWRITEBYTECODE": "1"})
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    outcome = child_json(AUDIT, {**environment, "PYTHONDONTWRITEBYTECODE": "1"}, str(empty))
     assert outcome["told"] == []
     assert outcome["threads"] == 1
-    assert outcome["home"] == []
-    assert sorted(outcome["here"]) == before
+    assert (outcome["here"], outcome["home"]) == ([], [])
 
 
 def test_conforms(nvml_simulator: NvmlSimulator, child_json: ChildJson, tmp_path: Path) -> None:
