@@ -5,7 +5,7 @@
 PYTHON ?= $(shell scripts/find-python 3.11 3.12 3.13 3.10)
 VENV := .venv
 BIN := $(VENV)/bin
-# Processes of a test run.
+# Processes of a test run; work is stolen, since a few tests of whole runs take as long as all others.
 JOBS ?= 2
 TORCH_FREE := not model and not weights and not simulator and not gpu
 CODE := src tests benchmarks
@@ -32,17 +32,17 @@ quickstart: $(RUN_STAMP) ## Measure a small language model on this machine (GPU 
 	$(BIN)/llem run examples/quickstart.yaml --device "$$device"
 
 test: $(DEV_STAMP) ## Run every test.
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist worksteal
 
-test-fast: $(DEV_STAMP) ## Run the tests that need no model and are not slow (under a minute).
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "$(TORCH_FREE) and not slow"
+test-fast: $(DEV_STAMP) ## Run the tests that need no model, start no run and are not slow (under a minute).
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "$(TORCH_FREE) and not slow" --ignore tests/functional
 
 test-py%: .venvs/py%/.llem ## Run the torch-free tests on Python X.Y, in an environment of its own.
-	.venvs/py$*/bin/python -m pytest -n $(JOBS) --dist loadfile -m "$(TORCH_FREE)" tests/unit
+	.venvs/py$*/bin/python -m pytest -n $(JOBS) --dist worksteal -m "$(TORCH_FREE)" tests/unit
 
 test-wheel: .venvs/wheel/.llem ## Build the wheel, install it without extras, run `llem --help` and the torch-free tests.
 	.venvs/wheel/bin/llem --help >/dev/null
-	.venvs/wheel/bin/python -m pytest -n $(JOBS) --dist loadfile -m "$(TORCH_FREE)" tests/unit
+	.venvs/wheel/bin/python -m pytest -n $(JOBS) --dist worksteal -m "$(TORCH_FREE)" tests/unit
 
 check: $(DEV_STAMP) ## Check format, lint, types and the layers of imports.
 	$(BIN)/ruff format --check $(CODE)
