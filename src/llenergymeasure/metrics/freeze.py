@@ -16,6 +16,8 @@ SHORTEST_S = 0.5
 TICKS_MISSED = 5
 PAUSE = 10.0
 """So many usual sampling gaps without a reading are a pause of the sampling, not of the counter."""
+SAME_READINGS = 4
+"""Of the counter, at least, between two of its steps: a single gap in the sampling shows nothing about the counter."""
 READINGS = 5
 """Of power, at least, to judge by."""
 CAUGHT_UP = 0.25
@@ -43,7 +45,8 @@ def _still(ticks: Ticks, read_s: NDArray[Any]) -> Iterable[tuple[float, float, f
     usual_s = float(np.median(np.diff(ticks.t_s)))
     watched_s = _watched_s(read_s, ends_s) - _watched_s(read_s, ticks.t_s)
     long = watched_s > max(SHORTEST_S, TICKS_MISSED * usual_s)
-    for at in np.flatnonzero(long):
+    readings = np.searchsorted(read_s, ends_s) - np.searchsorted(read_s, ticks.t_s)
+    for at in np.flatnonzero(long & (readings >= SAME_READINGS)):
         yield float(ticks.t_s[at]), float(ends_s[at]), float(rises_j[at])
 
 

@@ -254,3 +254,10 @@ def test_ten_minutes_of_eight_gpus_assemble_in_a_second() -> None:
     curves = build_curves(trace)
     assert sum(joules(curve, 100.0, 400.0) for curve in curves) == pytest.approx(8 * 90_000.0, rel=1e-4)
     assert time.process_time() - start_s < 1.0
+
+
+def test_a_gap_in_the_sampling_of_an_estimate_is_no_freeze() -> None:
+    t_s = sample_times(10.0, period_s=0.1)
+    t_s = t_s[(t_s < 4.0) | (t_s > 4.6)]
+    trace = trace_of(t_s, constant(40.0).energy_j(t_s), 40.0, method="estimated", update_period_s=0.0)
+    assert joules(build_curves(trace)[0], 2.0, 6.0) == pytest.approx(160.0, abs=1e-6)
