@@ -75,7 +75,11 @@ def _read_config(path: Path) -> tuple[ExperimentConfig | None, list[Finding]]:
     try:
         return load_config(path), []
     except ConfigError as error:
-        return None, [Finding(file=path.name, message=str(error).replace(f"{path.parent}/", ""))]
+        return None, [Finding(file=path.name, message=_without_folder(error, path))]
+
+
+def _without_folder(error: ConfigError, path: Path) -> str:
+    return str(error).replace(f"{path.parent}/", "").removeprefix(f"{path.name} ")
 
 
 def _read_result(path: Path) -> tuple[ExperimentResult | None, list[Finding]]:
