@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from llenergymeasure.backends.pytorch.arguments import options_of
-from llenergymeasure.backends.pytorch.errors import explain_loading
+from llenergymeasure.backends.pytorch.errors import explain_attaching
 from llenergymeasure.config.models import ExperimentConfig
 
 
@@ -16,7 +16,7 @@ def create_contexts(config: ExperimentConfig) -> tuple[str, ...]:
     import torch
 
     devices = _planned(options_of(config).device_map, torch.cuda.device_count())
-    with explain_loading("the device context"):
+    with explain_attaching():
         torch.cuda.init()
         for device in devices:
             torch.zeros(1, device=device)

@@ -80,6 +80,7 @@ _LOAD_CAUSES: tuple[tuple[str, str], ...] = (
     (r"InvalidBackend", "torch.compile has no such backend: correct pytorch.torch_compile_backend"),
     (r"ImportError|ModuleNotFoundError", "a package is missing: {detail}"),
 )
+_ATTACH_MEMORY = "see with nvidia-smi what else holds the memory of the GPU, and end it"
 _LOAD_MEMORY = (
     "choose a smaller model, precision: bf16, pytorch.load_in_4bit or pytorch.device_map: auto, "
     "and see that nothing else holds the memory"
@@ -99,6 +100,13 @@ _GENERATE_MEMORY = (
     "lower pytorch.batch_size, workload.max_input_tokens or workload.max_output_tokens, "
     "or choose a smaller precision"
 )
+
+
+@contextmanager
+def explain_attaching() -> Iterator[None]:
+    """Turn whatever a library raises while the device's context is created into a BackendError of one sentence."""
+    with _explain("the context of the GPU cannot be created", (), _ATTACH_MEMORY):
+        yield
 
 
 @contextmanager
