@@ -19,6 +19,8 @@ GUESS = 1.3
 """The period lies within this factor of what the share of brackets that moved lets one expect."""
 RESOLUTION = 1 / 12
 """How far two neighbouring trial periods are apart after all the ticks looked at, in sampling gaps."""
+FINEST_STEP = 1e-5
+"""Relative; a block with a long pause in it must not ask for millions of trial periods."""
 REACH = 12
 """How many steps of the former search the next one looks to either side: one sampling gap."""
 TRUSTED = 0.88
@@ -110,7 +112,7 @@ def _period_of_block(block: Brackets) -> float:
     low, high = guess_s / GUESS, guess_s * GUESS
     while True:
         part = block.rows(np.arange(samples)[None, :])
-        step = RESOLUTION * gap_s / float(part.hi_s[0, -1] - part.lo_s[0, 0])
+        step = max(RESOLUTION * gap_s / float(part.hi_s[0, -1] - part.lo_s[0, 0]), FINEST_STEP)
         periods_s = low * np.exp(np.arange(0.0, np.log(high / low) + step, step))
         period_s = float(periods_s[int(_best_phase(part, periods_s)[2].argmax())])
         if samples >= len(block):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
+from llenergymeasure.metrics.energy import build_curves
 from llenergymeasure.metrics.ticks import locate_ticks
-from tests.unit.metrics.synthetic import constant, counter_j, sample_times
+from tests.unit.metrics.synthetic import constant, counter_j, sample_times, trace_of
 
 START_J = 5000.0
 
@@ -69,3 +72,14 @@ def test_ticks_move_forward() -> None:
             ticks = locate_ticks(t_s, counter_j(constant(), t_s, tick_s), None)
             assert (np.diff(ticks.t_s) > 0).all()
             assert (np.diff(ticks.energy_j) > 0).all()
+
+
+def test_an_hour_without_samples_costs_no_memory() -> None:
+    t_s = sample_times(20.0)
+    t_s = np.where(t_s > 0.6, t_s + 3600.0, t_s)
+    trace = trace_of(t_s, counter_j(constant(), t_s, 0.1))
+    tracemalloc.start()
+    build_curves(trace)
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak_bytes < 300e6
