@@ -11,7 +11,7 @@ from llenergymeasure.metrics.baselines import mean_channel_power_w
 
 SIGMAS = 3.0
 RELATIVE = 0.05
-"""Less than this is no drift: a third of what a card's context adds to its idle power."""
+"""Less than this is no drift; a context that another process holds adds 26 W and more (arXiv 2605.23918)."""
 
 
 def baseline_drift(account: EnergyAccount, check: Phase, stored: StoredBaseline) -> str | None:
