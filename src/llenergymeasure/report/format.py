@@ -27,7 +27,7 @@ def estimate_text(estimate: Estimate) -> str:
     half = estimate.half_width
     if half is None:
         return quantity(estimate.value, estimate.unit)
-    factor, prefix = _scale(estimate.value, estimate.unit)
+    factor, prefix = _scale(max(abs(estimate.value), half), estimate.unit)
     value, half = estimate.value / factor, half / factor
     places = _places(round(half, _places(half, 2)), 2) if half > 0 else _places(value, SIGNIFICANT)
     return f"{_rounded(value, places)} ± {_rounded(half, places)} {prefix}{estimate.unit}"
@@ -81,4 +81,5 @@ def _places(value: float, digits: int) -> int:
 
 
 def _rounded(value: float, places: int) -> str:
-    return f"{round(value, places):,.{max(places, 0)}f}"
+    shown = round(value, places) + 0.0  # a negative zero becomes a zero
+    return f"{shown:,.{max(places, 0)}f}"

@@ -26,6 +26,8 @@ from tests.sample_results import interval
         (-3.0, 1.0, "J", "-3.0 ± 1.0 J"),
         (0.0, 1.0, "J", "0.0 ± 1.0 J"),
         (5.0, 0.0, "J", "5.000 ± 0.000 J"),
+        (-0.0104, 28.0, "J", "0 ± 28 J"),
+        (0.00002, 28.0, "J", "0 ± 28 J"),
     ],
 )
 def test_the_interval_decides_the_digits(value: float, half_width: float, unit: str, text: str) -> None:
