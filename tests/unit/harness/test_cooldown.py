@@ -128,7 +128,7 @@ def test_run_that_cannot_tell_its_temperature_says_so() -> None:
     assert result.cooldown is not None
     assert result.cooldown.after_c is None
     (warning,) = [each for each in result.warnings if each.code == "start_temperature"]
-    assert "does not tell its temperature" in warning.message
+    assert "not known how warm" in warning.message
 
 
 def test_run_without_a_limit_has_no_cooldown() -> None:

@@ -16,8 +16,8 @@ def check_start_temperature(evidence: Evidence) -> Iterable[RunWarning]:
     if cooldown.after_c is None:
         yield RunWarning(
             code="start_temperature",
-            message=f"The run was to start at {cooldown.limit_c:.0f} °C or below, but a device does not tell its "
-            "temperature.",
+            message=f"The run was to start at {cooldown.limit_c:.0f} °C or below, but it is not known how warm "
+            "the devices are.",
             remedy="Leave measurement.cooldown.max_temperature_c out, and let the machine rest between experiments.",
         )
         return
