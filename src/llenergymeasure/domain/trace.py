@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from llenergymeasure.domain.sample import FIELDS
 
@@ -36,8 +36,12 @@ class Channel(BaseModel):
     """The counter wraps to 0 after this much energy; None where it does not."""
     update_period_s: float | None = None
     """How often the counter moves, where its maker says so (0: with every reading); None: found from its samples."""
+    averaging_window_s: float | None = None
+    """Over how long each power reading averages, where that is known to be long; None: some tens of milliseconds."""
     relative_error: float = 0.0
-    """Half-width of the sensor's systematic 95 % error, relative; the datasheet's or the model's."""
+    """Half-width of the sensor's systematic 95 % error, relative; the datasheet's, the model's, or a calibration's."""
+    gain: float = Field(default=1.0, gt=0)
+    """True over reported, by a calibration against a wall meter; every energy is multiplied by it."""
     note: str | None = None
     """What a reader must know: the power model of an estimate, a MIG slice on a whole-card reading."""
 

@@ -17,6 +17,8 @@ FIELD_POWER_INSTANT = 186
 NO_DATA = 21
 """nvml.h: NVML_ERROR_NO_DATA."""
 ATTEMPTS = 3
+GA100 = (8, 0)
+"""Compute capability of A100 and A30."""
 VGPU = 2
 """nvml.h: NVML_GPU_VIRTUALIZATION_MODE_VGPU, a guest on a shared card."""
 
@@ -37,7 +39,8 @@ class Card:
         except pynvml.NVMLError as error:
             raise NvmlUnavailableError(f"{gpu_label(gpu)} does not answer: {error}") from None
         self._energy_j = self._first_working([_energy_reader(pynvml, handle)])
-        self._power_w = self._first_working(_power_readers(pynvml, handle))
+        instant, usage = _power_readers(pynvml, handle)
+        self._power_w = self._first_working((instant, usage))
         if self._energy_j is None and self._power_w is None:
             raise NvmlUnavailableError(
                 f"{gpu_label(gpu)} reports neither energy nor power",
@@ -46,7 +49,9 @@ class Card:
         self._state = self._working_state(_state_readers(pynvml, handle))
         virtual = self._attempt(lambda: pynvml.nvmlDeviceGetVirtualizationMode(handle))[0] == VGPU
         shared = "a virtual GPU: the card's other guests may be included" if virtual else None
-        self.channel = gpu_channel("nvml", gpu, self._energy_j is not None, shared, caveat)
+        channel = gpu_channel("nvml", gpu, self._energy_j is not None, shared, caveat)
+        averaging_window_s = self._usage_averages_s(pynvml, handle) if self._power_w is usage else None
+        self.channel = channel.model_copy(update={"averaging_window_s": averaging_window_s})
 
     def read(self, index: int, offset_ns: int, *, with_state: bool) -> Sample:
         """Return one sample; its time is the middle of the read that the channel's method stands for.
@@ -77,6 +82,14 @@ class Card:
             return f"{power_w:.1f} W"
         energy_j, error = self._attempt(self._energy_j)
         return f"{energy_j:.0f} J counted" if error == 0 else f"NVML error {error}"
+
+    def _usage_averages_s(self, pynvml: Any, handle: Any) -> float | None:
+        """Return over how long nvmlDeviceGetPowerUsage averages: a second on Ampere (but A100) and later, by nvml.h."""
+        try:
+            capability = tuple(pynvml.nvmlDeviceGetCudaComputeCapability(handle))
+        except self._error:
+            return None
+        return 1.0 if capability > GA100 else None
 
     def _first_working(self, readers: Iterable[Reader]) -> Reader | None:
         for reader in readers:

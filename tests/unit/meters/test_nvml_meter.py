@@ -246,3 +246,18 @@ def test_hidden_cards_are_no_missing_cards(run_meter: Any) -> None:
 def test_a_driver_without_cards_has_nothing_to_meter(run_meter: Any) -> None:
     status = run_meter(machine=NvmlMachine(gpus=()))["status"]
     assert status["reason"] == "the NVIDIA driver shows no GPU"
+
+
+@pytest.mark.parametrize(
+    ("card", "averaging_window_s"),
+    [
+        (v100(counter=None), None),
+        (a100(counter=None), None),
+        (h100(counter=None), None),
+        (h100(counter=None, instant=None), 1.0),
+    ],
+)
+def test_a_power_reading_that_is_a_mean_over_a_second_says_so(
+    run_meter: Any, card: SimulatedGpu, averaging_window_s: float | None
+) -> None:
+    assert run_meter(card)["channels"][0]["averaging_window_s"] == averaging_window_s
