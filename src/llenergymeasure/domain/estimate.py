@@ -13,7 +13,8 @@ Method = Literal["counter", "sampled", "estimated", "derived"]
 class Estimate(BaseModel):
     """A value with its 95 % interval `[low, high]`, unit and method.
 
-    `low` and `high` are None where the interval is unknown (a single repeat); `reason` then says why.
+    `low` and `high` are None where the interval is unknown; `reason` then says why. Where there is an interval that
+    leaves something out (the spread, after a single repeat), it says what.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -13,6 +13,7 @@ from llenergymeasure.domain.estimate import Estimate, Method
 from llenergymeasure.domain.isolation import Isolation
 from llenergymeasure.domain.model import ModelInfo
 from llenergymeasure.domain.trace import Domain
+from llenergymeasure.domain.uncertainty import UncertaintyBudget
 
 Verdict = Literal["valid", "valid_with_warnings", "invalid"]
 
@@ -209,6 +210,8 @@ class ExperimentResult(BaseModel):
     energy: EnergyBreakdown = EnergyBreakdown()
     estimates: dict[str, Estimate] = Field(default_factory=dict)
     """By the name of a headline field."""
+    uncertainty: dict[str, UncertaintyBudget] = Field(default_factory=dict)
+    """By the name of an energy among the estimates: why its interval is as wide as it is."""
     warnings: tuple[RunWarning, ...] = ()
     repeats: tuple[Repeat, ...] = ()
     phases: tuple[PhaseSummary, ...] = ()

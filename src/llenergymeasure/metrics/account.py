@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from llenergymeasure.domain.trace import Channel, EnergyTrace, Phase
 from llenergymeasure.metrics.energy import EnergyCurve, build_curves
+from llenergymeasure.metrics.errors import ChannelErrors, channel_errors, reading_step
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,10 +16,6 @@ class Joules:
     """Energy of one interval over all counted channels; None with the reason where one of them is unknown."""
 
     energy_j: float | None
-    edge_error_j: float = 0.0
-    """Half-width of what the interval's edges leave open; independent from one interval to the next."""
-    sensor_error_j: float = 0.0
-    """Half-width of the sensors' systematic error; the same sign in every interval."""
     reason: str | None = None
 
 
@@ -27,6 +24,8 @@ class EnergyAccount:
 
     def __init__(self, trace: EnergyTrace) -> None:
         self.curves: tuple[EnergyCurve, ...] = build_curves(trace)
+        self._trace = trace
+        self._steps: dict[int, float] = {}
 
     @property
     def counted(self) -> tuple[EnergyCurve, ...]:
@@ -44,11 +43,13 @@ class EnergyAccount:
         for curve, part in zip(self.counted, parts, strict=True):
             if part.energy_j is None:
                 return Joules(energy_j=None, reason=f"{curve.channel.label}: {part.reason}")
-        return Joules(
-            energy_j=math.fsum(part.energy_j for part in parts if part.energy_j is not None),
-            edge_error_j=math.hypot(*(part.edge_error_j for part in parts)),
-            sensor_error_j=math.hypot(*(part.sensor_error_j for part in parts)),
-        )
+        return Joules(energy_j=math.fsum(part.energy_j for part in parts if part.energy_j is not None))
+
+    def errors(self, phase: Phase) -> tuple[ChannelErrors, ...]:
+        """Return what each counted channel leaves open over a phase; without those whose energy is unknown."""
+        counted = [index for index, channel in enumerate(self.channels) if channel.counted]
+        found = (self._errors(index, phase) for index in counted)
+        return tuple(each for each in found if each is not None)
 
     def mean_power_w(self, phase: Phase | None) -> float | None:
         """Return the mean power of a phase over all counted channels; None where it is not known."""
@@ -56,6 +57,12 @@ class EnergyAccount:
             return None
         energy_j = self.price(phase).energy_j
         return None if energy_j is None else energy_j / phase.duration_s
+
+    def _errors(self, index: int, phase: Phase) -> ChannelErrors | None:
+        curve, samples = self.curves[index], self._trace.of(index)
+        if index not in self._steps:
+            self._steps[index] = reading_step(curve, samples)
+        return channel_errors(curve, samples, self._steps[index], phase)
 
 
 def curve_energy_j(curve: EnergyCurve, phases: Sequence[Phase]) -> tuple[float | None, str | None]:

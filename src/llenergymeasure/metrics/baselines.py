@@ -30,6 +30,8 @@ class Rest:
     half_width_w: float | None
     by_channel: tuple[float | None, ...]
     origin: Origin = "measured"
+    duration_s: float | None = None
+    """How long it was measured; None where it is a former run's."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,6 +100,7 @@ def _rest(account: EnergyAccount, phase: Phase | None) -> Rest | None:
         power_w=account.mean_power_w(phase),
         half_width_w=_half_width_w(account, phase),
         by_channel=tuple(mean_channel_power_w(curve, phase) for curve in account.curves),
+        duration_s=phase.duration_s,
     )
 
 
@@ -118,11 +121,10 @@ def _former_rest(account: EnergyAccount, stored: StoredBaseline, check: Phase | 
 def _half_width_w(account: EnergyAccount, phase: Phase) -> float | None:
     powers = _known(account.mean_power_w(each) for each in slices(phase))
     spread_w = mean_half_width(powers) if powers is not None else None
-    return (
-        None
-        if spread_w is None
-        else math.hypot(spread_w, account.price(phase).edge_error_j / phase.duration_s)
-    )
+    if spread_w is None:
+        return None
+    left_open_j = (errors.random_j for errors in account.errors(phase))
+    return math.hypot(spread_w, *(error_j / phase.duration_s for error_j in left_open_j))
 
 
 def _deviation_w(curve: EnergyCurve, phase: Phase) -> float:

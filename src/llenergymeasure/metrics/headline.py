@@ -1,29 +1,39 @@
-"""The headline figures of a result, each as an estimate."""
+"""The headline figures of a result: times as estimates, energies with their budgets."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
 
-from llenergymeasure.domain.estimate import Estimate, Method
+from llenergymeasure.domain.estimate import Estimate
 from llenergymeasure.domain.model import ModelInfo
 from llenergymeasure.domain.request import RequestRecord
+from llenergymeasure.domain.uncertainty import UncertaintyBudget
+from llenergymeasure.metrics.budget import Series, energy_budget
 from llenergymeasure.metrics.flops import request_flops
 from llenergymeasure.metrics.latency import mean_tpot_s, mean_ttft_s
 from llenergymeasure.metrics.repeats import RepeatRow
-from llenergymeasure.metrics.uncertainty import (
-    energy_half_width_j,
-    energy_ratio,
-    mean_estimate,
-    ratio_estimate,
-    total_estimate,
-)
+from llenergymeasure.metrics.uncertainty import mean_estimate, ratio_estimate, total_estimate
 
 
-def headline_estimates(rows: Sequence[RepeatRow], method: Method | None) -> dict[str, Estimate]:
-    """Return the estimates of all headline figures that are known, by field name of the result."""
-    found = {**_time(rows), **(_energy(rows, method) if method else {})}
-    return {name: estimate for name, estimate in found.items() if estimate is not None}
+def time_estimates(rows: Sequence[RepeatRow]) -> dict[str, Estimate]:
+    """Return the estimates of durations, rates and latencies that are known, by the name of their headline."""
+    return {name: estimate for name, estimate in _times(rows).items() if estimate is not None}
+
+
+def energy_budgets(rows: Sequence[RepeatRow]) -> dict[str, UncertaintyBudget]:
+    """Return the budgets of all energies and powers, by the name of their headline.
+
+    None of them where the energy of a window is unknown, and none per token or request where a window has none.
+    """
+    known = [row.joules.energy_j for row in rows if row.joules.energy_j is not None]
+    if not known or len(known) < len(rows):
+        return {}
+    series = (
+        Series(figure=figure, unit=unit, numerators=known, denominators=[count(row) for row in rows])
+        for figure, unit, count in _figures(len(rows))
+    )
+    return {each.figure: energy_budget(each, rows) for each in series if min(each.denominators) > 0}
 
 
 def total_flops(info: ModelInfo | None, rows: Sequence[RepeatRow]) -> float | None:
@@ -39,7 +49,7 @@ def total_flops(info: ModelInfo | None, rows: Sequence[RepeatRow]) -> float | No
     return math.fsum(known) if known and len(known) == len(counts) else None
 
 
-def _time(rows: Sequence[RepeatRow]) -> dict[str, Estimate | None]:
+def _times(rows: Sequence[RepeatRow]) -> dict[str, Estimate | None]:
     durations = [row.duration_s for row in rows]
     return {
         "total_inference_time_s": total_estimate(durations, unit="s", method="derived") if rows else None,
@@ -59,21 +69,13 @@ def _latency(
     return mean_estimate(known, unit="s", method="derived") if len(known) == len(values) else None
 
 
-def _energy(rows: Sequence[RepeatRow], method: Method) -> dict[str, Estimate | None]:
-    known = [row.joules.energy_j for row in rows if row.joules.energy_j is not None]
-    if not known or len(known) < len(rows):
-        return {}
-    return {
-        "total_energy_j": total_estimate(known, unit="J", method=method, fixed=energy_half_width_j(rows)),
-        "mean_power_w": energy_ratio(rows, lambda row: row.duration_s, unit="W", method=method),
-        "energy_per_output_token_j": energy_ratio(
-            rows, lambda row: row.output_tokens, unit="J/token", method=method
-        ),
-        "energy_per_input_token_j": energy_ratio(
-            rows, lambda row: row.input_tokens, unit="J/token", method=method
-        ),
-        "energy_per_token_j": energy_ratio(rows, lambda row: row.total_tokens, unit="J/token", method=method),
-        "energy_per_request_j": energy_ratio(
-            rows, lambda row: len(row.requests), unit="J/request", method=method
-        ),
-    }
+def _figures(windows: int) -> tuple[tuple[str, str, Callable[[RepeatRow], float]], ...]:
+    """Return each figure with its unit and what its energy is divided by, window by window."""
+    return (
+        ("total_energy_j", "J", lambda _row: 1 / windows),
+        ("mean_power_w", "W", lambda row: row.duration_s),
+        ("energy_per_output_token_j", "J/token", lambda row: row.output_tokens),
+        ("energy_per_input_token_j", "J/token", lambda row: row.input_tokens),
+        ("energy_per_token_j", "J/token", lambda row: row.total_tokens),
+        ("energy_per_request_j", "J/request", lambda row: len(row.requests)),
+    )

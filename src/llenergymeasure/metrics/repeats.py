@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from llenergymeasure.domain.request import RequestRecord
 from llenergymeasure.domain.trace import Phase
 from llenergymeasure.metrics.account import EnergyAccount, Joules
+from llenergymeasure.metrics.errors import ChannelErrors
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,6 +18,8 @@ class RepeatRow:
     window: Phase
     joules: Joules
     requests: tuple[RequestRecord, ...]
+    errors: tuple[ChannelErrors, ...] = ()
+    """What each counted channel leaves open."""
 
     @property
     def duration_s(self) -> float:
@@ -45,6 +48,7 @@ def repeat_rows(
             window=window,
             joules=account.price(window),
             requests=tuple(request for request in requests if request.repeat == window.repeat),
+            errors=account.errors(window),
         )
         for window in windows
     ]

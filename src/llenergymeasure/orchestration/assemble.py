@@ -6,18 +6,20 @@ from collections.abc import Sequence
 from typing import Any
 
 from llenergymeasure.config.models import ExperimentConfig
-from llenergymeasure.domain.estimate import Estimate
+from llenergymeasure.domain.estimate import Estimate, Method
 from llenergymeasure.domain.experiment import ExperimentResult, PhaseSummary, Repeat
+from llenergymeasure.domain.uncertainty import UncertaintyBudget
 from llenergymeasure.metrics.account import EnergyAccount
 from llenergymeasure.metrics.baselines import find_baselines
 from llenergymeasure.metrics.breakdown import energy_breakdown, energy_method
 from llenergymeasure.metrics.conditions import device_conditions
 from llenergymeasure.metrics.cooldown import summarise_cooldown
 from llenergymeasure.metrics.evidence import Evidence
-from llenergymeasure.metrics.headline import headline_estimates, total_flops
-from llenergymeasure.metrics.netenergy import net_estimates
+from llenergymeasure.metrics.headline import energy_budgets, time_estimates, total_flops
+from llenergymeasure.metrics.netenergy import net_budgets
 from llenergymeasure.metrics.quality import run_warnings, verdict
 from llenergymeasure.metrics.repeats import RepeatRow, repeat_rows
+from llenergymeasure.metrics.uncertainty import budget_estimate
 from llenergymeasure.metrics.warmup import summarise_warmup
 from llenergymeasure.orchestration.raw import RawRun
 
@@ -28,7 +30,8 @@ def assemble(config: ExperimentConfig, raw: RawRun, experiment_id: str) -> Exper
     rows = repeat_rows(account, raw.phases, raw.requests)
     method = energy_method(account)
     baselines = find_baselines(account, raw.phases, raw.baseline)
-    estimates = {**headline_estimates(rows, method), **net_estimates(rows, baselines, method)}
+    uncertainty = {**energy_budgets(rows), **net_budgets(rows, baselines)}
+    estimates = {**time_estimates(rows), **_energies(uncertainty, method)}
     energy = energy_breakdown(account, raw.phases, baselines, estimates)
     conditions = device_conditions(raw.trace, raw.phases)
     cooldown = summarise_cooldown(raw.trace, raw.phases, config.measurement.cooldown.max_temperature_c)
@@ -59,6 +62,7 @@ def assemble(config: ExperimentConfig, raw: RawRun, experiment_id: str) -> Exper
         total_flops=total_flops(raw.model_info, rows),
         energy=energy,
         estimates=estimates,
+        uncertainty=uncertainty,
         warnings=warnings,
         repeats=tuple(_repeat(row) for row in rows),
         phases=_phase_summaries(account, raw),
@@ -66,6 +70,10 @@ def assemble(config: ExperimentConfig, raw: RawRun, experiment_id: str) -> Exper
         cooldown=cooldown,
         warmup=warmup,
     )
+
+
+def _energies(budgets: dict[str, UncertaintyBudget], method: Method | None) -> dict[str, Estimate]:
+    return {name: budget_estimate(budget, method) for name, budget in budgets.items()} if method else {}
 
 
 def _facts(config: ExperimentConfig, raw: RawRun) -> dict[str, Any]:

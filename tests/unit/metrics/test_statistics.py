@@ -54,6 +54,9 @@ def test_ratio_by_nothing_is_unknown() -> None:
     assert ratio_estimate([], [], unit="J/token", method="counter") is None
 
 
-def test_sensor_error_widens_the_interval_in_quadrature() -> None:
-    estimate = total_estimate([10.0, 10.0, 10.0], unit="J", method="counter", fixed=3.0)
-    assert estimate.half_width == pytest.approx(3.0)
+def test_what_the_spread_cannot_show_widens_the_interval_in_quadrature() -> None:
+    estimate = ratio_estimate([9.0, 10.0, 11.0], [1.0] * 3, unit="J", method="counter", fixed_half_width=3.0)
+    spread = mean_half_width([9.0, 10.0, 11.0])
+    assert estimate is not None
+    assert spread is not None
+    assert estimate.half_width == pytest.approx((spread**2 + 9.0) ** 0.5)

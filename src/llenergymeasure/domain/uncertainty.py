@@ -1,0 +1,53 @@
+"""The uncertainty of a figure, term by term."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+TermName = Literal["gain", "edges", "resolution", "alias", "spread", "baseline"]
+"""A sensor's systematic error; where a window begins and ends between two ticks; the step of a reading; power between
+readings; repeats that differ; the idle power that was subtracted."""
+
+
+class BudgetTerm(BaseModel):
+    """One cause of doubt about a figure: the terms of a budget are independent and add in quadrature."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: TermName
+    half_width: float = Field(ge=0)
+    """Of the 95 % interval if this were the only cause, in the figure's unit."""
+    source: str
+    """What it comes from, in one sentence with numbers."""
+    halve_by: str | None
+    """What would halve it; None where it is 0."""
+
+
+class UncertaintyBudget(BaseModel):
+    """Why the interval of a figure is as wide as it is; `terms` are sorted, the widest first."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    figure: str
+    """The name of a headline."""
+    unit: str
+    value: float
+    half_width: float | None
+    """Of the 95 % interval; None where a term that belongs to it is not known."""
+    terms: tuple[BudgetTerm, ...]
+    dominant: TermName | None
+    """The widest term; None where all are 0."""
+    reason: str | None = None
+    """What is missing from the terms."""
+
+    def relative(self, half_width: float) -> float | None:
+        """Return a half-width over the value; None where the value is 0."""
+        return half_width / abs(self.value) if self.value else None
+
+    def share(self, term: BudgetTerm) -> float:
+        """Return a term's share of the variance: of the sum of the squares of all terms."""
+        total = math.fsum(each.half_width**2 for each in self.terms)
+        return term.half_width**2 / total if total else 0.0
