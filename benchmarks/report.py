@@ -7,7 +7,7 @@ import math
 import os
 import platform
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -55,11 +55,9 @@ def figure(name: str, unit: str, values: Sequence[float], bar: float | None = No
 
 def publish(title: str, figures: Sequence[Figure]) -> None:
     """Print the table and write `out/<title>.json`."""
-    OUT.mkdir(exist_ok=True)
-    machine = {"cores": os.cpu_count(), "machine": platform.machine(), "python": platform.python_version()}
-    document = {"benchmark": title, "machine": machine, "figures": [asdict(each) for each in figures]}
-    (OUT / f"{title}.json").write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
-    print(f"\n{title} ({machine['cores']} cores, Python {machine['python']})")
+    write(title, {"figures": [asdict(each) for each in figures]})
+    here = machine()
+    print(f"\n{title} ({here['cores']} cores, Python {here['python']})")
     print(f"{'':44} {'median':>9} {'95 % interval':>21} {'unit':6} {'runs':>4} {'bar':>7} {'holds':>5}")
     for each in figures:
         interval = f"{each.low:.2f} .. {each.high:.2f}"
@@ -67,3 +65,15 @@ def publish(title: str, figures: Sequence[Figure]) -> None:
         print(
             f"{each.name:44} {each.median:9.2f} {interval:>21} {each.unit:6} {each.runs:4} {bar:>7} {each.holds:>5}"
         )
+
+
+def write(title: str, content: Mapping[str, object]) -> None:
+    """Write `out/<title>.json`: the machine, then `content`."""
+    OUT.mkdir(exist_ok=True)
+    document = {"benchmark": title, "machine": machine(), **content}
+    (OUT / f"{title}.json").write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+
+
+def machine() -> dict[str, object]:
+    """Return what the figures were taken on."""
+    return {"cores": os.cpu_count(), "machine": platform.machine(), "python": platform.python_version()}

@@ -5,7 +5,7 @@
 #include "signals.h"
 #include <stdint.h>
 
-#define MAX_GPUS 16
+#define MAX_GPUS 64
 #define MAX_MIG 8
 #define MAX_FAULTS 16
 #define MAX_PROCESSES 16
