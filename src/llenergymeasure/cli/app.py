@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from llenergymeasure import __version__
+from llenergymeasure.cli.calibrate import calibrate
 from llenergymeasure.cli.doctor import doctor
 from llenergymeasure.cli.run import run
 from llenergymeasure.cli.schema import schema
@@ -112,5 +113,5 @@ def _warnings_to_stderr() -> logging.Handler:
     return handler
 
 
-for _command in (run, show, verify, doctor, schema):
+for _command in (run, show, verify, calibrate, doctor, schema):
     app.command()(_reported(_command))

@@ -24,10 +24,21 @@ def build_curves(trace: EnergyTrace) -> tuple[EnergyCurve, ...]:
     """Return the energy curve of every channel, in the trace's order.
 
     A counter that never moved, or could never be read, is replaced by its channel's power readings where there are any.
+    Here, and nowhere else, readings are multiplied by their channel's gain.
     """
     return tuple(
-        _curve(channel, trace.of(index), trace.interrupted) for index, channel in enumerate(trace.channels)
+        _curve(channel, _corrected(trace.of(index), channel.gain), trace.interrupted)
+        for index, channel in enumerate(trace.channels)
     )
+
+
+def _corrected(samples: NDArray[Any], gain: float) -> NDArray[Any]:
+    if gain == 1.0:
+        return samples
+    corrected: NDArray[Any] = samples.copy()
+    corrected["energy_j"] *= gain
+    corrected["power_w"] *= gain
+    return corrected
 
 
 def _curve(channel: Channel, samples: NDArray[Any], interrupted: str | None) -> EnergyCurve:
@@ -47,7 +58,8 @@ def _counter(channel: Channel, samples: NDArray[Any], interrupted: str | None) -
     if len(read) < 2:
         return None
     origin_ns = int(read["t_unix_ns"][0])
-    rising = unwrap(_seconds(read, origin_ns), read["energy_j"], channel.counter_range_j)
+    range_j = None if channel.counter_range_j is None else channel.counter_range_j * channel.gain
+    rising = unwrap(_seconds(read, origin_ns), read["energy_j"], range_j)
     ticks = locate_ticks(rising.t_s, rising.energy_j, channel.update_period_s)
     if len(ticks) < 2:
         return None

@@ -27,12 +27,14 @@ from llenergymeasure.harness.runlog import Emit, RunLog, ignore_event
 from llenergymeasure.harness.warmup import warm_up
 from llenergymeasure.meters.base import MeterOptions
 from llenergymeasure.meters.sampler import Sampler
+from llenergymeasure.metrics.profiles import apply_profiles
 from llenergymeasure.orchestration.assemble import assemble
 from llenergymeasure.orchestration.preflight import run_preflight
 from llenergymeasure.orchestration.raw import RawRun
 from llenergymeasure.orchestration.selection import find_workload, select_meters
 from llenergymeasure.results import layout
 from llenergymeasure.results.bundle import Writer, result_json, write_bundle
+from llenergymeasure.results.profile_store import load_profiles, machine_key
 from llenergymeasure.results.tables import write_phases, write_requests, write_trace
 
 
@@ -116,6 +118,7 @@ def _start_metering(
     sampler = Sampler(meters, options, clock, Path(spool) / "samples.bin")
     stack.callback(_stop_metering, sampler, log)
     sampler.start()
+    sampler.channels = apply_profiles(sampler.channels, load_profiles(), machine_key())
     counted = (channel.method for channel in sampler.channels if channel.counted)
     log.power_is_estimated = "estimated" in counted
     return sampler

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import logging
-import os
-import tempfile
-from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
 from llenergymeasure.core.cache_dir import cache_dir
+from llenergymeasure.core.replace import replace_text
 from llenergymeasure.domain.baseline import StoredBaseline
 
 logger = logging.getLogger(__name__)
@@ -42,7 +40,7 @@ def keep_baseline(key: str, baseline: StoredBaseline) -> None:
     latest = sorted(baselines, key=lambda each: baselines[each].measured_unix_ns)[-MOST:]
     shelf = _Shelf(baselines={each: baselines[each] for each in latest})
     try:
-        _replace(cache_dir() / FILE, shelf.model_dump_json(indent=1) + "\n")
+        replace_text(cache_dir() / FILE, shelf.model_dump_json(indent=1) + "\n")
     except (OSError, RuntimeError) as error:
         logger.warning("the idle baseline could not be kept for later runs: %s", error)
 
@@ -57,15 +55,3 @@ def _read() -> _Shelf:
         logger.debug("stored baselines of version %d are not used", shelf.version)
         return _Shelf()
     return shelf
-
-
-def _replace(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.replace(name, path)
-    except BaseException:
-        os.unlink(name)
-        raise

@@ -1,0 +1,126 @@
+"""`llem calibrate`: find out what this machine's sensors do, under a known load."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Annotated
+
+import typer
+
+from llenergymeasure.exceptions import ConfigError
+
+if TYPE_CHECKING:
+    from llenergymeasure.config.models import EnergyConfig
+    from llenergymeasure.orchestration.calibration import WallFile
+
+DURATION_S = 150.0
+PLAIN_PERIOD_S = 10.0
+CLEAR = "\r\x1b[2K"
+CLASS_1 = 0.01
+"""Of the wall meter: class 1 of IEC 62053-21; a cheap plug is worse."""
+
+
+def calibrate(
+    meters: Annotated[
+        str, typer.Option("--meters", metavar="NAME[,NAME]", help="Meters to calibrate, as in energy.meters.")
+    ] = "auto",
+    duration: Annotated[
+        float, typer.Option("--duration", metavar="S", help="Seconds of load, at least 20.")
+    ] = DURATION_S,
+    wall_meter: Annotated[
+        Path | None,
+        typer.Option(
+            "--wall-meter",
+            metavar="FILE.csv",
+            help="A wall meter's log of the load: columns time and power_w.",
+        ),
+    ] = None,
+    psu_efficiency: Annotated[
+        float | None,
+        typer.Option(
+            "--psu-efficiency",
+            metavar="SHARE",
+            help="What share of the wall's power the supply passes on, e.g. 0.94; 1 for a meter behind it.",
+        ),
+    ] = None,
+    wall_meter_error: Annotated[
+        float, typer.Option("--wall-meter-error", metavar="SHARE", help="Relative error of the wall meter.")
+    ] = CLASS_1,
+    last: Annotated[
+        bool,
+        typer.Option("--last", help="Take the load of the last calibration: its log was saved afterwards."),
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Find out what sensors do under a known load, and store it for later runs."""
+    from llenergymeasure.orchestration.calibration import calibrate as run_calibration
+    from llenergymeasure.orchestration.calibration import calibrate_again
+
+    wall = _wall(wall_meter, psu_efficiency, wall_meter_error)
+    if not last:
+        with _progress(sys.stderr) as tell:
+            report = run_calibration(_energy(meters), duration, wall, tell=tell)
+    elif wall is not None:
+        report = calibrate_again(wall)
+    else:
+        raise ConfigError("--last goes with --wall-meter FILE.csv")
+    if as_json:
+        print(report.model_dump_json(indent=2))
+    else:
+        from llenergymeasure.report.calibration import calibration_text
+
+        sys.stdout.write(calibration_text(report))
+    if report.wall_problem is not None:
+        again = f"llem calibrate --last --wall-meter {wall_meter}"
+        print(f"warning: {report.wall_problem} → once it is mended: {again}", file=sys.stderr)
+
+
+def _wall(path: Path | None, psu_efficiency: float | None, error: float) -> WallFile | None:
+    from llenergymeasure.metrics.wallgain import WallMeter
+    from llenergymeasure.orchestration.calibration import WallFile
+
+    if psu_efficiency is not None and not 0.5 <= psu_efficiency <= 1:
+        raise ConfigError(f"--psu-efficiency must lie between 0.5 and 1, not {psu_efficiency:g}")
+    if not 0 <= error < 1:
+        raise ConfigError(f"--wall-meter-error must be a share from 0 to 1 (0.01 is 1 %), not {error:g}")
+    if path is None:
+        if psu_efficiency is not None:
+            raise ConfigError("--psu-efficiency goes with --wall-meter FILE.csv")
+        return None
+    return WallFile(path=path, meter=WallMeter(meter_error=error, psu_efficiency=psu_efficiency))
+
+
+def _energy(meters: str) -> EnergyConfig:
+    from llenergymeasure.config.loader import load_config
+
+    names = [name.strip() for name in meters.split(",") if name.strip()]
+    chosen = names[0] if len(names) == 1 else names
+    return load_config(overrides={"model": "none", "energy": {"meters": chosen}}).energy
+
+
+@contextmanager
+def _progress(out: IO[str]) -> Iterator[Callable[[float, str], None]]:
+    """Yield a listener that rewrites one line on a terminal, and elsewhere writes one now and then."""
+    live = out.isatty() and os.environ.get("TERM") != "dumb"
+    last_s = float("inf")
+
+    def tell(left_s: float, doing: str) -> None:
+        nonlocal last_s
+        line = f"calibrating: {doing}, {left_s:.0f} s left"
+        with suppress(OSError):  # nobody reads any more; that must not end the calibration
+            if live:
+                print(f"{CLEAR}{line}", end="", file=out, flush=True)
+            elif last_s - left_s >= PLAIN_PERIOD_S:
+                last_s = left_s
+                print(line, file=out, flush=True)
+
+    try:
+        yield tell
+    finally:
+        if live:
+            with suppress(OSError):
+                print(CLEAR, end="", file=out, flush=True)

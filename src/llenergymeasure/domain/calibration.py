@@ -1,0 +1,87 @@
+"""What a calibration found out about one sensor of one device."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from llenergymeasure.domain.estimate import Estimate
+from llenergymeasure.domain.trace import Channel
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class LoadStep(_Record):
+    """A stretch of the known load, `[start_unix_ns, end_unix_ns)`: full load, or none.
+
+    Many short ones show how a sensor follows, a few `steady` ones what it reads when it has settled.
+    """
+
+    start_unix_ns: int
+    end_unix_ns: int
+    loaded: bool
+    steady: bool
+    power_w: float | None = None
+    """Mean of its settled part, summed over the sensors that were calibrated together; of steady steps only."""
+
+    @property
+    def duration_s(self) -> float:
+        return (self.end_unix_ns - self.start_unix_ns) / 1e9
+
+
+class WallGain(_Record):
+    """How many watts really flowed for each watt that the sensors showed, by a meter at the wall."""
+
+    gain: Estimate
+    """True over reported; times `psu_efficiency` where that was given, else with the losses of the power supply."""
+    psu_efficiency: float | None = Field(default=None, gt=0, le=1)
+    meter_error: float = Field(ge=0)
+    """Relative 95 % half-width of the wall meter itself, as its user stated it; contained in the interval."""
+    clock_offset_s: float
+    """How far the wall meter's clock was ahead of this machine's."""
+    sensors: tuple[str, ...]
+    """Labels of the sensors whose sum was compared."""
+
+    @property
+    def corrects(self) -> bool:
+        """Whether energies are multiplied by it; not while the losses of the power supply are in it."""
+        return self.psu_efficiency is not None
+
+
+class SensorProfile(_Record):
+    """A sensor as a few minutes of known load showed it; `unknown` gives the reason for every field that is None."""
+
+    meter: str
+    domain: str
+    device: str
+    label: str
+    machine: str | None = None
+    """Key of the machine; None for a device whose own identity is unique, as a GPU's UUID is."""
+    made_unix_ns: int
+    tool_version: str
+    idle_power_w: float
+    loaded_power_w: float
+    counter_period_s: float | None = None
+    power_period_s: float | None = None
+    averaging_window_s: float | None = None
+    """Over how long each power reading averages; as a box that ends when the reading appears."""
+    power_noise_w: float | None = None
+    """Standard deviation of single power readings under the steady load."""
+    counter_over_power: Estimate | None = None
+    """Energy by the counter over energy by integrated power, under the steady load."""
+    wall: WallGain | None = None
+    unknown: dict[str, str] = {}
+    load: str
+    """What the known load was."""
+    steps: tuple[LoadStep, ...]
+
+    def is_of(self, channel: Channel, machine: str) -> bool:
+        """Whether it describes that sensor of that machine."""
+        named = (channel.meter, channel.domain, channel.device, channel.label)
+        return named == (self.meter, self.domain, self.device, self.label) and self.machine in (None, machine)
+
+    def replaces(self, other: SensorProfile) -> bool:
+        """Whether both describe one sensor."""
+        mine = (self.meter, self.domain, self.device, self.label, self.machine)
+        return mine == (other.meter, other.domain, other.device, other.label, other.machine)

@@ -1,0 +1,85 @@
+"""Sensor profiles of this user's machines, in one small file."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import platform
+from collections.abc import Sequence
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from llenergymeasure.core.cpu import ROOT, read_cpu
+from llenergymeasure.core.data_dir import data_dir
+from llenergymeasure.core.replace import replace_text
+from llenergymeasure.core.sysfs import read_text
+from llenergymeasure.domain.calibration import SensorProfile
+from llenergymeasure.exceptions import ExperimentError
+
+logger = logging.getLogger(__name__)
+
+FILE = "profiles.json"
+VERSION = 1
+
+
+class _Shelf(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    version: int = VERSION
+    profiles: tuple[SensorProfile, ...] = ()
+
+
+def load_profiles() -> tuple[SensorProfile, ...]:
+    """Return all stored profiles, the latest first; none, with a warning, where the file cannot be read."""
+    try:
+        return _read(data_dir() / FILE).profiles
+    except (RuntimeError, ExperimentError) as error:
+        logger.warning("sensor profiles are not used: %s", error)
+        return ()
+
+
+def keep_profiles(profiles: Sequence[SensorProfile]) -> Path:
+    """Store profiles in place of older ones of the same sensors, and return the file.
+
+    Raises:
+        ExperimentError: the file cannot be written, or what is there cannot be read.
+    """
+    try:
+        path = data_dir() / FILE
+        others = [old for old in _read(path).profiles if not any(new.replaces(old) for new in profiles)]
+        shelf = _Shelf(profiles=(*profiles, *others))
+        replace_text(path, shelf.model_dump_json(indent=1) + "\n")
+    except (OSError, RuntimeError) as error:
+        raise ExperimentError(
+            f"the sensor profiles cannot be stored: {error}. Set LLEM_DATA_DIR to a folder that can be written"
+        ) from None
+    return path
+
+
+def machine_key() -> str:
+    """Return what tells machines apart whose sensors have names like `package-0`; a home may be shared by many."""
+    cpu = read_cpu(ROOT)
+    identity = [read_text(ROOT / "etc/machine-id"), platform.node(), cpu.model]
+    return hashlib.sha256(repr(identity).encode()).hexdigest()[:16]
+
+
+def _read(path: Path) -> _Shelf:
+    try:
+        shelf = _Shelf.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        return _Shelf()
+    except OSError as error:
+        raise ExperimentError(f"{path} cannot be read: {error.strerror or error}") from None
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise ExperimentError(
+            f"{path} is not a file of sensor profiles: {where}: {first['msg']}. Move it away and calibrate again"
+        ) from None
+    if shelf.version != VERSION:
+        raise ExperimentError(
+            f"{path} has version {shelf.version}, this version of llem reads {VERSION}. "
+            "Move it away and calibrate again"
+        )
+    return shelf
