@@ -12,13 +12,20 @@ import typer
 
 def show(
     bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="Folder of a bundle, or its result.json.")],
+    uncertainty: Annotated[
+        bool,
+        typer.Option("--uncertainty", help="Print where the doubt about each energy comes from instead."),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Print the result in a bundle, or what an interrupted run left."""
     from llenergymeasure.report.interrupted import is_interrupted, print_remains, read_remains, remains_json
 
     if not is_interrupted(bundle):
-        print_bundle(bundle, as_json)
+        if uncertainty and not as_json:
+            print_budgets(bundle)
+        else:
+            print_bundle(bundle, as_json)
         return
     remains = read_remains(bundle)
     if as_json:
@@ -38,3 +45,11 @@ def print_bundle(bundle: Path, as_json: bool) -> None:
     from llenergymeasure.report.console import print_result
 
     print_result(result, bundle, sys.stdout)
+
+
+def print_budgets(bundle: Path) -> None:
+    """Print the uncertainty budgets of the result in a bundle."""
+    from llenergymeasure.api import load_result
+    from llenergymeasure.report.uncertainty import print_uncertainty
+
+    print_uncertainty(load_result(bundle), sys.stdout)
