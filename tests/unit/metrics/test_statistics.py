@@ -7,7 +7,7 @@ import random
 import pytest
 
 from llenergymeasure.metrics.statistics import mean_half_width, relative_half_width, student_t
-from llenergymeasure.metrics.uncertainty import mean_estimate, ratio_estimate, total_estimate
+from llenergymeasure.metrics.uncertainty import mean_estimate, ratio_estimate
 
 
 @pytest.mark.parametrize(
