@@ -139,7 +139,7 @@ def test_a_card_that_is_lost_in_the_run_has_no_energy_and_a_reason(
 ) -> None:
     lost = tuple(Fault(call=call, code=15, after_calls=40) for call in ("energy", "power", "fields"))
     machine = NvmlMachine(gpus=(h100(faults=lost),))
-    result = run_llem(meter, nvml_simulator(machine), window_s=1)
+    result = run_llem(meter, nvml_simulator(machine), window_s=3)
     card = by_device(result, meter)[FIRST]
     assert card["energy_j"] is None
     assert card["reason"]
