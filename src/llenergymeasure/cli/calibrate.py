@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from llenergymeasure.config.models import EnergyConfig
     from llenergymeasure.orchestration.calibration import WallFile
 
-DURATION_S = 150.0
+DURATION_S, LONGEST_S = 150.0, 3600.0
 PLAIN_PERIOD_S = 10.0
 CLEAR = "\r\x1b[2K"
 CLASS_1 = 0.01
@@ -60,6 +60,7 @@ def calibrate(
     from llenergymeasure.orchestration.calibration import calibrate as run_calibration
     from llenergymeasure.orchestration.calibration import calibrate_again
 
+    _check_duration(duration)
     wall = _wall(wall_meter, psu_efficiency, wall_meter_error)
     if not last:
         with _progress(sys.stderr) as tell:
@@ -77,6 +78,15 @@ def calibrate(
     if report.wall_problem is not None:
         again = f"llem calibrate --last --wall-meter {wall_meter}"
         print(f"warning: {report.wall_problem} → once it is mended: {again}", file=sys.stderr)
+
+
+def _check_duration(duration_s: float) -> None:
+    from llenergymeasure.harness.known_load import SHORTEST_S
+
+    if not SHORTEST_S <= duration_s <= LONGEST_S:
+        raise ConfigError(
+            f"--duration must lie between {SHORTEST_S:.0f} and {LONGEST_S:.0f} s, not {duration_s:g}"
+        )
 
 
 def _wall(path: Path | None, psu_efficiency: float | None, error: float) -> WallFile | None:

@@ -11,7 +11,7 @@ from llenergymeasure.core.clock import Clock
 from llenergymeasure.domain.calibration import LoadStep
 
 SHORTEST_S = 20.0
-"""Of the whole load: shorter ones leave no steady stretch."""
+"""Of the whole load: of shorter ones nothing settles."""
 SHORT_SHARE = 0.35
 SHORT_STEP_S = (0.3, 1.5)
 """Steps both shorter and longer than the averaging windows of known sensors (10 ms to 1 s)."""

@@ -59,7 +59,7 @@ def calibrate_sensors(trace: EnergyTrace, steps: Sequence[LoadStep], stamp: Stam
         found, unknown = _sensor_figures(curve, trace.of(index), steps)
         profiles.append(
             SensorProfile(
-                **curve.channel.model_dump(include={"meter", "domain", "device", "label"}),
+                **curve.channel.model_dump(include={"meter", "domain", "device", "label", "counted"}),
                 made_unix_ns=stamp.made_unix_ns,
                 tool_version=stamp.tool_version,
                 idle_power_w=idle_w,

@@ -17,7 +17,7 @@ from llenergymeasure.domain.trace import Channel, EnergyTrace
 from llenergymeasure.exceptions import ConfigError, MeterError
 from llenergymeasure.harness.cpu_load import CpuLoad
 from llenergymeasure.harness.cuda_load import CudaLoad
-from llenergymeasure.harness.known_load import SHORTEST_S, Load, PlannedStep, apply_load, plan_steps
+from llenergymeasure.harness.known_load import Load, PlannedStep, apply_load, plan_steps
 from llenergymeasure.meters.base import MeterOptions
 from llenergymeasure.meters.sampler import Sampler
 from llenergymeasure.meters.wall_log import read_wall_log
@@ -71,12 +71,12 @@ def calibrate(
 ) -> CalibrationReport:
     """Put a known load on this machine, and store what its sensors made of it; stopped early, nothing is stored.
 
+    Loads of less than `known_load.SHORTEST_S` tell little. The wall meter's log is read when the load has ended.
+
     Raises:
-        ConfigError: the duration is too short, or the meters are not known.
+        ConfigError: no such meter.
         MeterError: a meter cannot be read, or no sensor saw the load.
     """
-    if duration_s < SHORTEST_S:
-        raise ConfigError(f"--duration must be at least {SHORTEST_S:.0f} s, not {duration_s:g}")
     clock = AnchoredClock()
     made_unix_ns = clock.now_ns()
     trace, steps, load = _measure(energy, plan_steps(duration_s), clock, tell, make_load)
@@ -182,6 +182,8 @@ def _with_gain(profiles: Sequence[SensorProfile], wall: WallFile) -> tuple[Senso
     import numpy as np
 
     log = read_wall_log(wall.path)
-    labels = [profile.label for profile in profiles]
+    labels = [profile.label for profile in profiles if profile.counted]
     gain = wall_gain(profiles[0].steps, np.array(log.t_unix_s), np.array(log.power_w), wall.meter, labels)
-    return tuple(profile.model_copy(update={"wall": gain}) for profile in profiles)
+    return tuple(
+        profile.model_copy(update={"wall": gain}) if profile.counted else profile for profile in profiles
+    )

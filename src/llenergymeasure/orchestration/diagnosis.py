@@ -6,6 +6,7 @@ import importlib.metadata
 import os
 import platform
 import shutil
+from datetime import datetime, timezone
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
@@ -18,6 +19,7 @@ from llenergymeasure.domain.trace import Channel
 from llenergymeasure.exceptions import LLEMError
 from llenergymeasure.meters.base import MeterOptions
 from llenergymeasure.orchestration.selection import missing_modules, probe_meters, select_meters
+from llenergymeasure.results.profile_store import load_profiles, machine_key
 
 PACKAGES = ("torch", "transformers", "accelerate", "peft", "bitsandbytes", "nvidia-ml-py", "pyarrow", "numpy")
 
@@ -33,6 +35,8 @@ class MeterFinding(_Finding):
     available: bool
     channels: tuple[Channel, ...] = ()
     readings: tuple[str, ...] = ()
+    calibrated: tuple[datetime | None, ...] = ()
+    """When each channel was calibrated; None: it never was."""
     reason: str | None = None
     remedy: str | None = None
 
@@ -78,21 +82,32 @@ def diagnose(output_dir: Path) -> Diagnosis:
         version=__version__,
         python=platform.python_version(),
         machine=collect_environment_metadata(),
-        meters=tuple(
-            MeterFinding(
-                name=name,
-                available=status.available,
-                channels=status.channels,
-                readings=status.readings,
-                reason=status.reason,
-                remedy=status.remedy,
-            )
-            for name, status in probe_meters(options)
-        ),
+        meters=_meters(options),
         auto_meters=_auto_meters(options),
         backends=tuple(_backend(name) for name in plugins.names("backends")),
         storage=_storage(output_dir),
         packages={name: _version(name) for name in PACKAGES},
+    )
+
+
+def _meters(options: MeterOptions) -> tuple[MeterFinding, ...]:
+    profiles, machine = load_profiles(), machine_key()
+
+    def calibrated(channel: Channel) -> datetime | None:
+        made = (each.made_unix_ns for each in profiles if each.is_of(channel, machine))
+        return next((datetime.fromtimestamp(ns / 1e9, tz=timezone.utc) for ns in made), None)
+
+    return tuple(
+        MeterFinding(
+            name=name,
+            available=status.available,
+            channels=status.channels,
+            readings=status.readings,
+            calibrated=tuple(calibrated(channel) for channel in status.channels),
+            reason=status.reason,
+            remedy=status.remedy,
+        )
+        for name, status in probe_meters(options)
     )
 
 

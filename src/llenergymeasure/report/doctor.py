@@ -51,7 +51,9 @@ def _meter(meter: MeterFinding) -> Iterator[Line]:
     for index, channel in enumerate(meter.channels if meter.available else ()):
         reading = f": {meter.readings[index]}" if index < len(meter.readings) else ""
         added = "" if channel.counted else ", not added"
-        text = f"{meter.name}: {channel.label}{reading} ({channel.method}{added})"
+        made = meter.calibrated[index] if index < len(meter.calibrated) else None
+        calibrated = f", calibrated {made:%Y-%m-%d}" if made is not None else ""
+        text = f"{meter.name}: {channel.label}{reading} ({channel.method}{added}{calibrated})"
         yield Line(mark="note" if channel.method == "estimated" else "ok", text=text)
 
 

@@ -107,3 +107,12 @@ def test_nothing_to_read_is_said() -> None:
 
 def test_every_group_has_something_to_say() -> None:
     assert all(findings(diagnosis()).values())
+
+
+def test_a_calibrated_sensor_says_since_when() -> None:
+    made = datetime(2026, 1, 31, tzinfo=timezone.utc)
+    meter = MeterFinding(
+        name="nvml", available=True, channels=(NVML,), readings=("61.3 W",), calibrated=(made,)
+    )
+    (line, _) = findings(diagnosis(meters=(meter,)))["Meters"]
+    assert line.text == "nvml: GPU 0 NVIDIA H100: 61.3 W (counter, calibrated 2026-01-31)"

@@ -1,0 +1,111 @@
+"""`llem calibrate` as it is typed, and a run that uses what it stored."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from llenergymeasure.domain.calibration import SensorProfile, WallGain
+from llenergymeasure.domain.estimate import Estimate
+from llenergymeasure.results.profile_store import keep_profiles, machine_key
+from llenergymeasure.results.tables import read_trace
+from tests.simulator_fixtures import NvmlSimulator
+from tests.simulators.nvml.machine import NvmlMachine
+
+
+def _llem(arguments: list[str], env: dict[str, str], cwd: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "llenergymeasure", *arguments]
+    return subprocess.run(command, env=env, cwd=cwd, capture_output=True, text=True, timeout=90, check=False)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--duration", "5"], "--duration must lie between 20 and 3600 s, not 5"),
+        (["--meters", "nvm"], "energy.meters: unknown meter 'nvm'"),
+        (["--meters", "none"], "--meters none leaves nothing to calibrate"),
+        (["--meters", "auto,nvml"], "auto stands alone"),
+        (["--last"], "--last goes with --wall-meter"),
+        (["--last", "--wall-meter", "wall.csv"], "no calibration is stored yet"),
+        (["--psu-efficiency", "0.9"], "--psu-efficiency goes with --wall-meter"),
+        (["--wall-meter", "w.csv", "--psu-efficiency", "94"], "between 0.5 and 1, not 94"),
+        (["--wall-meter", "w.csv", "--wall-meter-error", "2"], "0.01 is 1 %"),
+    ],
+)
+def test_what_cannot_be_is_one_sentence_and_stores_nothing(
+    tmp_path: Path, arguments: list[str], said: str
+) -> None:
+    done = _llem(["calibrate", *arguments], {**os.environ, "LLEM_DATA_DIR": str(tmp_path / "data")}, tmp_path)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert (done.stdout, "Traceback" in done.stderr) == ("", False)
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.simulator
+def test_gpu_that_nothing_can_put_a_load_on_is_told(tmp_path: Path, nvml_simulator: NvmlSimulator) -> None:
+    env = nvml_simulator(NvmlMachine(), LLEM_DATA_DIR=str(tmp_path / "data"))
+    done = _llem(["calibrate", "--meters", "nvml", "--duration", "20"], env, tmp_path)
+    # beside a real GPU there is something to load, but the simulated card does not respond
+    assert (done.returncode, "torch" in done.stderr) in [(4, True), (5, False)], done.stderr
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.slow
+def test_run_multiplies_by_the_gain_that_was_stored_and_verifies(
+    tmp_path: Path, standin_env: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LLEM_DATA_DIR", str(tmp_path / "data"))
+    keep_profiles([_profile()])
+    settings = {
+        "model": "any",
+        "backend": "standin",
+        "device": "cpu",
+        "workload": {"dataset": "synthetic", "n_prompts": 8, "input_tokens": 5},
+        "measurement": {
+            "baseline": {"idle_s": 0.3, "loaded_s": 0},
+            "warmup": {"min_batches": 1, "min_duration_s": 0, "max_duration_s": 1},
+            "window": {"min_duration_s": 0.4},
+            "repeats": {"min": 3, "max": 3},
+        },
+        "energy": {"meters": "estimate", "estimate": {"cpu_max_power_w": 50, "cpu_idle_power_w": 50}},
+        "options": {"token_s": 0.005},
+        "output_dir": "out",
+    }
+    (tmp_path / "experiment.yaml").write_text(yaml.safe_dump(settings))
+    env = {**standin_env, "LLEM_DATA_DIR": str(tmp_path / "data")}
+    done = _llem(["run", "experiment.yaml", "--json"], env, tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["mean_power_w"] == pytest.approx(1.04 * 50.0, rel=0.01)
+    (table,) = tmp_path.glob("out/single/*/trace.parquet")
+    (channel,) = read_trace(table).channels
+    assert (channel.gain, channel.relative_error) == (1.04, pytest.approx(0.02))
+    assert "against a wall meter" in (channel.note or "")
+    verified = _llem(["verify", "out"], env, tmp_path)
+    assert verified.returncode == 0, verified.stdout
+
+
+def _profile() -> SensorProfile:
+    gain = Estimate(value=1.04, low=1.04 * 0.98, high=1.04 * 1.02, unit="1", method="derived")
+    return SensorProfile(
+        meter="estimate",
+        domain="cpu",
+        device="host",
+        label="CPU (estimate)",
+        machine=machine_key(),
+        made_unix_ns=1,
+        tool_version="0",
+        idle_power_w=5,
+        loaded_power_w=50,
+        wall=WallGain(
+            gain=gain, psu_efficiency=0.94, meter_error=0.01, clock_offset_s=0, sensors=("CPU (estimate)",)
+        ),
+        load="none",
+        steps=(),
+    )
