@@ -67,7 +67,7 @@ class SensorProfile(_Record):
     counter_period_s: float | None = None
     power_period_s: float | None = None
     averaging_window_s: float | None = None
-    """Over how long each power reading averages; as a box that ends when the reading appears."""
+    """Over how long each power reading averages, as a box; a power that itself rises slowly makes it look longer."""
     power_noise_w: float | None = None
     """Standard deviation of single power readings under the steady load."""
     counter_over_power: Estimate | None = None
