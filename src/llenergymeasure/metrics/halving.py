@@ -64,7 +64,7 @@ def halve_gain(channels: Sequence[Channel]) -> str:
         return "measure instead of estimating: `llem doctor` says what keeps a meter from being read"
     boards = [channel for channel in channels if channel.domain == "gpu"]
     what = "this board" if len(boards) == len(channels) == 1 else "these sensors"
-    return f"calibrate {what} against a meter at the wall: llem calibrate"
+    return f"calibrate {what} against a meter at the wall: llem calibrate --wall-meter CSV"
 
 
 def seconds_text(seconds: float) -> str:

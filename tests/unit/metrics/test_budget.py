@@ -200,7 +200,7 @@ def test_remedies_are_settings_with_a_figure() -> None:
     budget = total(1000.0, 1000.0, gain_j=50.0, edges_j=3.0, resolution_j=0.1, alias_j=9.0, readings=100.0)
     said = {each.name: each.halve_by for each in budget.terms}
     assert said == {
-        "gain": "calibrate this board against a meter at the wall: llem calibrate",
+        "gain": "calibrate this board against a meter at the wall: llem calibrate --wall-meter CSV",
         "edges": "windows twice as long: measurement.window.min_duration_s: 20",
         "resolution": "windows twice as long: measurement.window.min_duration_s: 20",
         "alias": "windows four times as long: measurement.window.min_duration_s: 40",
