@@ -114,6 +114,8 @@ def _show_repeats_what_run_printed(bundle: Path, cwd: Path) -> None:
     assert json.loads(llem("show", "--json", str(bundle / layout.RESULT), cwd=cwd).stdout) == json.loads(
         (bundle / layout.RESULT).read_text()
     )
+    budgets = llem("show", "--uncertainty", str(bundle), cwd=cwd).stdout
+    assert "Most of it is gain. What would halve that: measure instead of estimating" in budgets
 
 
 def _config_repeats_the_experiment(bundle: Path, config: dict[str, object]) -> None:

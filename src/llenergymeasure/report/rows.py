@@ -106,6 +106,8 @@ def _figure(result: ExperimentResult, name: str, label: str) -> Row:
     text = estimate_text(estimate)
     if estimate.half_width is None:
         text += f" (no interval: {estimate.reason or 'its spread is not known'})"
+    elif estimate.reason is not None:
+        text += f" ({estimate.reason})"
     return Row(label=label, value=text, method=None if estimate.method == "derived" else estimate.method)
 
 

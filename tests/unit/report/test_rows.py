@@ -5,7 +5,7 @@ from __future__ import annotations
 from llenergymeasure.domain.experiment import DeviceConditions, ExperimentResult, Span, WarmupSummary
 from llenergymeasure.report.row import Row
 from llenergymeasure.report.rows import summary, title
-from tests.sample_results import estimated_result, measured_result, unmeasured_result
+from tests.sample_results import estimated_result, interval, measured_result, unmeasured_result
 
 ENERGY_LABELS = (
     "Energy",
@@ -39,6 +39,12 @@ def test_a_missing_interval_is_explained() -> None:
     assert rows(measured_result())["Time per output token"].value == (
         "3.187 ms (no interval: a single repeat has no spread)"
     )
+
+
+def test_an_interval_that_leaves_something_out_says_what() -> None:
+    partial = interval(9234.56, 87.6, "J").model_copy(update={"reason": "without the spread"})
+    shown = rows(measured_result(estimates={"total_energy_j": partial}))
+    assert shown["Energy"].value == "9,235 ± 88 J (without the spread)"
 
 
 def test_devices_are_listed_with_meter_and_method_and_those_not_added_say_so() -> None:
