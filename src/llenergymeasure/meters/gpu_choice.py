@@ -13,6 +13,8 @@ from llenergymeasure.meters.base import MeterOptions
 RELATIVE_ERROR = 0.05
 """Gain differs by up to 5 % from board to board (Yang, Adamek, Armour, arXiv 2312.02741)."""
 
+WHOLE_CARD = "the whole card: its MIG instances have no meter of their own"
+
 
 def choose_gpus(options: MeterOptions) -> tuple[tuple[Gpu, ...], str | None]:
     """Return the cards that were asked for, else those that CUDA_VISIBLE_DEVICES lets through, each once.
@@ -40,7 +42,7 @@ def choose_gpus(options: MeterOptions) -> tuple[tuple[Gpu, ...], str | None]:
 def gpu_channel(meter: str, gpu: Gpu, has_counter: bool, *notes: str | None) -> Channel:
     """Return the channel of a card under its UUID, whoever reads it; `notes` that are None are left out."""
     said = [
-        "the whole card: its MIG instances have no meter of their own" if gpu.mig_enabled else None,
+        WHOLE_CARD if gpu.mig_enabled else None,
         None if has_counter else "no energy counter: integrated from power readings",
         *notes,
     ]

@@ -24,7 +24,7 @@ class EnergyAccount:
 
     def __init__(self, trace: EnergyTrace) -> None:
         self.curves: tuple[EnergyCurve, ...] = build_curves(trace)
-        self._trace = trace
+        self.trace = trace
         self._steps: dict[int, float] = {}
 
     @property
@@ -59,7 +59,7 @@ class EnergyAccount:
         return None if energy_j is None else energy_j / phase.duration_s
 
     def _errors(self, index: int, phase: Phase) -> ChannelErrors | None:
-        curve, samples = self.curves[index], self._trace.of(index)
+        curve, samples = self.curves[index], self.trace.of(index)
         if index not in self._steps:
             self._steps[index] = reading_step(curve, samples)
         return channel_errors(curve, samples, self._steps[index], phase)

@@ -10,6 +10,7 @@ from llenergymeasure.core.throttle import HARMFUL, REASONS, reason_names
 from llenergymeasure.domain.experiment import DeviceConditions, Span
 from llenergymeasure.domain.sample import UNKNOWN_REASONS
 from llenergymeasure.domain.trace import EnergyTrace, Phase
+from llenergymeasure.metrics.lapses import within
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -30,7 +31,7 @@ def device_conditions(trace: EnergyTrace, phases: Sequence[Phase]) -> tuple[Devi
 def _conditions(
     samples: NDArray[Any], device: str, label: str, windows: Sequence[Phase]
 ) -> DeviceConditions | None:
-    during = _within(samples, windows)
+    during = within(samples, windows)
     before = samples[samples["t_unix_ns"] < windows[0].start_unix_ns]
     after = samples[samples["t_unix_ns"] >= windows[-1].end_unix_ns]
     conditions = DeviceConditions(
@@ -52,17 +53,6 @@ def harmful_fraction(conditions: DeviceConditions) -> float:
     """Return the largest fraction of the windows in which one harmful reason held."""
     harmful = reason_names(HARMFUL)
     return max((conditions.throttle_fractions.get(name, 0.0) for name in harmful), default=0.0)
-
-
-def _within(samples: NDArray[Any], windows: Sequence[Phase]) -> NDArray[Any]:
-    import numpy as np
-
-    times = samples["t_unix_ns"]
-    inside = np.zeros(len(samples), dtype=bool)
-    for window in windows:
-        inside |= (times >= window.start_unix_ns) & (times < window.end_unix_ns)
-    chosen: NDArray[Any] = samples[inside]
-    return chosen
 
 
 def _span(values: NDArray[Any]) -> Span | None:

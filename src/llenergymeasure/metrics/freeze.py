@@ -30,7 +30,10 @@ def find_freezes(
     """Return the freezes between ticks and after the last one; `power` is the times and watts of the same channel."""
     return tuple(
         Fault(
-            start_s=start_s, end_s=end_s, reason=f"the energy counter stood still for {end_s - start_s:.1f} s"
+            start_s=start_s,
+            end_s=end_s,
+            code="counter_frozen",
+            reason=f"the energy counter stood still for {end_s - start_s:.1f} s",
         )
         for start_s, end_s, rise_j in _still(ticks, read_s)
         if not _caught_up(start_s, end_s, rise_j, power)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 from llenergymeasure.domain.estimate import Method
 from llenergymeasure.domain.trace import Channel
@@ -41,12 +41,16 @@ class EnergyCurve(Protocol):
         ...
 
 
+FaultCode = Literal["counter_reset", "counter_frozen", "counter_wrap_missed", "sample_gap"]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Fault:
     """A stretch of the trace over which the energy of a channel is not known, in seconds on the curve's own axis."""
 
     start_s: float
     end_s: float
+    code: FaultCode
     reason: str
 
 

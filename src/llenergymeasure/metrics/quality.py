@@ -5,13 +5,29 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from llenergymeasure.domain.experiment import RunWarning, Verdict
-from llenergymeasure.metrics.doubts import conditions, energy, isolation, protocol, start, steadiness
+from llenergymeasure.metrics.doubts import (
+    conditions,
+    energy,
+    isolation,
+    protocol,
+    sensors,
+    sources,
+    start,
+    steadiness,
+)
 from llenergymeasure.metrics.evidence import Check, Evidence
 
 CHECKS: tuple[Check, ...] = (
     energy.check_energy_is_known,
     energy.check_energy_is_measured,
     energy.check_compute_device_is_metered,
+    sensors.check_counters_held,
+    sensors.check_sampling_kept_up,
+    sensors.check_sensors_answered,
+    sensors.check_power_is_fresh,
+    sources.check_source_is_the_counter,
+    sources.check_counter_agrees_with_power,
+    sources.check_card_is_not_shared,
     protocol.check_window_is_long,
     protocol.check_target_is_reached,
     start.check_start_temperature,

@@ -96,6 +96,7 @@ def sampled_curve(
         Fault(
             start_s=float(t_s[at]),
             end_s=float(t_s[at + 1]),
+            code="sample_gap",
             reason=f"power was not read for {float(gaps_s[at]):.1f} s",
         )
         for at in np.flatnonzero(gaps_s > longest_s)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from llenergymeasure.metrics.interval import Fault
+from llenergymeasure.metrics.interval import Fault, FaultCode
 
 if TYPE_CHECKING:
     import numpy as np
@@ -40,7 +40,7 @@ def unwrap(t_s: NDArray[Any], raw_j: NDArray[Any], range_j: float | None) -> Ris
         fell &= ~wrapped
     rise_j = np.where(fell, 0.0, rise_j)
     energy_j = np.concatenate([[0.0], np.cumsum(rise_j)])
-    resets = [_fault(t_s, at, "the energy counter was reset") for at in np.flatnonzero(fell)]
+    resets = [_fault(t_s, at, "counter_reset", "the energy counter was reset") for at in np.flatnonzero(fell)]
     return Rising(t_s=t_s, energy_j=energy_j, faults=(*resets, *_lost_wraps(t_s, gap_s, energy_j, range_j)))
 
 
@@ -66,8 +66,10 @@ def _lost_wraps(
         return ()
     mean_w = energy_j[-1] / (t_s[-1] - t_s[0])
     reason = "the counter was not read for so long that it may have gone round unseen"
-    return tuple(_fault(t_s, at, reason) for at in np.flatnonzero(gap_s * 2 * mean_w > range_j))
+    return tuple(
+        _fault(t_s, at, "counter_wrap_missed", reason) for at in np.flatnonzero(gap_s * 2 * mean_w > range_j)
+    )
 
 
-def _fault(t_s: NDArray[Any], at: np.signedinteger[Any], reason: str) -> Fault:
-    return Fault(start_s=float(t_s[at]), end_s=float(t_s[at + 1]), reason=reason)
+def _fault(t_s: NDArray[Any], at: np.signedinteger[Any], code: FaultCode, reason: str) -> Fault:
+    return Fault(start_s=float(t_s[at]), end_s=float(t_s[at + 1]), code=code, reason=reason)
