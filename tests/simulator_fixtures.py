@@ -73,17 +73,18 @@ def powercap_simulator(tmp_path: Path) -> Iterator[PowercapSimulator]:
 @pytest.fixture
 def child_json() -> ChildJson:
     """A function `(code, environment, *arguments)`: run it in a fresh interpreter, return the JSON it prints."""
+    return run_child_json
 
-    def run(code: str, environment: dict[str, str], *arguments: str) -> Any:
-        done = subprocess.run(
-            [sys.executable, "-c", textwrap.dedent(code), *arguments],
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
 
-    return run
+def run_child_json(code: str, environment: dict[str, str], *arguments: str) -> Any:
+    """Run code in a fresh interpreter and return the JSON it prints."""
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code), *arguments],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
