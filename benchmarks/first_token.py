@@ -8,7 +8,7 @@ from pathlib import Path
 from report import figure, publish
 from sides import run_bare, run_llem, write_prompts
 
-PAIRS = 7
+PAIRS = 5
 BAR_S = 1.0
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from report import figure, publish
 from sides import run_bare, run_llem, write_prompts
 
-PAIRS = 10
-PASSES = 2
+PAIRS = 6
+PASSES = 1
 WINDOWS = 3
 BAR_PERCENT = 1.0
 
