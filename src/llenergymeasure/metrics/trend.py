@@ -21,9 +21,9 @@ class Trend:
     points: int
 
     def is_flat(self, tolerance: float) -> bool:
-        """Whether the change is within ± `tolerance` and no more than chance, or surely within ± `tolerance`."""
-        surely = -tolerance <= self.low and self.high <= tolerance
-        return surely or (abs(self.change) <= tolerance and self.low <= 0 <= self.high)
+        """Whether the change is within ± `tolerance`, and known well enough to say so: surely within twice that."""
+        surely = -2 * tolerance <= self.low and self.high <= 2 * tolerance
+        return surely and abs(self.change) <= tolerance
 
     def is_drift(self, tolerance: float) -> bool:
         """Whether the series changed by more than ± `tolerance`, and not by chance."""

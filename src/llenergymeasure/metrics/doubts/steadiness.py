@@ -16,7 +16,8 @@ OUTLIER_SCORE = 3.5
 OUTLIER_FLOOR = 0.005
 """Repeats that agree within half a percent have no outlier among them."""
 OUTLIER_MIN_REPEATS = 4
-HOST_BOUND_FRACTION = 0.1
+HOST_BOUND_SHARE = 0.05
+"""Of the time, from which on it is worth a warning."""
 
 
 def check_warmup_settled(evidence: Evidence) -> Iterable[RunWarning]:
@@ -76,7 +77,7 @@ def check_not_host_bound(evidence: Evidence) -> Iterable[RunWarning]:
         for point in points
         if is_host_bound(reference, OperatingPoint(itl_s=point.step_s, power_w=point.power_w or 0.0))
     ]
-    if len(waiting) >= HOST_BOUND_FRACTION * len(points):
+    if sum(point.step_s for point in waiting) > HOST_BOUND_SHARE * sum(point.step_s for point in points):
         slowest = max(waiting, key=lambda point: point.step_s)
         yield RunWarning(
             code="host_bound",
