@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -56,15 +55,22 @@ def harmful_fraction(conditions: DeviceConditions) -> float:
 
 
 def _span(values: NDArray[Any]) -> Span | None:
-    known = [float(value) for value in values if not math.isnan(value)]
-    if not known:
+    known = _known(values)
+    if not len(known):
         return None
-    return Span(low=min(known), mean=math.fsum(known) / len(known), high=max(known))
+    return Span(low=float(known.min()), mean=float(known.mean(dtype=float)), high=float(known.max()))
 
 
 def _last(values: NDArray[Any]) -> float | None:
-    known = [float(value) for value in values if not math.isnan(value)]
-    return known[-1] if known else None
+    known = _known(values)
+    return float(known[-1]) if len(known) else None
+
+
+def _known(values: NDArray[Any]) -> NDArray[Any]:
+    import numpy as np
+
+    known: NDArray[Any] = values[~np.isnan(values)]
+    return known
 
 
 def _fractions(masks: NDArray[Any]) -> dict[str, float]:

@@ -1,0 +1,102 @@
+"""What a window costs to open and close, and how long a large trace takes to become a result."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+from report import figure, publish
+
+from llenergymeasure.config.models import ExperimentConfig
+from llenergymeasure.domain.request import Prompt
+from llenergymeasure.domain.trace import Channel, EnergyTrace, Phase, sample_dtype
+from llenergymeasure.harness.power import Unmetered
+from llenergymeasure.harness.runlog import RunLog
+from llenergymeasure.harness.window import WindowPlan, measure_window
+from llenergymeasure.orchestration.assemble import assemble
+from llenergymeasure.orchestration.raw import RawRun
+from llenergymeasure.testing import StandInBackend, VirtualClock
+
+WINDOWS = 200
+GPUS, SECONDS, RATE_HZ, TICK_S = 8, 600, 50, 0.1
+ASSEMBLIES = 5
+
+
+def main() -> None:
+    """Time empty windows, and the assembly of ten minutes of eight GPUs."""
+    publish(
+        "harness_cost",
+        [
+            figure("open and close a window", "ms", _windows_ms(), 5.0),
+            figure("assemble 8 GPUs x 10 min x 50 Hz", "s", _assemblies_s(), 1.0),
+        ],
+    )
+
+
+def _windows_ms() -> list[float]:
+    backend, clock = StandInBackend(), VirtualClock()
+    config = ExperimentConfig(model="any", backend="standin", options={"token_s": 0, "output_tokens": 1})
+    backend.load(config, clock)
+    batches = backend.prepare([Prompt(prompt_id="p", n_tokens=1, token_seed=0)])
+    plan = WindowPlan(min_duration_s=0, passes=1)
+    spent = []
+    for number in range(WINDOWS):
+        log = RunLog(clock=clock)
+        start = time.perf_counter()
+        measure_window(backend, batches, plan, number, log, Unmetered())
+        spent.append((time.perf_counter() - start) * 1e3)
+    return spent
+
+
+def _assemblies_s() -> list[float]:
+    raw, config = _large_run(), ExperimentConfig(model="any", backend="standin")
+    spent = []
+    for _ in range(ASSEMBLIES):
+        start = time.perf_counter()
+        result = assemble(config, raw, "run")
+        spent.append(time.perf_counter() - start)
+        assert result.total_energy_j is not None
+    return spent
+
+
+def _large_run() -> RawRun:
+    parts = [_samples(channel) for channel in range(GPUS)]
+    samples = np.concatenate(parts)
+    samples = samples[np.argsort(samples["t_unix_ns"], kind="stable")]
+    channels = tuple(
+        Channel(meter="nvml", domain="gpu", device=f"GPU-{number}", label=f"GPU {number}", method="counter")
+        for number in range(GPUS)
+    )
+    phases = tuple(
+        Phase(
+            name="window",
+            repeat=number,
+            start_unix_ns=_ns(30 + 55 * number),
+            end_unix_ns=_ns(80 + 55 * number),
+        )
+        for number in range(10)
+    )
+    return RawRun(
+        trace=EnergyTrace(channels=channels, samples=samples),
+        phases=phases,
+        requests=(),
+        stopped_because="fixed",
+    )
+
+
+def _samples(channel: int) -> np.ndarray:
+    random = np.random.default_rng(channel)
+    times = np.cumsum(random.uniform(0.25, 1.75, SECONDS * RATE_HZ)) / RATE_HZ
+    samples = np.zeros(len(times), dtype=sample_dtype())
+    samples["channel"], samples["t_unix_ns"] = channel, (times * 1e9).astype("i8") + _ns(0)
+    samples["power_w"] = 300 + random.normal(0, 2, len(times))
+    samples["energy_j"] = np.floor(times / TICK_S) * TICK_S * 300
+    return samples
+
+
+def _ns(seconds: float) -> int:
+    return 1_700_000_000_000_000_000 + round(seconds * 1e9)
+
+
+if __name__ == "__main__":
+    main()
