@@ -60,7 +60,8 @@ def _reported(command: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(command)
     def reported(*arguments: object, **options: object) -> None:
-        logging.getLogger("llenergymeasure").addHandler(_warnings_to_stderr())
+        logger, handler = logging.getLogger("llenergymeasure"), _warnings_to_stderr()
+        logger.addHandler(handler)
         try:
             command(*arguments, **options)
             sys.stdout.flush()
@@ -77,6 +78,8 @@ def _reported(command: Callable[..., None]) -> Callable[..., None]:
             if os.environ.get(DEBUG):
                 traceback.print_exc()
             _leave(_internal(f"{type(error).__name__}: {error}"), LLEMError.exit_code)
+        finally:
+            logger.removeHandler(handler)
 
     return reported
 
