@@ -22,7 +22,7 @@ ASKED := pyproject.toml constraints.txt requirements/weights.txt
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help quickstart test test-fast test-wheel check format bench bench-accuracy wheel clean distclean
+.PHONY: help quickstart test test-fast test-wheel check format bench bench-accuracy bench-coverage wheel clean distclean
 
 help: ## List these targets.
 	@awk -F ':.*## ' '/^[a-z%.-]+:.*## / { sub(/%/, "X.Y", $$1); printf "  %-14s %s\n", $$1, $$2 }' Makefile
@@ -59,6 +59,9 @@ bench: $(DEV_STAMP) ## Measure start-up, overhead and time to the first token; J
 
 bench-accuracy: $(DEV_STAMP) ## Compare the energy of ours, Zeus, CodeCarbon and naive polling with the truth (five minutes).
 	PYTHONPATH=. $(BIN)/python benchmarks/accuracy.py
+
+bench-coverage: $(DEV_STAMP) ## Count how often stated intervals hold the truth, sensor by sensor (four minutes).
+	OMP_NUM_THREADS=1 PYTHONPATH=. $(BIN)/python benchmarks/coverage.py
 
 wheel: $(BIN)/python ## Build the wheel into dist/.
 	$(BIN)/python $(PIP_INSTALL:install=wheel) --no-deps --wheel-dir dist .

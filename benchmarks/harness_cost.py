@@ -64,7 +64,14 @@ def _large_run() -> RawRun:
     samples = np.concatenate(parts)
     samples = samples[np.argsort(samples["t_unix_ns"], kind="stable")]
     channels = tuple(
-        Channel(meter="nvml", domain="gpu", device=f"GPU-{number}", label=f"GPU {number}", method="counter")
+        Channel(
+            meter="nvml",
+            domain="gpu",
+            device=f"GPU-{number}",
+            label=f"GPU {number}",
+            method="counter",
+            averaging_window_s=0.025,
+        )
         for number in range(GPUS)
     )
     phases = tuple(
@@ -85,12 +92,17 @@ def _large_run() -> RawRun:
 
 
 def _samples(channel: int) -> np.ndarray:
+    """Return what a card shows whose power wanders: a counter and a power reading that move every tenth of a second."""
     random = np.random.default_rng(channel)
     times = np.cumsum(random.uniform(0.25, 1.75, SECONDS * RATE_HZ)) / RATE_HZ
+    ticks = np.arange(int(times[-1] / TICK_S) + 2)
+    power_w = 300 + 100 * np.sin(ticks / random.uniform(3, 30)) + random.normal(0, 5, len(ticks))
+    energy_j = np.concatenate([[0.0], np.cumsum(power_w * TICK_S)])
     samples = np.zeros(len(times), dtype=sample_dtype())
     samples["channel"], samples["t_unix_ns"] = channel, (times * 1e9).astype("i8") + _ns(0)
-    samples["power_w"] = 300 + random.normal(0, 2, len(times))
-    samples["energy_j"] = np.floor(times / TICK_S) * TICK_S * 300
+    shown = (times / TICK_S).astype(int)
+    samples["power_w"] = (power_w + random.normal(0, 20, len(ticks)))[shown]
+    samples["energy_j"] = energy_j[shown]
     return samples
 
 

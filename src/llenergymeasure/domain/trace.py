@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -37,7 +38,7 @@ class Channel(BaseModel):
     update_period_s: float | None = None
     """How often the counter moves, where its maker says so (0: with every reading); None: found from its samples."""
     averaging_window_s: float | None = None
-    """Over how long each power reading averages, where that is known to be long; None: some tens of milliseconds."""
+    """Over how long each power reading averages, as a box that ends when it appears; None where that is not known."""
     relative_error: float = 0.0
     """Half-width of the sensor's systematic 95 % error, relative; the datasheet's, the model's, or a calibration's."""
     gain: float = Field(default=1.0, gt=0)
@@ -60,8 +61,12 @@ class EnergyTrace:
 
     def of(self, channel: int) -> NDArray[Any]:
         """Return the samples of one channel, in time order."""
-        selected: NDArray[Any] = self.samples[self.samples["channel"] == channel]
-        return selected
+        return self._by_channel[channel]
+
+    @cached_property
+    def _by_channel(self) -> list[NDArray[Any]]:
+        """Every figure asks for them again, and looking through a long trace takes a while."""
+        return [self.samples[self.samples["channel"] == number] for number in range(len(self.channels))]
 
 
 def hottest_c(channels: Sequence[Channel], latest_c: Mapping[int, float]) -> float | None:

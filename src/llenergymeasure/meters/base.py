@@ -48,8 +48,8 @@ class Meter(Protocol):
     """Modules that must be importable."""
     install: ClassVar[str]
     """The exact command that brings them."""
-    period_s: ClassVar[float]
-    """How often the sampler calls `read`."""
+    period_s: float
+    """How often the sampler calls `read`; `open` may set another one on its instance, for what it found."""
 
     def probe(self, options: MeterOptions) -> MeterStatus:
         """Look at the machine; never raises, leaves nothing open."""

@@ -17,6 +17,8 @@ from llenergymeasure.meters.nvml_card import Card
 
 STATE_EVERY = 10
 """Temperature, clocks, utilisation and throttle reasons change slowly: they are read on every tenth reading only."""
+FAST_S = 0.01
+"""P100 has no counter, and publishes its power every 20 ms: read only as often, a third of that would be missed."""
 
 
 class NvmlMeter:
@@ -29,7 +31,7 @@ class NvmlMeter:
     measures: ClassVar[bool] = True
     requires: ClassVar[tuple[str, ...]] = ("pynvml",)
     install: ClassVar[str] = "pip install nvidia-ml-py"
-    period_s: ClassVar[float] = 0.02
+    period_s: float = 0.02
 
     def __init__(self) -> None:
         self._stack = ExitStack()
@@ -57,6 +59,8 @@ class NvmlMeter:
         except NvmlUnavailableError as error:
             remedy = f". Try: {error.remedy}" if error.remedy else ""
             raise MeterError(f"meter 'nvml' cannot be read: {error.reason}{remedy}") from None
+        if any(card.publishes_fast for card in self._cards):
+            self.period_s = FAST_S
         return [card.channel for card in self._cards]
 
     def read(self, offset_ns: int) -> list[Sample]:

@@ -4,25 +4,20 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any
 
 from llenergymeasure.core.nvml import Gpu, NvmlUnavailableError
 from llenergymeasure.domain.sample import NAN, UNKNOWN_REASONS, Sample
 from llenergymeasure.meters.gpu_choice import gpu_channel, gpu_label
+from llenergymeasure.meters.nvml_power import NO_DATA, Reader, not_blank, power_readings
 
-FIELD_POWER_INSTANT = 186
-"""nvml.h: NVML_FI_DEV_POWER_INSTANT; scope 0 is the GPU, also where a module holds a CPU too (GH200)."""
-NO_DATA = 21
-"""nvml.h: NVML_ERROR_NO_DATA."""
 ATTEMPTS = 3
-GA100 = (8, 0)
-"""Compute capability of A100 and A30."""
+FAST_AVERAGE_S = 0.01
+"""Sensors that average over 10 ms publish every 20 ms, others every 100 ms (arXiv 2312.02741)."""
 VGPU = 2
 """nvml.h: NVML_GPU_VIRTUALIZATION_MODE_VGPU, a guest on a shared card."""
-
-Reader = Callable[[], float]
 
 
 class Card:
@@ -39,8 +34,8 @@ class Card:
         except pynvml.NVMLError as error:
             raise NvmlUnavailableError(f"{gpu_label(gpu)} does not answer: {error}") from None
         self._energy_j = self._first_working([_energy_reader(pynvml, handle)])
-        instant, usage = _power_readers(pynvml, handle)
-        self._power_w = self._first_working((instant, usage))
+        readings = power_readings(pynvml, handle, alone=self._energy_j is None)
+        self._power_w = self._first_working([reading.read for reading in readings])
         if self._energy_j is None and self._power_w is None:
             raise NvmlUnavailableError(
                 f"{gpu_label(gpu)} reports neither energy nor power",
@@ -50,8 +45,14 @@ class Card:
         virtual = self._attempt(lambda: pynvml.nvmlDeviceGetVirtualizationMode(handle))[0] == VGPU
         shared = "a virtual GPU: the card's other guests may be included" if virtual else None
         channel = gpu_channel("nvml", gpu, self._energy_j is not None, shared, caveat)
-        averaging_window_s = self._usage_averages_s(pynvml, handle) if self._power_w is usage else None
-        self.channel = channel.model_copy(update={"averaging_window_s": averaging_window_s})
+        averages_s = [each.averaging_window_s for each in readings if each.read is self._power_w]
+        self.channel = channel.model_copy(update={"averaging_window_s": next(iter(averages_s), None)})
+
+    @property
+    def publishes_fast(self) -> bool:
+        """Whether energy rests on readings that are published more often than the usual ones."""
+        averages_s = self.channel.averaging_window_s
+        return self._energy_j is None and averages_s is not None and averages_s <= FAST_AVERAGE_S
 
     def read(self, index: int, offset_ns: int, *, with_state: bool) -> Sample:
         """Return one sample; its time is the middle of the read that the channel's method stands for.
@@ -83,14 +84,6 @@ class Card:
         energy_j, error = self._attempt(self._energy_j)
         return f"{energy_j:.0f} J counted" if error == 0 else f"NVML error {error}"
 
-    def _usage_averages_s(self, pynvml: Any, handle: Any) -> float | None:
-        """Return over how long nvmlDeviceGetPowerUsage averages: a second on Ampere (but A100) and later, by nvml.h."""
-        try:
-            capability = tuple(pynvml.nvmlDeviceGetCudaComputeCapability(handle))
-        except self._error:
-            return None
-        return 1.0 if capability > GA100 else None
-
     def _first_working(self, readers: Iterable[Reader]) -> Reader | None:
         for reader in readers:
             if any(self._attempt(reader)[1] == 0 for _ in range(ATTEMPTS)):
@@ -113,35 +106,9 @@ class Card:
 
 def _energy_reader(pynvml: Any, handle: Any) -> Reader:
     def read() -> float:
-        return _not_blank(pynvml, pynvml.nvmlDeviceGetTotalEnergyConsumption(handle)) / 1e3
+        return not_blank(pynvml, pynvml.nvmlDeviceGetTotalEnergyConsumption(handle)) / 1e3
 
     return read
-
-
-def _power_readers(pynvml: Any, handle: Any) -> tuple[Reader, Reader]:
-    """Return the ways to read watts, the best first.
-
-    The field's reading is of the last tens of milliseconds. nvmlDeviceGetPowerUsage is the same on cards up to A100,
-    but on newer ones a mean over the last second, which smears what lies before a window into it.
-    """
-
-    def instant() -> float:
-        field = pynvml.nvmlDeviceGetFieldValues(handle, [FIELD_POWER_INSTANT])[0]
-        if field.nvmlReturn != 0:
-            raise pynvml.NVMLError(field.nvmlReturn)
-        return _not_blank(pynvml, field.value.uiVal) / 1e3
-
-    def usage() -> float:
-        return _not_blank(pynvml, pynvml.nvmlDeviceGetPowerUsage(handle)) / 1e3
-
-    return instant, usage
-
-
-def _not_blank(pynvml: Any, value: int) -> int:
-    """Return the value; 0 is what a sensor without a reading shows, since no card draws nothing."""
-    if value == 0:
-        raise pynvml.NVMLError(NO_DATA)
-    return value
 
 
 def _state_readers(pynvml: Any, handle: Any) -> dict[str, Sequence[Reader]]:

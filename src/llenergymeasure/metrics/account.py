@@ -5,14 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
 from llenergymeasure.domain.trace import Channel, EnergyTrace, Phase
 from llenergymeasure.metrics.energy import EnergyCurve, build_curves
 from llenergymeasure.metrics.errors import ChannelErrors, channel_errors, reading_step
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +25,7 @@ class EnergyAccount:
     def __init__(self, trace: EnergyTrace) -> None:
         self.curves: tuple[EnergyCurve, ...] = build_curves(trace)
         self.trace = trace
-        self._readings: dict[int, tuple[NDArray[Any], float]] = {}
+        self._steps: dict[int, float] = {}
 
     @property
     def counted(self) -> tuple[EnergyCurve, ...]:
@@ -64,10 +60,10 @@ class EnergyAccount:
 
     def _errors(self, index: int, phase: Phase) -> ChannelErrors | None:
         curve = self.curves[index]
-        if index not in self._readings:  # the same for every window
-            samples = self.trace.of(index)
-            self._readings[index] = samples, reading_step(curve, samples)
-        return channel_errors(curve, *self._readings[index], phase)
+        samples = self.trace.of(index)
+        if index not in self._steps:  # the same for every window
+            self._steps[index] = reading_step(curve, samples)
+        return channel_errors(curve, samples, self._steps[index], phase)
 
 
 def curve_energy_j(curve: EnergyCurve, phases: Sequence[Phase]) -> tuple[float | None, str | None]:

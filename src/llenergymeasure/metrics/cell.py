@@ -1,4 +1,4 @@
-"""How energy is spread within one tick of a counter: the little that its two readings leave open."""
+"""How energy is spread within one tick of a counter: the little that its readings leave open."""
 
 from __future__ import annotations
 
@@ -17,25 +17,30 @@ class Share:
 def share_of_cell(fraction: float, duration_s: float, around_w: Sequence[float]) -> Share:
     """Return the energy of the first `fraction` of a tick interval, from its own mean power and its neighbours'.
 
-    `around_w` holds five mean powers: of the two intervals before, of this one, and of the two after.
-
-    Where the mean lies between those next to it, the power stepped from the one to the other within the interval, and
-    the mean tells when: reconstruction at sub-cell resolution (Harten 1989, J. Comput. Phys. 83, 148-184). It is exact
-    for a step, and no worse than a straight line for a slope. Elsewhere the power is taken as constant. The error is
-    the most by which a course of the same mean, between the lowest and the highest of the five powers, could differ.
+    `around_w` holds five mean powers: of the two intervals before, of this one, and of the two after. The error is the
+    most by which a course of the same mean, between the lowest and the highest of the five powers, could differ.
     """
     _, before_w, here_w, after_w, _ = around_w
-    stepped = (here_w - after_w) * (before_w - here_w) > 0
-    if stepped:
-        until = (here_w - after_w) / (before_w - after_w)
-        mean_w = before_w * min(fraction, until) + after_w * max(0.0, fraction - until)
-    else:
-        mean_w = here_w * fraction
+    mean_w = part_of_cell(fraction, before_w, here_w, after_w)
     low_w, high_w = _power_bounds(around_w)
     most_w = min(fraction * high_w, here_w - (1 - fraction) * low_w)
     least_w = max(fraction * low_w, here_w - (1 - fraction) * high_w)
     error_w = max(0.0, most_w - mean_w, mean_w - least_w)
     return Share(energy_j=mean_w * duration_s, error_j=error_w * duration_s)
+
+
+def part_of_cell(fraction: float, before_w: float, here_w: float, after_w: float) -> float:
+    """Return the energy of the first `fraction` of an interval over its duration, in watts.
+
+    Where the mean lies between those next to it, the power stepped from the one to the other within the interval, and
+    the mean tells when: reconstruction at sub-cell resolution (Harten 1989, J. Comput. Phys. 83, 148-184). It is exact
+    for a step, and no worse than a straight line for a slope. Elsewhere the power is taken as constant.
+    """
+    stepped = (here_w - after_w) * (before_w - here_w) > 0
+    if not stepped:
+        return here_w * fraction
+    until = (here_w - after_w) / (before_w - after_w)
+    return before_w * min(fraction, until) + after_w * max(0.0, fraction - until)
 
 
 def _power_bounds(around_w: Sequence[float]) -> tuple[float, float]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from llenergymeasure.domain.estimate import Method
 from llenergymeasure.domain.trace import Channel
+from llenergymeasure.metrics.beside import Beside
 from llenergymeasure.metrics.cell import Share, share_of_cell
 from llenergymeasure.metrics.interval import Fault, IntervalEnergy, UnknownEnergyError, check_faults
 from llenergymeasure.metrics.ticks import Ticks
@@ -27,10 +28,14 @@ class CounterCurve:
     method: Method
     origin_ns: int
     ticks: Ticks
+    beside: Beside | None
+    """The power read beside it, where that shows more than the ticks do."""
     faults: tuple[Fault, ...]
     reach_s: float
     began: str
     ended: str
+    edges: dict[float, Share] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """Those that were placed before: every figure asks for the edges of the same windows."""
 
     def between(self, start_ns: int, end_ns: int) -> IntervalEnergy:
         start_s, end_s = (start_ns - self.origin_ns) / 1e9, (end_ns - self.origin_ns) / 1e9
@@ -56,8 +61,10 @@ class CounterCurve:
             raise UnknownEnergyError(self.began)
         if t_s > ticks.t_s[-1] + self.reach_s:
             raise UnknownEnergyError(self.ended)
-        cell = int(np.clip(np.searchsorted(ticks.t_s, t_s, side="right") - 1, 0, len(ticks) - 2))
-        return self._within(cell, t_s)
+        if t_s not in self.edges:
+            cell = int(np.clip(np.searchsorted(ticks.t_s, t_s, side="right") - 1, 0, len(ticks) - 2))
+            self.edges[t_s] = self._within(cell, t_s)
+        return self.edges[t_s]
 
     def _within(self, cell: int, t_s: float) -> Share:
         """Place an edge within a tick interval, or beyond the outermost ones at the power they had."""
@@ -70,6 +77,9 @@ class CounterCurve:
                 raise UnknownEnergyError(f"the counter was not read for {duration_s:.1f} s around an edge")
             around_w = [self._power_w(number) for number in range(cell - 2, cell + 3)]
             share = share_of_cell(fraction, duration_s, around_w)
+            shaped_j = self.beside.energy_within(cell, t_s) if self.beside else None
+            if shaped_j is not None:
+                share = replace(share, energy_j=shaped_j)
         else:
             beyond_s = abs(t_s - start_s - (duration_s if fraction > 1 else 0.0))
             share = Share(energy_j=here_w * (t_s - start_s), error_j=beyond_s * here_w)

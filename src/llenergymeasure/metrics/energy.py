@@ -7,17 +7,24 @@ from typing import TYPE_CHECKING, Any
 
 from llenergymeasure.domain.sample import READ_FAILED
 from llenergymeasure.domain.trace import Channel, EnergyTrace
+from llenergymeasure.metrics.beat import find_beat
+from llenergymeasure.metrics.beside import readings_beside
 from llenergymeasure.metrics.counter import CounterCurve
 from llenergymeasure.metrics.freeze import find_freezes
 from llenergymeasure.metrics.interval import EnergyCurve, IntervalEnergy, UnknownCurve
 from llenergymeasure.metrics.sampled import sampled_curve
 from llenergymeasure.metrics.ticks import locate_ticks
+from llenergymeasure.metrics.unsmear import undo_averaging
+from llenergymeasure.metrics.unsmeared import unsmeared_curve
 from llenergymeasure.metrics.unwrap import unwrap
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = ["EnergyCurve", "IntervalEnergy", "build_curves"]
+
+LONG_AVERAGE = 1.2
+"""Readings that average over more than so many of their periods overlap."""
 
 
 def build_curves(trace: EnergyTrace) -> tuple[EnergyCurve, ...]:
@@ -71,6 +78,7 @@ def _counter(channel: Channel, samples: NDArray[Any], interrupted: str | None) -
         method=channel.method,
         origin_ns=origin_ns,
         ticks=ticks,
+        beside=readings_beside(ticks, *power, channel.averaging_window_s),
         faults=(*rising.faults, *find_freezes(ticks, rising.t_s, power)),
         reach_s=1.5 * (ticks.period_s or 0.0) + 3 * gap_s,
         began=_began(read),
@@ -85,14 +93,16 @@ def _sampled(channel: Channel, samples: NDArray[Any], interrupted: str | None) -
     if channel.method == "estimated" or len(read) < 2:
         return None
     origin_ns = int(read["t_unix_ns"][0])
-    return sampled_curve(
-        channel,
-        origin_ns,
-        _seconds(read, origin_ns),
-        read["power_w"],
-        began=_began(read),
-        ended=_ended(samples, read, interrupted),
-    )
+    t_s, power_w = _seconds(read, origin_ns), read["power_w"]
+    began, ended = _began(read), _ended(samples, read, interrupted)
+    averaging_s = channel.averaging_window_s
+    beat = find_beat(t_s, power_w) if averaging_s else None
+    if beat is not None and averaging_s is not None and averaging_s > LONG_AVERAGE * beat.period_s:
+        course = undo_averaging(beat, averaging_s)
+        if course is not None:
+            return unsmeared_curve(channel, origin_ns, course, t_s, began=began, ended=ended)
+        beat = None
+    return sampled_curve(channel, origin_ns, t_s, power_w, beat=beat, began=began, ended=ended)
 
 
 def _unknown(channel: Channel, samples: NDArray[Any]) -> UnknownCurve:

@@ -13,6 +13,7 @@ from llenergymeasure.metrics.interval import EnergyCurve
 from llenergymeasure.metrics.resolution import resolution
 from llenergymeasure.metrics.sampled import SampledCurve
 from llenergymeasure.metrics.smear import smear_error_j
+from llenergymeasure.metrics.unsmeared import UnsmearedCurve
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -61,6 +62,8 @@ def channel_errors(
     )
     if isinstance(curve, SampledCurve):
         return _of_readings(curve, found, phase)
+    if isinstance(curve, UnsmearedCurve):
+        return _of_means(curve, found, phase)
     if isinstance(curve, CounterCurve):
         return _of_counter(curve, found, phase, samples)
     return found
@@ -99,14 +102,28 @@ def _of_readings(curve: SampledCurve, found: ChannelErrors, phase: Phase) -> Cha
     gaps_s = np.diff(curve.t_s[max(0, int(first) - 2) : int(last) + 2])
     if len(gaps_s) == 0 or end_s <= start_s:
         return found
-    readings = (end_s - start_s) / float(np.median(gaps_s))
+    gap_s = float(np.median(gaps_s))
+    readings = (end_s - start_s) / gap_s
     within = readings / (readings + 2)
-    averaging_s = curve.channel.averaging_window_s
-    smear_j = smear_error_j(curve, start_s, end_s, averaging_s) if averaging_s else 0.0
+    averaging_s = curve.channel.averaging_window_s or 0.0
+    smear_j = smear_error_j(curve, start_s, end_s, averaging_s) if averaging_s > gap_s else 0.0
     return replace(
         found,
         edges_j=math.hypot(math.sqrt(1 - within) * found.edges_j, smear_j),
         alias_j=math.sqrt(within) * found.edges_j,
         resolution_j=found.step / 2 * (end_s - start_s),
         readings=readings,
+    )
+
+
+def _of_means(curve: UnsmearedCurve, found: ChannelErrors, phase: Phase) -> ChannelErrors:
+    """Tell what the undone averaging leaves open from the edges of the window."""
+    alias_j = curve.averaging_error_j(phase.start_unix_ns, phase.end_unix_ns)
+    period_s = float(curve.course.edges_s[1] - curve.course.edges_s[0])
+    return replace(
+        found,
+        edges_j=math.sqrt(max(found.edges_j**2 - alias_j**2, 0.0)),
+        alias_j=alias_j,
+        resolution_j=found.step / 2 * phase.duration_s,
+        readings=phase.duration_s / period_s,
     )

@@ -25,9 +25,9 @@ REACH = 12
 """How many steps of the former search the next one looks to either side: one sampling gap."""
 TRUSTED = 0.88
 """Least agreement beyond chance; wrong periods reach 0.85, ticks that stray by a twentieth of a period reach 0.9."""
-PHASE_MARGIN = 1.25
-"""The range left to a phase covers 92 % of the errors in simulation, since the period is known only so well; so much
-more of it covers 95 %."""
+PHASE_MARGIN = 2.0
+"""The range left to a phase holds too few of its errors, since over a trace of seconds the period is known only so
+well; twice the range holds the energy of windows of a second in 95 % of cases in simulation."""
 UNSTEADINESS = 1.25
 """A tick that strays by d shows in the wrong bracket with probability 2 d / period; 95 % of a normal error is 2.5 mean
 absolute ones."""
@@ -141,6 +141,8 @@ def _without_drift(blocks: Brackets, period_s: float) -> float:
         part = blocks.rows(np.arange(reach))
         phase_s, _, _ = _best_phase(part, np.full(reach, period_s))
         beats = np.round((phase_s - phase_s[0]) / period_s)
+        if not beats.any():  # all blocks overlap: they are of one and the same stretch
+            continue
         drift_s = phase_s - phase_s[0] - beats * period_s
         period_s += float((drift_s * beats).sum() / (beats * beats).sum())
     return period_s

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from llenergymeasure.domain.estimate import Method
 from llenergymeasure.domain.trace import Channel
+from llenergymeasure.metrics.beat import Beat
 from llenergymeasure.metrics.interval import Fault, IntervalEnergy, UnknownEnergyError, check_faults
+from llenergymeasure.metrics.parttime import part_time_energy
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,18 +23,14 @@ NORMAL_95 = 1.96
 
 @dataclass(frozen=True, kw_only=True)
 class SampledCurve:
-    """Published power readings `power_w` at `t_s` after `origin_ns`, with straight lines between them.
-
-    A reading is taken to stand for the moment at which it appeared. Sensors average over a time before it that differs
-    from card to card (25 ms, a second), which a calibration could correct for.
-    """
+    """Published power readings `power_w` at `t_s` after `origin_ns`, and the energy `energy_j` drawn until `node_s`."""
 
     channel: Channel
     origin_ns: int
     t_s: NDArray[Any]
     power_w: NDArray[Any]
+    node_s: NDArray[Any]
     energy_j: NDArray[Any]
-    """Integral of the power from the first reading on."""
     faults: tuple[Fault, ...]
     reach_s: float
     began: str
@@ -60,9 +58,9 @@ class SampledCurve:
             raise UnknownEnergyError(self.began)
         if t_s > self.t_s[-1] + self.reach_s:
             raise UnknownEnergyError(self.ended)
-        at = int(np.clip(np.searchsorted(self.t_s, t_s, side="right") - 1, 0, len(self.t_s) - 1))
-        power_w = (float(self.power_w[at]) + float(np.interp(t_s, self.t_s, self.power_w))) / 2
-        return float(self.energy_j[at]) + power_w * (t_s - float(self.t_s[at]))
+        beyond_s = max(0.0, t_s - float(self.node_s[-1])) + min(0.0, t_s - float(self.node_s[0]))
+        edge_w = float(self.power_w[-1 if beyond_s > 0 else 0])
+        return float(np.interp(t_s, self.node_s, self.energy_j)) + edge_w * beyond_s
 
     def _sampling_error_j(self, start_s: float, end_s: float) -> float:
         """Return the half-width of what lies between readings.
@@ -84,15 +82,50 @@ class SampledCurve:
 
 
 def sampled_curve(
-    channel: Channel, origin_ns: int, t_s: NDArray[Any], power_w: NDArray[Any], began: str, ended: str
+    channel: Channel,
+    origin_ns: int,
+    t_s: NDArray[Any],
+    power_w: NDArray[Any],
+    *,
+    beat: Beat | None,
+    began: str,
+    ended: str,
 ) -> SampledCurve:
-    """Integrate the readings `power_w` at `t_s`, both of shape (n,), n >= 1, by the trapezoid rule."""
+    """Integrate the readings `power_w` at `t_s`, both of shape (n,), n >= 1.
+
+    Where they keep a `beat`, and how much of each period they see is known, as `part_time_energy` does; else by the
+    trapezoid rule, as if a reading stood for the moment at which it appeared.
+    """
+    import numpy as np
+
+    gap_s = float(np.median(np.diff(t_s))) if len(t_s) > 1 else 0.0
+    published_s, published_w = _published(t_s, power_w)
+    if beat is not None and channel.averaging_window_s is not None:
+        node_s, energy_j = part_time_energy(beat, channel.averaging_window_s)
+    else:
+        steps_j = np.diff(published_s) * (published_w[1:] + published_w[:-1]) / 2
+        node_s, energy_j = published_s, np.concatenate([[0.0], np.cumsum(steps_j)])
+    return SampledCurve(
+        channel=channel,
+        origin_ns=origin_ns,
+        t_s=published_s,
+        power_w=published_w,
+        node_s=node_s,
+        energy_j=energy_j,
+        faults=power_gaps(t_s),
+        reach_s=3 * gap_s + (float(t_s[-1]) - float(node_s[-1])),
+        began=began,
+        ended=ended,
+    )
+
+
+def power_gaps(t_s: NDArray[Any]) -> tuple[Fault, ...]:
+    """Return where power was not read for so long that nothing is known of it; `t_s` are all readings' times."""
     import numpy as np
 
     gaps_s = np.diff(t_s)
-    gap_s = float(np.median(gaps_s)) if len(gaps_s) else 0.0
-    longest_s = max(LONGEST_GAP_S, 5 * gap_s)
-    faults = tuple(
+    longest_s = max(LONGEST_GAP_S, 5 * float(np.median(gaps_s))) if len(gaps_s) else LONGEST_GAP_S
+    return tuple(
         Fault(
             start_s=float(t_s[at]),
             end_s=float(t_s[at + 1]),
@@ -100,19 +133,6 @@ def sampled_curve(
             reason=f"power was not read for {float(gaps_s[at]):.1f} s",
         )
         for at in np.flatnonzero(gaps_s > longest_s)
-    )
-    t_s, power_w = _published(t_s, power_w)
-    steps_j = np.diff(t_s) * (power_w[1:] + power_w[:-1]) / 2
-    return SampledCurve(
-        channel=channel,
-        origin_ns=origin_ns,
-        t_s=t_s,
-        power_w=power_w,
-        energy_j=np.concatenate([[0.0], np.cumsum(steps_j)]),
-        faults=faults,
-        reach_s=3 * gap_s,
-        began=began,
-        ended=ended,
     )
 
 

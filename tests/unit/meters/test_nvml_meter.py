@@ -56,6 +56,7 @@ METER = """
         "channels": [channel.model_dump() for channel in channels],
         "samples": [sample._asdict() for sample in samples],
         "failure": failure,
+        "period_s": meter.period_s,
         "status": {
             "available": status.available, "channels": len(status.channels), "readings": status.readings,
             "reason": status.reason, "remedy": status.remedy,
@@ -251,13 +252,36 @@ def test_a_driver_without_cards_has_nothing_to_meter(run_meter: Any) -> None:
 @pytest.mark.parametrize(
     ("card", "averaging_window_s"),
     [
-        (v100(counter=None), None),
-        (a100(counter=None), None),
-        (h100(counter=None), None),
-        (h100(counter=None, instant=None), 1.0),
+        (v100(), 0.01),
+        (a100(), 0.025),
+        (h100(), 0.025),
+        (h100(instant=None), 1.0),
+        (a100(capability=(7, 5), counter=None), None),
+        (a100(counter=None), 0.025),
+        (h100(counter=None), 1.0),
     ],
 )
-def test_a_power_reading_that_is_a_mean_over_a_second_says_so(
+def test_a_channel_says_over_how_long_its_power_averages(
     run_meter: Any, card: SimulatedGpu, averaging_window_s: float | None
 ) -> None:
     assert run_meter(card)["channels"][0]["averaging_window_s"] == averaging_window_s
+
+
+def test_the_mean_over_a_second_is_preferred_where_energy_rests_on_it(run_meter: Any) -> None:
+    power = Square(low=100.0, high=600.0, period_s=1.0)
+    samples = run_meter(h100(power=power, counter=None), reads=25)["samples"]
+    assert {sample["power_w"] for sample in samples} == {350.0}
+
+
+@pytest.mark.parametrize(
+    ("cards", "period_s"),
+    [
+        ((v100(),), 0.02),
+        ((a100(counter=None),), 0.02),
+        ((a100(), v100(uuid=SECOND, capability=(6, 0), counter=None)), 0.01),
+    ],
+)
+def test_power_that_is_published_fast_is_read_fast_where_energy_rests_on_it(
+    run_meter: Any, cards: tuple[SimulatedGpu, ...], period_s: float
+) -> None:
+    assert run_meter(*cards)["period_s"] == period_s

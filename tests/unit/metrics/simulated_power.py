@@ -24,6 +24,8 @@ from tests.unit.metrics.synthetic import BASE_NS, ns, sample_times
 
 RAPL_S = 0.001
 """How often the simulated package counter moves."""
+NOISE_W = 1.0
+"""Of each published power reading; no real one stays the same to the milliwatt."""
 MARGIN_S = 1.3
 """Of trace before the first window and after the last."""
 
@@ -117,7 +119,7 @@ def _read_card(
     reading = replace(reading, phase_s=rng.uniform(0, reading.period_s))
     assert card.counter is not None
     counter = replace(card.counter, phase_s=rng.uniform(0, card.counter.period_s))
-    card = replace(card, counter=counter)
+    card = replace(card, counter=counter, noise_w=NOISE_W, noise_seed=int(rng.integers(1 << 40)))
     samples["power_w"] = [sensors.power_mw(card, reading, at) / 1e3 for at in t_s]
     if sensor.has_counter:
         samples["energy_j"] = [sensors.energy_mj(card, at) / 1e3 for at in t_s]
@@ -127,7 +129,7 @@ def _read_card(
         device=card.uuid,
         label="GPU 0",
         method="counter" if sensor.has_counter else "sampled",
-        averaging_window_s=reading.window_s if reading.window_s > 0.5 else None,
+        averaging_window_s=reading.window_s,
     )
 
 

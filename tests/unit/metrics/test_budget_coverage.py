@@ -6,6 +6,9 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import Phase as HypothesisPhase
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from llenergymeasure.domain.trace import Channel, Phase
 from llenergymeasure.metrics.account import Joules
@@ -26,10 +29,11 @@ from tests.unit.metrics.simulated_power import (
 from tests.unit.metrics.synthetic import ns
 
 SIGNALS = 504
-WINDOW_S = 3.0
 WIDEST = {
     **{("counter", name): 0.005 for name in COUNTERS},
     **{("power", name): 0.10 for name in POWER_ONLY},
+    ("power", "v100"): 0.02,
+    ("power", "h100 average"): 0.015,
 }
 """Median half-width of a sensor whose gain is exact. Three quarters of the time unseen cannot be had for less."""
 
@@ -44,15 +48,45 @@ def _holds(run: Run, true_j: float) -> bool:
 @pytest.mark.parametrize(("source", "name"), WIDEST)
 def test_the_interval_of_a_three_second_window_holds_the_truth_over_any_power(source: str, name: str) -> None:
     sensor = (COUNTERS if source == "counter" else POWER_ONLY)[name]
+    covered, widths = _observe(sensor, window_s=3.0)
+    assert np.mean(covered) >= 0.95
+    assert np.median(widths) <= WIDEST[source, name]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", COUNTERS)
+def test_a_counter_s_interval_of_one_second_holds_the_truth_over_any_power(name: str) -> None:
+    covered, widths = _observe(COUNTERS[name], window_s=1.0)
+    assert np.mean(covered) >= 0.95
+    assert np.median(widths) <= 0.015
+
+
+def _observe(sensor: Sensor, window_s: float) -> tuple[list[bool], list[float]]:
+    """Return, for each of many random signals, whether the truth was held, and the half-width relative to it.
+
+    Power, its phases, the sensor's phases and the sampling times all follow from the seed that hypothesis draws. No
+    single signal has to be held, 95 % of all do.
+    """
     covered, widths = [], []
-    for seed in range(SIGNALS):
-        run = random_run(sensor, seed, WINDOW_S)
+
+    @given(seed=st.integers(0, 2**32 - 1))
+    @settings(
+        max_examples=SIGNALS,
+        derandomize=True,
+        deadline=None,
+        database=None,
+        phases=[HypothesisPhase.generate],
+    )
+    def one_signal(seed: int) -> None:
+        run = random_run(sensor, seed, window_s)
         budget = run.budget()
         assert budget.half_width is not None
         covered.append(abs(budget.value - run.true_j) <= budget.half_width)
         widths.append(budget.half_width / run.true_j)
-    assert np.mean(covered) >= 0.95
-    assert np.median(widths) <= WIDEST[source, name]
+
+    one_signal()
+    assert len(covered) >= SIGNALS
+    return covered, widths
 
 
 @pytest.mark.slow

@@ -64,11 +64,18 @@ def test_a_counter_without_power_beside_it_has_the_edges_of_its_ticks_alone() ->
     assert 0 < found.edges_j < 2.0
 
 
-def test_readings_over_a_second_leave_open_what_lay_before_the_window() -> None:
+def test_means_over_a_second_leave_little_open_once_the_averaging_is_undone() -> None:
     work = Steps(80.0, [(2.0, 380.0), (5.0, 80.0)])
-    found = errors_over(POWER_ONLY["h100 average"], work)
-    assert found.edges_j > (380 - 80) / 2
-    assert errors_over(POWER_ONLY["h100 average"], Constant(380.0)).edges_j < 1.0
+    assert errors_over(POWER_ONLY["h100 average"], work).random_j < 0.04 * 3 * 380
+    assert errors_over(POWER_ONLY["h100 average"], Constant(380.0)).random_j < 0.01 * 3 * 380
+
+
+def test_means_over_a_second_that_cannot_be_undone_leave_open_what_lay_before_the_window() -> None:
+    trace = read(
+        POWER_ONLY["h100 average"], Steps(80.0, [(2.0, 380.0), (5.0, 80.0)]), 7.0, np.random.default_rng(3)
+    )
+    trace.samples["power_w"] = np.round(trace.samples["power_w"] / 20) * 20  # so coarse that no beat shows
+    assert errors_of(trace).edges_j > (380 - 80) / 2
 
 
 def test_a_channel_that_is_not_known_has_no_errors_and_one_that_is_not_counted_neither() -> None:

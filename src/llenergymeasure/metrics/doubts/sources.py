@@ -9,6 +9,7 @@ from llenergymeasure.meters.gpu_choice import WHOLE_CARD
 from llenergymeasure.metrics.crosscheck import AGREEMENT, compare_sources, find_stale_power
 from llenergymeasure.metrics.evidence import Evidence
 from llenergymeasure.metrics.sampled import SampledCurve
+from llenergymeasure.metrics.unsmeared import UnsmearedCurve
 
 
 def check_source_is_the_counter(evidence: Evidence) -> Iterable[RunWarning]:
@@ -16,7 +17,7 @@ def check_source_is_the_counter(evidence: Evidence) -> Iterable[RunWarning]:
     import numpy as np
 
     for index, curve in enumerate(evidence.account.curves):
-        if curve.channel.domain != "gpu" or not isinstance(curve, SampledCurve):
+        if curve.channel.domain != "gpu" or not isinstance(curve, (SampledCurve, UnsmearedCurve)):
             continue
         why = "has no energy counter"
         if curve.channel.method == "counter":

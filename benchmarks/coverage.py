@@ -1,0 +1,86 @@
+"""How often the stated 95 % interval of a window holds the truth, and how wide it is, sensor by sensor."""
+
+from __future__ import annotations
+
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from report import machine, write
+
+from tests.unit.metrics.simulated_power import COUNTERS, POWER_ONLY, Sensor, random_run
+
+SIGNALS = 504
+LENGTHS_S = (1.0, 3.0, 10.0)
+TITLES = {
+    "v100": "V100: counter every 20 ms",
+    "a100": "A100: counter every 100 ms",
+    "h100 instant": "H100: counter every 20 ms, instant power beside it",
+    "h100 average": "H100: the same, mean power over a second beside it",
+    "gh200": "GH200: counter every 100 ms, instant power beside it",
+    "rapl": "RAPL: counter every 1 ms",
+}
+POWER_TITLES = {
+    "v100": "V100, power alone: 10 of every 20 ms",
+    "a100": "A100, power alone: 25 of every 100 ms",
+    "h100 instant": "H100, instant power alone: 25 of every 100 ms",
+    "h100 average": "H100, power alone: mean over a second",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """Of windows of one length: the share that was held, and half-widths relative to the truth."""
+
+    sensor: str
+    length_s: float
+    signals: int
+    held: float
+    median_half_width: float
+    p95_half_width: float
+
+
+def main() -> None:
+    """Print the table and write `out/coverage.json`."""
+    sensors = {TITLES[name]: sensor for name, sensor in COUNTERS.items()}
+    sensors |= {POWER_TITLES[name]: sensor for name, sensor in POWER_ONLY.items()}
+    with ProcessPoolExecutor() as pool:
+        found = [
+            pool.submit(_row, title, sensor, length_s)
+            for length_s in LENGTHS_S
+            for title, sensor in sensors.items()
+        ]
+        rows = [each.result() for each in found]
+    write("coverage", {"rows": [asdict(row) for row in rows]})
+    here = machine()
+    print(
+        f"\ncoverage ({here['cores']} cores, Python {here['python']}; {SIGNALS} random signals a row, exact gain)"
+    )
+    print(f"{'':52} {'window':>7} {'held':>8} {'half-width: median':>19} {'95th pct.':>10}")
+    for row in rows:
+        print(
+            f"{row.sensor:52} {row.length_s:5.0f} s {row.held:8.1%} "
+            f"{row.median_half_width:19.2%} {row.p95_half_width:10.2%}"
+        )
+
+
+def _row(title: str, sensor: Sensor, length_s: float) -> Row:
+    held, widths = [], []
+    for seed in range(SIGNALS):
+        run = random_run(sensor, seed, length_s)
+        budget = run.budget()
+        assert budget.half_width is not None
+        held.append(abs(budget.value - run.true_j) <= budget.half_width)
+        widths.append(budget.half_width / run.true_j)
+    return Row(
+        sensor=title,
+        length_s=length_s,
+        signals=SIGNALS,
+        held=float(np.mean(held)),
+        median_half_width=float(np.median(widths)),
+        p95_half_width=float(np.quantile(widths, 0.95)),
+    )
+
+
+if __name__ == "__main__":
+    main()
