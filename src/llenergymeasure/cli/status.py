@@ -45,6 +45,8 @@ class Status:
                 self._time_left.note_window(now_s - self.phase_started_s)
             self.phase, self.repeat = event.phase or "", event.repeat
             self.phase_started_s = now_s
+        elif event.phase == "window" and event.fraction is not None:
+            self._time_left.note_progress(event.fraction, now_s - self.phase_started_s)
         self.latest = event
 
     def headline(self) -> str:

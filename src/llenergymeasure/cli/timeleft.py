@@ -22,10 +22,16 @@ class TimeLeft:
     has_context: bool = False
     """Whether the device has a context whose idle power is metered."""
     _windows_s: list[float] = field(default_factory=list)
+    _first_window_s: float | None = None
 
     def note_window(self, duration_s: float) -> None:
         """Learn from a window that has ended: whole passes take longer than the least duration asked for."""
         self._windows_s.append(duration_s)
+
+    def note_progress(self, fraction: float, elapsed_s: float) -> None:
+        """Learn from the first window while it goes on: a single pass may take far longer than the least duration."""
+        if fraction > 0:
+            self._first_window_s = elapsed_s / fraction
 
     def seconds(self, phase: str, repeat: int | None, elapsed_s: float) -> float | None:
         """Return what is left when a phase has lasted `elapsed_s`; None before the first phase."""
@@ -40,6 +46,8 @@ class TimeLeft:
     def _expected_s(self, phase: str) -> float:
         if phase == "window" and self._windows_s:
             return sum(self._windows_s) / len(self._windows_s)
+        if phase == "window" and self._first_window_s is not None:
+            return self._first_window_s
         planned = {
             "baseline_idle": self.protocol.baseline.idle_s,
             "baseline_context": self.protocol.baseline.context_s if self.has_context else 0.0,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import count
@@ -23,6 +24,11 @@ class WindowPlan:
     def is_done(self, passes: int, elapsed_s: float) -> bool:
         return passes >= self.passes if self.passes is not None else elapsed_s >= self.min_duration_s
 
+    def fraction(self, passes: float, elapsed_s: float) -> float:
+        """Return how much of the window is done after so many passes, parts of one included; it goes on as it went."""
+        least = math.ceil(self.min_duration_s * passes / elapsed_s) if elapsed_s > 0 else 1
+        return min(passes / (self.passes or max(1, least)), 1.0)
+
 
 def measure_window(
     backend: Backend,
@@ -41,11 +47,19 @@ def measure_window(
         start = log.clock.now_ns()
         tokens = 0
         for number in count():
-            for batch in batches:
+            for index, batch in enumerate(batches, start=1):
                 served = serve_batch(backend, batch, repeat, f"r{repeat}.p{number}")
                 log.requests += served
                 tokens += sum(request.output_tokens for request in served)
-                _tell(repeat, tokens, (log.clock.now_ns() - start) / 1e9, plan, log, power)
+                elapsed_s = (log.clock.now_ns() - start) / 1e9
+                _tell(
+                    repeat,
+                    tokens,
+                    elapsed_s,
+                    plan.fraction(number + index / len(batches), elapsed_s),
+                    log,
+                    power,
+                )
             if plan.is_done(number + 1, (log.clock.now_ns() - start) / 1e9):
                 break
         backend.synchronize()
@@ -53,14 +67,14 @@ def measure_window(
 
 
 def _tell(
-    repeat: int, tokens: int, elapsed_s: float, plan: WindowPlan, log: RunLog, power: PowerSource
+    repeat: int, tokens: int, elapsed_s: float, fraction: float, log: RunLog, power: PowerSource
 ) -> None:
     log.progress(
         lambda: RunEvent(
             kind="progress",
             phase="window",
             repeat=repeat,
-            fraction=min(elapsed_s / plan.min_duration_s, 1.0) if plan.min_duration_s else None,
+            fraction=fraction,
             output_tokens_per_s=tokens / elapsed_s if elapsed_s > 0 else None,
             power_w=power.latest_power_w(),
         )

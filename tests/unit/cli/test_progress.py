@@ -54,7 +54,7 @@ def test_a_pipe_gets_one_line_a_phase() -> None:
 def test_a_pipe_gets_at_most_one_line_in_ten_seconds_within_a_phase() -> None:
     lines = plain([(0.0, WINDOW), *((second / 4, HALFWAY) for second in range(1, 4 * 25))])
     assert len(lines) == 3
-    assert lines[1] == "window 2 of at least 3, 50%, 26.1 tokens/s, 13.2 W, about 0:10 left, 0:10 elapsed"
+    assert lines[1] == "window 2 of at least 3, 50%, 26.1 tokens/s, 13.2 W, about 0:30 left, 0:10 elapsed"
 
 
 def test_what_the_run_says_of_its_end_counts_more_than_the_plan() -> None:

@@ -36,6 +36,12 @@ def test_later_windows_are_expected_to_take_what_the_first_took() -> None:
     assert left.seconds("window", 1, 0.0) == 28 + 28
 
 
+def test_a_first_window_of_one_long_pass_tells_how_long_it_and_the_others_take() -> None:
+    left = TimeLeft(protocol=PROTOCOL)
+    left.note_progress(0.25, 30.0)
+    assert left.seconds("window", 0, 30.0) == 90 + 2 * 120
+
+
 def test_further_repeats_count_only_themselves() -> None:
     assert TimeLeft(protocol=PROTOCOL).seconds("window", 6, 5.0) == 15
 

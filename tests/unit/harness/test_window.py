@@ -112,3 +112,11 @@ def test_phase_that_fails_is_kept_and_marked_incomplete() -> None:
         pass
     (phase,) = log.phases
     assert (phase.name, phase.duration_s, phase.complete) == ("load", 2.0, False)
+
+
+def test_progress_of_a_window_counts_the_passes_that_it_will_take() -> None:
+    plan = WindowPlan(min_duration_s=10.0)
+    assert plan.fraction(0.25, 30.0) == 0.25  # one pass takes two minutes, and there is no other
+    assert plan.fraction(1.0, 4.0) == 1 / 3  # two passes of 4 s are too short
+    assert plan.fraction(3.0, 12.0) == 1.0
+    assert WindowPlan(min_duration_s=10.0, passes=4).fraction(1.0, 30.0) == 0.25
