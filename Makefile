@@ -55,7 +55,7 @@ format: $(DEV_STAMP) ## Format the code and mend what the linter can mend.
 	$(BIN)/ruff check --fix $(CODE)
 
 bench: $(DEV_STAMP) ## Measure start-up, overhead and time to the first token; JSON goes to benchmarks/out.
-	@for each in startup harness_cost first_token overhead; do $(BIN)/python benchmarks/$$each.py || exit 1; done
+	@export PYTHONPATH=.; for each in startup harness_cost first_token overhead overhead_batches; do $(BIN)/python benchmarks/$$each.py || exit 1; done
 
 bench-accuracy: $(DEV_STAMP) ## Compare the energy of ours, Zeus, CodeCarbon and naive polling with the truth (five minutes).
 	PYTHONPATH=. $(BIN)/python benchmarks/accuracy.py

@@ -9,7 +9,7 @@ from pathlib import Path
 from report import figure, publish
 from sides import run_bare, run_llem, write_prompts
 
-PAIRS = 6
+PAIRS = 3
 PASSES = 1
 WINDOWS = 3
 BAR_PERCENT = 1.0

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 AGREEMENT = 0.03
 """Under load a counter agrees with the integrated power to about 1 % (Zeus, issue 12)."""
+SHORT_S = 0.1
 UNDER_LOAD = 1.2
 """Times the idle power; at idle the two may differ by 75 % (Zeus, issue 181), which says nothing about a load."""
 
@@ -98,7 +99,13 @@ def _is_wrong(curve: EnergyCurve, lapse: Lapse) -> bool:
 
 
 def _power_curve(channel: Channel, samples: NDArray[Any]) -> EnergyCurve:
+    """Return the energy by the power readings; of short means a straight line between them is enough here."""
+    averaging_s = channel.averaging_window_s
+    update = {
+        "method": "sampled",
+        "averaging_window_s": averaging_s if averaging_s and averaging_s > SHORT_S else None,
+    }
     alone = samples.copy()
     alone["channel"] = 0
-    sampled = channel.model_copy(update={"method": "sampled"})
+    sampled = channel.model_copy(update=update)
     return build_curves(EnergyTrace(channels=(sampled,), samples=alone))[0]
