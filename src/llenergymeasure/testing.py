@@ -242,7 +242,7 @@ def check_meter(meter_class: type[Meter], options: MeterOptions | None = None, r
         AssertionError: with the rule that does not hold.
     """
     _check_declarations(meter_class)
-    assert meter_class.period_s > 0, "period_s says how often the sensor is worth reading"
+    assert meter_class().period_s > 0, "period_s says how often the sensor is worth reading"
     options = options or MeterOptions()
     status = meter_class().probe(options)
     if not status.available:
@@ -260,7 +260,7 @@ def check_meter(meter_class: type[Meter], options: MeterOptions | None = None, r
         assert len({(channel.domain, channel.device, channel.label) for channel in channels}) == len(channels)
         for _ in range(readings):
             _check_samples(meter.read(clock.offset_ns), len(channels), clock)
-            clock.sleep(meter_class.period_s)
+            clock.sleep(meter.period_s)
     finally:
         meter.close()
     meter.close()

@@ -48,8 +48,11 @@ class Meter(Protocol):
     """Modules that must be importable."""
     install: ClassVar[str]
     """The exact command that brings them."""
-    period_s: float
-    """How often the sampler calls `read`; `open` may set another one on its instance, for what it found."""
+
+    @property
+    def period_s(self) -> float:
+        """How often the sampler calls `read`; a class variable, unless `open` finds that another one is better."""
+        ...
 
     def probe(self, options: MeterOptions) -> MeterStatus:
         """Look at the machine; never raises, leaves nothing open."""
