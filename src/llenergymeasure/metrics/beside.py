@@ -72,7 +72,10 @@ class Beside:
         beat = find_beat(self.t_s, self.power_w)
         if beat is None:
             return None
-        ends_s, power_w = beat.t_s[beat.seen], beat.power_w[beat.seen]
+        shown = beat.seen & (beat.power_w > 0)
+        ends_s, power_w = beat.t_s[shown], beat.power_w[shown]
+        if len(ends_s) == 0:
+            return None
         drawn_w = (self._until(ends_s) - self._until(ends_s - self.averaging_s)) / self.averaging_s
         return Means(
             start_s=ends_s - self.averaging_s,
