@@ -40,12 +40,15 @@ def run_to_bundle(config: ExperimentConfig, on_event: OnEvent | None = None) -> 
     """As `run_experiment`, but return the folder of the bundle."""
     from llenergymeasure import plugins
     from llenergymeasure.launchers.base import JOB
+    from llenergymeasure.results.bundle import discard_partial
+    from llenergymeasure.results.layout import SINGLE
 
     launcher = plugins.find("launchers", "local")()
     with tempfile.TemporaryDirectory(prefix="llem-job-") as folder:
         job = Path(folder)
         (job / JOB).write_text(json.dumps({"config": config.model_dump(mode="json")}), encoding="utf-8")
         last: RunEvent = launcher.launch(job, on_event or (lambda _event: None))
+    discard_partial(Path(config.output_dir) / SINGLE)
     if last.kind == "done" and last.bundle:
         return Path(last.bundle)
     raise _error_named(last.error)(last.message or "the worker failed without a word")

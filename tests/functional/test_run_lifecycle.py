@@ -156,6 +156,25 @@ def test_ctrl_c_keeps_what_was_measured_under_a_name_that_says_so(
     assert _gone(processes)
 
 
+def test_a_second_ctrl_c_stops_at_once_keeps_nothing_and_says_so(
+    tmp_path: Path, standin_env: dict[str, str]
+) -> None:
+    process = _start(tmp_path, standin_env, LONG)
+    _wait_for_window(process)
+    processes = psutil.Process(process.pid).children(recursive=True)
+    _child(process, "llenergymeasure.worker").suspend()  # it cannot stop in order
+    for _ in range(2):
+        time.sleep(0.3)
+        os.kill(process.pid, signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 130, err
+    assert err.count("interrupt again") == 1
+    assert err.splitlines()[-2:] == ["stopping at once", "stopped at once; nothing of this run was kept"]
+    assert not list((tmp_path / "out").rglob("*.partial"))
+    assert _bundles(tmp_path) == []
+    assert _gone(processes)
+
+
 def test_killed_sampler_makes_energy_unknown_with_the_reason(
     tmp_path: Path, standin_env: dict[str, str]
 ) -> None:

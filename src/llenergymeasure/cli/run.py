@@ -26,7 +26,10 @@ FLAGS: dict[str, tuple[str, ...]] = {
     "--strict": ("measurement", "strict"),
 }
 """The field that each short flag sets."""
-STOPPING = b"stopping; what was measured until now is kept (interrupt again to stop at once)\n"
+STOPPING = (
+    b"stopping; what was measured until now is kept (interrupt again to stop at once)\n",
+    b"stopping at once\n",
+)
 
 
 def run(
@@ -139,10 +142,12 @@ def _print_dry_run(config: ExperimentConfig, as_json: bool) -> None:
 def _stop_in_order() -> None:
     """Let Ctrl-C and a termination (a job's time limit) both stop the run in order, and say that they do."""
 
+    words = iter(STOPPING)
+
     def stop(_number: int, _frame: object) -> None:
         clear = b"\r\x1b[2K" if sys.stderr.isatty() else b""
         with suppress(OSError):  # whoever reads standard error may have been stopped too
-            os.write(2, clear + STOPPING)  # unbuffered: this may interrupt a write to the same stream
+            os.write(2, clear + next(words, b""))  # unbuffered: this may interrupt a write to the same stream
         raise KeyboardInterrupt
 
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -15,6 +15,7 @@ from llenergymeasure.domain.progress import RunEvent
 from llenergymeasure.launchers.base import LOG
 
 TAIL_CHARACTERS = 2000
+AT_ONCE = "stopped at once; nothing of this run was kept"
 
 
 class LocalLauncher:
@@ -32,17 +33,24 @@ class LocalLauncher:
                 start_new_session=True,  # a Ctrl-C reaches the worker once, through us
             )
         try:
-            last = _listen(process, on_event)
+            last, stopped_at_once = _listen(process, on_event)
         except BaseException:
             process.kill()
             raise
         finally:
             _close(process)
+        if last is None and stopped_at_once:
+            return RunEvent(kind="failed", error="InterruptedExperimentError", message=AT_ONCE)
         return last or _crashed(process.returncode, job)
 
 
-def _listen(process: subprocess.Popen[bytes], on_event: Callable[[RunEvent], None]) -> RunEvent | None:
-    """Hand on the worker's events until its pipe ends; one interrupt is passed to it, the second ends it."""
+def _listen(
+    process: subprocess.Popen[bytes], on_event: Callable[[RunEvent], None]
+) -> tuple[RunEvent | None, bool]:
+    """Hand on the worker's events until its pipe ends; one interrupt is passed to it, the second ends it.
+
+    Returns its last word, if it had one, and whether it was ended.
+    """
     interrupts = 0
     last: RunEvent | None = None
     assert process.stdout is not None
@@ -50,7 +58,7 @@ def _listen(process: subprocess.Popen[bytes], on_event: Callable[[RunEvent], Non
         try:
             line = process.stdout.readline()
             if not line:
-                return last
+                return last, interrupts > 1
             event = _parse(line)
             if event is not None and event.kind in ("done", "failed"):
                 last = event

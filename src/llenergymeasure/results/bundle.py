@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from llenergymeasure.constants import SCHEMA_VERSION
@@ -16,6 +18,7 @@ from llenergymeasure.exceptions import ExperimentError
 from llenergymeasure.results import layout
 
 Writer = Callable[[Path], None]
+PARTIAL = ".partial"
 
 
 def write_bundle(parent: Path, name: str, files: Mapping[str, Writer]) -> Path:
@@ -41,6 +44,13 @@ def write_bundle(parent: Path, name: str, files: Mapping[str, Writer]) -> Path:
         raise ExperimentError(
             f"the result could not be written to {parent}: {error.strerror or error}. It was kept in {kept}"
         ) from error
+
+
+def discard_partial(parent: Path) -> None:
+    """Remove what writers that were killed have left in `parent`; who is still writing holds a lock."""
+    for staging in parent.glob(f".*{PARTIAL}"):
+        with suppress(OSError), _locked(staging):
+            shutil.rmtree(staging, ignore_errors=True)
 
 
 def load_result(path: Path) -> ExperimentResult:
@@ -80,18 +90,30 @@ def result_json(result: ExperimentResult) -> str:
 
 def _write(parent: Path, name: str, files: Mapping[str, Writer]) -> Path:
     parent.mkdir(parents=True, exist_ok=True)
-    staging = Path(tempfile.mkdtemp(prefix=f".{name}.", suffix=".partial", dir=parent))
+    staging = Path(tempfile.mkdtemp(prefix=f".{name}.", suffix=PARTIAL, dir=parent))
     try:
-        for file, write in files.items():
-            write(staging / file)
-        (staging / layout.CHECKSUMS).write_text(_checksums(staging, files), encoding="utf-8")
-        for path in staging.iterdir():
-            _flush(path)
-        staging.chmod(0o755)
-        return _publish(staging, parent, name)
+        with _locked(staging):
+            for file, write in files.items():
+                write(staging / file)
+            (staging / layout.CHECKSUMS).write_text(_checksums(staging, files), encoding="utf-8")
+            for path in staging.iterdir():
+                _flush(path)
+            staging.chmod(0o755)
+            return _publish(staging, parent, name)
     except BaseException:
         shutil.rmtree(staging, ignore_errors=True)
         raise
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold the lock of a folder, which ends with its process; BlockingIOError where another process holds it."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _publish(staging: Path, parent: Path, name: str) -> Path:

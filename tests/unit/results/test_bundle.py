@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from llenergymeasure.exceptions import ExperimentError
-from llenergymeasure.results.bundle import load_result, write_bundle
+from llenergymeasure.results.bundle import discard_partial, load_result, write_bundle
 
 
 def _text(words: str):
@@ -87,3 +87,17 @@ def test_unreadable_result_says_which_file_and_why(tmp_path: Path, text: str, me
 def test_folder_without_result_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ExperimentError, match="holds no result"):
         load_result(tmp_path)
+
+
+def test_what_a_killed_writer_left_is_removed_and_what_is_being_written_is_not(tmp_path: Path) -> None:
+    left = tmp_path / ".run.abc.partial"
+    left.mkdir()
+    (left / "trace.parquet").write_text("half")
+
+    def discard_while_writing(path: Path) -> None:
+        discard_partial(tmp_path)
+        path.write_text("whole")
+
+    written = write_bundle(tmp_path, "run", {"trace.parquet": discard_while_writing})
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+    assert (written / "trace.parquet").read_text() == "whole"
