@@ -179,8 +179,13 @@ def test_torch_that_does_not_import_is_a_failure_among_others(monkeypatch: pytes
 def test_preflight_backend_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     _patch(monkeypatch, backend=False)
     assert _failures(_config()) == ['pytorch not installed → pip install "llenergymeasure[pytorch]"']
-    assert _failures(_config(backend="vllm")) == ["vllm not installed → pip install vllm"]
-    assert _failures(_config(backend="tensorrt")) == ["tensorrt not installed → pip install tensorrt-llm"]
+    assert _failures(_config(backend="vllm")) == [
+        "vllm not installed → pip install vllm; this release measures no vllm by itself, a plugin must bring that"
+    ]
+    assert _failures(_config(backend="tensorrt")) == [
+        "tensorrt not installed → pip install tensorrt-llm; "
+        "this release measures no tensorrt by itself, a plugin must bring that"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -364,3 +369,10 @@ def test_preflight_import_loads_nothing_heavy() -> None:
     code = f"import sys, llenergymeasure.orchestration.preflight; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_url_is_no_model_and_its_password_is_not_repeated(monkeypatch):
+    found = preflight._check_model_accessible("https://user:s3cr3t@huggingface.co/owner/name")
+    assert found is not None
+    assert "is a URL" in found
+    assert "s3cr3t" not in found

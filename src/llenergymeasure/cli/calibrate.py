@@ -63,6 +63,10 @@ def calibrate(
     _check_duration(duration)
     wall = _wall(wall_meter, psu_efficiency, wall_meter_error)
     if not last:
+        if wall_meter is not None and not wall_meter.exists():
+            print(
+                f"note: {wall_meter} does not exist yet; it is read when the load has ended", file=sys.stderr
+            )
         with _progress(sys.stderr) as tell:
             report = run_calibration(_energy(meters), duration, wall, tell=tell)
     elif wall is not None:

@@ -54,6 +54,9 @@ class Status:
         if not self.phase:
             return START
         name = NAMES.get(self.phase, self.phase)
+        cap_s = self.config.measurement.warmup.max_duration_s
+        if self.phase == "warmup" and cap_s is not None:
+            return f"{name} until steady, at most {clock(cap_s)}"
         return name if self.repeat is None else f"{name} {self._number(self.repeat + 1)}"
 
     def parts(self, now_s: float) -> list[str]:

@@ -38,7 +38,10 @@ class TimeLeft:
         if phase not in ORDER:
             return None
         done = ORDER.index(phase)
-        left = max(0.0, self._expected_s(phase) - elapsed_s)
+        expected_s = self._expected_s(phase)
+        if phase == "warmup" and elapsed_s > expected_s:
+            expected_s = self.protocol.warmup.max_duration_s or expected_s
+        left = max(0.0, expected_s - elapsed_s)
         left += sum(self._expected_s(name) for name in ORDER[done + 1 : -1])
         windows = self.protocol.repeats.min - (0 if phase != "window" else (repeat or 0) + 1)
         return left + max(0, windows) * self._expected_s("window")

@@ -22,7 +22,7 @@ _SECRET_PART = re.compile(
 )
 _KEYED_VALUE = re.compile(
     rf"(?P<name>{_SECRET_WORD}[\"']?\s{{0,4}}[=:]\s{{0,4}})"
-    r"(?![=:])(?:\"[^\"]*\"|'[^']*'|[^\s,;&]+)",
+    r"(?![=:]|<[a-z_]+>)(?:\"[^\"]*\"|'[^']*'|[^\s,;&]+)",
     re.IGNORECASE,
 )
 _AUTHORIZATION = re.compile(r"(?P<name>\b(?:bearer|basic)\s+)[A-Za-z0-9+/_.=~-]{8,}", re.IGNORECASE)

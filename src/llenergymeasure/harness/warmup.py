@@ -65,11 +65,13 @@ def _end(elapsed_s: float, protocol: MeasurementConfig, log: RunLog, power: Powe
     return "cap" if elapsed_s >= cap_s else None
 
 
-def _progress(fraction: float, power: PowerSource) -> RunEvent:
+def _progress(fraction: float | None, power: PowerSource) -> RunEvent:
     return RunEvent(kind="progress", phase="warmup", fraction=fraction, power_w=power.latest_power_w())
 
 
-def _fraction(served: int, elapsed_s: float, config: WarmupConfig) -> float:
+def _fraction(served: int, elapsed_s: float, config: WarmupConfig) -> float | None:
+    """Return how far the minima are met; None once it goes on until it is steady, which nobody foresees."""
     batches = served / config.min_batches if config.min_batches else 1.0
     seconds = elapsed_s / config.min_duration_s if config.min_duration_s else 1.0
-    return min(batches, seconds, 1.0)
+    done = min(batches, seconds, 1.0)
+    return None if done == 1.0 and config.max_duration_s is not None else done

@@ -24,6 +24,7 @@ LEAST_RESPONSE = 0.05
 """A sensor whose reading rises by less than this share of it did not see the load."""
 FEWEST_PAIRS = 20
 MODEL = "a power model has no sensor"
+POWER_FIGURES = ("power_period_s", "averaging_window_s", "power_noise_w")
 NO_POWER = "it reports no power"
 
 
@@ -101,10 +102,11 @@ def _sensor_figures(
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """Return the figures by field name, and for those that are not known the reason."""
     channel = curve.channel
-    figures: dict[str, float | str] = {"counter_period_s": _counter_period(curve)}
+    figures: dict[str, float | str] = {}
     if channel.method == "estimated":
-        figures.update(dict.fromkeys(("power_period_s", "averaging_window_s", "power_noise_w"), MODEL))
+        figures.update(dict.fromkeys(("counter_period_s", *POWER_FIGURES), MODEL))
     else:
+        figures["counter_period_s"] = _counter_period(curve)
         figures.update(_power_figures(samples, steps))
     ratio = counter_over_power(channel, samples, steps)
     found: dict[str, Any] = {name: value for name, value in figures.items() if not isinstance(value, str)}
@@ -132,7 +134,7 @@ def _power_figures(samples: NDArray[Any], steps: Sequence[LoadStep]) -> dict[str
 
     read = samples[np.isfinite(samples["power_w"])]
     if len(read) < 2:
-        return dict.fromkeys(("power_period_s", "averaging_window_s", "power_noise_w"), NO_POWER)
+        return dict.fromkeys(POWER_FIGURES, NO_POWER)
     origin_ns = int(read["t_unix_ns"][0])
     published = find_publications((read["t_unix_ns"] - origin_ns) / 1e9, read["power_w"])
     return {

@@ -30,6 +30,7 @@ CHECKS: tuple[Check, ...] = (
     sources.check_card_is_not_shared,
     protocol.check_window_is_long,
     protocol.check_target_is_reached,
+    protocol.check_answers_are_answers,
     start.check_start_temperature,
     steadiness.check_warmup_settled,
     steadiness.check_no_drift,

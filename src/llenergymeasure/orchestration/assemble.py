@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -58,7 +59,7 @@ def assemble(config: ExperimentConfig, raw: RawRun, experiment_id: str) -> Exper
         **_facts(config, raw),
         **_headlines(estimates),
         **_counts(rows),
-        total_inference_time_s=sum(row.duration_s for row in rows),
+        total_inference_time_s=math.fsum(row.duration_s for row in rows),
         total_flops=total_flops(raw.model_info, rows),
         energy=energy,
         estimates=estimates,

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 
 from llenergymeasure import plugins
 from llenergymeasure.config.models import ExperimentConfig
+from llenergymeasure.core.secrets import mask_url_credentials
 from llenergymeasure.exceptions import PreFlightError
 from llenergymeasure.orchestration.checks import check_backend_options as _check_backend_options
 from llenergymeasure.orchestration.checks import check_dataset as _check_dataset
@@ -90,6 +91,8 @@ def _check_model_accessible(model_id: str) -> str | None:
         return missing_package(model_id)
     if is_local(model_id):
         return missing_path(model_id)
+    if "://" in model_id:
+        return f"{mask_url_credentials(model_id)} is a URL: write the model's id on the Hub, OWNER/NAME"
     if not _found("huggingface_hub"):
         return None
     from huggingface_hub import HfApi
@@ -148,9 +151,11 @@ def _why_no_cuda() -> str:
 
 
 def _not_installed(backend: str) -> str:
+    served = backend in plugins.names("backends")
     if backend in INSTALL:
-        return f"{backend} not installed → {INSTALL[backend]}"
-    if backend not in plugins.names("backends"):
+        alone = "" if served else f"; this release measures no {backend} by itself, a plugin must bring that"
+        return f"{backend} not installed → {INSTALL[backend]}{alone}"
+    if not served:
         return f"{backend} not installed: {plugins.unknown('backends', backend)}"
     try:
         return f"{backend} not installed → {plugins.find('backends', backend).install}"

@@ -42,6 +42,10 @@ def test_a_first_window_of_one_long_pass_tells_how_long_it_and_the_others_take()
     assert left.seconds("window", 0, 30.0) == 90 + 2 * 120
 
 
+def test_a_warmup_that_is_not_steady_yet_may_go_on_to_its_cap() -> None:
+    assert TimeLeft(protocol=PROTOCOL).seconds("warmup", None, 20.0) == 40 + 60
+
+
 def test_further_repeats_count_only_themselves() -> None:
     assert TimeLeft(protocol=PROTOCOL).seconds("window", 6, 5.0) == 15
 

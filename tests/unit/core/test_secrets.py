@@ -97,3 +97,9 @@ def test_environment_is_sorted_and_its_secrets_are_masked() -> None:
     assert "SECRET" not in str(masked)
     assert masked["TOKENIZERS_PARALLELISM"] == "false"
     assert masked["OMP_NUM_THREADS"] == "2"
+
+
+def test_a_placeholder_in_advice_is_no_secret() -> None:
+    advice = "export it instead (export HF_TOKEN=<your_token>)"
+    assert mask_secrets(advice) == advice
+    assert "abc" not in mask_secrets("HF_TOKEN=abc<your_token>")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from llenergymeasure.config.models import ExperimentConfig
@@ -90,6 +92,30 @@ def test_gpu_run_that_metered_only_the_cpu_is_flagged() -> None:
 )
 def test_weak_protocol_is_flagged(rows: list[RepeatRow], code: str) -> None:
     assert _codes(_judge(CPU, rows, _energy("cpu"), None, "fixed")) == [code]
+
+
+@pytest.mark.parametrize(("empty", "codes"), [(0, []), (1, []), (4, ["answers_empty"])])
+def test_answers_that_end_at_once_are_told(empty: int, codes: list[str]) -> None:
+    requests = tuple(
+        RequestRecord(
+            request_id=str(number),
+            repeat=0,
+            batch=0,
+            prompt_tokens=10,
+            output_tokens=1 if number < empty else 16,
+            scheduled_unix_ns=0,
+            sent_unix_ns=0,
+            first_token_unix_ns=1,
+            end_unix_ns=2,
+            token_unix_ns=(),
+            finish_reason="stop",
+        )
+        for number in range(20)
+    )
+    rows = [replace(row, requests=requests) for row in _rows()]
+    warnings = _judge(CPU, rows, _energy("cpu"), None, "fixed")
+    assert _codes(warnings) == codes
+    assert verdict(warnings) == "valid"
 
 
 def test_missed_target_is_flagged() -> None:

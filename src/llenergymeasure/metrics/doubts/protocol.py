@@ -9,6 +9,7 @@ from llenergymeasure.metrics.evidence import Evidence
 
 MIN_REPEATS = 3
 SHORT_WINDOW_S = 1.0
+EMPTY_SHARE = 0.05
 
 
 def check_window_is_long(evidence: Evidence) -> Iterable[RunWarning]:
@@ -26,6 +27,20 @@ def check_window_is_long(evidence: Evidence) -> Iterable[RunWarning]:
             code="few_repeats",
             message=f"{len(rows)} repeat(s) say little about the spread; {MIN_REPEATS} are the least.",
             remedy=f"Set measurement.repeats.min to {MIN_REPEATS} or more.",
+        )
+
+
+def check_answers_are_answers(evidence: Evidence) -> Iterable[RunWarning]:
+    """Answers that ended with their first token: the cost per output token is then that of reading prompts."""
+    requests = [request for row in evidence.rows for request in row.requests]
+    ended = [each for each in requests if each.output_tokens <= 1 and each.finish_reason == "stop"]
+    if len(ended) > EMPTY_SHARE * len(requests):
+        yield RunWarning(
+            code="answers_empty",
+            message=f"{len(ended)} of {len(requests)} answers ended with their first token, the end of sequence.",
+            remedy="Ask an instruction-tuned model in its own words (workload.chat_template: true), or have every "
+            "answer written in full (decoder.ignore_eos: true).",
+            severity="info",
         )
 
 

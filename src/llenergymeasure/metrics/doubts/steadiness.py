@@ -29,7 +29,7 @@ def check_warmup_settled(evidence: Evidence) -> Iterable[RunWarning]:
         said = " and ".join(known) or f"only {warmup.batches} batches ran"
         yield RunWarning(
             code="warmup_not_steady",
-            message=f"Warm-up ended at its cap of {warmup.duration_s:.0f} s before it was steady: {said}.",
+            message=f"Warm-up ended after {warmup.duration_s:.0f} s, at its cap, before it was steady: {said}.",
             remedy="Raise measurement.warmup.max_duration_s.",
         )
 
