@@ -40,7 +40,8 @@ def main() -> None:
         try:
             overhead, noise = _turns(bare, metered, sampler)
         finally:
-            os.kill(sampler.pid or 0, signal.SIGCONT)
+            if sampler.alive and sampler.pid is not None:
+                os.kill(sampler.pid, signal.SIGCONT)  # a stopped process cannot end in order
             sampler.stop()
     publish(
         "overhead_batches",

@@ -65,7 +65,11 @@ class EnergyTrace:
 
     @cached_property
     def _by_channel(self) -> list[NDArray[Any]]:
-        """Every figure asks for them again, and looking through a long trace takes a while."""
+        """Every figure asks for them again, and looking through a long trace takes a while.
+
+        From now on the samples can no longer be changed: these copies would not follow.
+        """
+        self.samples.flags.writeable = False
         return [self.samples[self.samples["channel"] == number] for number in range(len(self.channels))]
 
 

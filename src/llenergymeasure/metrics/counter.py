@@ -9,7 +9,13 @@ from llenergymeasure.domain.estimate import Method
 from llenergymeasure.domain.trace import Channel
 from llenergymeasure.metrics.beside import Beside
 from llenergymeasure.metrics.cell import Share, share_of_cell
-from llenergymeasure.metrics.interval import Fault, IntervalEnergy, UnknownEnergyError, check_faults
+from llenergymeasure.metrics.interval import (
+    Fault,
+    IntervalEnergy,
+    UnknownEnergyError,
+    check_faults,
+    check_reach,
+)
 from llenergymeasure.metrics.ticks import Ticks
 
 LONGEST_CELL_S = 1.0
@@ -57,10 +63,7 @@ class CounterCurve:
         import numpy as np
 
         ticks = self.ticks
-        if t_s < ticks.t_s[0] - self.reach_s:
-            raise UnknownEnergyError(self.began)
-        if t_s > ticks.t_s[-1] + self.reach_s:
-            raise UnknownEnergyError(self.ended)
+        check_reach(self, t_s, float(ticks.t_s[0]), float(ticks.t_s[-1]))
         if t_s not in self.edges:
             cell = int(np.clip(np.searchsorted(ticks.t_s, t_s, side="right") - 1, 0, len(ticks) - 2))
             self.edges[t_s] = self._within(cell, t_s)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 AGREEMENT = 0.03
 """Under load a counter agrees with the integrated power to about 1 % (Zeus, issue 12)."""
 SHORT_S = 0.1
+"""Means over no more than this stand for a moment: lines between them are good enough to be compared to 3 %."""
 UNDER_LOAD = 1.2
 """Times the idle power; at idle the two may differ by 75 % (Zeus, issue 181), which says nothing about a load."""
 

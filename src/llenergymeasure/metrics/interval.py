@@ -58,6 +58,27 @@ class UnknownEnergyError(Exception):
     """Why the energy of an interval cannot be told; never leaves a curve."""
 
 
+class Reaching(Protocol):
+    """A curve that says how far beyond its readings it may be asked, and why not further."""
+
+    @property
+    def reach_s(self) -> float: ...
+
+    @property
+    def began(self) -> str: ...
+
+    @property
+    def ended(self) -> str: ...
+
+
+def check_reach(curve: Reaching, t_s: float, first_s: float, last_s: float) -> None:
+    """Raise where a moment lies too far before the first reading or after the last one."""
+    if t_s < first_s - curve.reach_s:
+        raise UnknownEnergyError(curve.began)
+    if t_s > last_s + curve.reach_s:
+        raise UnknownEnergyError(curve.ended)
+
+
 def check_faults(faults: Sequence[Fault], start_s: float, end_s: float) -> None:
     """Raise for the first fault that the interval touches."""
     for fault in faults:

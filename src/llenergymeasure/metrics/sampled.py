@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Any
 from llenergymeasure.domain.estimate import Method
 from llenergymeasure.domain.trace import Channel
 from llenergymeasure.metrics.beat import Beat
-from llenergymeasure.metrics.interval import Fault, IntervalEnergy, UnknownEnergyError, check_faults
+from llenergymeasure.metrics.interval import (
+    Fault,
+    IntervalEnergy,
+    UnknownEnergyError,
+    check_faults,
+    check_reach,
+)
 from llenergymeasure.metrics.parttime import part_time_energy
 
 if TYPE_CHECKING:
@@ -54,10 +60,7 @@ class SampledCurve:
     def _until(self, t_s: float) -> float:
         import numpy as np
 
-        if t_s < self.t_s[0] - self.reach_s:
-            raise UnknownEnergyError(self.began)
-        if t_s > self.t_s[-1] + self.reach_s:
-            raise UnknownEnergyError(self.ended)
+        check_reach(self, t_s, float(self.t_s[0]), float(self.t_s[-1]))
         beyond_s = max(0.0, t_s - float(self.node_s[-1])) + min(0.0, t_s - float(self.node_s[0]))
         edge_w = float(self.power_w[-1 if beyond_s > 0 else 0])
         return float(np.interp(t_s, self.node_s, self.energy_j)) + edge_w * beyond_s

@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Any
 from llenergymeasure.domain.estimate import Method
 from llenergymeasure.domain.trace import Channel
 from llenergymeasure.metrics.cell import Share, share_of_cell
-from llenergymeasure.metrics.interval import Fault, IntervalEnergy, UnknownEnergyError, check_faults
+from llenergymeasure.metrics.interval import (
+    Fault,
+    IntervalEnergy,
+    UnknownEnergyError,
+    check_faults,
+    check_reach,
+)
 from llenergymeasure.metrics.sampled import power_gaps
 from llenergymeasure.metrics.unsmear import Course
 
@@ -66,10 +72,7 @@ class UnsmearedCurve:
         import numpy as np
 
         edges_s, power_w = self.course.edges_s, self.course.power_w
-        if t_s < self.first_s - self.reach_s:
-            raise UnknownEnergyError(self.began)
-        if t_s > self.last_s + self.reach_s:
-            raise UnknownEnergyError(self.ended)
+        check_reach(self, t_s, self.first_s, self.last_s)
         at = int(np.clip(np.searchsorted(edges_s, t_s, side="right") - 1, 0, len(power_w) - 1))
         length_s = float(edges_s[at + 1] - edges_s[at])
         around = np.clip(np.arange(at - 2, at + 3), 0, len(power_w) - 1)

@@ -10,6 +10,7 @@ from llenergymeasure.metrics.evidence import Evidence
 MIN_REPEATS = 3
 SHORT_WINDOW_S = 1.0
 EMPTY_SHARE = 0.05
+"""Of the answers, from which on the cost per output token says something else than it seems to."""
 
 
 def check_window_is_long(evidence: Evidence) -> Iterable[RunWarning]:
