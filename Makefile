@@ -55,13 +55,13 @@ format: $(DEV_STAMP) ## Format the code and mend what the linter can mend.
 	$(BIN)/ruff check --fix $(CODE)
 
 bench: $(DEV_STAMP) ## Measure start-up, overhead and time to the first token; JSON goes to benchmarks/out.
-	@export PYTHONPATH=.; for each in startup harness_cost first_token overhead overhead_batches; do $(BIN)/python benchmarks/$$each.py || exit 1; done
+	@export PYTHONPATH=.; for each in startup harness_cost first_token overhead overhead_batches; do $(BIN)/python -m benchmarks.$$each || exit 1; done
 
 bench-accuracy: $(DEV_STAMP) ## Compare the energy of ours, Zeus, CodeCarbon and naive polling with the truth (five minutes).
-	PYTHONPATH=. $(BIN)/python benchmarks/accuracy.py
+	PYTHONPATH=. $(BIN)/python -m benchmarks.accuracy
 
 bench-coverage: $(DEV_STAMP) ## Count how often stated intervals hold the truth, sensor by sensor (four minutes).
-	OMP_NUM_THREADS=1 PYTHONPATH=. $(BIN)/python benchmarks/coverage.py
+	OMP_NUM_THREADS=1 PYTHONPATH=. $(BIN)/python -m benchmarks.coverage
 
 wheel: $(BIN)/python ## Build the wheel into dist/.
 	$(BIN)/python $(PIP_INSTALL:install=wheel) --no-deps --wheel-dir dist .

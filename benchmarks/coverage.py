@@ -6,9 +6,9 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 
 import numpy as np
-from report import machine, write
+from benchmarks.report import machine, write
 
-from tests.unit.metrics.simulated_power import COUNTERS, POWER_ONLY, Sensor, random_run
+from tests.support.simulated_power import COUNTERS, POWER_ONLY, Sensor, random_run
 
 SIGNALS = 504
 LENGTHS_S = (1.0, 3.0, 10.0)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from report import figure, publish
-from sides import run_bare, run_llem, write_prompts
+from benchmarks.report import figure, publish
+from benchmarks.sides import run_bare, run_llem, write_prompts
 
 PAIRS = 5
 BAR_S = 1.0

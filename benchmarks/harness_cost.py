@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 
 import numpy as np
-from report import figure, publish
+from benchmarks.report import figure, publish
 
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.domain.request import Prompt
 from llenergymeasure.domain.trace import Channel, EnergyTrace, Phase, sample_dtype
-from llenergymeasure.harness.power import Unmetered
-from llenergymeasure.harness.runlog import RunLog
+from llenergymeasure.harness.live_power import Unmetered
+from llenergymeasure.harness.recorder import RunLog
 from llenergymeasure.harness.window import WindowPlan, measure_window
 from llenergymeasure.orchestration.assemble import assemble
 from llenergymeasure.orchestration.raw import RawRun

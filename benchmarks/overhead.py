@@ -6,8 +6,8 @@ import statistics
 import tempfile
 from pathlib import Path
 
-from report import figure, publish
-from sides import run_bare, run_llem, write_prompts
+from benchmarks.report import figure, publish
+from benchmarks.sides import run_bare, run_llem, write_prompts
 
 PAIRS = 3
 PASSES = 1

@@ -15,18 +15,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from report import figure, publish
-from sides import BATCH_SIZE, PROMPTS, write_prompts
+from benchmarks.report import figure, publish
+from benchmarks.sides import BATCH_SIZE, PROMPTS, write_prompts
 
 from llenergymeasure.backends.pytorch.backend import PyTorchBackend
 from llenergymeasure.config.loader import load_config
 from llenergymeasure.core.clock import AnchoredClock
 from llenergymeasure.domain.progress import RunEvent
-from llenergymeasure.harness.runlog import RunLog
+from llenergymeasure.harness.recorder import RunLog
 from llenergymeasure.harness.window import WindowPlan, measure_window
 from llenergymeasure.meters.base import MeterOptions
-from llenergymeasure.meters.sampler import Sampler
-from llenergymeasure.orchestration.selection import find_workload, select_meters
+from llenergymeasure.meters.sampling.sampler import Sampler
+from llenergymeasure.orchestration.readiness.selection import find_workload, select_meters
 
 ROUNDS = 40
 NEW_TOKENS = 16

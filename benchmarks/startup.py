@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-from report import figure, publish
+from benchmarks.report import figure, publish
 
 RUNS = 25
 BIN = Path(sys.executable).parent

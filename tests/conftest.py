@@ -2,4 +2,8 @@
 
 from __future__ import annotations
 
-pytest_plugins = ["tests.simulator_fixtures", "tests.model_fixtures", "tests.plugin_fixtures"]
+pytest_plugins = [
+    "tests.support.simulator_fixtures",
+    "tests.support.model_fixtures",
+    "tests.support.plugin_fixtures",
+]

@@ -81,7 +81,7 @@ def verify(*paths: str | Path) -> VerificationReport:
 
     What differs or cannot be read is a finding of the report, never an exception; `report.ok` sums it up.
     """
-    from llenergymeasure.orchestration.verify import verify_paths
+    from llenergymeasure.orchestration.verification.verify import verify_paths
 
     return verify_paths(*(Path(path) for path in paths))
 

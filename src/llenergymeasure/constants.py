@@ -1,4 +1,7 @@
-"""The version of the result schema, with its history."""
+"""Versions: of the package, and of the result schema with its history."""
+
+VERSION = "2.0.0"
+"""Version of the package; equal to `llenergymeasure.__version__`, which no module of ours imports."""
 
 SCHEMA_VERSION = "2.0.0"
 """Version of `result.json`; bundles record it so that older ones can be migrated.

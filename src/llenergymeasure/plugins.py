@@ -16,11 +16,11 @@ BUILTIN: dict[Kind, dict[str, str]] = {
         "pytorch": "llenergymeasure.backends.pytorch.backend:PyTorchBackend",
     },
     "meters": {
-        "nvml": "llenergymeasure.meters.nvml:NvmlMeter",
-        "rapl": "llenergymeasure.meters.rapl:RaplMeter",
-        "estimate": "llenergymeasure.meters.estimate:EstimateMeter",
-        "zeus": "llenergymeasure.meters.zeus:ZeusMeter",
-        "codecarbon": "llenergymeasure.meters.codecarbon:CodeCarbonMeter",
+        "nvml": "llenergymeasure.meters.nvml.meter:NvmlMeter",
+        "rapl": "llenergymeasure.meters.rapl.meter:RaplMeter",
+        "estimate": "llenergymeasure.meters.estimate.meter:EstimateMeter",
+        "zeus": "llenergymeasure.meters.zeus.meter:ZeusMeter",
+        "codecarbon": "llenergymeasure.meters.codecarbon.meter:CodeCarbonMeter",
     },
     "launchers": {
         "local": "llenergymeasure.launchers.local:LocalLauncher",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import subprocess
 import sys
@@ -9,7 +10,9 @@ import textwrap
 
 import pytest
 
-from tests.architecture.tree import ROOT, heavy_packages
+import llenergymeasure
+from llenergymeasure.constants import VERSION
+from tests.architecture.tree import ROOT, heavy_packages, parsed, where
 
 IMPORT_EVERYTHING = textwrap.dedent(
     """
@@ -65,6 +68,25 @@ def test_importing_the_package_alone_loads_nothing_but_the_standard_library():
     assert foreign == {"llenergymeasure"}
 
 
+def test_nothing_inside_imports_the_package_root():
+    importers = [
+        where(path, node)
+        for path, tree in parsed()
+        for node in ast.walk(tree)
+        if (isinstance(node, ast.Import) and any(alias.name == "llenergymeasure" for alias in node.names))
+        or (
+            isinstance(node, ast.ImportFrom)
+            and node.module == "llenergymeasure"
+            and any(alias.name in llenergymeasure.__all__ for alias in node.names)
+        )
+    ]
+    assert importers == []
+
+
+def test_the_version_of_the_root_is_that_of_the_constants():
+    assert llenergymeasure.__version__ == VERSION
+
+
 def test_imports_point_down_only():
     """In a process of its own: import-linter configures logging, which silences the loggers of all other tests."""
     pytest.importorskip("importlinter.cli")
@@ -76,8 +98,6 @@ def test_imports_point_down_only():
 
 def _src_on_path() -> dict[str, str]:
     """Without `site` there is no editable install, so the package comes from where this process has it."""
-    import llenergymeasure
-
     package = llenergymeasure.__file__
     assert package is not None
     return {"PYTHONPATH": package.rsplit("/", 2)[0]}

@@ -14,7 +14,7 @@ from llenergymeasure.domain.experiment import ExperimentResult
 from llenergymeasure.domain.request import RequestRecord
 from llenergymeasure.domain.sample import FIELDS
 from llenergymeasure.domain.trace import Channel, Phase
-from llenergymeasure.orchestration.verify import COVERED_BY_SUMS_ONLY
+from llenergymeasure.orchestration.verification.verify import COVERED_BY_SUMS_ONLY
 from llenergymeasure.results import layout
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "bundle.md").read_text(encoding="utf-8")

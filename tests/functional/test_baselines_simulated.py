@@ -11,10 +11,10 @@ import pytest
 from llenergymeasure.api import load_result, verify
 from llenergymeasure.domain.trace import Phase
 from llenergymeasure.results.tables import read_phases
-from tests.simulator_fixtures import ChildJson, NvmlSimulator
 from tests.simulators.nvml.machine import NvmlMachine
 from tests.simulators.nvml.profiles import h100
 from tests.simulators.signals import Constant, Square, Steps
+from tests.support.simulator_fixtures import ChildJson, NvmlSimulator
 
 pytestmark = [pytest.mark.simulator, pytest.mark.slow]
 

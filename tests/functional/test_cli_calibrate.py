@@ -15,8 +15,8 @@ from llenergymeasure.domain.calibration import SensorProfile, WallGain
 from llenergymeasure.domain.estimate import Estimate
 from llenergymeasure.results.profile_store import keep_profiles, machine_key
 from llenergymeasure.results.tables import read_trace
-from tests.simulator_fixtures import NvmlSimulator
 from tests.simulators.nvml.machine import NvmlMachine
+from tests.support.simulator_fixtures import NvmlSimulator
 
 
 def _llem(arguments: list[str], env: dict[str, str], cwd: Path) -> subprocess.CompletedProcess[str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bundles import NAME, read_json, refresh_sums, write_json, write_run
+from tests.support.bundles import NAME, read_json, refresh_sums, write_json, write_run
 
 
 def _verify(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:

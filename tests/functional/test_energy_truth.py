@@ -11,15 +11,15 @@ import pytest
 from llenergymeasure.core.clock import AnchoredClock
 from llenergymeasure.domain.trace import EnergyTrace
 from llenergymeasure.meters.base import Meter, MeterOptions
-from llenergymeasure.meters.nvml import NvmlMeter
-from llenergymeasure.meters.rapl import RaplMeter
-from llenergymeasure.meters.sampler import Sampler
-from llenergymeasure.metrics.energy import EnergyCurve, build_curves
-from tests.simulator_fixtures import NvmlSimulator, PowercapSimulator
+from llenergymeasure.meters.nvml.meter import NvmlMeter
+from llenergymeasure.meters.rapl.meter import RaplMeter
+from llenergymeasure.meters.sampling.sampler import Sampler
+from llenergymeasure.metrics.energy.build import EnergyCurve, build_curves
 from tests.simulators.nvml.machine import EnergyCounter, NvmlMachine, SimulatedGpu
 from tests.simulators.nvml.profiles import a100, h100
 from tests.simulators.powercap import PowercapTree, Zone
 from tests.simulators.signals import Constant, Square
+from tests.support.simulator_fixtures import NvmlSimulator, PowercapSimulator
 
 pytestmark = pytest.mark.slow
 

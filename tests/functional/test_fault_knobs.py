@@ -12,11 +12,11 @@ import pytest
 
 from llenergymeasure.core.clock import AnchoredClock
 from llenergymeasure.meters.base import MeterOptions
-from llenergymeasure.meters.estimate import EstimateMeter
-from llenergymeasure.meters.sampler import Sampler
+from llenergymeasure.meters.estimate.meter import EstimateMeter
+from llenergymeasure.meters.sampling.sampler import Sampler
 from tests.architecture.tree import ROOT
-from tests.fault_session import FAULT_S, KNOBS, LEAD_S, WINDOWS
-from tests.simulator_fixtures import run_child_json
+from tests.support.fault_session import FAULT_S, KNOBS, LEAD_S, WINDOWS
+from tests.support.simulator_fixtures import run_child_json
 
 UNKNOWN_AFTER_FAULT = [True, False, False]
 """Whether the energy of each window is known: the fault comes in the second and stays."""
@@ -58,7 +58,7 @@ def session(nvml_library_dir: Path) -> Any:
     """What became of every card; one session for all tests."""
     environment = {key: value for key, value in os.environ.items() if key != "CUDA_VISIBLE_DEVICES"}
     environment |= {"LD_LIBRARY_PATH": str(nvml_library_dir), "PYTHONPATH": str(ROOT)}
-    outcome = run_child_json("from tests.fault_session import main; main()", environment)
+    outcome = run_child_json("from tests.support.fault_session import main; main()", environment)
     assert outcome["began_s"] < LEAD_S, "the sampler was not up in time"
     return outcome
 

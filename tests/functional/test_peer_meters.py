@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from tests.peer_meters import FIRST, SECOND, needs, with_nvidia_smi
-from tests.simulator_fixtures import NvmlSimulator, PowercapSimulator
 from tests.simulators.nvml.machine import Fault, NvmlMachine
 from tests.simulators.nvml.profiles import a100, h100
 from tests.simulators.powercap import PowercapTree, Zone
 from tests.simulators.signals import Constant, Square
+from tests.support.peer_meters import FIRST, SECOND, needs, with_nvidia_smi
+from tests.support.simulator_fixtures import NvmlSimulator, PowercapSimulator
 
 pytestmark = [pytest.mark.simulator, pytest.mark.slow, needs("zeus"), needs("codecarbon")]
 

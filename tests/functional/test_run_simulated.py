@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from tests.simulator_fixtures import NvmlSimulator, PowercapSimulator
 from tests.simulators.nvml.machine import NvmlMachine
 from tests.simulators.nvml.profiles import a100, h100
 from tests.simulators.powercap import PowercapTree, Zone
 from tests.simulators.signals import Constant, Signal, Square
+from tests.support.simulator_fixtures import NvmlSimulator, PowercapSimulator
 
 pytestmark = pytest.mark.simulator
 

@@ -11,8 +11,8 @@ from llenergymeasure.backends.base import Generation
 from llenergymeasure.backends.pytorch.backend import PyTorchBackend
 from llenergymeasure.core.clock import AnchoredClock
 from llenergymeasure.domain.model import ModelInfo
-from llenergymeasure.metrics.flops import request_flops
-from tests.pytorch_runs import as_prompts, configure
+from llenergymeasure.metrics.performance.flops import request_flops
+from tests.support.pytorch_runs import as_prompts, configure
 
 pytestmark = [pytest.mark.model, pytest.mark.weights, pytest.mark.slow]
 

@@ -13,13 +13,13 @@ from typing import Annotated
 
 import typer
 
-from llenergymeasure import __version__
 from llenergymeasure.cli.calibrate import calibrate
 from llenergymeasure.cli.doctor import doctor
 from llenergymeasure.cli.run import run
 from llenergymeasure.cli.schema import schema
 from llenergymeasure.cli.show import show
 from llenergymeasure.cli.verify import verify
+from llenergymeasure.constants import VERSION
 from llenergymeasure.exceptions import InterruptedExperimentError, LLEMError
 
 INTERRUPTED = InterruptedExperimentError.exit_code
@@ -39,7 +39,7 @@ app = typer.Typer(
 
 def _print_version(asked: bool) -> None:
     if asked:
-        typer.echo(f"llem {__version__}")
+        typer.echo(f"llem {VERSION}")
         raise typer.Exit
 
 

@@ -15,7 +15,7 @@ from llenergymeasure.exceptions import ConfigError
 
 if TYPE_CHECKING:
     from llenergymeasure.config.models import EnergyConfig
-    from llenergymeasure.orchestration.calibration import WallFile
+    from llenergymeasure.orchestration.calibration.calibrate import WallFile
 
 DURATION_S, LONGEST_S = 150.0, 3600.0
 PLAIN_PERIOD_S = 10.0
@@ -57,8 +57,8 @@ def calibrate(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Find out what sensors do under a known load, and store it for later runs."""
-    from llenergymeasure.orchestration.calibration import calibrate as run_calibration
-    from llenergymeasure.orchestration.calibration import calibrate_again
+    from llenergymeasure.orchestration.calibration.calibrate import calibrate as run_calibration
+    from llenergymeasure.orchestration.calibration.calibrate import calibrate_again
 
     _check_duration(duration)
     wall = _wall(wall_meter, psu_efficiency, wall_meter_error)
@@ -76,7 +76,7 @@ def calibrate(
     if as_json:
         print(report.model_dump_json(indent=2))
     else:
-        from llenergymeasure.report.calibration import calibration_text
+        from llenergymeasure.report.summary.calibration import calibration_text
 
         sys.stdout.write(calibration_text(report))
     if report.wall_problem is not None:
@@ -85,7 +85,7 @@ def calibrate(
 
 
 def _check_duration(duration_s: float) -> None:
-    from llenergymeasure.harness.known_load import SHORTEST_S
+    from llenergymeasure.orchestration.calibration.known_load import SHORTEST_S
 
     if not SHORTEST_S <= duration_s <= LONGEST_S:
         raise ConfigError(
@@ -94,8 +94,8 @@ def _check_duration(duration_s: float) -> None:
 
 
 def _wall(path: Path | None, psu_efficiency: float | None, error: float) -> WallFile | None:
-    from llenergymeasure.metrics.wallgain import WallMeter
-    from llenergymeasure.orchestration.calibration import WallFile
+    from llenergymeasure.metrics.calibration.wall_meter_gain import WallMeter
+    from llenergymeasure.orchestration.calibration.calibrate import WallFile
 
     if psu_efficiency is not None and not 0.5 <= psu_efficiency <= 1:
         raise ConfigError(f"--psu-efficiency must lie between 0.5 and 1, not {psu_efficiency:g}")

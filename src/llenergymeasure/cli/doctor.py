@@ -22,6 +22,6 @@ def doctor(
     if as_json:
         print(diagnosis.model_dump_json(indent=2))
         return
-    from llenergymeasure.report.doctor import print_diagnosis
+    from llenergymeasure.report.summary.doctor import print_diagnosis
 
     print_diagnosis(diagnosis, sys.stdout)

@@ -8,9 +8,9 @@ import sys
 def main() -> None:
     """Run the command line; leaves through SystemExit with the exit code."""
     if sys.argv[1:] == ["--version"]:  # answered before anything is imported
-        from llenergymeasure import __version__
+        from llenergymeasure.constants import VERSION
 
-        sys.stdout.write(f"llem {__version__}\n")
+        sys.stdout.write(f"llem {VERSION}\n")
         return
     from llenergymeasure.cli.app import app
 

@@ -19,7 +19,12 @@ def show(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Print the result in a bundle, or what an interrupted run left."""
-    from llenergymeasure.report.interrupted import is_interrupted, print_remains, read_remains, remains_json
+    from llenergymeasure.report.summary.interrupted import (
+        is_interrupted,
+        print_remains,
+        read_remains,
+        remains_json,
+    )
 
     if not is_interrupted(bundle):
         if uncertainty and not as_json:
@@ -42,7 +47,7 @@ def print_bundle(bundle: Path, as_json: bool) -> None:
     if as_json:
         print(result.model_dump_json(indent=2))
         return
-    from llenergymeasure.report.console import print_result
+    from llenergymeasure.report.renderers.console import print_result
 
     print_result(result, bundle, sys.stdout)
 
@@ -50,6 +55,6 @@ def print_bundle(bundle: Path, as_json: bool) -> None:
 def print_budgets(bundle: Path) -> None:
     """Print the uncertainty budgets of the result in a bundle."""
     from llenergymeasure.api import load_result
-    from llenergymeasure.report.uncertainty import print_uncertainty
+    from llenergymeasure.report.summary.uncertainty import print_uncertainty
 
     print_uncertainty(load_result(bundle), sys.stdout)

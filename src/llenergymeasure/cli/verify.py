@@ -19,8 +19,8 @@ def verify(
 ) -> None:
     """Check the sums of bundles, and recompute every figure from the raw tables."""
     from llenergymeasure.api import verify as verify_bundles
-    from llenergymeasure.report.format import plural
-    from llenergymeasure.report.verify import verification_text
+    from llenergymeasure.report.summary.format import plural
+    from llenergymeasure.report.summary.verify import verification_text
 
     report = verify_bundles(*bundles)
     if as_json:

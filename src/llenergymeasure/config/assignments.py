@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from llenergymeasure.config.text import KeyPath, TextFault, parse_text
+from llenergymeasure.config.yaml_text import KeyPath, TextFault, parse_text
 from llenergymeasure.exceptions import ConfigError
 
 

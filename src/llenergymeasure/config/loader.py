@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llenergymeasure.config.assignments import deep_merge, parse_assignments
-from llenergymeasure.config.text import Document, KeyPath, TextFault, parse_text
+from llenergymeasure.config.yaml_text import Document, KeyPath, TextFault, parse_text
 from llenergymeasure.exceptions import ConfigError
 
 if TYPE_CHECKING:
-    from llenergymeasure.config.faults import Fault
     from llenergymeasure.config.models import ExperimentConfig
+    from llenergymeasure.config.validation import Fault
 
 __all__ = ["MAX_BYTES", "dump_config", "load_config", "parse_assignments"]
 
@@ -50,8 +50,8 @@ def dump_config(config: ExperimentConfig, file: str = "config.yaml") -> str:
     """Return the YAML text of a configuration, every field included; it loads back equal."""
     import yaml
 
-    from llenergymeasure import __version__
-    from llenergymeasure.config.yaml_core import dumper_class
+    from llenergymeasure.config.yaml_loader import dumper_class
+    from llenergymeasure.constants import VERSION
 
     body = yaml.dump(
         config.model_dump(mode="json"),
@@ -60,7 +60,7 @@ def dump_config(config: ExperimentConfig, file: str = "config.yaml") -> str:
         allow_unicode=True,
         width=100,
     )
-    return HEADER.format(version=__version__, file=file) + body
+    return HEADER.format(version=VERSION, file=file) + body
 
 
 def _read(path: Path) -> Document:
@@ -121,9 +121,9 @@ def _leaves(settings: Mapping[str, Any], path: KeyPath = ()) -> Iterator[KeyPath
 def _validate(data: dict[str, Any], labels: Mapping[KeyPath, str], name: str | None) -> ExperimentConfig:
     from pydantic import ValidationError
 
-    from llenergymeasure.config.faults import other_faults, rule_faults, structural_faults
     from llenergymeasure.config.models import ExperimentConfig
     from llenergymeasure.config.schema import config_schema
+    from llenergymeasure.config.validation import other_faults, rule_faults, structural_faults
 
     faults = structural_faults(data, config_schema())
     try:

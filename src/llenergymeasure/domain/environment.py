@@ -13,7 +13,7 @@ import sys
 
 from pydantic import BaseModel, ConfigDict, Field
 
-import llenergymeasure
+from llenergymeasure.constants import VERSION
 from llenergymeasure.core import environment as machine
 from llenergymeasure.core.hardware import (
     ContainerEnvironment,
@@ -79,7 +79,7 @@ def collect_environment_snapshot() -> EnvironmentSnapshot:
         python_version=platform.python_version(),
         pip_freeze=pip_freeze,
         conda_list=_capture_conda_list(),
-        tool_version=llenergymeasure.__version__,
+        tool_version=VERSION,
         cuda_version=cuda_version,
         cuda_version_source=cuda_version_source,
         packages={} if pip_freeze else _installed_packages(),

@@ -10,7 +10,7 @@ from llenergymeasure.constants import SCHEMA_VERSION
 from llenergymeasure.domain.baseline import BaselineReuse, Origin
 from llenergymeasure.domain.environment import EnvironmentMetadata, EnvironmentSnapshot
 from llenergymeasure.domain.estimate import Estimate, Method
-from llenergymeasure.domain.isolation import Isolation
+from llenergymeasure.domain.interference import Isolation
 from llenergymeasure.domain.model import ModelInfo
 from llenergymeasure.domain.trace import Domain
 from llenergymeasure.domain.uncertainty import UncertaintyBudget

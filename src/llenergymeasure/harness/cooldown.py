@@ -6,8 +6,8 @@ from functools import partial
 
 from llenergymeasure.config.models import CooldownConfig
 from llenergymeasure.domain.progress import RunEvent
-from llenergymeasure.harness.power import PowerSource
-from llenergymeasure.harness.runlog import RunLog
+from llenergymeasure.harness.live_power import PowerSource
+from llenergymeasure.harness.recorder import RunLog
 
 LOOK_EVERY_S = 0.5
 UNKNOWN_FOR_S = 3.0

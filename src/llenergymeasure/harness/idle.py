@@ -6,8 +6,8 @@ from functools import partial
 from typing import Literal
 
 from llenergymeasure.domain.progress import RunEvent
-from llenergymeasure.harness.power import PowerSource
-from llenergymeasure.harness.runlog import RunLog
+from llenergymeasure.harness.live_power import PowerSource
+from llenergymeasure.harness.recorder import RunLog
 
 SLICE_S = 0.5
 IdlePhase = Literal["baseline_check", "baseline_idle", "baseline_context", "baseline_loaded"]

@@ -7,11 +7,11 @@ from typing import Literal
 
 from llenergymeasure.backends.base import Backend, PreparedBatch
 from llenergymeasure.config.models import MeasurementConfig, RepeatsConfig
-from llenergymeasure.harness.power import PowerSource
-from llenergymeasure.harness.runlog import RunLog
+from llenergymeasure.harness.live_power import PowerSource
+from llenergymeasure.harness.recorder import RunLog
 from llenergymeasure.harness.window import WindowPlan, measure_window
-from llenergymeasure.metrics.cost import cost_per_token
-from llenergymeasure.metrics.statistics import relative_half_width
+from llenergymeasure.metrics.energy.windows import cost_per_token
+from llenergymeasure.metrics.statistics.student import relative_half_width
 
 StopReason = Literal["fixed", "target_reached", "max_reached"]
 

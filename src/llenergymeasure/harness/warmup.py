@@ -11,11 +11,11 @@ from llenergymeasure.config.models import MeasurementConfig, WarmupConfig
 from llenergymeasure.domain.experiment import WarmupEnd
 from llenergymeasure.domain.progress import RunEvent
 from llenergymeasure.domain.request import WARMUP_REPEAT
-from llenergymeasure.harness.power import PowerSource
-from llenergymeasure.harness.runlog import RunLog
+from llenergymeasure.harness.live_power import PowerSource
+from llenergymeasure.harness.recorder import RunLog
 from llenergymeasure.harness.serve import serve_batch
-from llenergymeasure.metrics.account import EnergyAccount
-from llenergymeasure.metrics.steadiness import batch_points, settled
+from llenergymeasure.metrics.energy.account import EnergyAccount
+from llenergymeasure.metrics.protocol.steady_state import batch_points, settled
 
 LOOK_EVERY_S = 0.5
 """Between two looks at the trends: looking costs time that the device spends idle."""

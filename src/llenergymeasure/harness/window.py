@@ -9,8 +9,8 @@ from itertools import count
 
 from llenergymeasure.backends.base import Backend, PreparedBatch
 from llenergymeasure.domain.progress import RunEvent
-from llenergymeasure.harness.power import PowerSource
-from llenergymeasure.harness.runlog import RunLog
+from llenergymeasure.harness.live_power import PowerSource
+from llenergymeasure.harness.recorder import RunLog
 from llenergymeasure.harness.serve import serve_batch
 
 

@@ -10,18 +10,18 @@ from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.domain.estimate import Estimate, Method
 from llenergymeasure.domain.experiment import ExperimentResult, PhaseSummary, Repeat
 from llenergymeasure.domain.uncertainty import UncertaintyBudget
-from llenergymeasure.metrics.account import EnergyAccount
-from llenergymeasure.metrics.baselines import find_baselines
-from llenergymeasure.metrics.breakdown import energy_breakdown, energy_method
-from llenergymeasure.metrics.conditions import device_conditions
-from llenergymeasure.metrics.cooldown import summarise_cooldown
-from llenergymeasure.metrics.evidence import Evidence
-from llenergymeasure.metrics.headline import energy_budgets, time_estimates, total_flops
-from llenergymeasure.metrics.netenergy import net_budgets
-from llenergymeasure.metrics.quality import run_warnings, verdict
-from llenergymeasure.metrics.repeats import RepeatRow, repeat_rows
-from llenergymeasure.metrics.uncertainty import budget_estimate
-from llenergymeasure.metrics.warmup import summarise_warmup
+from llenergymeasure.metrics.checks.inputs import Evidence
+from llenergymeasure.metrics.checks.verdict import run_warnings, verdict
+from llenergymeasure.metrics.energy.account import EnergyAccount
+from llenergymeasure.metrics.energy.idle_power import find_baselines
+from llenergymeasure.metrics.energy.windows import RepeatRow, repeat_rows
+from llenergymeasure.metrics.figures.breakdown import energy_breakdown, energy_method
+from llenergymeasure.metrics.figures.headline import energy_budgets, time_estimates, total_flops
+from llenergymeasure.metrics.figures.net_energy import net_budgets
+from llenergymeasure.metrics.protocol.cooldown import summarise_cooldown
+from llenergymeasure.metrics.protocol.device_conditions import device_conditions
+from llenergymeasure.metrics.protocol.warmup import summarise_warmup
+from llenergymeasure.metrics.statistics.estimates import budget_estimate
 from llenergymeasure.orchestration.raw import RawRun
 
 

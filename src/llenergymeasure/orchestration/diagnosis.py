@@ -11,14 +11,15 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from llenergymeasure import __version__, plugins
+from llenergymeasure import plugins
 from llenergymeasure.config.models import EnergyConfig
+from llenergymeasure.constants import VERSION
 from llenergymeasure.core.environment import collect_environment_metadata
 from llenergymeasure.core.hardware import EnvironmentMetadata
 from llenergymeasure.domain.trace import Channel
 from llenergymeasure.exceptions import LLEMError
 from llenergymeasure.meters.base import MeterOptions
-from llenergymeasure.orchestration.selection import missing_modules, probe_meters, select_meters
+from llenergymeasure.orchestration.readiness.selection import missing_modules, probe_meters, select_meters
 from llenergymeasure.results.profile_store import load_profiles, machine_key
 
 PACKAGES = ("torch", "transformers", "accelerate", "peft", "bitsandbytes", "nvidia-ml-py", "pyarrow", "numpy")
@@ -79,7 +80,7 @@ def diagnose(output_dir: Path) -> Diagnosis:
     """Look at this machine; nothing is loaded, changed or left open."""
     options = MeterOptions()
     return Diagnosis(
-        version=__version__,
+        version=VERSION,
         python=platform.python_version(),
         machine=collect_environment_metadata(),
         meters=_meters(options),

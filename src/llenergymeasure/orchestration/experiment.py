@@ -15,23 +15,23 @@ from llenergymeasure.config.loader import dump_config
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.core.clock import AnchoredClock
 from llenergymeasure.domain.environment import EnvironmentSnapshot, collect_environment_snapshot
-from llenergymeasure.domain.isolation import Isolation
+from llenergymeasure.domain.interference import Isolation
 from llenergymeasure.exceptions import InterruptedExperimentError
 from llenergymeasure.harness.cooldown import cool_down
 from llenergymeasure.harness.idle import measure_idle
-from llenergymeasure.harness.isolation import NeighbourWatch
-from llenergymeasure.harness.power import PowerSource, Unmetered, empty_trace
+from llenergymeasure.harness.idle_baseline import measure_rest
+from llenergymeasure.harness.interference import NeighbourWatch
+from llenergymeasure.harness.live_power import PowerSource, Unmetered, empty_trace
+from llenergymeasure.harness.recorder import Emit, RunLog, ignore_event
 from llenergymeasure.harness.repeats import measure_repeats
-from llenergymeasure.harness.rest import measure_rest
-from llenergymeasure.harness.runlog import Emit, RunLog, ignore_event
 from llenergymeasure.harness.warmup import warm_up
 from llenergymeasure.meters.base import MeterOptions
-from llenergymeasure.meters.sampler import Sampler
-from llenergymeasure.metrics.profiles import apply_profiles
+from llenergymeasure.meters.sampling.sampler import Sampler
+from llenergymeasure.metrics.calibration.apply_profiles import apply_profiles
 from llenergymeasure.orchestration.assemble import assemble
 from llenergymeasure.orchestration.preflight import run_preflight
 from llenergymeasure.orchestration.raw import RawRun
-from llenergymeasure.orchestration.selection import find_workload, select_meters
+from llenergymeasure.orchestration.readiness.selection import find_workload, select_meters
 from llenergymeasure.results import layout
 from llenergymeasure.results.bundle import Writer, result_json, write_bundle
 from llenergymeasure.results.profile_store import load_profiles, machine_key

@@ -14,14 +14,20 @@ from llenergymeasure import plugins
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.core.secrets import mask_url_credentials
 from llenergymeasure.exceptions import PreFlightError
-from llenergymeasure.orchestration.checks import check_backend_options as _check_backend_options
-from llenergymeasure.orchestration.checks import check_dataset as _check_dataset
-from llenergymeasure.orchestration.checks import check_meters as _check_meters
-from llenergymeasure.orchestration.checks import check_model_folder as _check_model_folder
-from llenergymeasure.orchestration.checks import check_no_secrets as _check_no_secrets
-from llenergymeasure.orchestration.checks import check_results_writable as _check_results_writable
-from llenergymeasure.orchestration.local_model import PACKAGE, hub_id, is_local, missing_package, missing_path
-from llenergymeasure.orchestration.selection import missing_modules
+from llenergymeasure.orchestration.readiness.checks import check_backend_options as _check_backend_options
+from llenergymeasure.orchestration.readiness.checks import check_dataset as _check_dataset
+from llenergymeasure.orchestration.readiness.checks import check_meters as _check_meters
+from llenergymeasure.orchestration.readiness.checks import check_model_folder as _check_model_folder
+from llenergymeasure.orchestration.readiness.checks import check_no_secrets as _check_no_secrets
+from llenergymeasure.orchestration.readiness.checks import check_results_writable as _check_results_writable
+from llenergymeasure.orchestration.readiness.model_files import (
+    PACKAGE,
+    hub_id,
+    is_local,
+    missing_package,
+    missing_path,
+)
+from llenergymeasure.orchestration.readiness.selection import missing_modules
 
 logger = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from llenergymeasure.domain.baseline import BaselineReuse
 from llenergymeasure.domain.environment import EnvironmentSnapshot
 from llenergymeasure.domain.experiment import WarmupEnd
-from llenergymeasure.domain.isolation import Isolation
+from llenergymeasure.domain.interference import Isolation
 from llenergymeasure.domain.model import ModelInfo
 from llenergymeasure.domain.request import RequestRecord
 from llenergymeasure.domain.trace import EnergyTrace, Phase

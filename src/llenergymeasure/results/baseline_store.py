@@ -6,8 +6,8 @@ import logging
 
 from pydantic import BaseModel, ConfigDict
 
-from llenergymeasure.core.cache_dir import cache_dir
-from llenergymeasure.core.replace import replace_text
+from llenergymeasure.core.atomic_write import replace_text
+from llenergymeasure.core.user_dirs import cache_dir
 from llenergymeasure.domain.baseline import StoredBaseline
 
 logger = logging.getLogger(__name__)

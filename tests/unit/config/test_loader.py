@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from llenergymeasure.config.faults import other_faults
 from llenergymeasure.config.loader import MAX_BYTES, load_config
 from llenergymeasure.config.models import ExperimentConfig, MeasurementConfig, WorkloadConfig
+from llenergymeasure.config.validation import other_faults
 from llenergymeasure.exceptions import ConfigError
 
 

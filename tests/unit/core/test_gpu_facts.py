@@ -9,7 +9,6 @@ import pytest
 
 from llenergymeasure.core.hardware import EnvironmentMetadata
 from llenergymeasure.core.throttle import reason_names
-from tests.simulator_fixtures import ChildJson, NvmlSimulator
 from tests.simulators.nvml.machine import (
     DRIVER_NOT_LOADED,
     NO_PERMISSION,
@@ -20,6 +19,7 @@ from tests.simulators.nvml.machine import (
     SimulatedGpu,
     Throttle,
 )
+from tests.support.simulator_fixtures import ChildJson, NvmlSimulator
 
 COLLECT = """
 from llenergymeasure.core.environment import collect_environment_metadata

@@ -9,10 +9,10 @@ import pytest
 
 from llenergymeasure.core import gpu, nvml
 from llenergymeasure.core.machine_state import read_machine_state
-from tests.simulator_fixtures import ChildJson, NvmlSimulator
 from tests.simulators.nvml.machine import NvmlMachine
 from tests.simulators.nvml.profiles import h100
 from tests.simulators.signals import Constant
+from tests.support.simulator_fixtures import ChildJson, NvmlSimulator
 
 STATE = """
 import json

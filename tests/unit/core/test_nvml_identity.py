@@ -9,9 +9,9 @@ import pytest
 
 from llenergymeasure.core.nvml import Gpu, NvmlUnavailableError, session
 from llenergymeasure.core.visible import ordinal_caveat, select_visible
-from tests.simulator_fixtures import ChildJson, NvmlSimulator
 from tests.simulators.nvml.machine import GPU_IS_LOST, Fault, MigDevice, NvmlMachine
 from tests.simulators.nvml.profiles import a100, h100
+from tests.support.simulator_fixtures import ChildJson, NvmlSimulator
 
 UUIDS = (
     "GPU-8932f937-d72c-4106-c12f-20bd9faed9f6",

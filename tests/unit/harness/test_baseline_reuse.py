@@ -11,16 +11,16 @@ import pytest
 from llenergymeasure.config.loader import load_config
 from llenergymeasure.config.models import MeasurementConfig
 from llenergymeasure.domain.baseline import BaselineReuse
-from llenergymeasure.domain.isolation import GpuNeighbours, Neighbours
+from llenergymeasure.domain.interference import GpuNeighbours, Neighbours
 from llenergymeasure.exceptions import ConfigError
-from llenergymeasure.harness import reuse
-from llenergymeasure.harness.isolation import NeighbourWatch
-from llenergymeasure.harness.power import Unmetered
-from llenergymeasure.harness.rest import measure_rest
-from llenergymeasure.harness.runlog import RunLog
+from llenergymeasure.harness import baseline_cache
+from llenergymeasure.harness.idle_baseline import measure_rest
+from llenergymeasure.harness.interference import NeighbourWatch
+from llenergymeasure.harness.live_power import Unmetered
+from llenergymeasure.harness.recorder import RunLog
 from llenergymeasure.results.baseline_store import FILE
 from llenergymeasure.testing import VirtualClock
-from tests.rest_runs import Power, known_power
+from tests.support.idle_baseline_runs import Power, known_power
 
 PROTOCOL = MeasurementConfig.model_validate({"baseline": {"idle_s": 10.0, "reuse_max_age_s": 3600.0}})
 START_NS = VirtualClock().time_ns
@@ -128,7 +128,7 @@ def test_restless_machine_is_allowed_three_standard_errors() -> None:
 
 def test_another_state_of_the_machine_has_a_baseline_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     _rest()
-    monkeypatch.setattr(reuse, "read_machine_state", lambda: {"gpus": [{"power_limit_w": 300.0}]})
+    monkeypatch.setattr(baseline_cache, "read_machine_state", lambda: {"gpus": [{"power_limit_w": 300.0}]})
     assert _names(_rest(later_s=60.0)[0]) == ["baseline_idle"]
     assert _names(_rest(later_s=120.0)[0]) == ["baseline_check"]
     monkeypatch.undo()
@@ -139,10 +139,11 @@ def test_other_devices_or_sensors_have_a_baseline_of_their_own(change: dict[str,
     clock = VirtualClock()
     channel = known_power(clock, _steady).trace_so_far().channels[0]
     log, power = RunLog(clock=clock), known_power(clock, _steady)
-    assert reuse.BaselineShelf([channel]).take(HOUR_S, log, power).origin == "measured"
+    assert baseline_cache.BaselineShelf([channel]).take(HOUR_S, log, power).origin == "measured"
     _rest()
     assert (
-        reuse.BaselineShelf([channel])._key != reuse.BaselineShelf([channel.model_copy(update=change)])._key
+        baseline_cache.BaselineShelf([channel])._key
+        != baseline_cache.BaselineShelf([channel.model_copy(update=change)])._key
     )
 
 

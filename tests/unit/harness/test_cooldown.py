@@ -11,10 +11,10 @@ from llenergymeasure.config.models import CooldownConfig
 from llenergymeasure.domain.experiment import ExperimentResult
 from llenergymeasure.domain.progress import RunEvent
 from llenergymeasure.harness.cooldown import cool_down
-from llenergymeasure.harness.power import Unmetered
-from llenergymeasure.harness.runlog import RunLog
+from llenergymeasure.harness.live_power import Unmetered
+from llenergymeasure.harness.recorder import RunLog
 from llenergymeasure.testing import VirtualClock
-from tests.rest_runs import config, known_power, run
+from tests.support.idle_baseline_runs import config, known_power, run
 
 Celsius = Callable[[float], float | None]
 ASKED = CooldownConfig(max_temperature_c=45.0, max_wait_s=100.0)

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from llenergymeasure.config.models import ExperimentConfig, MeasurementConfig
 from llenergymeasure.domain.request import Prompt
+from llenergymeasure.harness.recorder import RunLog
 from llenergymeasure.harness.repeats import measure_repeats
-from llenergymeasure.harness.runlog import RunLog
 from llenergymeasure.testing import KnownPower, StandInBackend, VirtualClock
 
 PROMPTS = [Prompt(prompt_id=f"p{number}", text="one two three") for number in range(4)]

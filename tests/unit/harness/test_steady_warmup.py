@@ -6,8 +6,8 @@ import random
 
 from llenergymeasure.config.models import ExperimentConfig, MeasurementConfig
 from llenergymeasure.domain.request import Prompt
-from llenergymeasure.harness.power import Unmetered
-from llenergymeasure.harness.runlog import RunLog
+from llenergymeasure.harness.live_power import Unmetered
+from llenergymeasure.harness.recorder import RunLog
 from llenergymeasure.harness.warmup import warm_up
 from llenergymeasure.testing import KnownPower, StandInBackend, VirtualClock
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from llenergymeasure.config.models import ExperimentConfig, MeasurementConfig
 from llenergymeasure.domain.request import WARMUP_REPEAT, Prompt
 from llenergymeasure.harness.idle import measure_idle
-from llenergymeasure.harness.power import Unmetered
-from llenergymeasure.harness.runlog import RunLog
+from llenergymeasure.harness.live_power import Unmetered
+from llenergymeasure.harness.recorder import RunLog
 from llenergymeasure.harness.warmup import warm_up
 from llenergymeasure.harness.window import WindowPlan, measure_window
 from llenergymeasure.testing import StandInBackend, VirtualClock

@@ -8,7 +8,12 @@ import pytest
 
 from llenergymeasure.config.models import EnergyConfig
 from llenergymeasure.meters.base import MeterOptions
-from llenergymeasure.orchestration.selection import MEASURING, meter_problems, probe_meters, select_meters
+from llenergymeasure.orchestration.readiness.selection import (
+    MEASURING,
+    meter_problems,
+    probe_meters,
+    select_meters,
+)
 
 
 @pytest.mark.parametrize("name", ["zeus", "codecarbon"])

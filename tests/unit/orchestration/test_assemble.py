@@ -13,9 +13,9 @@ from llenergymeasure.domain.experiment import ExperimentResult
 from llenergymeasure.domain.request import Prompt
 from llenergymeasure.domain.trace import EnergyTrace
 from llenergymeasure.harness.idle import measure_idle
-from llenergymeasure.harness.power import empty_trace
+from llenergymeasure.harness.live_power import empty_trace
+from llenergymeasure.harness.recorder import RunLog
 from llenergymeasure.harness.repeats import measure_repeats
-from llenergymeasure.harness.runlog import RunLog
 from llenergymeasure.orchestration.assemble import assemble
 from llenergymeasure.orchestration.raw import RawRun
 from llenergymeasure.testing import KnownPower, StandInBackend, VirtualClock

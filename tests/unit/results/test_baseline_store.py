@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from llenergymeasure.core.cache_dir import cache_dir
+from llenergymeasure.core.user_dirs import cache_dir
 from llenergymeasure.domain.baseline import ChannelRest, StoredBaseline
 from llenergymeasure.results.baseline_store import FILE, MOST, find_baseline, keep_baseline
 
@@ -19,8 +19,8 @@ ROOT = Path(__file__).parents[3]
 REST = """
 import json
 from llenergymeasure.config.models import MeasurementConfig
-from llenergymeasure.harness.rest import measure_rest
-from llenergymeasure.harness.runlog import RunLog
+from llenergymeasure.harness.idle_baseline import measure_rest
+from llenergymeasure.harness.recorder import RunLog
 from llenergymeasure.testing import KnownPower, VirtualClock
 
 clock = VirtualClock()

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from tests.simulator_fixtures import ChildJson, NvmlSimulator
 from tests.simulators.nvml import sensors
 from tests.simulators.nvml.machine import (
     DRIVER_NOT_LOADED,
@@ -25,6 +24,7 @@ from tests.simulators.nvml.machine import (
 )
 from tests.simulators.nvml.profiles import a100, gh200, h100, v100
 from tests.simulators.signals import Square, bursts
+from tests.support.simulator_fixtures import ChildJson, NvmlSimulator
 
 pytestmark = pytest.mark.simulator
 

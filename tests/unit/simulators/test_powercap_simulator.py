@@ -6,9 +6,9 @@ import time
 
 import pytest
 
-from tests.simulator_fixtures import PowercapSimulator
 from tests.simulators.powercap import PowercapTree, Zone
 from tests.simulators.signals import Constant, Square
+from tests.support.simulator_fixtures import PowercapSimulator
 
 SERVER = PowercapTree(
     zones=(

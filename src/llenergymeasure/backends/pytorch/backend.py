@@ -10,15 +10,15 @@ from llenergymeasure.backends.base import Generation, PreparedBatch
 from llenergymeasure.backends.pytorch.arguments import options_of
 from llenergymeasure.backends.pytorch.context import create_contexts
 from llenergymeasure.backends.pytorch.decoding import rows, take_over_decoding
-from llenergymeasure.backends.pytorch.errors import explain_generating
+from llenergymeasure.backends.pytorch.error_messages import explain_generating
 from llenergymeasure.backends.pytorch.generation import generate_batch
 from llenergymeasure.backends.pytorch.info import describe
 from llenergymeasure.backends.pytorch.loading import Loaded, load
 from llenergymeasure.backends.pytorch.memory import HostPeak, gpu_peaks, release_gpu_memory, reset_gpu_peaks
 from llenergymeasure.backends.pytorch.placement import input_device
-from llenergymeasure.backends.pytorch.refusals import refusals
 from llenergymeasure.backends.pytorch.seeds import seed_batch, seed_everything
 from llenergymeasure.backends.pytorch.tokens import check_context, check_padding, encode, make_batches
+from llenergymeasure.backends.pytorch.unsupported import refusals
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.core.clock import Clock
 from llenergymeasure.domain.model import ModelInfo

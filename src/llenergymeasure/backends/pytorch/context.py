@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from llenergymeasure.backends.pytorch.arguments import options_of
-from llenergymeasure.backends.pytorch.errors import explain_attaching
+from llenergymeasure.backends.pytorch.error_messages import explain_attaching
 from llenergymeasure.config.models import ExperimentConfig
 
 

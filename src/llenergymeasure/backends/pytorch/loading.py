@@ -16,7 +16,7 @@ from llenergymeasure.backends.pytorch.arguments import (
     pretrained_arguments,
     source_arguments,
 )
-from llenergymeasure.backends.pytorch.errors import explain_loading
+from llenergymeasure.backends.pytorch.error_messages import explain_loading
 from llenergymeasure.backends.pytorch.gguf_reading import quantisation_name, read_once
 from llenergymeasure.backends.pytorch.source import Source, find_source
 from llenergymeasure.config.models import ExperimentConfig

@@ -6,7 +6,7 @@ import pytest
 
 from llenergymeasure.backends.base import Generation
 from llenergymeasure.exceptions import ConfigError
-from tests.pytorch_runs import TEXTS, as_prompts, configure, generate, loaded, with_ends
+from tests.support.pytorch_runs import TEXTS, as_prompts, configure, generate, loaded, with_ends
 
 pytestmark = pytest.mark.model
 
@@ -180,7 +180,7 @@ def test_sampling_options_reach_the_decoder(tiny_llama, decoder):
 
 
 def test_a_models_recommended_sampling_does_not_slip_into_a_run(tiny_llama, tmp_path):
-    from tests.models import edit_json
+    from tests.support.models import edit_json
 
     opinionated = with_ends(tiny_llama, tmp_path / "opinionated", 1)
     edit_json(

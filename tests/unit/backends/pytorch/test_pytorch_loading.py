@@ -9,9 +9,9 @@ import pytest
 from llenergymeasure.backends.pytorch.backend import PyTorchBackend
 from llenergymeasure.core.clock import AnchoredClock
 from llenergymeasure.exceptions import BackendError
-from tests import models
-from tests.models import edit_json
-from tests.pytorch_runs import TEXTS, as_prompts, configure, generate, loaded
+from tests.support import models
+from tests.support.models import edit_json
+from tests.support.pytorch_runs import TEXTS, as_prompts, configure, generate, loaded
 
 pytestmark = pytest.mark.model
 

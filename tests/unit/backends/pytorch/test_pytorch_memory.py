@@ -41,7 +41,7 @@ def test_without_a_reset_the_peak_is_that_of_the_process():
 
 @pytest.mark.model
 def test_a_backend_without_gpu_reports_the_host_alone(tiny_llama):
-    from tests.pytorch_runs import configure, loaded
+    from tests.support.pytorch_runs import configure, loaded
 
     with loaded(configure(tiny_llama)) as backend:
         backend.reset_peak_memory()

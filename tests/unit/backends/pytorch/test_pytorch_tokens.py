@@ -8,7 +8,7 @@ from llenergymeasure.backends.pytorch.tokens import check_context, encode, ordin
 from llenergymeasure.config.models import WorkloadConfig
 from llenergymeasure.domain.request import Prompt
 from llenergymeasure.exceptions import BackendError, ConfigError
-from tests.pytorch_runs import TEXTS, as_prompts, configure, loaded
+from tests.support.pytorch_runs import TEXTS, as_prompts, configure, loaded
 
 pytestmark = pytest.mark.model
 

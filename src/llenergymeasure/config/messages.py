@@ -1,0 +1,131 @@
+"""What a field allows and what it was given, in words."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from llenergymeasure.config.schema_match import Schema, accepts
+
+LONGEST_VALUE = 60
+_SYNONYMS = {
+    "gpu": "cuda",
+    "float32": "fp32",
+    "float": "fp32",
+    "float16": "fp16",
+    "half": "fp16",
+    "bfloat16": "bf16",
+}
+"""What people write who mean a word of ours; likeness of spelling would take a gpu for a cpu."""
+
+
+def allowed(schema: Schema) -> str:
+    """Return what a field takes: "a whole number of at least 1, or null"."""
+    if "anyOf" in schema:
+        return _either([allowed(each) for each in _distinct(schema["anyOf"])])
+    if "enum" in schema:
+        return one_of(str(each) for each in schema["enum"])
+    if "const" in schema:
+        return str(schema["const"])
+    if schema.get("type") == "array":
+        return f"a list, each entry {allowed(schema.get('items', {}))}"
+    if isinstance(schema.get("additionalProperties"), dict):
+        return f"a mapping, each value {allowed(schema['additionalProperties'])}"
+    names = {
+        "integer": "a whole number",
+        "number": "a number",
+        "string": "text",
+        "boolean": "true or false",
+        "null": "null",
+        "object": "a mapping",
+    }
+    return names.get(schema.get("type", ""), "any value") + _bounds(schema)
+
+
+def given(value: Any) -> str:
+    """Return how a message quotes a value."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, dict):
+        return _shortened(f"{{{', '.join(f'{key}: {given(each)}' for key, each in value.items())}}}", "...}")
+    if isinstance(value, (list, tuple)):
+        return _shortened(f"[{', '.join(given(each) for each in value)}]", "...]")
+    return _shortened(repr(value), "...'")
+
+
+def hint(schema: Schema, value: Any) -> str:
+    """Return how to mend a value that is nearly right, in brackets, or nothing."""
+    if isinstance(value, (bool, int, float)) and accepts(schema, str(value).lower()):
+        return " (put it in quotes)"
+    if not isinstance(value, str):
+        return ""
+    truth = {"yes": "true", "on": "true", "no": "false", "off": "false"}.get(value.lower())
+    if truth is not None and accepts(schema, truth == "true"):
+        return f" (write {truth})"
+    words = _words(schema)
+    meant = _SYNONYMS.get(value.lower())
+    near = [meant] if meant in words else difflib.get_close_matches(value.lower(), words, n=1)
+    if near:
+        return f" (did you mean {near[0]}?)"
+    return " (without the quotes)" if accepts(schema, _number(value)) else ""
+
+
+def one_of(words: Iterable[str]) -> str:
+    """Join alternatives: "fp32, fp16 or bf16"."""
+    *head, last = list(words)
+    return f"{', '.join(head)} or {last}" if head else last
+
+
+def _shortened(text: str, end: str) -> str:
+    return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - len(end)] + end
+
+
+def _bounds(schema: Schema) -> str:
+    if schema.get("minLength"):
+        return " that is not empty"
+    said = [
+        f"{words} {_bound(schema[key])}"
+        for key, words in (
+            ("minimum", "of at least"),
+            ("exclusiveMinimum", "above"),
+            ("maximum", "at most"),
+            ("exclusiveMaximum", "below"),
+        )
+        if key in schema
+    ]
+    return " " + " and ".join(said) if said else ""
+
+
+def _bound(value: float) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _either(alternatives: list[str]) -> str:
+    *head, last = alternatives
+    return f"{', '.join(head)}, or {last}" if head else last
+
+
+def _distinct(alternatives: list[Schema]) -> list[Schema]:
+    """Leave out words that a free text beside them takes anyway."""
+    free_text = any(each.get("type") == "string" and "enum" not in each for each in alternatives)
+    return [each for each in alternatives if not (free_text and "enum" in each)]
+
+
+def _words(schema: Schema) -> list[str]:
+    if "anyOf" in schema:
+        return [word for each in _distinct(schema["anyOf"]) for word in _words(each)]
+    return [each for each in schema.get("enum", ()) if isinstance(each, str)]
+
+
+def _number(text: str) -> Any:
+    """Return the number that a text is, or the text."""
+    if re.fullmatch(r"[-+]?\d+", text):
+        return int(text)
+    try:
+        return float(text)
+    except ValueError:
+        return text

@@ -1,0 +1,53 @@
+"""The machine before anything is loaded: who else uses it, and what it draws at rest."""
+
+from __future__ import annotations
+
+from llenergymeasure.config.models import BaselineConfig, MeasurementConfig
+from llenergymeasure.domain.baseline import BaselineReuse
+from llenergymeasure.domain.interference import Neighbours
+from llenergymeasure.harness.baseline_cache import BaselineShelf, stored_baseline
+from llenergymeasure.harness.idle import measure_idle
+from llenergymeasure.harness.interference import NeighbourWatch, refuse_company
+from llenergymeasure.harness.live_power import PowerSource
+from llenergymeasure.harness.recorder import RunLog
+
+
+def measure_rest(
+    protocol: MeasurementConfig, log: RunLog, power: PowerSource
+) -> tuple[Neighbours, BaselineReuse | None]:
+    """Meter the bare idle machine, or take over what a former run found, and look who else uses it.
+
+    Raises:
+        PreFlightError: others use it, and the run is strict.
+    """
+    watch = NeighbourWatch(log.clock)
+    if protocol.baseline.reuse_max_age_s <= 0:
+        measure_idle("baseline_idle", protocol.baseline.idle_s, log, power)
+        return _look(watch, protocol), None
+    shelf = BaselineShelf(power.trace_so_far().channels)
+    baseline = _reuse_or_measure(protocol.baseline, shelf, log, power)
+    neighbours = _look(watch, protocol)
+    if baseline.origin == "measured" and not _disturbed(neighbours):
+        shelf.keep(stored_baseline(log, power))
+    return neighbours, baseline
+
+
+def _look(watch: NeighbourWatch, protocol: MeasurementConfig) -> Neighbours:
+    neighbours = watch.look()
+    if protocol.strict:
+        refuse_company(neighbours)
+    return neighbours
+
+
+def _reuse_or_measure(
+    config: BaselineConfig, shelf: BaselineShelf, log: RunLog, power: PowerSource
+) -> BaselineReuse:
+    reuse = shelf.take(config.reuse_max_age_s, log, power)
+    if reuse.origin == "measured":
+        measure_idle("baseline_idle", config.idle_s, log, power)
+    return reuse
+
+
+def _disturbed(neighbours: Neighbours) -> bool:
+    """Whether what was metered belongs to others too: no later run should take it for the idle machine."""
+    return any([*neighbours.cpu_problems(), *neighbours.gpu_problems()])

@@ -1,0 +1,84 @@
+"""Whether the machine is ours alone: looked at before the model is loaded, and over the windows."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from llenergymeasure.core.clock import Clock
+from llenergymeasure.core.machine_load import (
+    GpuUse,
+    ProcessorTime,
+    own_processes,
+    read_gpu_use,
+    read_processor_time,
+)
+from llenergymeasure.domain.interference import GpuNeighbours, Neighbours
+from llenergymeasure.exceptions import PreFlightError
+
+SHORTEST_S = 1.0
+"""Processor times move in steps of 10 ms, so a shorter look says little."""
+
+
+class NeighbourWatch:
+    """Counts what others use from when it is made."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._start_ns = clock.now_ns()
+        self._before = read_processor_time(own_processes())
+
+    def look(self, empty: Neighbours | None = None) -> Neighbours:
+        """Return what others have used since. `empty` is a former look, when our model was on no card yet."""
+        ours = own_processes()
+        elapsed_s = (self._clock.now_ns() - self._start_ns) / 1e9
+        known = {gpu.device: gpu.foreign_pids or () for gpu in empty.gpus} if empty is not None else None
+        return Neighbours(
+            foreign_cpu_cores=_foreign_cores(self._before, read_processor_time(ours), elapsed_s),
+            gpus=tuple(_gpu(use, ours, known) for use in read_gpu_use()),
+        )
+
+
+def refuse_company(before: Neighbours) -> None:
+    """Stop a strict run before anything is loaded.
+
+    Raises:
+        PreFlightError: others use the machine; every one of them at once.
+    """
+    problems = [*before.cpu_problems(), *before.gpu_problems(), *before.memory_problems()]
+    if problems:
+        listed = "\n".join(f"  ✗ {problem}" for problem in problems)
+        raise PreFlightError(f"The machine is not ours alone, and measurement.strict is set:\n{listed}")
+
+
+def _foreign_cores(
+    before: ProcessorTime | None, after: ProcessorTime | None, elapsed_s: float
+) -> float | None:
+    if before is None or after is None or elapsed_s < SHORTEST_S:
+        return None
+    foreign_s = (after.machine_s - before.machine_s) - (after.own_s - before.own_s)
+    return max(foreign_s, 0.0) / elapsed_s
+
+
+def _gpu(use: GpuUse, ours: Collection[int], known: Mapping[str, tuple[int, ...]] | None) -> GpuNeighbours:
+    return GpuNeighbours(
+        device=use.uuid,
+        label=use.label,
+        foreign_pids=None if use.pids is None else _foreign(use, ours, known),
+        memory_used_bytes=use.memory_used_bytes,
+        memory_total_bytes=use.memory_total_bytes,
+    )
+
+
+def _foreign(
+    use: GpuUse, ours: Collection[int], known: Mapping[str, tuple[int, ...]] | None
+) -> tuple[int, ...]:
+    """Return the pids on a card that are not ours.
+
+    In a container the driver tells pids of the host, among which ours is not found: once our model is on the card,
+    one newcomer without a match is taken for us.
+    """
+    strangers = [pid for pid in use.pids or () if pid not in ours]
+    if known is not None and len(strangers) == len(use.pids or ()):
+        newcomer = next((pid for pid in strangers if pid not in known.get(use.uuid, ())), None)
+        strangers = [pid for pid in strangers if pid != newcomer]
+    return tuple(strangers)

@@ -1,0 +1,1 @@
+"""What the CodeCarbon library reads."""

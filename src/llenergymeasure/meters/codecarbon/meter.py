@@ -1,0 +1,60 @@
+"""The meter of CodeCarbon's hardware models: GPU and RAPL counters where it finds them, estimates elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from llenergymeasure.domain.sample import Sample
+from llenergymeasure.domain.trace import Channel
+from llenergymeasure.exceptions import MeterError
+from llenergymeasure.meters.base import MeterOptions, MeterStatus
+from llenergymeasure.meters.codecarbon.hardware import INSTALL, BlindError
+from llenergymeasure.meters.codecarbon.parts import Part, find_parts
+from llenergymeasure.meters.probing import readings_now
+
+
+class CodeCarbonMeter:
+    """CodeCarbon's energy of GPUs, processor and memory, without its emissions, files, threads and network.
+
+    A tracker of CodeCarbon always returns a number. Here each channel says how its own came about: only what CodeCarbon
+    reads from a counter is `counter`; its power for the CPU's load and for memory is `estimated`.
+    """
+
+    name: ClassVar[str] = "codecarbon"
+    measures: ClassVar[bool] = False
+    requires: ClassVar[tuple[str, ...]] = ("codecarbon",)
+    install: ClassVar[str] = INSTALL
+    period_s: ClassVar[float] = 0.1
+    """CodeCarbon's own is 15 s: too long to price a window. Its estimates become those of each tenth of a second."""
+
+    def __init__(self) -> None:
+        self._parts: tuple[Part, ...] = ()
+
+    def probe(self, options: MeterOptions) -> MeterStatus:
+        try:
+            parts = find_parts(options)
+        except BlindError as error:
+            return MeterStatus(available=False, reason=error.reason, remedy=error.remedy)
+        channels = tuple(part.channel for part in parts)
+        readings = readings_now(lambda: _read(parts, 0), channels)
+        return MeterStatus(available=True, channels=channels, readings=readings)
+
+    def open(self, options: MeterOptions) -> Sequence[Channel]:
+        try:
+            self._parts = find_parts(options)
+        except BlindError as error:
+            remedy = f". Try: {error.remedy}" if error.remedy else ""
+            raise MeterError(f"meter 'codecarbon' cannot be read: {error.reason}{remedy}") from None
+        return [part.channel for part in self._parts]
+
+    def read(self, offset_ns: int) -> list[Sample]:
+        return _read(self._parts, offset_ns)
+
+    def close(self) -> None:
+        """Nothing to stop: the tracker that knows the hardware was never started."""
+        self._parts = ()
+
+
+def _read(parts: Sequence[Part], offset_ns: int) -> list[Sample]:
+    return [part.read(index, offset_ns) for index, part in enumerate(parts)]

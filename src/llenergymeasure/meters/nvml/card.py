@@ -1,0 +1,131 @@
+"""The sensors of one NVIDIA card: which of them work is found out once, when it is opened."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterable, Sequence
+from functools import partial
+from typing import Any
+
+from llenergymeasure.core.nvml import Gpu, NvmlUnavailableError
+from llenergymeasure.domain.sample import NAN, UNKNOWN_REASONS, Sample
+from llenergymeasure.meters.gpu_choice import gpu_channel, gpu_label
+from llenergymeasure.meters.nvml.power import NO_DATA, Reader, not_blank, power_readings
+
+ATTEMPTS = 3
+FAST_AVERAGE_S = 0.01
+"""Sensors that average over 10 ms publish every 20 ms, others every 100 ms (arXiv 2312.02741)."""
+VGPU = 2
+"""nvml.h: NVML_GPU_VIRTUALIZATION_MODE_VGPU, a guest on a shared card."""
+
+
+class Card:
+    """One open card; `channel` says what its samples are.
+
+    Raises:
+        NvmlUnavailableError: it tells neither energy nor power.
+    """
+
+    def __init__(self, pynvml: Any, gpu: Gpu, caveat: str | None = None) -> None:
+        self._error: type[Exception] = pynvml.NVMLError
+        try:
+            handle = pynvml.nvmlDeviceGetHandleByUUID(gpu.uuid)
+        except pynvml.NVMLError as error:
+            raise NvmlUnavailableError(f"{gpu_label(gpu)} does not answer: {error}") from None
+        self._energy_j = self._first_working([_energy_reader(pynvml, handle)])
+        readings = power_readings(pynvml, handle, alone=self._energy_j is None)
+        self._power_w = self._first_working([reading.read for reading in readings])
+        if self._energy_j is None and self._power_w is None:
+            raise NvmlUnavailableError(
+                f"{gpu_label(gpu)} reports neither energy nor power",
+                "leave it out with CUDA_VISIBLE_DEVICES, or name other meters in energy.meters",
+            )
+        self._state = self._working_state(_state_readers(pynvml, handle))
+        virtual = self._attempt(lambda: pynvml.nvmlDeviceGetVirtualizationMode(handle))[0] == VGPU
+        shared = "a virtual GPU: the card's other guests may be included" if virtual else None
+        channel = gpu_channel("nvml", gpu, self._energy_j is not None, shared, caveat)
+        averages_s = [each.averaging_window_s for each in readings if each.read is self._power_w]
+        self.channel = channel.model_copy(update={"averaging_window_s": next(iter(averages_s), None)})
+
+    @property
+    def publishes_fast(self) -> bool:
+        """Whether energy rests on readings that are published more often than the usual ones."""
+        averages_s = self.channel.averaging_window_s
+        return self._energy_j is None and averages_s is not None and averages_s <= FAST_AVERAGE_S
+
+    def read(self, index: int, offset_ns: int, *, with_state: bool) -> Sample:
+        """Return one sample; its time is the middle of the read that the channel's method stands for.
+
+        Its `error` is the NVML code with which that read failed; where only the power beside a counter fails, power is
+        merely not known.
+        """
+        before_ns = time.monotonic_ns()
+        main_value, error = self._attempt(self._energy_j or self._power_w)
+        middle_ns = (before_ns + time.monotonic_ns()) // 2
+        power_w = self._attempt(self._power_w)[0] if self._energy_j else main_value
+        state = {name: self._attempt(reader)[0] for name, reader in self._state.items()} if with_state else {}
+        reasons = state.pop("throttle_reasons", NAN)
+        return Sample(
+            channel=index,
+            t_unix_ns=middle_ns + offset_ns,
+            energy_j=main_value if self._energy_j else NAN,
+            power_w=power_w,
+            throttle_reasons=UNKNOWN_REASONS if math.isnan(reasons) else int(reasons),
+            error=error,
+            **state,
+        )
+
+    def describe_reading(self) -> str:
+        """Return a live reading for people: the power, or the counter where there is no power."""
+        power_w, _ = self._attempt(self._power_w)
+        if not math.isnan(power_w):
+            return f"{power_w:.1f} W"
+        energy_j, error = self._attempt(self._energy_j)
+        return f"{energy_j:.0f} J counted" if error == 0 else f"NVML error {error}"
+
+    def _first_working(self, readers: Iterable[Reader]) -> Reader | None:
+        for reader in readers:
+            if any(self._attempt(reader)[1] == 0 for _ in range(ATTEMPTS)):
+                return reader
+        return None
+
+    def _working_state(self, readers: dict[str, Sequence[Reader]]) -> dict[str, Reader]:
+        working = {name: self._first_working(candidates) for name, candidates in readers.items()}
+        return {name: reader for name, reader in working.items() if reader is not None}
+
+    def _attempt(self, reader: Reader | None) -> tuple[float, int]:
+        """Return the value and 0, or NaN and the NVML code."""
+        if reader is None:
+            return NAN, NO_DATA
+        try:
+            return reader(), 0
+        except self._error as error:
+            return NAN, getattr(error, "value", NO_DATA)
+
+
+def _energy_reader(pynvml: Any, handle: Any) -> Reader:
+    def read() -> float:
+        return not_blank(pynvml, pynvml.nvmlDeviceGetTotalEnergyConsumption(handle)) / 1e3
+
+    return read
+
+
+def _state_readers(pynvml: Any, handle: Any) -> dict[str, Sequence[Reader]]:
+    """Return the ways to read each quantity; which of two names works depends on driver and binding."""
+
+    def calls(*names: str, of: int | None = None) -> list[Reader]:
+        arguments = (handle,) if of is None else (handle, of)
+        return [partial(getattr(pynvml, name), *arguments) for name in names if hasattr(pynvml, name)]
+
+    return {
+        "temperature_c": calls(
+            "nvmlDeviceGetTemperature", "nvmlDeviceGetTemperatureV", of=pynvml.NVML_TEMPERATURE_GPU
+        ),
+        "sm_clock_mhz": calls("nvmlDeviceGetClockInfo", of=pynvml.NVML_CLOCK_SM),
+        "memory_clock_mhz": calls("nvmlDeviceGetClockInfo", of=pynvml.NVML_CLOCK_MEM),
+        "utilisation_pct": [lambda: pynvml.nvmlDeviceGetUtilizationRates(handle).gpu],
+        "throttle_reasons": calls(
+            "nvmlDeviceGetCurrentClocksEventReasons", "nvmlDeviceGetCurrentClocksThrottleReasons"
+        ),
+    }

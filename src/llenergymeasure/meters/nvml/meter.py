@@ -1,0 +1,81 @@
+"""The meter of NVIDIA GPUs: every card the run may use, by UUID."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from typing import Any, ClassVar
+
+from llenergymeasure.core import nvml
+from llenergymeasure.core.nvml import NvmlUnavailableError
+from llenergymeasure.domain.sample import Sample
+from llenergymeasure.domain.trace import Channel
+from llenergymeasure.exceptions import MeterError
+from llenergymeasure.meters.base import MeterOptions, MeterStatus
+from llenergymeasure.meters.gpu_choice import choose_gpus
+from llenergymeasure.meters.nvml.card import Card
+
+STATE_EVERY = 10
+"""Temperature, clocks, utilisation and throttle reasons change slowly: they are read on every tenth reading only."""
+FAST_S = 0.01
+"""P100 has no counter, and publishes its power every 20 ms: read only as often, a third of that would be missed."""
+
+
+class NvmlMeter:
+    """Energy counter and power of each visible card, or of `MeterOptions.gpu_uuids`.
+
+    A card with a working energy counter is a `counter` channel, one without is `sampled`; power is recorded for both.
+    """
+
+    name: ClassVar[str] = "nvml"
+    measures: ClassVar[bool] = True
+    requires: ClassVar[tuple[str, ...]] = ("pynvml",)
+    install: ClassVar[str] = "pip install nvidia-ml-py"
+    period_s: float = 0.02
+
+    def __init__(self) -> None:
+        self._stack = ExitStack()
+        self._cards: tuple[Card, ...] = ()
+        self._turn = 0
+
+    def probe(self, options: MeterOptions) -> MeterStatus:
+        try:
+            with nvml.session() as pynvml:
+                cards = _open_cards(pynvml, options)
+                return MeterStatus(
+                    available=True,
+                    channels=tuple(card.channel for card in cards),
+                    readings=tuple(card.describe_reading() for card in cards),
+                )
+        except NvmlUnavailableError as error:
+            return MeterStatus(available=False, reason=error.reason, remedy=error.remedy)
+
+    def open(self, options: MeterOptions) -> Sequence[Channel]:
+        try:
+            with ExitStack() as stack:
+                pynvml = stack.enter_context(nvml.session())
+                self._cards = _open_cards(pynvml, options)
+                self._stack = stack.pop_all()
+        except NvmlUnavailableError as error:
+            remedy = f". Try: {error.remedy}" if error.remedy else ""
+            raise MeterError(f"meter 'nvml' cannot be read: {error.reason}{remedy}") from None
+        if any(card.publishes_fast for card in self._cards):
+            self.period_s = FAST_S
+        return [card.channel for card in self._cards]
+
+    def read(self, offset_ns: int) -> list[Sample]:
+        self._turn += 1
+        # the cards take turns, so that no single reading is much longer than the others
+        return [
+            card.read(index, offset_ns, with_state=(self._turn + index) % STATE_EVERY == 1)
+            for index, card in enumerate(self._cards)
+        ]
+
+    def close(self) -> None:
+        self._cards = ()
+        self._stack.close()
+
+
+def _open_cards(pynvml: Any, options: MeterOptions) -> tuple[Card, ...]:
+    chosen, caveat = choose_gpus(options)
+    return tuple(Card(pynvml, gpu, caveat) for gpu in chosen)

@@ -1,0 +1,1 @@
+"""CPU packages and memory through RAPL."""

@@ -1,0 +1,161 @@
+"""The sampler's process: reads every meter at its own rate into one spool file until its parent lets go of it."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import logging
+import os
+import select
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from typing import Any
+
+from llenergymeasure.domain.sample import READ_FAILED, RECORD, Sample
+from llenergymeasure.domain.trace import Channel
+from llenergymeasure.exceptions import MeterError
+from llenergymeasure.meters.base import Meter, MeterOptions
+from llenergymeasure.meters.sampling.overlap import count_once
+
+logger = logging.getLogger(__name__)
+
+SHORTEST_WAIT = 0.25
+"""Between two readings of a meter lies its period on average, this share of it at least."""
+SEED = 20240229
+
+
+class OpenMeter:
+    """One open meter, when it is due next, and where its channels begin in the trace."""
+
+    def __init__(self, meter: Meter, channels: Sequence[Channel], first_channel: int, start_s: float) -> None:
+        self.meter = meter
+        self.channels = channels
+        self.first_channel = first_channel
+        self.due_s = start_s
+        self._failing = False
+        self._random = SEED + first_channel
+
+    def read(self, offset_ns: int) -> bytes:
+        """Return the meter's samples, packed, under the trace's channel numbers; a meter that raises gives errors."""
+        first = self.first_channel
+        try:
+            samples = self.meter.read(offset_ns)
+        except Exception:  # a meter's defect must not end the sampling of the others
+            if not self._failing:
+                logger.exception("meter '%s' failed; its samples are marked so from here on", self.meter.name)
+            self._failing = True
+            now = time.monotonic_ns() + offset_ns
+            samples = [Sample(index, now, error=READ_FAILED) for index in range(len(self.channels))]
+        return b"".join([RECORD.pack(first + sample[0], *sample[1:]) for sample in samples])
+
+    def schedule(self, now_s: float) -> None:
+        """Set the next deadline, a random time after the last one; what has been missed is not made up for.
+
+        Readings at random keep no step with what they look at. That is what lets the ticks of a counter be told to a
+        fraction of a period, and a fluctuating power be averaged without aliasing.
+        """
+        wait_s = self.meter.period_s * (SHORTEST_WAIT + 2 * (1 - SHORTEST_WAIT) * self._draw())
+        self.due_s = wait_s + (self.due_s if self.due_s + wait_s > now_s else now_s)
+
+    def _draw(self) -> float:
+        """Return a number in [0, 1): linear congruential, a fraction of the import of `random` (Numerical Recipes)."""
+        self._random = (1664525 * self._random + 1013904223) % (1 << 32)
+        return self._random / (1 << 32)
+
+
+def main() -> int:
+    """Take the job from standard input, answer with one line of JSON, sample until standard input ends."""
+    _ignore_interrupts()
+    answer = _take_over_stdout()
+    job: dict[str, Any] = json.loads(_read_line())
+    sys.path[:] = job["path"]
+    with ExitStack() as stack:
+        spool = os.open(job["spool"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        stack.callback(os.close, spool)
+        try:
+            open_meters = _open(job["meters"], MeterOptions.model_validate(job["options"]), stack)
+        except MeterError as error:
+            _say(answer, {"error": str(error)})
+            return MeterError.exit_code
+        _read_due(open_meters, job["offset_ns"], spool)
+        channels = count_once([channel for each in open_meters for channel in each.channels])
+        _say(answer, {"channels": [channel.model_dump(mode="json") for channel in channels]})
+        _sample(open_meters, job["offset_ns"], spool, job["parent"])
+    return 0
+
+
+def _ignore_interrupts() -> None:
+    """Ctrl-C and a job's end reach the whole process group: the parent still needs us, and lets go when it is done."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+
+
+def _take_over_stdout() -> int:
+    """Keep standard output for the answer; whatever a library prints goes to standard error."""
+    logging.basicConfig(stream=sys.stderr, format="%(message)s")
+    answer = os.dup(1)
+    os.dup2(2, 1)
+    return answer
+
+
+def _read_line() -> bytes:
+    """Read the job, unbuffered, so that `poll` sees all that follows it."""
+    line = b""
+    while not line.endswith(b"\n"):
+        piece = os.read(0, 1 << 16)
+        if not piece:
+            raise SystemExit(0)
+        line += piece
+    return line
+
+
+def _open(targets: Sequence[str], options: MeterOptions, stack: ExitStack) -> list[OpenMeter]:
+    open_meters: list[OpenMeter] = []
+    for target in targets:
+        module, _, name = target.partition(":")
+        meter: Meter = getattr(importlib.import_module(module), name)()
+        stack.callback(meter.close)
+        channels = meter.open(options)
+        if not channels:
+            raise MeterError(f"meter '{meter.name}' has nothing to read on this machine; see `llem doctor`")
+        taken = sum(len(each.channels) for each in open_meters)
+        open_meters.append(OpenMeter(meter, channels, taken, time.monotonic()))
+    return open_meters
+
+
+def _read_due(open_meters: Sequence[OpenMeter], offset_ns: int, spool: int) -> None:
+    """Read the meters that are due and append their samples in one write, so that a kill loses nothing."""
+    now_s = time.monotonic()
+    packed = b""
+    for each in open_meters:
+        if each.due_s <= now_s:
+            packed += each.read(offset_ns)
+            each.schedule(time.monotonic())
+    if os.write(spool, packed) != len(packed):
+        raise OSError("the samples could not be written whole: no space left for the spool file")
+
+
+def _sample(open_meters: Sequence[OpenMeter], offset_ns: int, spool: int, parent_pid: int) -> None:
+    """Read each meter when it is due, asleep in between, until the parent lets go."""
+    parent = select.poll()
+    parent.register(0)
+    while not _parent_let_go(parent, min([each.due_s for each in open_meters]), parent_pid):
+        _read_due(open_meters, offset_ns, spool)
+
+
+def _parent_let_go(parent: select.poll, until_s: float, pid: int) -> bool:
+    """Wait until `until_s`; True as soon as standard input ends or the parent is gone."""
+    ended = parent.poll(max(0.0, until_s - time.monotonic()) * 1e3)
+    return bool(ended) or os.getppid() != pid
+
+
+def _say(answer: int, message: dict[str, Any]) -> None:
+    os.write(answer, json.dumps(message).encode() + b"\n")
+    os.close(answer)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

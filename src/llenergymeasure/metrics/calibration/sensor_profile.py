@@ -1,0 +1,178 @@
+"""What the trace of a known load tells about each sensor."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from llenergymeasure.domain.calibration import LoadStep, SensorProfile
+from llenergymeasure.domain.trace import Channel, EnergyTrace
+from llenergymeasure.metrics.calibration.averaging_window import fit_averaging
+from llenergymeasure.metrics.calibration.counter_power_ratio import counter_over_power
+from llenergymeasure.metrics.calibration.settled_interval import mean_power_w, settled
+from llenergymeasure.metrics.energy.build import EnergyCurve, build_curves
+from llenergymeasure.metrics.energy.counter_curve import CounterCurve
+from llenergymeasure.metrics.signals.power_updates import Publications, find_publications
+from llenergymeasure.metrics.statistics.student import mean_half_width
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+LEAST_RESPONSE = 0.05
+"""A sensor whose reading rises by less than this share of it did not see the load."""
+FEWEST_PAIRS = 20
+MODEL = "a power model has no sensor"
+POWER_FIGURES = ("power_period_s", "averaging_window_s", "power_noise_w")
+NO_POWER = "it reports no power"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stamp:
+    """When, by what, and under which load a calibration was made."""
+
+    made_unix_ns: int
+    tool_version: str
+    load: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Calibration:
+    """Profiles of the sensors that saw the load; of the others, by label, why there is none."""
+
+    profiles: tuple[SensorProfile, ...]
+    refused: Mapping[str, str]
+
+
+def calibrate_sensors(trace: EnergyTrace, steps: Sequence[LoadStep], stamp: Stamp) -> Calibration:
+    """Return the profile of every sensor of the trace that followed the load."""
+    curves = build_curves(trace)
+    responses = [_response(curve, steps) for curve in curves]
+    saw = [curve for curve, (_, _, refusal) in zip(curves, responses, strict=True) if refusal is None]
+    told = tuple(_with_power(step, saw) for step in steps)
+    profiles: list[SensorProfile] = []
+    refused: dict[str, str] = {}
+    for index, (curve, (idle_w, loaded_w, refusal)) in enumerate(zip(curves, responses, strict=True)):
+        if refusal is not None:
+            refused[curve.channel.label] = refusal
+            continue
+        found, unknown = _sensor_figures(curve, trace.of(index), steps)
+        profiles.append(
+            SensorProfile(
+                **curve.channel.model_dump(include={"meter", "domain", "device", "label", "counted"}),
+                made_unix_ns=stamp.made_unix_ns,
+                tool_version=stamp.tool_version,
+                idle_power_w=idle_w,
+                loaded_power_w=loaded_w,
+                **found,
+                unknown=unknown,
+                load=stamp.load,
+                steps=told,
+            )
+        )
+    return Calibration(profiles=tuple(profiles), refused=refused)
+
+
+def _response(curve: EnergyCurve, steps: Sequence[LoadStep]) -> tuple[float, float, str | None]:
+    """Return the power without and under load, and why the sensor cannot be said to have seen the load."""
+    powers_w = [(step.loaded, mean_power_w(curve, step)) for step in steps if step.steady]
+    idle = [power for loaded, power in powers_w if not loaded and power is not None]
+    busy = [power for loaded, power in powers_w if loaded and power is not None]
+    if len(idle) + len(busy) < len(powers_w) or len(idle) < 2 or len(busy) < 2:
+        reasons = (curve.between(*settled(step)).reason for step in steps if step.steady)
+        return 0.0, 0.0, next(filter(None, reasons), "the load had too few steady steps")
+    idle_w, busy_w = math.fsum(idle) / len(idle), math.fsum(busy) / len(busy)
+    doubt_w = math.hypot(mean_half_width(idle) or 0.0, mean_half_width(busy) or 0.0)
+    if busy_w - idle_w > max(doubt_w, LEAST_RESPONSE * busy_w):
+        return idle_w, busy_w, None
+    return idle_w, busy_w, f"it showed {idle_w:.1f} W without load and {busy_w:.1f} W under it"
+
+
+def _with_power(step: LoadStep, curves: Sequence[EnergyCurve]) -> LoadStep:
+    """Return the step with the summed power of the counted sensors that saw the load."""
+    powers = [mean_power_w(curve, step) for curve in curves if curve.channel.counted] if step.steady else []
+    known = [power for power in powers if power is not None]
+    whole = bool(known) and len(known) == len(powers)
+    return step.model_copy(update={"power_w": math.fsum(known) if whole else None})
+
+
+def _sensor_figures(
+    curve: EnergyCurve, samples: NDArray[Any], steps: Sequence[LoadStep]
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return the figures by field name, and for those that are not known the reason."""
+    channel = curve.channel
+    figures: dict[str, float | str] = {}
+    if channel.method == "estimated":
+        figures.update(dict.fromkeys(("counter_period_s", *POWER_FIGURES), MODEL))
+    else:
+        figures["counter_period_s"] = _counter_period(curve)
+        figures.update(_power_figures(samples, steps))
+    ratio = counter_over_power(channel, samples, steps)
+    found: dict[str, Any] = {name: value for name, value in figures.items() if not isinstance(value, str)}
+    unknown = {name: value for name, value in figures.items() if isinstance(value, str)}
+    if isinstance(ratio, str):
+        unknown["counter_over_power"] = ratio
+    else:
+        found["counter_over_power"] = ratio
+    return found, unknown
+
+
+def _counter_period(curve: EnergyCurve) -> float | str:
+    channel: Channel = curve.channel
+    if channel.method == "sampled" or not isinstance(curve, CounterCurve):
+        return "it has no energy counter that moves"
+    if curve.ticks.period_s is not None:
+        return curve.ticks.period_s
+    if channel.update_period_s is not None:
+        return channel.update_period_s
+    return "it moves at no fixed period, or faster than it is read"
+
+
+def _power_figures(samples: NDArray[Any], steps: Sequence[LoadStep]) -> dict[str, float | str]:
+    import numpy as np
+
+    read = samples[np.isfinite(samples["power_w"])]
+    if len(read) < 2:
+        return dict.fromkeys(POWER_FIGURES, NO_POWER)
+    origin_ns = int(read["t_unix_ns"][0])
+    published = find_publications((read["t_unix_ns"] - origin_ns) / 1e9, read["power_w"])
+    return {
+        "power_period_s": published.period_s or "readings appear at no fixed period, or faster than read",
+        "averaging_window_s": _averaging_window(published, steps, origin_ns),
+        "power_noise_w": _noise(published, steps, origin_ns),
+    }
+
+
+def _averaging_window(published: Publications, steps: Sequence[LoadStep], origin_ns: int) -> float | str:
+    """Fit on the short steps: between long ones clocks and leakage drift."""
+    short = [step for step in steps if not step.steady]
+    switched_s = [(step.start_unix_ns - origin_ns) / 1e9 for step in short]
+    while short and not short[0].loaded:
+        short, switched_s = short[1:], switched_s[1:]
+    if not switched_s:
+        return "the load had no short steps"
+    ended_s = (short[-1].end_unix_ns - origin_ns) / 1e9
+    fit = fit_averaging(published.between(switched_s[0], ended_s).on_one_beat(), [*switched_s, ended_s])
+    if fit is None:
+        return "too few readings changed"
+    if not fit.followed:
+        return f"its readings followed the load too loosely ({100 * fit.explained:.0f} % of their variance)"
+    return fit.window_s
+
+
+def _noise(published: Publications, steps: Sequence[LoadStep], origin_ns: int) -> float | str:
+    """Return the scatter of readings under the steady load, from successive differences (von Neumann 1941).
+
+    A slow drift of the load does not count; its own quick changes do.
+    """
+    import numpy as np
+
+    squares: list[float] = []
+    for step in steps:
+        if step.steady and step.loaded:
+            start_s, end_s = ((edge - origin_ns) / 1e9 for edge in settled(step))
+            squares.extend(np.diff(published.between(start_s, end_s).power_w) ** 2)
+    if len(squares) < FEWEST_PAIRS:
+        return "under the steady load its readings hardly ever changed"
+    return math.sqrt(math.fsum(squares) / len(squares) / 2)

@@ -1,0 +1,1 @@
+"""Warnings about a run, and the verdict that sums them up."""

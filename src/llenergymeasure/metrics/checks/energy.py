@@ -1,0 +1,61 @@
+"""Doubts about the energy: unknown, estimated, or of the wrong device."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from llenergymeasure.domain.experiment import RunWarning
+from llenergymeasure.metrics.checks.inputs import Evidence
+
+
+def check_energy_is_known(evidence: Evidence) -> Iterable[RunWarning]:
+    """Energy that was not asked for, or asked for and not measured."""
+    if evidence.config.energy.meters == "none":
+        yield RunWarning(
+            code="energy_not_asked_for",
+            message="No energy was measured: energy.meters is none.",
+            remedy="Set energy.meters to auto, or leave it out.",
+            severity="info",
+        )
+        return
+    if evidence.interrupted is not None:
+        yield RunWarning(
+            code="sampler_died",
+            message=f"The sampling of the meters ended before the run did: {evidence.interrupted}.",
+            remedy="Run again; if it recurs, look for what ends the process (out of memory, a job limit).",
+            severity="invalid",
+        )
+    rows = evidence.rows
+    reasons = {row.joules.reason for row in rows if row.joules.reason is not None}
+    for reason in sorted(reasons):
+        unknown = sum(row.joules.reason == reason for row in rows)
+        yield RunWarning(
+            code="energy_unknown",
+            message=f"Energy is unknown in {unknown} of {len(rows)} windows: {reason}.",
+            remedy="See `llem doctor` for the state of each meter, then run again.",
+            severity="invalid",
+        )
+
+
+def check_energy_is_measured(evidence: Evidence) -> Iterable[RunWarning]:
+    """An estimate that stands for a measurement."""
+    for device in evidence.energy.by_device:
+        if device.method == "estimated" and device.counted:
+            yield RunWarning(
+                code="energy_estimated",
+                message=f"Energy of {device.label} is an estimate, not a measurement: {device.note}.",
+                remedy="Make a meter readable: `llem doctor` prints the command for this machine.",
+            )
+
+
+def check_compute_device_is_metered(evidence: Evidence) -> Iterable[RunWarning]:
+    """A boundary that leaves out the device on which the model ran."""
+    domains = {device.domain for device in evidence.energy.by_device if device.counted}
+    device = evidence.config.device
+    needed = "gpu" if device == "cuda" else "cpu"
+    if domains and needed not in domains and "system" not in domains:
+        yield RunWarning(
+            code="compute_device_not_metered",
+            message=f"The model ran on {device}, but only {', '.join(sorted(domains))} was metered.",
+            remedy=f"Add a meter that sees the {needed}; `llem doctor` lists what is missing.",
+        )

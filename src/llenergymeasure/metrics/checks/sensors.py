@@ -1,0 +1,126 @@
+"""Doubts about the sensors: readings that are missing, refused, stale, reset or frozen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+from llenergymeasure.domain.experiment import RunWarning
+from llenergymeasure.domain.trace import Phase
+from llenergymeasure.metrics.checks.inputs import Evidence
+from llenergymeasure.metrics.energy.counter_curve import CounterCurve
+from llenergymeasure.metrics.energy.counter_vs_power import find_stale_power
+from llenergymeasure.metrics.signals.faults import Fault
+from llenergymeasure.metrics.signals.gaps import Lapse, find_pauses, within
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+GPU_IS_LOST = 15
+"""nvml.h: NVML_ERROR_GPU_IS_LOST."""
+REFUSED_SHARE = 0.05
+"""Cards that are asked often now and then answer with an error; so many do no harm."""
+
+_REMEDIES = {
+    "counter_reset": "Look for what reset the device (dmesg, a driver reload), then run again.",
+    "counter_frozen": "Reset the GPU or reload its driver, or take another meter (energy.meters), then run again.",
+    "counter_wrap_missed": "Keep the machine from stopping the sampler for minutes, then run again.",
+}
+
+
+def check_counters_held(evidence: Evidence) -> Iterable[RunWarning]:
+    """A counter that was reset, stood still, or was out of sight for longer than it takes to go round."""
+    for curve in evidence.account.curves:
+        if not isinstance(curve, CounterCurve):
+            continue
+        for fault in curve.faults:
+            lapse = _lapse(curve, fault)
+            where = "within a window" if lapse.touches(_windows(evidence)) else "outside the windows"
+            yield RunWarning(
+                code=fault.code,
+                message=f"{curve.channel.label}: {fault.reason}, at {_clock_time(lapse.start_ns)}, {where}.",
+                remedy=_REMEDIES[fault.code],
+            )
+
+
+def check_sampling_kept_up(evidence: Evidence) -> Iterable[RunWarning]:
+    """Pauses between two readings within a window."""
+    found: list[tuple[float, str]] = []
+    for index, curve in enumerate(evidence.account.curves):
+        pauses = find_pauses(evidence.account.trace.of(index))
+        lasted = [lapse.duration_s for lapse in pauses if lapse.touches(_windows(evidence))]
+        if lasted and curve.method != "estimated":
+            found.append((max(lasted), curve.channel.label))
+    if found:
+        labels = ", ".join(dict.fromkeys(label for _, label in found))
+        yield RunWarning(
+            code="sample_gap",
+            message=f"Within a window there were up to {max(found)[0]:.1f} s without a reading of {labels}.",
+            remedy="Leave the sampler some processor time: fewer threads, or cores of its own.",
+        )
+
+
+def check_sensors_answered(evidence: Evidence) -> Iterable[RunWarning]:
+    """Sensors that were lost, or often refused to answer."""
+    for index, curve in enumerate(evidence.account.curves):
+        channel, samples = curve.channel, evidence.account.trace.of(index)
+        lost = samples[samples["error"] == GPU_IS_LOST]
+        if channel.domain == "gpu" and len(lost):
+            yield RunWarning(
+                code="gpu_lost",
+                message=f"{channel.label} was lost at {_clock_time(int(lost['t_unix_ns'][0]))}: the driver cannot "
+                "reach it any more.",
+                remedy="See dmesg for an Xid error, reset the card or restart the machine, then run again.",
+            )
+        during = within(samples[samples["error"] != GPU_IS_LOST], _windows(evidence))
+        share, codes = _refused(during)
+        if share > REFUSED_SHARE:
+            yield RunWarning(
+                code="sensor_errors",
+                message=f"{channel.label} did not answer {share:.0%} of the readings within the windows{codes}.",
+                remedy="See what else polls the device (nvidia-smi, dcgm), and end it.",
+            )
+
+
+def check_power_is_fresh(evidence: Evidence) -> Iterable[RunWarning]:
+    """A power reading that repeats itself although the power changes, or nothing shows that it does not."""
+    for index, curve in enumerate(evidence.account.curves):
+        stale = find_stale_power(evidence.account, index, _windows(evidence))
+        if stale is None or stale.value is None:
+            continue
+        stakes = "its energy rests on it" if curve.method == "sampled" else "its energy is from the counter"
+        yield RunWarning(
+            code="power_stale",
+            message=f"The power reading of {curve.channel.label} stood at {stale.value:.3f} W for "
+            f"{stale.duration_s:.1f} s from {_clock_time(stale.start_ns)} on; {stakes}.",
+            remedy="Reload the driver or update it, then run again.",
+        )
+
+
+def _windows(evidence: Evidence) -> list[Phase]:
+    return [row.window for row in evidence.rows]
+
+
+def _lapse(curve: CounterCurve, fault: Fault) -> Lapse:
+    start_ns, end_ns = (curve.origin_ns + round(at_s * 1e9) for at_s in (fault.start_s, fault.end_s))
+    return Lapse(start_ns=start_ns, end_ns=end_ns)
+
+
+def _refused(samples: NDArray[Any]) -> tuple[float, str]:
+    """Return the share of readings without an answer, of the counter or the power, and the codes in words."""
+    import numpy as np
+
+    if not len(samples):
+        return 0.0, ""
+    failed = samples["error"] != 0
+    codes = sorted({int(code) for code in samples["error"][failed] if code > 0})
+    has_power = np.isfinite(samples["power_w"])
+    if has_power.any():
+        failed |= ~has_power
+    said = f" (error {', '.join(map(str, codes))})" if codes else ""
+    return float(failed.mean()), said
+
+
+def _clock_time(unix_ns: int) -> str:
+    return datetime.fromtimestamp(unix_ns / 1e9, tz=timezone.utc).strftime("%H:%M:%S UTC")

@@ -1,0 +1,58 @@
+"""The verdict on a run, from the typed warnings of every check."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from llenergymeasure.domain.experiment import RunWarning, Verdict
+from llenergymeasure.metrics.checks import (
+    conditions,
+    energy,
+    energy_source,
+    interference,
+    protocol,
+    sensors,
+    steady_state,
+)
+from llenergymeasure.metrics.checks.inputs import Check, Evidence
+
+CHECKS: tuple[Check, ...] = (
+    energy.check_energy_is_known,
+    energy.check_energy_is_measured,
+    energy.check_compute_device_is_metered,
+    sensors.check_counters_held,
+    sensors.check_sampling_kept_up,
+    sensors.check_sensors_answered,
+    sensors.check_power_is_fresh,
+    energy_source.check_source_is_the_counter,
+    energy_source.check_counter_agrees_with_power,
+    energy_source.check_card_is_not_shared,
+    protocol.check_window_is_long,
+    protocol.check_target_is_reached,
+    protocol.check_answers_are_answers,
+    conditions.check_start_temperature,
+    steady_state.check_warmup_settled,
+    steady_state.check_no_drift,
+    steady_state.check_no_outlier,
+    steady_state.check_not_host_bound,
+    conditions.check_not_throttled,
+    conditions.check_temperature_held,
+    conditions.check_clocks_held,
+    interference.check_machine_was_ours,
+)
+"""Everything a run is checked for."""
+
+
+def run_warnings(evidence: Evidence) -> tuple[RunWarning, ...]:
+    """Return every doubt about a finished run, the gravest first."""
+    found = [warning for check in CHECKS for warning in check(evidence)]
+    order = {"invalid": 0, "warning": 1, "info": 2}
+    return tuple(sorted(found, key=lambda warning: order[warning.severity]))
+
+
+def verdict(warnings: Iterable[RunWarning]) -> Verdict:
+    """Return `invalid` if any warning says so, `valid` without warnings, else `valid_with_warnings`."""
+    severities = {warning.severity for warning in warnings}
+    if "invalid" in severities:
+        return "invalid"
+    return "valid_with_warnings" if "warning" in severities else "valid"

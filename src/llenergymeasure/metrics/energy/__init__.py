@@ -1,0 +1,1 @@
+"""From a trace to the energy of an interval, with its uncertainty."""

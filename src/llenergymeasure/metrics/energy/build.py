@@ -1,0 +1,144 @@
+"""From the trace to one energy curve per channel."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+from llenergymeasure.domain.sample import READ_FAILED
+from llenergymeasure.domain.trace import Channel, EnergyTrace
+from llenergymeasure.metrics.energy.counter_curve import CounterCurve
+from llenergymeasure.metrics.energy.curve import EnergyCurve, IntervalEnergy, UnknownCurve
+from llenergymeasure.metrics.energy.deconvolved_curve import unsmeared_curve
+from llenergymeasure.metrics.energy.sampled_curve import sampled_curve
+from llenergymeasure.metrics.signals.counter_freeze import find_freezes
+from llenergymeasure.metrics.signals.counter_ticks import locate_ticks
+from llenergymeasure.metrics.signals.counter_unwrap import unwrap
+from llenergymeasure.metrics.signals.deconvolution import undo_averaging
+from llenergymeasure.metrics.signals.power_updates import find_beat
+from llenergymeasure.metrics.signals.sub_tick_power import readings_beside
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["EnergyCurve", "IntervalEnergy", "build_curves"]
+
+LONG_AVERAGE = 1.2
+"""Readings that average over more than so many of their periods overlap."""
+
+
+def build_curves(trace: EnergyTrace) -> tuple[EnergyCurve, ...]:
+    """Return the energy curve of every channel, in the trace's order.
+
+    A counter that never moved, or could never be read, is replaced by its channel's power readings where there are any.
+    Here, and nowhere else, readings are multiplied by their channel's gain.
+    """
+    return tuple(
+        _curve(channel, _corrected(trace.of(index), channel.gain), trace.interrupted)
+        for index, channel in enumerate(trace.channels)
+    )
+
+
+def _corrected(samples: NDArray[Any], gain: float) -> NDArray[Any]:
+    if gain == 1.0:
+        return samples
+    corrected: NDArray[Any] = samples.copy()
+    corrected["energy_j"] *= gain
+    corrected["power_w"] *= gain
+    return corrected
+
+
+def _curve(channel: Channel, samples: NDArray[Any], interrupted: str | None) -> EnergyCurve:
+    if channel.method == "sampled":
+        return _sampled(channel, samples, interrupted) or _unknown(channel, samples)
+    return (
+        _counter(channel, samples, interrupted)
+        or _sampled(channel, samples, interrupted)
+        or _unknown(channel, samples)
+    )
+
+
+def _counter(channel: Channel, samples: NDArray[Any], interrupted: str | None) -> CounterCurve | None:
+    import numpy as np
+
+    read = samples[np.isfinite(samples["energy_j"])]
+    if len(read) < 2:
+        return None
+    origin_ns = int(read["t_unix_ns"][0])
+    range_j = None if channel.counter_range_j is None else channel.counter_range_j * channel.gain
+    rising = unwrap(_seconds(read, origin_ns), read["energy_j"], range_j)
+    ticks = locate_ticks(rising.t_s, rising.energy_j, channel.update_period_s)
+    if len(ticks) < 2:
+        return None
+    gap_s = float(np.median(np.diff(rising.t_s)))
+    powered = samples[np.isfinite(samples["power_w"])]
+    power = (_seconds(powered, origin_ns), powered["power_w"])
+    return CounterCurve(
+        channel=channel,
+        method=channel.method,
+        origin_ns=origin_ns,
+        ticks=ticks,
+        beside=readings_beside(ticks, *power, channel.averaging_window_s),
+        faults=(*rising.faults, *find_freezes(ticks, rising.t_s, power)),
+        reach_s=1.5 * (ticks.period_s or 0.0) + 3 * gap_s,
+        began=_began(read),
+        ended=_ended(samples, read, interrupted),
+    )
+
+
+def _sampled(channel: Channel, samples: NDArray[Any], interrupted: str | None) -> EnergyCurve | None:
+    import numpy as np
+
+    read = samples[np.isfinite(samples["power_w"])]
+    if channel.method == "estimated" or len(read) < 2:
+        return None
+    origin_ns = int(read["t_unix_ns"][0])
+    t_s, power_w = _seconds(read, origin_ns), read["power_w"]
+    began, ended = _began(read), _ended(samples, read, interrupted)
+    averaging_s = channel.averaging_window_s
+    beat = find_beat(t_s, power_w) if averaging_s else None
+    if beat is not None and averaging_s is not None and averaging_s > LONG_AVERAGE * beat.period_s:
+        course = undo_averaging(beat, averaging_s)
+        if course is not None:
+            return unsmeared_curve(channel, origin_ns, course, t_s, began=began, ended=ended)
+        beat = None
+    return sampled_curve(channel, origin_ns, t_s, power_w, beat=beat, began=began, ended=ended)
+
+
+def _unknown(channel: Channel, samples: NDArray[Any]) -> UnknownCurve:
+    import numpy as np
+
+    if len(samples) == 0:
+        reason = "it was never read"
+    elif (samples["error"] != 0).all():
+        reason = _refusal(int(samples["error"][-1]))
+    elif np.isfinite(samples["energy_j"]).sum() > 1:
+        reason = "the energy counter did not move"
+    else:
+        reason = "too few readings"
+    return UnknownCurve(channel=channel, method=channel.method, reason=reason)
+
+
+def _seconds(samples: NDArray[Any], origin_ns: int) -> NDArray[Any]:
+    seconds: NDArray[Any] = (samples["t_unix_ns"] - origin_ns) / 1e9
+    return seconds
+
+
+def _began(read: NDArray[Any]) -> str:
+    return f"it was not read before {_clock_time(int(read['t_unix_ns'][0]))}"
+
+
+def _ended(samples: NDArray[Any], read: NDArray[Any], interrupted: str | None) -> str:
+    """Say why there is nothing after the last tick: refused, standing still, or not sampled any more."""
+    last = _clock_time(int(read["t_unix_ns"][-1]))
+    if samples["error"][-1] != 0:
+        return f"after {last} {_refusal(int(samples['error'][-1]))}"
+    return f"it was not read after {last}" + (f": {interrupted}" if interrupted else "")
+
+
+def _refusal(error: int) -> str:
+    return "its meter failed" if error == READ_FAILED else f"the sensor answered with error {error}"
+
+
+def _clock_time(unix_ns: int) -> str:
+    return datetime.fromtimestamp(unix_ns / 1e9, tz=timezone.utc).strftime("%H:%M:%S UTC")

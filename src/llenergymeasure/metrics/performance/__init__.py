@@ -1,0 +1,1 @@
+"""Requests and work: latency, FLOPs, what limits the speed."""

@@ -1,0 +1,1 @@
+"""How the run went: warm-up, steady state, cool-down, conditions."""

@@ -1,0 +1,41 @@
+"""What the warm-up came to, from its requests and the trace."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from llenergymeasure.domain.experiment import Change, WarmupEnd, WarmupSummary
+from llenergymeasure.domain.request import WARMUP_REPEAT, RequestRecord
+from llenergymeasure.domain.trace import Phase
+from llenergymeasure.metrics.energy.account import EnergyAccount
+from llenergymeasure.metrics.protocol.steady_state import batch_points, settled
+from llenergymeasure.metrics.statistics.trend import Trend
+
+
+def summarise_warmup(
+    account: EnergyAccount,
+    phases: Sequence[Phase],
+    requests: Sequence[RequestRecord],
+    ended_because: WarmupEnd | None,
+    window_s: float,
+) -> WarmupSummary | None:
+    """Return how long the warm-up took and how steady its later half was; None where there was none."""
+    phase = next((phase for phase in phases if phase.name == "warmup"), None)
+    if phase is None or ended_because is None:
+        return None
+    points = batch_points((each for each in requests if each.repeat == WARMUP_REPEAT), account)
+    trends = settled(points, window_s)
+    return WarmupSummary(
+        batches=len(points),
+        duration_s=phase.duration_s,
+        ended_because=ended_because,
+        latency=as_change(trends.latency),
+        power=as_change(trends.power),
+    )
+
+
+def as_change(trend: Trend | None) -> Change | None:
+    """Return a trend as the result holds it."""
+    if trend is None:
+        return None
+    return Change(change=trend.change, low=trend.low, high=trend.high, points=trend.points)

@@ -1,0 +1,1 @@
+"""From raw readings to what a sensor published, and when."""

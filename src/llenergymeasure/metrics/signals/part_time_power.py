@@ -1,0 +1,46 @@
+"""Energy over time from readings that each see only the last part of their period."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from llenergymeasure.metrics.signals.power_updates import Beat
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+LEAST_STEP_W = 8.0
+"""Smaller differences between readings may be noise: NVIDIA states ±5 W."""
+
+
+def part_time_energy(beat: Beat, averaging_s: float) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return times and the energy drawn until then, from readings that average over `averaging_s` of each period.
+
+    While a reading is taken the energy is what it says. Between two of them, unseen, it is that of a straight line from
+    the power at the end of the one to that at the start of the other, which is also what a step at an unknown moment
+    comes to in the mean. A reading that lies between its neighbours, well away from both, has seen the power step from
+    the one to the other: then the power before and after is theirs.
+    """
+    import numpy as np
+
+    ends_s, power_w = beat.t_s[beat.seen], beat.power_w[beat.seen]
+    at_start_w, at_end_w = _step_within(power_w)
+    averaging_s = min(averaging_s, beat.period_s)
+    times_s = np.column_stack([ends_s - averaging_s, ends_s]).ravel()
+    rises_j = np.empty(len(times_s))
+    rises_j[0] = 0.0
+    rises_j[1::2] = averaging_s * power_w
+    rises_j[2::2] = (ends_s[1:] - averaging_s - ends_s[:-1]) * (at_end_w[:-1] + at_start_w[1:]) / 2
+    return times_s, np.cumsum(rises_j)
+
+
+def _step_within(power_w: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return the power at the start and at the end of each reading."""
+    import numpy as np
+
+    rise_w = np.diff(power_w)
+    at_start_w, at_end_w = power_w.copy(), power_w.copy()
+    clear = np.abs(rise_w) > LEAST_STEP_W
+    stepped = 1 + np.flatnonzero(clear[:-1] & clear[1:] & (rise_w[:-1] * rise_w[1:] > 0))
+    at_start_w[stepped], at_end_w[stepped] = power_w[stepped - 1], power_w[stepped + 1]
+    return at_start_w, at_end_w

@@ -1,0 +1,101 @@
+"""When a power sensor published its readings, and which: many samples show the same reading again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from llenergymeasure.metrics.signals.counter_ticks import locate_ticks
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, kw_only=True)
+class Publications:
+    """Readings `power_w` that appeared at `t_s`, arrays of shape (n,); one that repeats the former is not seen.
+
+    `period_s` is None where they keep no rhythm, or come faster than they are sampled.
+    """
+
+    t_s: NDArray[Any]
+    power_w: NDArray[Any]
+    period_s: float | None
+
+    def __len__(self) -> int:
+        return len(self.t_s)
+
+    def between(self, start_s: float, end_s: float) -> Publications:
+        """Return those that appeared in `[start_s, end_s)`."""
+        inside = (self.t_s >= start_s) & (self.t_s < end_s)
+        return Publications(t_s=self.t_s[inside], power_w=self.power_w[inside], period_s=self.period_s)
+
+    def on_one_beat(self) -> Publications:
+        """Return the same with all times moved onto one straight beat, which averages out the error of each.
+
+        For stretches of a minute or so, over which no sensor's clock wanders; without a rhythm nothing is moved.
+        """
+        import numpy as np
+
+        if self.period_s is None or len(self) < 3:
+            return self
+        beats = np.round((self.t_s - self.t_s[0]) / self.period_s)
+        period_s, first_s = np.polyfit(beats, self.t_s - self.t_s[0], 1)
+        t_s = self.t_s[0] + first_s + beats * period_s
+        return Publications(t_s=t_s, power_w=self.power_w, period_s=float(period_s))
+
+
+def find_publications(t_s: NDArray[Any], power_w: NDArray[Any]) -> Publications:
+    """Return what was published, from samples `power_w` at `t_s`, both of shape (n,).
+
+    The number of changes until then is a counter, and its ticks are found as those of any other.
+    """
+    import numpy as np
+
+    changed = np.flatnonzero(np.diff(power_w) != 0) + 1
+    changes = np.zeros(len(t_s))
+    changes[changed] = 1.0
+    ticks = locate_ticks(t_s, np.cumsum(changes), None)
+    shown_by = changed[ticks.energy_j.astype(int) - 1]
+    return Publications(t_s=ticks.t_s, power_w=power_w[shown_by], period_s=ticks.period_s)
+
+
+MARGIN = 0.02
+"""Of a period: a sample so near to a beat may show the reading before it or the one after."""
+FEWEST = 30
+
+
+@dataclass(frozen=True, kw_only=True)
+class Beat:
+    """At `t_s` the sensor published `power_w`, as far as it was `seen`: arrays of shape (n,), no beat left out."""
+
+    t_s: NDArray[Any]
+    power_w: NDArray[Any]
+    seen: NDArray[Any]
+    period_s: float
+
+    def __len__(self) -> int:
+        return len(self.t_s)
+
+
+def find_beat(t_s: NDArray[Any], power_w: NDArray[Any]) -> Beat | None:
+    """Return the readings behind samples `power_w` at `t_s`, both of shape (n,); None where they keep no beat.
+
+    What is published between two samples is not seen; what was sampled and had not changed was published again.
+    """
+    import numpy as np
+
+    published = find_publications(t_s, power_w)
+    if published.period_s is None or len(published) < FEWEST:
+        return None
+    period_s = published.period_s
+    number = np.concatenate([[0], np.cumsum(np.round(np.diff(published.t_s) / period_s))])
+    beats_s = np.interp(np.arange(number[-1] + 1), number, published.t_s)
+    ends_s = np.append(beats_s[1:], beats_s[-1] + period_s)
+    shown_by = np.searchsorted(t_s, ends_s - MARGIN * period_s) - 1
+    return Beat(
+        t_s=beats_s,
+        power_w=power_w[np.maximum(shown_by, 0)],
+        seen=(shown_by >= 0) & (t_s[shown_by] >= beats_s + MARGIN * period_s),
+        period_s=period_s,
+    )

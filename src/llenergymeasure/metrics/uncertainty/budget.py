@@ -1,0 +1,131 @@
+"""The uncertainty budget of an energy figure."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from llenergymeasure.domain.uncertainty import BudgetTerm, TermName, UncertaintyBudget
+from llenergymeasure.metrics.energy.windows import RepeatRow
+from llenergymeasure.metrics.statistics.student import mean_half_width
+from llenergymeasure.metrics.uncertainty import explanations, remedies
+from llenergymeasure.metrics.uncertainty.meter_terms import LeftOpen, channels_of, left_open
+from llenergymeasure.metrics.uncertainty.remedies import Windows
+
+ROUNDING = 1e-9
+"""A term under this share of the gross figure is what sums of floating-point numbers leave: it is 0."""
+ONE_WINDOW = "without the spread between repeats, for which it takes two"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Series:
+    """A figure window by window; over all windows it is the ratio of the sums.
+
+    A numerator is an energy in joules, and its denominator a count that is exact; for a total they sum up to 1.
+    """
+
+    figure: str
+    unit: str
+    numerators: Sequence[float]
+    denominators: Sequence[float]
+
+    @property
+    def value(self) -> float:
+        return math.fsum(self.numerators) / math.fsum(self.denominators)
+
+    @property
+    def ratios(self) -> list[float]:
+        return [top / bottom for top, bottom in zip(self.numerators, self.denominators, strict=True)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subtracted:
+    """An idle power that was subtracted in every window; `half_width_w` is None where it is not known how well."""
+
+    power_w: float
+    half_width_w: float | None
+    remedy: str
+    """How to know it twice as well."""
+    reason: str | None = None
+    """Why there is no `half_width_w`."""
+
+
+def energy_budget(
+    series: Series, rows: Sequence[RepeatRow], subtracted: Subtracted | None = None
+) -> UncertaintyBudget:
+    """Return the budget of a figure whose energies come from `rows`, in the same order.
+
+    Independent terms add in quadrature (GUM, JCGM 100:2008, 5.1). What the meters leave open at random shows in the
+    spread of the windows as well. It is counted once: the term `spread` is what the windows' own interval (Student's)
+    has beyond it, so that both together are as wide as the wider of the two.
+    """
+    least = ROUNDING * _gross(series, rows)
+    terms = [_term(least, *part) for part in _parts(series, rows, subtracted)]
+    terms.sort(key=lambda term: term.half_width, reverse=True)
+    unknown = subtracted.reason if subtracted and subtracted.half_width_w is None else None
+    return UncertaintyBudget(
+        figure=series.figure,
+        unit=series.unit,
+        value=series.value,
+        half_width=None if unknown else math.hypot(*(term.half_width for term in terms)),
+        terms=tuple(terms),
+        dominant=terms[0].name if terms and terms[0].half_width > 0 else None,
+        reason=unknown or (ONE_WINDOW if len(rows) < 2 else None),
+    )
+
+
+Part = tuple[TermName, float, str, str]
+"""Name, half-width in the figure's unit, source, and what would halve it."""
+
+
+def _parts(series: Series, rows: Sequence[RepeatRow], subtracted: Subtracted | None) -> Iterator[Part]:
+    windows = Windows(count=len(rows), duration_s=statistics.fmean(row.duration_s for row in rows))
+    open_ = left_open(rows)
+    yield from _meter_parts(open_, math.fsum(series.denominators), rows, windows)
+    yield from _spread_part(series, open_, rows, windows)
+    if subtracted is not None and subtracted.half_width_w is not None:
+        half_width = subtracted.half_width_w * windows.total_s / math.fsum(series.denominators)
+        source = explanations.baseline_source(subtracted.power_w, subtracted.half_width_w, windows)
+        yield "baseline", half_width, source, subtracted.remedy
+
+
+def _meter_parts(
+    open_: LeftOpen, divisor: float, rows: Sequence[RepeatRow], windows: Windows
+) -> Iterator[Part]:
+    channels, errors = channels_of(rows), [each for row in rows for each in row.errors]
+    longer = remedies.halve_by_longer_windows(2, windows)
+    yield "gain", open_.gain_j / divisor, explanations.gain_source(channels), remedies.halve_gain(channels)
+    yield "edges", open_.edges_j / divisor, explanations.edges_source(errors, windows), longer
+    yield "resolution", open_.resolution_j / divisor, explanations.resolution_source(errors), longer
+    if open_.alias_j is not None:
+        source = explanations.alias_source(errors, windows)
+        yield "alias", open_.alias_j / divisor, source, remedies.halve_by_longer_windows(4, windows)
+
+
+def _spread_part(
+    series: Series, open_: LeftOpen, rows: Sequence[RepeatRow], windows: Windows
+) -> Iterator[Part]:
+    ratios = series.ratios
+    spread = mean_half_width(ratios)
+    if spread is None:
+        return
+    gross = _gross(series, rows)
+    random = open_.random_j / math.fsum(series.denominators)
+    own = math.sqrt(max(spread**2 - random**2, 0.0))
+    scatter = statistics.stdev(ratios) / gross if gross else 0.0
+    source = explanations.spread_source(scatter if scatter > ROUNDING else 0.0, windows, explained=own == 0)
+    yield "spread", own, source, remedies.halve_spread(spread, random, windows)
+
+
+def _gross(series: Series, rows: Sequence[RepeatRow]) -> float:
+    """Return the figure that the whole energy of the windows would give."""
+    return math.fsum(row.joules.energy_j or 0.0 for row in rows) / math.fsum(series.denominators)
+
+
+def _term(least: float, name: TermName, half_width: float, source: str, remedy: str) -> BudgetTerm:
+    half_width = half_width if half_width > least else 0.0
+    return BudgetTerm(
+        name=name, half_width=half_width, source=source, halve_by=remedy if half_width > 0 else None
+    )

@@ -1,0 +1,80 @@
+"""Where the terms of an uncertainty budget come from, in sentences."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from llenergymeasure.domain.trace import Channel
+from llenergymeasure.metrics.energy.interval_uncertainty import ChannelErrors
+from llenergymeasure.metrics.energy.sampled_curve import NORMAL_95
+from llenergymeasure.metrics.uncertainty.remedies import Windows, seconds_text
+
+NOUNS = {"gpu": "GPU", "cpu": "CPU sensor", "dram": "DRAM sensor", "system": "system sensor"}
+
+
+def gain_source(channels: Sequence[Channel]) -> str:
+    """Name each sensor's systematic error; those of a kind together."""
+    kinds = dict.fromkeys((each.domain, each.relative_error) for each in channels if each.relative_error)
+    if not kinds:
+        return "no meter states a systematic error of its own"
+    parts = (f"±{100 * error:.2g} % of {_whose(channels, domain, error)}" for domain, error in kinds)
+    return "systematic error of the sensors, the same in every window: " + ", ".join(parts)
+
+
+def edges_source(errors: Sequence[ChannelErrors], windows: Windows) -> str:
+    """Say how much the ends of one window leave open."""
+    each_j = math.hypot(*(error.edges_j for error in errors)) / math.sqrt(windows.count)
+    return (
+        f"both ends of {_windows(windows)} lie between two ticks or readings: ±{each_j:.2g} J for each window"
+    )
+
+
+def resolution_source(errors: Sequence[ChannelErrors]) -> str:
+    """Name the steps of counters and of power readings."""
+    counters = {error.step for error in errors if error.step and not error.readings}
+    powers = {error.step for error in errors if error.step and error.readings}
+    said = [f"counters move in steps of {_list(counters, 'J')}"] if counters else []
+    said += [f"power is stated in steps of {_list(powers, 'W')}"] if powers else []
+    return "; ".join(said) or "values of a model, which have no steps"
+
+
+def alias_source(errors: Sequence[ChannelErrors], windows: Windows) -> str:
+    """Say how many power readings stand for the whole, and how they scatter."""
+    sampled = [error for error in errors if error.readings]
+    readings = sum(error.readings for error in sampled)
+    alias_j = math.hypot(*(error.alias_j for error in sampled))
+    sensors = len(sampled) / windows.count
+    scatter_w = alias_j / NORMAL_95 / (sensors * windows.total_s) * math.sqrt(readings)
+    return (
+        f"{readings:.0f} power readings stand for all moments between them, and scatter by {scatter_w:.2g} W"
+    )
+
+
+def spread_source(scatter: float, windows: Windows, explained: bool) -> str:
+    """Say how repeats scatter, as a share of their gross energy, and whether the meters alone explain it."""
+    said = f"the energy of {windows.count} repeats scatters by {100 * scatter:.2g} % (standard deviation)"
+    return (
+        f"{said}, no more than the meters explain"
+        if explained
+        else f"{said}; what the meters explain is left out"
+    )
+
+
+def baseline_source(power_w: float, half_width_w: float, windows: Windows) -> str:
+    """Say how well the idle power is known."""
+    return f"idle power {power_w:.4g} ± {half_width_w:.2g} W, subtracted over {_windows(windows)}"
+
+
+def _windows(windows: Windows) -> str:
+    length = seconds_text(windows.duration_s)
+    return f"a window of {length}" if windows.count == 1 else f"{windows.count} windows of {length}"
+
+
+def _whose(channels: Sequence[Channel], domain: str, error: float) -> str:
+    labels = [each.label for each in channels if (each.domain, each.relative_error) == (domain, error)]
+    return labels[0] if len(labels) == 1 else f"each of {len(labels)} {NOUNS[domain]}s"
+
+
+def _list(steps: set[float], unit: str) -> str:
+    return " and ".join(f"{step * 1e3:.3g} m{unit}" for step in sorted(steps))

@@ -1,0 +1,189 @@
+"""A calibration, start to end: a known load, what the sensors made of it, the profiles of them stored."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from llenergymeasure.config.models import EnergyConfig
+from llenergymeasure.constants import VERSION
+from llenergymeasure.core.clock import AnchoredClock
+from llenergymeasure.domain.calibration import LoadStep, SensorProfile
+from llenergymeasure.domain.trace import Channel, EnergyTrace
+from llenergymeasure.exceptions import ConfigError, MeterError
+from llenergymeasure.meters.base import MeterOptions
+from llenergymeasure.meters.sampling.sampler import Sampler
+from llenergymeasure.metrics.calibration.sensor_profile import Calibration, Stamp, calibrate_sensors
+from llenergymeasure.metrics.calibration.wall_meter_gain import NoGainError, WallMeter, wall_gain
+from llenergymeasure.orchestration.calibration.cpu_load import CpuLoad
+from llenergymeasure.orchestration.calibration.cuda_load import CudaLoad
+from llenergymeasure.orchestration.calibration.known_load import Load, PlannedStep, apply_load, plan_steps
+from llenergymeasure.orchestration.calibration.wall_log import read_wall_log
+from llenergymeasure.orchestration.readiness.selection import select_meters
+from llenergymeasure.results.profile_store import keep_profiles, load_profiles, machine_key
+
+Tell = Callable[[float, str], None]
+"""Hears of the seconds that are left and of what is being done."""
+MakeLoad = Callable[[Sequence[Channel]], Load]
+
+
+@dataclass(frozen=True, kw_only=True)
+class WallFile:
+    """A wall meter's log and what its user says of it."""
+
+    path: Path
+    meter: WallMeter
+
+
+class CalibrationReport(BaseModel):
+    """What a calibration found, where it is stored, and what stands in the way of the rest."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    profiles: tuple[SensorProfile, ...]
+    refused: dict[str, str]
+    """Sensors that did not see the load, with what they showed."""
+    wall_problem: str | None = None
+    """Why the wall meter's log told nothing; None where it did, or there was none."""
+    stored_in: str
+
+
+def load_for(channels: Sequence[Channel]) -> Load:
+    """Return the load that the sensors can see: of GPUs where one is metered, else of processors.
+
+    Raises:
+        BackendError: a GPU is metered, and torch cannot use one.
+    """
+    return CudaLoad() if any(channel.domain == "gpu" for channel in channels) else CpuLoad()
+
+
+def calibrate(
+    energy: EnergyConfig,
+    duration_s: float,
+    wall: WallFile | None = None,
+    *,
+    tell: Tell,
+    make_load: MakeLoad = load_for,
+) -> CalibrationReport:
+    """Put a known load on this machine, and store what its sensors made of it; stopped early, nothing is stored.
+
+    Loads of less than `known_load.SHORTEST_S` tell little. The wall meter's log is read when the load has ended.
+
+    Raises:
+        ConfigError: no such meter.
+        MeterError: a meter cannot be read, or no sensor saw the load.
+    """
+    clock = AnchoredClock()
+    made_unix_ns = clock.now_ns()
+    trace, steps, load = _measure(energy, plan_steps(duration_s), clock, tell, make_load)
+    stamp = Stamp(made_unix_ns=made_unix_ns, tool_version=VERSION, load=load.description)
+    found = calibrate_sensors(trace, steps, stamp)
+    if not found.profiles:
+        raise MeterError(_no_response(found))
+    machine = machine_key()
+    profiles = tuple(_named(profile, machine) for profile in found.profiles)
+    return _conclude(profiles, dict(found.refused), wall)
+
+
+def calibrate_again(wall: WallFile) -> CalibrationReport:
+    """Compare the latest stored calibration with a wall meter's log that was saved afterwards.
+
+    Raises:
+        ConfigError: there is no calibration yet, or the log cannot be read or used; what was stored stays.
+    """
+    machine = machine_key()
+    stored = [profile for profile in load_profiles() if profile.machine in (None, machine)]
+    if not stored:
+        raise ConfigError("--last: no calibration is stored yet; run llem calibrate first")
+    latest_ns = max(profile.made_unix_ns for profile in stored)
+    profiles = tuple(profile for profile in stored if profile.made_unix_ns == latest_ns)
+    try:
+        profiles = _with_gain(profiles, wall)
+    except NoGainError as error:
+        raise ConfigError(f"{wall.path}: {error}") from None
+    return _stored(profiles, {})
+
+
+def _measure(
+    energy: EnergyConfig,
+    plan: Sequence[PlannedStep],
+    clock: AnchoredClock,
+    tell: Tell,
+    make_load: MakeLoad,
+) -> tuple[EnergyTrace, tuple[LoadStep, ...], Load]:
+    options = MeterOptions(energy=energy)
+    meters = select_meters(energy, options)
+    if not meters:
+        raise ConfigError("--meters none leaves nothing to calibrate")
+    left_s = [sum(step.duration_s for step in plan[number:]) for number in range(len(plan))]
+
+    def tell_step(number: int, step: PlannedStep) -> None:
+        tell(left_s[number], _step_text(step))
+
+    with tempfile.TemporaryDirectory(prefix="llem-") as spool:
+        sampler = Sampler(meters, options, clock, Path(spool) / "samples.bin")
+        sampler.start()
+        try:
+            tell(left_s[0], "preparing the load")
+            load = make_load(sampler.channels)
+            steps = apply_load(load, plan, clock, tell_step)
+            clock.sleep(1.0)  # a slow counter ticks once more, so that the last step is priced
+        finally:
+            trace = sampler.stop()
+    return trace, steps, load
+
+
+def _step_text(step: PlannedStep) -> str:
+    pace = "steady" if step.steady else "switching"
+    return f"{pace}, {'full load' if step.loaded else 'no load'}"
+
+
+def _named(profile: SensorProfile, machine: str) -> SensorProfile:
+    """Say which machine the sensor belongs to, unless its device's name is unique in the world."""
+    return profile if profile.domain == "gpu" else profile.model_copy(update={"machine": machine})
+
+
+def _no_response(found: Calibration) -> str:
+    said = "; ".join(f"{label}: {reason}" for label, reason in found.refused.items())
+    return (
+        f"no response to the load found: {said}. Nothing was stored. Is the load on another device than the meter, "
+        "or is something else keeping it busy?"
+    )
+
+
+def _conclude(
+    profiles: tuple[SensorProfile, ...], refused: dict[str, str], wall: WallFile | None
+) -> CalibrationReport:
+    """Store the profiles, with their gain where the wall meter tells it: a bad log does not cost the calibration."""
+    if wall is None:
+        return _stored(profiles, refused)
+    try:
+        return _stored(_with_gain(profiles, wall), refused)
+    except NoGainError as error:
+        return _stored(profiles, refused, f"{wall.path}: {error}")
+    except ConfigError as error:
+        return _stored(profiles, refused, str(error))
+
+
+def _stored(
+    profiles: tuple[SensorProfile, ...], refused: dict[str, str], wall_problem: str | None = None
+) -> CalibrationReport:
+    path = keep_profiles(profiles)
+    return CalibrationReport(
+        profiles=profiles, refused=refused, wall_problem=wall_problem, stored_in=str(path)
+    )
+
+
+def _with_gain(profiles: Sequence[SensorProfile], wall: WallFile) -> tuple[SensorProfile, ...]:
+    import numpy as np
+
+    log = read_wall_log(wall.path)
+    labels = [profile.label for profile in profiles if profile.counted]
+    gain = wall_gain(profiles[0].steps, np.array(log.t_unix_s), np.array(log.power_w), wall.meter, labels)
+    return tuple(
+        profile.model_copy(update={"wall": gain}) if profile.counted else profile for profile in profiles
+    )

@@ -1,0 +1,118 @@
+"""What else would stop an experiment: each check returns its failures, one sentence each, and changes nothing."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from llenergymeasure import plugins
+from llenergymeasure.backends.base import Backend
+from llenergymeasure.config.models import ExperimentConfig
+from llenergymeasure.core.secrets import is_secret_name, mask_secrets
+from llenergymeasure.exceptions import LLEMError
+from llenergymeasure.meters.base import MeterOptions
+from llenergymeasure.orchestration.readiness.model_files import is_local, model_files_problem
+from llenergymeasure.orchestration.readiness.selection import find_workload, meter_problems, missing_modules
+
+logger = logging.getLogger(__name__)
+
+FREE_MB = 50
+"""Room a bundle and the raw samples before it need at most, in an hour of measuring."""
+_FOLDER_BACKENDS = ("pytorch", "vllm")
+"""Backends that read folders as `save_pretrained` writes them."""
+
+
+def check_model_folder(config: ExperimentConfig) -> list[str]:
+    """Look whether a model folder holds what the backend will read; that it exists is looked at elsewhere."""
+    given = config.passthrough_kwargs or {}
+    if config.backend not in _FOLDER_BACKENDS or not is_local(config.model) or "gguf_file" in given:
+        return []
+    try:
+        path = Path(config.model).expanduser() / str(given.get("subfolder", ""))
+        problem = model_files_problem(path, random_weights=config.weights == "random")
+        return [problem] if problem and path.exists() else []
+    except (OSError, RuntimeError, ValueError):
+        return []  # not a usable path: said already
+
+
+def check_dataset(config: ExperimentConfig) -> list[str]:
+    """Look whether the prompts can be read."""
+    try:
+        problem = find_workload(config.workload.dataset).check(config.workload)
+    except LLEMError as error:
+        problem = str(error)
+    except Exception as error:  # noqa: BLE001 - other people's code
+        problem = f"data set '{config.workload.dataset}' cannot be checked: {type(error).__name__}: {error}"
+    return [problem] if problem else []
+
+
+def check_meters(config: ExperimentConfig) -> list[str]:
+    """Look whether the meters that were asked for can be read."""
+    return meter_problems(config.energy, MeterOptions(energy=config.energy))
+
+
+def check_results_writable(config: ExperimentConfig) -> list[str]:
+    """Look whether a bundle can be written to the output folder, and whether the disk has room."""
+    folder = Path(config.output_dir).absolute()
+    try:
+        existing = next(path for path in (folder, *folder.parents) if path.exists())
+        with tempfile.TemporaryFile(dir=existing):  # permissions alone do not tell: quotas, read-only mounts
+            free_mb = shutil.disk_usage(existing).free / 2**20
+    except OSError as error:
+        reason = error.strerror or str(error)
+        return [f"results cannot be written to {folder}: {reason} → name another folder with --output"]
+    if free_mb < FREE_MB:
+        return [
+            f"no room for results: {free_mb:.0f} MB free at {existing}, {FREE_MB} MB are needed → "
+            "free some, or name another folder with --output"
+        ]
+    return []
+
+
+def check_no_secrets(config: ExperimentConfig) -> list[str]:
+    """Refuse tokens in free-form settings: these are written into the bundle, which people publish."""
+    free = {"passthrough_kwargs": config.passthrough_kwargs, "options": config.options}
+    return [
+        f"{key} looks like a secret and would be written into the bundle → remove it and set it in the "
+        "environment (export HF_TOKEN=<your_token>)"
+        for key, value in _leaves(free)
+        if is_secret_name(key) or mask_secrets(value) != value
+    ]
+
+
+def check_backend_options(config: ExperimentConfig) -> list[str]:
+    """Ask the backend what it cannot do as configured; one that is not installed is not asked.
+
+    An answer that cannot be had is no proof that the run would fail: it is a warning in the log.
+    """
+    if config.backend not in plugins.names("backends"):
+        return []
+    try:
+        backend: type[Backend] = plugins.find("backends", config.backend)
+        missing = missing_modules(backend.requires)
+        if missing:
+            return _partly_installed(config, backend, missing)
+        return backend().check(config)
+    except Exception as error:  # noqa: BLE001 - other people's code
+        logger.warning("Backend '%s' did not check its options: %r", config.backend, error)
+        return []
+
+
+def _partly_installed(config: ExperimentConfig, backend: type[Backend], missing: list[str]) -> list[str]:
+    """With device: cuda a missing torch was said already; a backend of which nothing is there, too."""
+    if config.device == "cuda" or len(missing) == len(backend.requires):
+        return []
+    return [f"{config.backend} is incomplete: {', '.join(missing)} not installed → {backend.install}"]
+
+
+def _leaves(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Yield every text in nested settings with its dotted key."""
+    for key, value in settings.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(value, f"{prefix}{key}.")
+        elif isinstance(value, str) and value:
+            yield f"{prefix}{key}", value

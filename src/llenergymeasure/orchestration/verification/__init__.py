@@ -1,0 +1,1 @@
+"""A bundle recomputed from its raw tables."""

@@ -1,0 +1,155 @@
+"""Whether a bundle is what a run wrote: its sums hold, and every figure follows from its raw tables."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from llenergymeasure.constants import VERSION
+from llenergymeasure.domain.experiment import ExperimentResult
+from llenergymeasure.domain.verification import Finding, Verification, VerificationReport
+from llenergymeasure.orchestration.assemble import assemble
+from llenergymeasure.orchestration.raw import RawRun
+from llenergymeasure.orchestration.verification.contradictions import (
+    phase_contradictions,
+    request_contradictions,
+    trace_contradictions,
+)
+from llenergymeasure.orchestration.verification.differences import ABSENT, Difference, differences
+from llenergymeasure.results import layout
+from llenergymeasure.results.untrusted.bundle import StoredBundle, read_stored
+from llenergymeasure.results.untrusted.files import is_interrupted, name_text, take_inventory
+from llenergymeasure.results.untrusted.tables import error_text
+
+TABLES = ("trace", "phases", "requests")
+FACTS = tuple(
+    each.name
+    for each in fields(RawRun)
+    if each.name in ExperimentResult.model_fields and each.name not in TABLES
+)
+"""What a run and its result hold under the same name, and no table."""
+COVERED_BY_SUMS_ONLY = ("experiment_id", *FACTS, "environment_snapshot", "warmup.ended_because")
+"""Facts of `result.json` that recomputing takes as they are."""
+
+SHOWN_CHARACTERS = 80
+
+
+def verify_paths(*paths: Path) -> VerificationReport:
+    """Check bundles, and the bundles within folders; what cannot be read is a finding, never an error."""
+    return VerificationReport(
+        bundles=tuple(verification for path in paths for verification in _verify_path(path)),
+        covered_by_sums_only=COVERED_BY_SUMS_ONLY,
+    )
+
+
+def verify_bundle(folder: Path) -> Verification:
+    """Check the files of a bundle against its sums, its tables against each other, its figures against its tables."""
+    inventory = take_inventory(folder)
+    stored = read_stored(folder, inventory.readable)
+    findings = [*inventory.findings, *stored.findings, *_contradictions(stored), *_wrong_figures(stored)]
+    return Verification(
+        bundle=name_text(folder), findings=tuple(findings), notes=tuple(_notes(folder, stored))
+    )
+
+
+def raw_run(stored: StoredBundle) -> RawRun | None:
+    """Return what the run left behind, as far as the bundle has it whole; None where a part of it is missing."""
+    result = stored.result
+    if result is None or stored.trace is None or stored.requests is None or stored.phases is None:
+        return None
+    facts: dict[str, Any] = {name: getattr(result, name) for name in FACTS}
+    return RawRun(
+        trace=stored.trace,
+        phases=stored.phases,
+        requests=stored.requests,
+        snapshot=result.environment_snapshot,
+        warmup_ended=result.warmup.ended_because if result.warmup else None,
+        **facts,
+    )
+
+
+def _verify_path(path: Path) -> Iterator[Verification]:
+    folders = list(_bundles(path.parent if path.name == layout.RESULT and path.is_file() else path))
+    if not folders:
+        yield Verification(
+            bundle=name_text(path), findings=(Finding(file="", message="there is no bundle here"),)
+        )
+    for folder in folders:
+        yield verify_bundle(folder)
+
+
+def _bundles(path: Path) -> Iterator[Path]:
+    """Yield the bundles at and below a folder, by name; links and hidden folders below it are left alone."""
+    unreadable: list[OSError] = []
+    for folder, subfolders, files in os.walk(path, onerror=unreadable.append):
+        if {layout.RESULT, layout.CHECKSUMS, layout.TRACE, layout.REQUESTS, layout.PHASES} & set(files):
+            subfolders.clear()
+            yield Path(folder)
+        subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
+    yield from (Path(error.filename) for error in unreadable if os.path.isdir(error.filename))
+
+
+def _contradictions(stored: StoredBundle) -> Iterator[Finding]:
+    if stored.trace is not None:
+        yield from trace_contradictions(stored.trace)
+    if stored.phases is not None:
+        yield from phase_contradictions(stored.phases)
+    if stored.requests is not None:
+        yield from request_contradictions(stored.requests, stored.phases)
+
+
+def _wrong_figures(stored: StoredBundle) -> Iterator[Finding]:
+    raw = raw_run(stored)
+    if raw is None or stored.result is None or stored.config is None:
+        return
+    try:
+        recomputed = assemble(stored.config, raw, stored.result.experiment_id)
+    except Exception as error:  # noqa: BLE001 - tables that nobody wrote can break any formula
+        message = f"the figures cannot be recomputed from the tables: {error_text(error)}"
+        yield Finding(file=layout.RESULT, message=message)
+        return
+    for difference in differences(_document(stored.result), _document(recomputed)):
+        yield _finding(difference)
+
+
+def _document(result: ExperimentResult) -> dict[str, Any]:
+    document: dict[str, Any] = result.model_dump(mode="json")
+    return document
+
+
+def _finding(difference: Difference) -> Finding:
+    stored, recomputed = difference.stored, difference.recomputed
+    return Finding(
+        file=layout.RESULT,
+        field=difference.field,
+        message=f"stored {_shown(stored)}, recomputed {_shown(recomputed)}",
+        stored=None if stored is ABSENT else stored,
+        recomputed=None if recomputed is ABSENT else recomputed,
+    )
+
+
+def _shown(value: Any) -> str:
+    text = "nothing" if value is ABSENT else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= SHOWN_CHARACTERS else text[: SHOWN_CHARACTERS - 1] + "…"
+
+
+def _notes(folder: Path, stored: StoredBundle) -> Iterator[str]:
+    result = stored.result
+    if result is None:
+        if is_interrupted(folder):
+            yield "the run was interrupted: there is no result to recompute; sums and tables were checked"
+        return
+    name = result.experiment_id
+    if re.fullmatch(rf"{re.escape(name)}(-\d+)?", folder.resolve().name) is None:
+        yield f"the folder is named otherwise than its experiment, {name}: renamed or copied"
+    written_by = result.environment_snapshot.tool_version if result.environment_snapshot else VERSION
+    if written_by != VERSION:
+        yield (
+            f"written by llenergymeasure {written_by}, checked by {VERSION}: "
+            f"a formula may have changed in between; check differences with {written_by}"
+        )

@@ -1,0 +1,88 @@
+"""Numbers as people read them: rounded to what their interval supports, with a unit of fitting size."""
+
+from __future__ import annotations
+
+import math
+
+from llenergymeasure.domain.estimate import Estimate
+
+SIGNIFICANT = 4
+"""Digits of a figure whose interval is not known."""
+_BINARY = ("B", "KiB", "MiB", "GiB", "TiB")
+_SCALED = ("J", "W", "s", "FLOP", "FLOP/s")
+_PREFIXES = (
+    (1e15, "P"),
+    (1e12, "T"),
+    (1e9, "G"),
+    (1e6, "M"),
+    (1e3, "k"),
+    (1.0, ""),
+    (1e-3, "m"),
+    (1e-6, "µ"),
+)
+
+NARROW = 72
+"""Columns under which a figure moves below its label, with its method behind it."""
+
+
+def estimate_text(estimate: Estimate) -> str:
+    """Return `12.34 ± 0.12 J`: two significant digits of doubt, the value to the same place."""
+    half = estimate.half_width
+    if half is None:
+        return quantity(estimate.value, estimate.unit)
+    factor, prefix = _scale(max(abs(estimate.value), half), estimate.unit)
+    value, half = estimate.value / factor, half / factor
+    places = _places(round(half, _places(half, 2)), 2) if half > 0 else _places(value, SIGNIFICANT)
+    return f"{_rounded(value, places)} ± {_rounded(half, places)} {prefix}{estimate.unit}"
+
+
+def quantity(value: float, unit: str) -> str:
+    """Return a figure without an interval, to four significant digits."""
+    factor, prefix = _scale(value, unit)
+    value /= factor
+    return f"{_rounded(value, _places(value, SIGNIFICANT))} {prefix}{unit}"
+
+
+def bytes_text(size: float) -> str:
+    """Return a size in binary units, as memory is sold: `1.23 GiB`."""
+    power = next((power for power in range(4) if abs(size) < 1024 ** (power + 1)), 4)
+    size /= 1024**power
+    number = f"{size:.0f}" if power == 0 else _rounded(size, _places(size, 3))
+    return f"{number} {_BINARY[power]}"
+
+
+def duration_text(seconds: float) -> str:
+    """Return a span of time: `0.42 s`, `12.3 s`, `3 min 05 s`, `2 h 07 min`."""
+    if seconds < 60:
+        return f"{seconds:.2f} s" if seconds < 10 else f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def plural(count: int, noun: str, many: str | None = None) -> str:
+    """Return `1 repeat`, `2 repeats`; `many` where an s does not do."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {many or noun + 's'}"
+
+
+def _scale(value: float, unit: str) -> tuple[float, str]:
+    """Return the divisor and prefix for a unit; joules keep theirs over a wide range, so that rows compare."""
+    head = unit.partition("/")[0]
+    size = abs(value)
+    if (head not in _SCALED and unit not in _SCALED) or size == 0:
+        return 1.0, ""
+    lowest, highest = (1.0, 1000.0) if head in ("s", "FLOP") else (0.01, 1e5)
+    if lowest <= size < highest or (head == "s" and size >= 1):
+        return 1.0, ""
+    return next(((factor, prefix) for factor, prefix in _PREFIXES if size >= factor), (1e-6, "µ"))
+
+
+def _places(value: float, digits: int) -> int:
+    """Return the decimal places that show so many significant digits of a value; negative left of the point."""
+    return 0 if value == 0 else digits - 1 - math.floor(math.log10(abs(value)))
+
+
+def _rounded(value: float, places: int) -> str:
+    shown = round(value, places) + 0.0  # a negative zero becomes a zero
+    return f"{shown:,.{max(places, 0)}f}"

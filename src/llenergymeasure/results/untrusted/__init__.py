@@ -1,0 +1,1 @@
+"""Bundles from anyone: nothing in them is followed or believed."""

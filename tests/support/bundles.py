@@ -1,0 +1,169 @@
+"""Bundles of runs on a virtual clock, and the ways to tamper with them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from datetime import datetime, timezone
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+from llenergymeasure.config.loader import dump_config
+from llenergymeasure.config.models import ExperimentConfig
+from llenergymeasure.core.hardware import (
+    CPUEnvironment,
+    CUDAEnvironment,
+    EnvironmentMetadata,
+    GPUEnvironment,
+    ThermalEnvironment,
+)
+from llenergymeasure.domain.baseline import BaselineReuse
+from llenergymeasure.domain.environment import EnvironmentSnapshot
+from llenergymeasure.domain.interference import GpuNeighbours, Isolation, Neighbours
+from llenergymeasure.domain.request import Prompt
+from llenergymeasure.domain.trace import EnergyTrace
+from llenergymeasure.harness.idle import measure_idle
+from llenergymeasure.harness.recorder import RunLog
+from llenergymeasure.harness.repeats import measure_repeats
+from llenergymeasure.harness.warmup import warm_up
+from llenergymeasure.orchestration.assemble import assemble
+from llenergymeasure.orchestration.raw import RawRun
+from llenergymeasure.results import layout
+from llenergymeasure.results.bundle import Writer, result_json, write_bundle
+from llenergymeasure.results.tables import write_phases, write_requests, write_trace
+from llenergymeasure.testing import KnownPower, StandInBackend, VirtualClock
+
+NAME = "20231114T221320-any-01234567"
+CONFIG = ExperimentConfig.model_validate(
+    {
+        "model": "any",
+        "backend": "standin",
+        "options": {"token_s": 0.05},
+        "measurement": {
+            "baseline": {"idle_s": 2.0, "loaded_s": 2.0},
+            "warmup": {"min_batches": 5, "min_duration_s": 1.0, "max_duration_s": 4.0},
+            "window": {"min_duration_s": 2.0},
+            "repeats": {"min": 3, "max": 3},
+        },
+    }
+)
+_NEIGHBOURS = Neighbours(
+    foreign_cpu_cores=0.5,
+    gpus=(
+        GpuNeighbours(
+            device="GPU-0",
+            label="GPU 0",
+            foreign_pids=(4321,),
+            memory_used_bytes=2**30,
+            memory_total_bytes=80 * 2**30,
+        ),
+    ),
+)
+SHAPE = {"n_layers": 2, "hidden_size": 64, "n_attention_heads": 4, "n_kv_heads": 2, "head_dim": 16}
+
+
+@cache
+def raw_run() -> RawRun:
+    """Return a short run with every kind of fact a run leaves behind."""
+    clock = VirtualClock()
+    log = RunLog(clock=clock)
+    began = clock.now_ns()
+    power = KnownPower(clock, lambda time_ns: 300.0 if time_ns - began >= 3_000_000_000 else 80.0)
+    backend = StandInBackend()
+    protocol = CONFIG.measurement
+    measure_idle("baseline_idle", protocol.baseline.idle_s, log, power)
+    with log.phase("load"):
+        info = backend.load(CONFIG, clock)
+        clock.sleep(1.0)
+    measure_idle("baseline_loaded", protocol.baseline.loaded_s, log, power)
+    prompts = [Prompt(prompt_id=f"p{number}", n_tokens=10, token_seed=number) for number in range(4)]
+    batches = backend.prepare(prompts)
+    warmup_ended = warm_up(backend, batches, protocol, log, power)
+    reason = measure_repeats(backend, batches, protocol, log, power)
+    clock.sleep(1.0)
+    return RawRun(
+        trace=_with_conditions(power.trace_so_far()),
+        phases=tuple(log.phases),
+        requests=tuple(log.requests),
+        model_info=info.model_copy(update=SHAPE),
+        peak_memory_bytes={"cuda:0": 123_456_789},
+        snapshot=_snapshot(),
+        isolation=Isolation(before=_NEIGHBOURS, windows=_NEIGHBOURS),
+        baseline=BaselineReuse(origin="measured", reason="none is stored for this machine and its state"),
+        warmup_ended=warmup_ended,
+        stopped_because=reason,
+    )
+
+
+def write_run(parent: Path, name: str = NAME, *, interrupted: bool = False) -> Path:
+    """Write the bundle of that run, or what would have been kept of it had it been stopped at its end."""
+    raw = raw_run()
+    files: dict[str, Writer] = {
+        layout.CONFIG: partial(_write_text, text=dump_config(CONFIG)),
+        layout.TRACE: partial(write_trace, raw.trace),
+        layout.REQUESTS: partial(write_requests, raw.requests),
+        layout.PHASES: partial(write_phases, raw.phases),
+    }
+    if not interrupted:
+        files[layout.RESULT] = partial(_write_text, text=result_json(assemble(CONFIG, raw, NAME)))
+    return write_bundle(parent, name, files)
+
+
+def refresh_sums(folder: Path) -> None:
+    """Cover the tracks: write SHA256SUMS anew from what is there."""
+    files = sorted(path for path in folder.iterdir() if path.name != layout.CHECKSUMS)
+    lines = [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in files]
+    (folder / layout.CHECKSUMS).write_text("".join(lines), encoding="utf-8")
+
+
+def read_json(folder: Path) -> Any:
+    """Return the document in result.json."""
+    return json.loads((folder / layout.RESULT).read_text(encoding="utf-8"))
+
+
+def write_json(folder: Path, document: Any) -> None:
+    """Replace result.json."""
+    (folder / layout.RESULT).write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+
+
+def leaves(document: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], Any]]:
+    """Yield the path and the value of every leaf of a JSON document."""
+    if isinstance(document, dict):
+        for key, value in document.items():
+            yield from leaves(value, (*path, key))
+    elif isinstance(document, list):
+        for index, value in enumerate(document):
+            yield from leaves(value, (*path, index))
+    else:
+        yield path, document
+
+
+def _with_conditions(trace: EnergyTrace) -> EnergyTrace:
+    samples = trace.samples
+    samples["temperature_c"] = 40 + (samples["t_unix_ns"] // 10**9) % 7
+    samples["sm_clock_mhz"] = 1980 - (samples["t_unix_ns"] // 10**8) % 5
+    samples["memory_clock_mhz"] = 2619
+    samples["utilisation_pct"] = 97
+    samples["throttle_reasons"] = 0x4
+    return trace
+
+
+def _snapshot() -> EnvironmentSnapshot:
+    gpu = GPUEnvironment(name="NVIDIA H100", vram_total_mb=81559.0, index=0, power_limit_w=700.0)
+    machine = EnvironmentMetadata(
+        gpu=gpu,
+        cuda=CUDAEnvironment(version="12.4", driver_version="550.54"),
+        thermal=ThermalEnvironment(temperature_c=41.0),
+        cpu=CPUEnvironment(platform="Linux", logical_cores=2),
+        collected_at=datetime(2023, 11, 14, 22, 13, 20, 123456, tzinfo=timezone.utc),
+        gpus=(gpu,),
+    )
+    return EnvironmentSnapshot(
+        hardware=machine, python_version="3.11.7", pip_freeze="numpy==2.0.0\n", tool_version="2.0.0"
+    )
+
+
+def _write_text(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8")

@@ -1,0 +1,94 @@
+"""Neighbours are noticed: on the processors, on the cards, in the cards' memory."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from llenergymeasure.core.clock import AnchoredClock
+from llenergymeasure.core.machine_load import own_processes, read_processor_time
+from llenergymeasure.domain.interference import GpuNeighbours, Neighbours
+from llenergymeasure.exceptions import PreFlightError
+from llenergymeasure.harness.interference import refuse_company
+from tests.simulators.nvml.machine import NvmlMachine, Process
+from tests.simulators.nvml.profiles import h100
+from tests.support.simulator_fixtures import ChildJson, NvmlSimulator
+
+LOOK = """
+    import json, sys
+    from llenergymeasure.core.clock import AnchoredClock
+    from llenergymeasure.domain.interference import Neighbours
+    from llenergymeasure.harness.interference import NeighbourWatch
+    empty = Neighbours.model_validate_json(sys.argv[1]) if len(sys.argv) > 1 else None
+    print(NeighbourWatch(AnchoredClock()).look(empty).model_dump_json())
+"""
+
+
+@pytest.mark.simulator
+def test_foreign_process_and_taken_memory_are_seen(
+    nvml_simulator: NvmlSimulator, child_json: ChildJson
+) -> None:
+    gpu = h100(processes=(Process(pid=4242),), memory_used=20 << 30)
+    seen = Neighbours.model_validate(child_json(LOOK, nvml_simulator(NvmlMachine(gpus=(gpu,)))))
+    assert seen.gpus[0].foreign_pids == (4242,)
+    (problem,) = seen.gpu_problems()
+    assert "pid 4242" in problem
+    (problem,) = seen.memory_problems()
+    assert "20.0 of 80.0 GiB" in problem
+
+
+@pytest.mark.simulator
+def test_our_own_process_under_a_foreign_number_is_not_a_stranger_but_a_second_one_is(
+    nvml_simulator: NvmlSimulator, child_json: ChildJson
+) -> None:
+    empty = Neighbours(gpus=(GpuNeighbours(device=h100().uuid, label="GPU 0", foreign_pids=()),))
+    alone = nvml_simulator(NvmlMachine(gpus=(h100(processes=(Process(pid=70001),)),)))
+    joined = nvml_simulator(NvmlMachine(gpus=(h100(processes=(Process(pid=70001), Process(pid=70002))),)))
+    assert child_json(LOOK, alone, empty.model_dump_json())["gpus"][0]["foreign_pids"] == []
+    assert child_json(LOOK, joined, empty.model_dump_json())["gpus"][0]["foreign_pids"] == [70002]
+
+
+def test_own_processes_include_those_we_started() -> None:
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    try:
+        assert child.pid in own_processes()
+    finally:
+        child.communicate()
+
+
+def test_own_work_is_not_foreign() -> None:
+    clock = AnchoredClock()
+    before = read_processor_time(own_processes())
+    end = clock.now_ns() + 500_000_000
+    while clock.now_ns() < end:
+        pass
+    after = read_processor_time(own_processes())
+    assert before is not None
+    assert after is not None
+    assert after.own_s - before.own_s >= 0.1
+    assert after.machine_s - before.machine_s >= after.own_s - before.own_s - 0.1
+
+
+def test_strict_run_is_refused_with_every_reason_at_once() -> None:
+    crowded = Neighbours(
+        foreign_cpu_cores=1.5,
+        gpus=(
+            GpuNeighbours(
+                device="GPU-1",
+                label="GPU 0 (H100)",
+                foreign_pids=(7,),
+                memory_used_bytes=40 << 30,
+                memory_total_bytes=80 << 30,
+            ),
+        ),
+    )
+    with pytest.raises(PreFlightError) as refused:
+        refuse_company(crowded)
+    assert str(refused.value).count("✗") == 3
+
+
+def test_machine_of_our_own_is_not_refused() -> None:
+    refuse_company(Neighbours(foreign_cpu_cores=0.1))
+    refuse_company(Neighbours())

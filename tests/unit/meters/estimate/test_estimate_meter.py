@@ -1,0 +1,95 @@
+"""The estimate: a power model that is stated wherever it shows."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from llenergymeasure.config.models import EnergyConfig, EstimateConfig
+from llenergymeasure.exceptions import MeterError
+from llenergymeasure.meters.base import MeterOptions
+from llenergymeasure.meters.estimate import meter as estimate_meter
+from llenergymeasure.meters.estimate.meter import EstimateMeter, cpu_times, describe, power_model
+
+
+def options(**fields: float) -> MeterOptions:
+    return MeterOptions(energy=EnergyConfig(estimate=EstimateConfig.model_validate(fields)))
+
+
+@pytest.fixture
+def stat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A /proc/stat of one's own."""
+    path = tmp_path / "stat"
+    path.write_text("cpu  0 0 0 0 0 0 0 0 0 0\n")
+    monkeypatch.setattr(estimate_meter, "STAT", str(path))
+    return path
+
+
+def opened(**fields: float) -> EstimateMeter:
+    meter = EstimateMeter()
+    meter.open(options(**fields))
+    return meter
+
+
+def test_it_says_that_it_measures_nothing() -> None:
+    (channel,) = EstimateMeter().open(options(cpu_max_power_w=100, cpu_idle_power_w=10))
+    assert not EstimateMeter.measures
+    assert channel.method == "estimated"
+    assert channel.relative_error == 0.5
+    assert channel.note is not None
+    assert channel.note.startswith("100 W at full load, 10 W idle, x CPU utilisation")
+
+
+def test_default_model_is_eight_watts_a_core_and_a_tenth_of_that_idle() -> None:
+    assert power_model(EstimateConfig(), cores=2) == (1.6, 16.0)
+    assert describe(EstimateConfig(), cores=2).startswith("8 W x 2 cores at full load, 1.6 W idle")
+
+
+def test_idle_power_above_the_maximum_is_refused() -> None:
+    with pytest.raises(MeterError, match="idle power 20 W is above the maximum 10 W"):
+        EstimateMeter().open(options(cpu_max_power_w=10, cpu_idle_power_w=20))
+
+
+def test_a_busy_quarter_takes_a_quarter_of_the_way_to_the_maximum(stat: Path) -> None:
+    meter = opened(cpu_max_power_w=100, cpu_idle_power_w=20)
+    stat.write_text("cpu  20 0 5 70 5 0 0 0 0 0\n")
+    (sample,) = meter.read(0)
+    assert sample.power_w == pytest.approx(40.0)
+    assert sample.utilisation_pct == pytest.approx(25.0)
+
+
+def test_energy_adds_up_from_one_reading_to_the_next(stat: Path) -> None:
+    meter = opened(cpu_max_power_w=100, cpu_idle_power_w=20)
+    (first,) = meter.read(0)
+    stat.write_text("cpu  100 0 0 0 0 0 0 0 0 0\n")
+    time.sleep(0.02)
+    (second,) = meter.read(0)
+    elapsed_s = (second.t_unix_ns - first.t_unix_ns) / 1e9
+    assert second.energy_j - first.energy_j == pytest.approx(100 * elapsed_s)
+
+
+def test_no_cpu_time_since_the_last_reading_is_taken_as_idle(stat: Path) -> None:
+    meter = opened(cpu_max_power_w=100, cpu_idle_power_w=20)
+    assert meter.read(0)[0].power_w == 20.0
+
+
+def test_stolen_and_waiting_time_is_not_busy(stat: Path) -> None:
+    stat.write_text("cpu  1 2 3 4 5 6 7 8 9 10\n")
+    assert cpu_times(str(stat)) == (1 + 2 + 3 + 6 + 7, 1 + 2 + 3 + 4 + 5 + 6 + 7 + 8)
+
+
+def test_a_file_that_vanishes_is_an_error_in_the_sample(stat: Path) -> None:
+    meter = opened()
+    stat.unlink()
+    assert meter.read(0)[0].error != 0
+
+
+def test_without_proc_stat_it_is_unavailable_with_the_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(estimate_meter, "STAT", str(tmp_path / "none"))
+    status = EstimateMeter().probe(MeterOptions())
+    assert not status.available
+    assert "the estimate needs Linux" in str(status.reason)

@@ -1,0 +1,97 @@
+"""What a calibration found reaches the channel, and through it every energy."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from llenergymeasure.domain.calibration import SensorProfile, WallGain
+from llenergymeasure.domain.estimate import Estimate
+from llenergymeasure.domain.trace import Channel
+from llenergymeasure.metrics.calibration.apply_profiles import apply_profiles
+from llenergymeasure.metrics.energy.build import build_curves
+from tests.support.synthetic import constant, counter_j, joules, ns, sample_times, trace_of
+
+MADE_NS = 1_767_225_600_000_000_000
+CARD = Channel(
+    meter="nvml",
+    domain="gpu",
+    device="GPU-1",
+    label="GPU 0",
+    method="counter",
+    relative_error=0.05,
+    note="MIG",
+)
+
+
+def _profile(
+    psu_efficiency: float | None = 0.94, wall: bool = True, machine: str | None = None
+) -> SensorProfile:
+    gain = WallGain(
+        gain=Estimate(value=1.04, low=1.04 * 0.985, high=1.04 * 1.015, unit="1", method="derived"),
+        psu_efficiency=psu_efficiency,
+        meter_error=0.01,
+        clock_offset_s=0.0,
+        sensors=("GPU 0",),
+    )
+    return SensorProfile(
+        meter="nvml",
+        domain="gpu",
+        device="GPU-1",
+        label="GPU 0",
+        machine=machine,
+        made_unix_ns=MADE_NS,
+        tool_version="0",
+        idle_power_w=90,
+        loaded_power_w=430,
+        counter_period_s=0.1,
+        averaging_window_s=0.025,
+        wall=gain if wall else None,
+        load="matrix products",
+        steps=(),
+    )
+
+
+def test_gain_that_a_wall_meter_fixed_replaces_the_stated_error() -> None:
+    (channel,) = apply_profiles([CARD], [_profile()], "here")
+    assert (channel.gain, channel.update_period_s, channel.averaging_window_s) == (1.04, 0.1, 0.025)
+    assert channel.relative_error == pytest.approx(0.015)
+    assert channel.note == "MIG; calibrated 2026-01-01 against a wall meter: multiplied by 1.0400"
+
+
+@pytest.mark.parametrize("profile", [_profile(wall=False), _profile(psu_efficiency=None)])
+def test_without_a_gain_that_can_be_applied_the_stated_error_stays(profile: SensorProfile) -> None:
+    (channel,) = apply_profiles([CARD], [profile], "here")
+    assert (channel.gain, channel.relative_error) == (1.0, 0.05)
+    assert channel.note == "MIG; calibrated 2026-01-01, its gain still unknown"
+
+
+def test_other_sensors_and_sensors_of_other_machines_stay_as_they_are() -> None:
+    other = CARD.model_copy(update={"device": "GPU-2"})
+    assert apply_profiles([other], [_profile()], "here") == (other,)
+    assert apply_profiles([CARD], [_profile(machine="elsewhere")], "here") == (CARD,)
+    assert apply_profiles([CARD], [_profile(machine="here")], "here") != (CARD,)
+
+
+def test_energies_are_multiplied_by_the_gain_once_and_their_doubt_with_them() -> None:
+    t_s = sample_times(12.0)
+    energy_j = counter_j(constant(300.0), t_s, 0.1)
+    plain = build_curves(trace_of(t_s, energy_j, 300.0))[0]
+    trace = trace_of(t_s, energy_j, 300.0, gain=1.04, relative_error=0.015)
+    before = trace.samples.copy()
+    curve = build_curves(trace)[0]
+    assert joules(curve, 2.0, 9.0) == pytest.approx(1.04 * joules(plain, 2.0, 9.0))
+    assert np.array_equal(trace.samples["energy_j"], before["energy_j"])
+    found = curve.between(ns(2.0), ns(9.0))
+    assert found.energy_j == pytest.approx(1.04 * 2100.0, rel=1e-3)
+
+
+def test_gain_reaches_power_readings_and_a_counter_that_wraps() -> None:
+    t_s = sample_times(12.0)
+    sampled = build_curves(
+        trace_of(t_s, power_w=300.0 + 0.01 * (np.arange(len(t_s)) % 2), method="sampled", gain=1.04)
+    )
+    assert joules(sampled[0], 2.0, 9.0) == pytest.approx(1.04 * 2100.0, rel=1e-3)
+    wrapping = counter_j(constant(300.0), t_s, 0.02) % 1000.0
+    counter = build_curves(trace_of(t_s, wrapping, counter_range_j=1000.0, gain=1.04))
+    assert joules(counter[0], 2.0, 9.0) == pytest.approx(1.04 * 2100.0, rel=1e-3)

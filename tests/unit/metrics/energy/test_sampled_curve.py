@@ -1,0 +1,89 @@
+"""Energy from power readings, for devices without a counter."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from llenergymeasure.metrics.energy.build import EnergyCurve, build_curves
+from tests.support.synthetic import Power, constant, joules, ns, sample_times, square, trace_of
+
+
+def published(power: Power, t_s: NDArray[Any], period_s: float, window_s: float) -> NDArray[Any]:
+    """Return readings of a sensor that publishes the mean of the last `window_s` every `period_s`."""
+    at_s = np.floor(t_s / period_s) * period_s
+    mean: NDArray[Any] = (power.energy_j(at_s) - power.energy_j(at_s - window_s)) / window_s
+    return mean
+
+
+def sampled_curve_of(
+    power: Power, *, period_s: float = 0.02, window_s: float = 0.01, **more: Any
+) -> EnergyCurve:
+    t_s = sample_times(12.0)
+    readings = published(power, t_s, period_s, window_s)
+    return build_curves(trace_of(t_s, power_w=readings, method="sampled", **more))[0]
+
+
+def test_steady_power_is_exact() -> None:
+    curve = sampled_curve_of(constant(250.0))
+    assert curve.method == "sampled"
+    assert joules(curve, 2.0, 5.0) == pytest.approx(750.0)
+
+
+def test_a_fast_sensor_follows_a_square_wave() -> None:
+    power = square(0.1)
+    assert joules(sampled_curve_of(power), 2.0, 9.0) == pytest.approx(power.between(2.0, 9.0), rel=0.02)
+
+
+def test_repeated_readings_between_publications_do_not_delay_a_ramp() -> None:
+    edges = np.linspace(-10.0, 20.0, 3001)
+    ramp = Power(tuple(edges), tuple(100 + 20 * (edges[:-1] + 10)))
+    curve = sampled_curve_of(ramp, period_s=0.1, window_s=0.025)
+    assert joules(curve, 2.0, 5.0) == pytest.approx(ramp.between(2.0, 5.0), rel=0.004)
+
+
+@given(at=st.lists(st.floats(0.5, 11.0), min_size=3, max_size=3).map(sorted), seed=st.integers(0, 20))
+@settings(max_examples=40, deadline=None)
+def test_adjacent_intervals_of_readings_add_up(at: list[float], seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    t_s = sample_times(12.0, seed)
+    readings = np.repeat(rng.uniform(50, 500, len(t_s) // 5 + 1), 5)[: len(t_s)]
+    curve = build_curves(trace_of(t_s, power_w=readings, method="sampled"))[0]
+    a, b, c = at
+    assert joules(curve, a, b) + joules(curve, b, c) == pytest.approx(joules(curve, a, c), abs=1e-6)
+
+
+def test_the_stated_error_covers_a_sensor_that_sees_a_quarter_of_the_time() -> None:
+    covered = []
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        power = square(rng.uniform(0, 0.7), period_s=rng.uniform(0.4, 0.9))
+        curve = sampled_curve_of(power, period_s=0.1, window_s=0.025)
+        for start in rng.uniform(0.5, 8, 5):
+            found = curve.between(ns(start), ns(start + 3))
+            assert found.energy_j is not None
+            covered.append(abs(found.energy_j - power.between(start, start + 3)) <= found.edge_error_j)
+    assert np.mean(covered) >= 0.95
+
+
+def test_a_pause_in_the_readings_makes_the_interval_unknown() -> None:
+    t_s = sample_times(12.0)
+    t_s = t_s[(t_s < 5.0) | (t_s > 5.8)]
+    curve = build_curves(trace_of(t_s, power_w=250.0, method="sampled"))[0]
+    assert "power was not read for 0.8" in str(curve.between(ns(4.0), ns(7.0)).reason)
+    assert joules(curve, 2.0, 4.0) == pytest.approx(500.0)
+
+
+def test_beyond_the_last_reading_nothing_is_known() -> None:
+    curve = sampled_curve_of(constant(), interrupted="sampler killed by signal 9")
+    assert "sampler killed by signal 9" in str(curve.between(ns(10.0), ns(14.0)).reason)
+
+
+def test_readings_that_all_fail_name_the_error() -> None:
+    curve = build_curves(trace_of(sample_times(5.0), method="sampled", error=3))[0]
+    assert curve.between(ns(1.0), ns(2.0)).reason == "the sensor answered with error 3"

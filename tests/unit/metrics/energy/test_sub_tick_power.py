@@ -1,0 +1,155 @@
+"""Power readings beside a counter place what happened within the tick in which a window ends."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from llenergymeasure.domain.trace import EnergyTrace
+from llenergymeasure.metrics.energy.build import build_curves
+from llenergymeasure.metrics.energy.counter_curve import CounterCurve
+from llenergymeasure.metrics.signals.counter_ticks import Ticks
+from llenergymeasure.metrics.signals.sparse_steps import Means, fewest_steps
+from llenergymeasure.metrics.signals.sub_tick_power import Beside, readings_beside
+from tests.simulators.nvml.profiles import gh200
+from tests.simulators.signals import Signal, Square, Steps, bursts
+from tests.support.simulated_power import Sensor, read
+from tests.support.synthetic import joules
+
+END_S = 20.0
+GH200 = Sensor(card=gh200, power="instant")
+
+
+def trace_over(power: Signal, seed: int, sensor: Sensor = GH200) -> EnergyTrace:
+    return read(sensor, power, END_S, np.random.default_rng(seed))
+
+
+def burst(seed: int) -> Steps:
+    rng, at_s, each = np.random.default_rng(seed), 0.3, []
+    while at_s < END_S:
+        length_s = float(np.exp(rng.uniform(np.log(0.05), np.log(0.5))))
+        each.append((at_s, length_s, float(rng.uniform(250, 650))))
+        at_s += length_s + float(np.exp(rng.uniform(np.log(0.1), 0.0)))
+    return bursts(90.0, each)
+
+
+def curve_of(trace: EnergyTrace) -> CounterCurve:
+    curve = build_curves(trace)[0]
+    assert isinstance(curve, CounterCurve)
+    return curve
+
+
+def errors(curve: CounterCurve, power: Signal, seed: int) -> list[float]:
+    starts_s = np.random.default_rng(seed).uniform(2.0, END_S - 3.0, 40)
+    return [
+        abs(joules(curve, at, at + 1.0) / (power.integral(at + 1.0) - power.integral(at)) - 1)
+        for at in starts_s
+    ]
+
+
+def test_bursts_shorter_than_a_tick_are_placed_by_the_readings() -> None:
+    placed, alone = [], []
+    for seed in range(10):
+        power = burst(seed)
+        curve = curve_of(trace_over(power, seed))
+        placed += errors(curve, power, seed)
+        alone += errors(replace(curve, beside=None), power, seed)
+    assert np.mean(placed) < 0.6 * np.mean(alone)
+    assert np.quantile(placed, 0.95) < 0.015
+
+
+def test_readings_that_agree_with_the_ticks_change_nothing() -> None:
+    power = Square(low=80.0, high=420.0, period_s=0.9)
+    curve = curve_of(trace_over(power, 1))
+    for at_s in np.linspace(3.0, 15.0, 30):
+        assert joules(curve, at_s, at_s + 1) == joules(replace(curve, beside=None), at_s, at_s + 1)
+
+
+def test_readings_that_are_a_few_percent_high_throughout_place_as_well() -> None:
+    power = burst(3)
+    plain, high = trace_over(power, 3), trace_over(power, 3)
+    high.samples["power_w"] *= 1.05
+    alone = errors(replace(curve_of(plain), beside=None), power, 3)
+    assert np.mean(errors(curve_of(high), power, 3)) < 0.6 * np.mean(alone)
+    assert np.mean(errors(curve_of(high), power, 3)) == pytest.approx(
+        np.mean(errors(curve_of(plain), power, 3)), rel=0.25
+    )
+
+
+def test_adjacent_intervals_add_up() -> None:
+    curve = curve_of(trace_over(burst(2), 2))
+    for at_s in np.linspace(4.0, 9.0, 40):
+        assert joules(curve, 3.0, at_s) + joules(curve, at_s, 10.0) == pytest.approx(joules(curve, 3.0, 10.0))
+
+
+@pytest.mark.parametrize(("averaging_s", "used"), [(None, False), (0.025, True), (1.0, False)])
+def test_only_readings_that_see_less_than_a_tick_are_taken(averaging_s: float | None, used: bool) -> None:
+    trace = trace_over(burst(1), 1)
+    channel = trace.channels[0].model_copy(update={"averaging_window_s": averaging_s})
+    curve = curve_of(EnergyTrace(channels=(channel,), samples=trace.samples))
+    assert (curve.beside is not None) == used
+
+
+def test_readings_without_a_beat_are_left_aside() -> None:
+    trace = trace_over(burst(1), 1)
+    trace.samples["power_w"] = 300.0
+    with_them, without = curve_of(trace), replace(curve_of(trace), beside=None)
+    assert joules(with_them, 3.03, 8.01) == joules(without, 3.03, 8.01)
+
+
+WATTS = st.lists(st.floats(20.0, 700.0), min_size=9, max_size=9)
+
+
+@given(
+    ticks_w=WATTS, read_w=st.lists(st.floats(1.0, 700.0), min_size=60, max_size=60), at=st.floats(0.0, 1.0)
+)
+@settings(max_examples=60, deadline=None)
+def test_whatever_is_read_the_energy_within_a_tick_is_between_none_and_all(
+    ticks_w: list[float], read_w: list[float], at: float
+) -> None:
+    beside = _beside(ticks_w, read_w)
+    within_j = beside.energy_within(4, 0.4 + 0.1 * at)
+    assert within_j is None or 0.0 <= within_j <= ticks_w[4] * 0.1 + 1e-9
+
+
+def _beside(ticks_w: list[float], read_w: list[float]) -> Beside:
+    """Return ticks every 100 ms, and readings of the last 25 ms before each 10 ms after a tick."""
+    edges_s = np.arange(len(ticks_w) + 1) * 0.1
+    energy_j = np.concatenate([[0.0], np.cumsum(np.array(ticks_w) * 0.1)])
+    ticks = Ticks(t_s=edges_s, energy_j=energy_j, error_s=np.zeros(len(edges_s)), period_s=0.1)
+    t_s = np.arange(-2.0, 4.0, 0.02) + 0.01
+    published = np.clip(((t_s + 2.0) / 0.1).astype(int), 0, len(read_w) - 1)
+    beside = readings_beside(ticks, t_s, np.array(read_w)[published], 0.025)
+    assert beside is not None
+    return beside
+
+
+def test_the_fewest_steps_are_one_burst_where_one_burst_explains_all() -> None:
+    """90 W with 450 W from 0.22 s to 0.28 s: the ticks see 306 W in one of them, the reading 450 W."""
+    edges_s = np.arange(6) * 0.1
+    ticks = Means(
+        start_s=edges_s[:-1],
+        end_s=edges_s[1:],
+        mean_w=np.array([90.0, 90.0, 306.0, 90.0, 90.0]),
+        deviation_w=0.5,
+    )
+    readings = Means(
+        start_s=edges_s[:-1] + 0.03,
+        end_s=edges_s[:-1] + 0.055,
+        mean_w=np.array([90.0, 90.0, 450.0, 90.0, 90.0]),
+        deviation_w=1.0,
+    )
+    course = fewest_steps(ticks, readings)
+    assert course.between(0.2, 0.3) == pytest.approx(30.6, abs=0.3)
+    assert course.between(0.23, 0.255) == pytest.approx(450 * 0.025, rel=0.03)
+    assert course.between(0.0, 0.2) == pytest.approx(18.0, abs=0.3)
+
+
+def test_means_between_two_moments_lie_wholly_between_them() -> None:
+    starts_s = np.arange(10) * 0.1
+    means = Means(start_s=starts_s, end_s=starts_s + 0.025, mean_w=starts_s, deviation_w=1.0)
+    assert means.between(0.1, 0.32).start_s.tolist() == pytest.approx([0.1, 0.2])

@@ -1,0 +1,203 @@
+"""Power readings that average over a known time: what they tell of the energy, and how well."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from llenergymeasure.domain.trace import Channel, EnergyTrace, sample_dtype
+from llenergymeasure.metrics.energy.build import EnergyCurve, build_curves
+from llenergymeasure.metrics.energy.deconvolved_curve import UnsmearedCurve
+from llenergymeasure.metrics.energy.sampled_curve import SampledCurve
+from llenergymeasure.metrics.signals.part_time_power import part_time_energy
+from llenergymeasure.metrics.signals.power_updates import find_beat
+from tests.simulators.nvml import sensors
+from tests.simulators.nvml.machine import PowerSensor, SimulatedGpu
+from tests.simulators.signals import Constant, Signal, Square, Steps, bursts
+from tests.support.synthetic import BASE_NS, joules, ns, sample_times
+
+END_S = 16.0
+MEAN = {"window_s": 1.0, "period_s": 0.1}
+QUARTER = {"window_s": 0.025, "period_s": 0.1}
+HALF = {"window_s": 0.01, "period_s": 0.02}
+
+
+def read(
+    power: Signal, seed: int, sensor: dict[str, float], *, noise_w: float = 1.0, sampling_s: float = 0.02
+) -> tuple[Any, Any]:
+    """Return when a sensor of random phase was sampled, and what it showed."""
+    rng = np.random.default_rng(seed)
+    one = PowerSensor(**sensor, phase_s=float(rng.uniform(0, sensor["period_s"])))
+    card = SimulatedGpu(power=power, usage=one, noise_w=noise_w, noise_seed=seed + 1)
+    t_s = sample_times(END_S * 1.1, seed, sampling_s)
+    t_s = t_s[t_s < END_S]
+    return t_s, np.array([sensors.power_mw(card, one, at) / 1e3 for at in t_s])
+
+
+def curve_of(t_s: Any, power_w: Any, averaging_s: float | None) -> EnergyCurve:
+    samples = np.zeros(len(t_s), dtype=sample_dtype())
+    samples["t_unix_ns"] = BASE_NS + np.round(t_s * 1e9).astype(np.int64)
+    samples["power_w"], samples["energy_j"] = power_w, np.nan
+    channel = Channel(
+        meter="test", domain="gpu", device="d", label="D", method="sampled", averaging_window_s=averaging_s
+    )
+    return build_curves(EnergyTrace(channels=(channel,), samples=samples))[0]
+
+
+def errors(
+    curve: EnergyCurve, power: Signal, seed: int, length_s: float = 1.0
+) -> Iterator[tuple[float, float]]:
+    """Yield the relative error of windows at random, and by how much of its half-width it is off."""
+    rng = np.random.default_rng(seed)
+    for start_s in rng.uniform(2.0, END_S - length_s - 1.0, 12):
+        found = curve.between(ns(start_s), ns(start_s + length_s))
+        truth = power.integral(start_s + length_s) - power.integral(start_s)
+        assert found.energy_j is not None
+        yield abs(found.energy_j / truth - 1), abs(found.energy_j - truth) / found.edge_error_j
+
+
+def wave(seed: int) -> Square:
+    return Square(low=80.0, high=420.0, period_s=0.7, phase_s=0.7 * np.random.default_rng(seed).random())
+
+
+def burst(seed: int) -> Steps:
+    rng, at_s, each = np.random.default_rng(seed), 0.2, []
+    while at_s < END_S:
+        length_s = float(rng.uniform(0.05, 0.5))
+        each.append((at_s, length_s, float(rng.uniform(250, 650))))
+        at_s += length_s + float(rng.uniform(0.1, 1.0))
+    return bursts(90.0, each)
+
+
+@pytest.mark.parametrize(("make", "most"), [(wave, 0.01), (burst, 0.02)])
+def test_one_second_is_told_from_means_over_a_second(make: Any, most: float) -> None:
+    off = []
+    for seed in range(6):
+        power = make(seed)
+        curve = curve_of(*read(power, seed, MEAN), 1.0)
+        assert isinstance(curve, UnsmearedCurve)
+        assert curve.method == "sampled"
+        off += [error for error, _ in errors(curve, power, seed)]
+    assert np.mean(off) < most
+    assert np.mean(off) < 0.1 * plain_error(make)
+
+
+def plain_error(make: Any) -> float:
+    """Return what the readings are off when each is taken for the moment at which it appeared."""
+    off = []
+    for seed in range(6):
+        power = make(seed)
+        off += [error for error, _ in errors(curve_of(*read(power, seed, MEAN), None), power, seed)]
+    return float(np.mean(off))
+
+
+@pytest.mark.parametrize("make", [wave, burst])
+def test_the_stated_error_of_undone_means_covers_the_truth(make: Any) -> None:
+    shares = []
+    for seed in range(10):
+        power = make(seed)
+        shares += [share for _, share in errors(curve_of(*read(power, seed, MEAN), 1.0), power, seed)]
+    assert np.mean(np.array(shares) <= 1) >= 0.95
+
+
+def test_steady_power_is_averaged_not_sharpened() -> None:
+    power = Constant(300.0)
+    undone = curve_of(*read(power, 3, MEAN), 1.0)
+    assert max(error for error, _ in errors(undone, power, 3)) < 0.001
+
+
+def test_adjacent_intervals_of_undone_means_add_up() -> None:
+    curve = curve_of(*read(wave(1), 1, MEAN), 1.0)
+    whole = joules(curve, 3.1, 7.9)
+    assert joules(curve, 3.1, 5.03) + joules(curve, 5.03, 7.9) == pytest.approx(whole, abs=1e-6)
+
+
+@pytest.mark.parametrize("wrong_s", [0.95, 1.05])
+def test_an_averaging_time_that_is_a_little_off_does_little_harm(wrong_s: float) -> None:
+    off: list[float] = []
+    for seed in range(4):
+        power = wave(seed)
+        off += [error for error, _ in errors(curve_of(*read(power, seed, MEAN), wrong_s), power, seed, 3.0)]
+    assert np.mean(off) < 0.015
+
+
+def test_a_sensor_that_does_not_average_as_it_was_said_to_is_taken_as_it_is() -> None:
+    power = burst(2)
+    short = {"window_s": 0.3, "period_s": 0.1}
+    assert isinstance(curve_of(*read(power, 2, short), 1.0), SampledCurve)
+
+
+def test_readings_without_a_beat_are_taken_as_they_are() -> None:
+    t_s, power_w = read(wave(1), 1, MEAN)
+    few = np.where(t_s < 8.0, 200.0, 300.0)
+    assert find_beat(t_s, few) is None
+    assert isinstance(curve_of(t_s, few, 1.0), SampledCurve)
+    assert power_w.std() > 0
+
+
+def test_a_pause_in_means_makes_the_interval_unknown_and_no_other() -> None:
+    t_s, power_w = read(wave(1), 1, MEAN)
+    kept = (t_s < 8.0) | (t_s > 9.0)
+    curve = curve_of(t_s[kept], power_w[kept], 1.0)
+    assert "power was not read for" in str(curve.between(ns(7.0), ns(10.0)).reason)
+    assert joules(curve, 3.0, 6.0) == pytest.approx(wave(1).integral(6.0) - wave(1).integral(3.0), rel=0.02)
+
+
+def test_beyond_the_last_mean_nothing_is_known() -> None:
+    curve = curve_of(*read(wave(1), 1, MEAN), 1.0)
+    assert "was not read after" in str(curve.between(ns(14.0), ns(18.0)).reason)
+    assert "was not read before" in str(curve.between(ns(-2.0), ns(3.0)).reason)
+
+
+@pytest.mark.parametrize(("sensor", "sampling_s", "most"), [(QUARTER, 0.02, 0.075), (HALF, 0.01, 0.008)])
+def test_part_time_readings_that_saw_a_step_place_it(
+    sensor: dict[str, float], sampling_s: float, most: float
+) -> None:
+    off, plain = [], []
+    for seed in range(16):
+        power = wave(seed)
+        readings = read(power, seed, sensor, sampling_s=sampling_s)
+        off += [error for error, _ in errors(curve_of(*readings, sensor["window_s"]), power, seed)]
+        plain += [error for error, _ in errors(curve_of(*readings, None), power, seed)]
+    assert np.mean(off) < most
+    assert np.mean(off) < 0.85 * np.mean(plain)
+
+
+def test_a_reading_between_its_neighbours_splits_the_time_around_it_at_its_step() -> None:
+    beat = find_beat(*read(Constant(300.0), 1, QUARTER))
+    assert beat is not None
+    values_w = np.where(np.arange(len(beat)) < 10, 100.0, 500.0)
+    values_w[10] = 300.0
+    stepped = type(beat)(t_s=beat.t_s, power_w=values_w, seen=beat.seen, period_s=beat.period_s)
+    times_s, energy_j = part_time_energy(stepped, 0.025)
+    before_j, during_j, after_j = np.diff(energy_j[19:23])
+    gap_s = beat.period_s - 0.025
+    assert during_j == pytest.approx(0.025 * 300.0)
+    assert before_j == pytest.approx(gap_s * 100.0, rel=0.02)
+    assert after_j == pytest.approx(gap_s * 500.0, rel=0.02)
+    assert (np.diff(times_s) > 0).all()
+
+
+def test_every_beat_is_found_also_where_the_reading_did_not_change() -> None:
+    power = Steps(100.0, [(4.0 + 0.9 * number, 100.0 + 150.0 * (number % 2)) for number in range(12)])
+    beat = find_beat(*read(power, 5, QUARTER, noise_w=0.4))
+    assert beat is not None
+    assert beat.period_s == pytest.approx(0.1, rel=1e-3)
+    assert np.diff(beat.t_s) == pytest.approx(0.1, abs=0.005)
+    assert beat.seen.mean() > 0.98
+
+
+def test_ten_minutes_of_means_are_undone_in_a_second() -> None:
+    import time
+
+    rng = np.random.default_rng(1)
+    t_s = sample_times(600.0)
+    beats = np.floor(t_s / 0.1).astype(int)
+    means_w = 250.0 + np.cumsum(rng.normal(0, 3, beats[-1] + 1))
+    began_s = time.process_time()
+    curve = curve_of(t_s, means_w[beats], 1.0)
+    curve.between(ns(100.0), ns(400.0))
+    assert time.process_time() - began_s < 1.0

@@ -1,0 +1,191 @@
+"""The checks beside the four of the contract: data set, meters, results, secrets, model files, backend options."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from llenergymeasure.config.models import ExperimentConfig
+from llenergymeasure.exceptions import PreFlightError
+from llenergymeasure.orchestration import preflight
+from llenergymeasure.orchestration.preflight import run_preflight
+from llenergymeasure.orchestration.readiness import checks
+
+ENTRY_POINTS = """[llenergymeasure.backends]
+standin = llenergymeasure.testing:StandInBackend
+halfway = acme_backend:Halfway
+lacking = acme_backend:Lacking
+raising = acme_backend:Raising
+broken = acme_broken:Broken
+"""
+MODULE = """
+class Halfway:
+    name, requires, install = "halfway", ("json", "acme_missing"), "pip install acme-backend"
+class Lacking(Halfway):
+    name, requires = "lacking", ("acme_missing",)
+class Raising(Halfway):
+    name, requires = "raising", ()
+    def check(self, config):
+        raise ZeroDivisionError("oops")
+"""
+
+
+@pytest.fixture
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., ExperimentConfig]:
+    """A function that returns a configuration that is ready to run, but for what is passed to it."""
+    info = tmp_path / "site" / "acme_backend-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: acme-backend\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(ENTRY_POINTS)
+    (tmp_path / "site" / "acme_backend.py").write_text(MODULE)
+    monkeypatch.syspath_prepend(tmp_path / "site")
+    monkeypatch.setattr(preflight, "_check_model_accessible", lambda model_id: None)
+    monkeypatch.setattr(preflight, "_warn_if_persistence_mode_off", lambda: None)
+    ready = {"model": "any", "backend": "standin", "device": "cpu", "output_dir": str(tmp_path / "a" / "b")}
+
+    def configure(**changes: Any) -> ExperimentConfig:
+        return ExperimentConfig.model_validate({**ready, **changes})
+
+    return configure
+
+
+Settings = Callable[..., ExperimentConfig]
+
+
+def _only_failure(config: ExperimentConfig) -> str:
+    with pytest.raises(PreFlightError) as caught:
+        run_preflight(config)
+    head, line = str(caught.value).splitlines()
+    assert head == "Pre-flight failed: 1 issue(s) found"
+    return line.removeprefix("  ✗ ")
+
+
+def test_ready_machine_passes_and_nothing_is_left_behind(settings: Settings, tmp_path: Path) -> None:
+    before = sorted(tmp_path.rglob("*"))
+    run_preflight(settings())
+    assert [path for path in sorted(tmp_path.rglob("*")) if "__pycache__" not in str(path)] == before
+
+
+def test_missing_data_set_is_told_with_its_path(settings: Settings, tmp_path: Path) -> None:
+    path = tmp_path / "nope.jsonl"
+    assert str(path) in _only_failure(settings(workload={"dataset": str(path)}))
+
+
+def test_mistyped_data_set_is_told_with_the_nearest_name(settings: Settings) -> None:
+    assert "did you mean builtin?" in _only_failure(settings(workload={"dataset": "buitin"}))
+
+
+def test_line_that_does_not_parse_is_told_with_its_number(settings: Settings, tmp_path: Path) -> None:
+    path = tmp_path / "prompts.jsonl"
+    path.write_text('{"prompt": "one"}\n{"prompt": \n')
+    assert f"{path}, line 2" in _only_failure(settings(workload={"dataset": str(path)}))
+
+
+def test_every_meter_that_is_wrong_is_told(settings: Settings) -> None:
+    with pytest.raises(PreFlightError) as caught:
+        run_preflight(settings(energy={"meters": ["estimate", "nvlm", "rappl"]}))
+    assert "2 issue(s) found" in str(caught.value)
+
+
+def test_results_cannot_go_where_a_file_lies(settings: Settings, tmp_path: Path) -> None:
+    (tmp_path / "taken").touch()
+    failure = _only_failure(settings(output_dir=str(tmp_path / "taken" / "results")))
+    assert failure.startswith(
+        f"results cannot be written to {tmp_path / 'taken' / 'results'}: Not a directory"
+    )
+    assert "--output" in failure
+
+
+def test_results_cannot_go_into_a_folder_that_takes_no_files(settings: Settings) -> None:
+    assert "results cannot be written to /proc/1/results" in _only_failure(
+        settings(output_dir="/proc/1/results")
+    )
+
+
+def test_full_disk_is_told_with_what_is_free(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    usage = SimpleNamespace(free=12 * 2**20)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
+    assert "no room for results: 12 MB free" in _only_failure(settings())
+
+
+@pytest.mark.parametrize(
+    ("changes", "key"),
+    [
+        ({"passthrough_kwargs": {"hub": {"hub_token": "SECRET"}}}, "passthrough_kwargs.hub.hub_token"),
+        ({"passthrough_kwargs": {"proxies": {"https": "http://me:SECRET@proxy"}}}, "proxies.https"),
+        ({"passthrough_kwargs": {"note": "hf_SECRETSECRETSECRET"}}, "passthrough_kwargs.note"),
+    ],
+)
+def test_secret_in_free_settings_is_refused_without_being_shown(
+    settings: Settings, changes: dict[str, Any], key: str
+) -> None:
+    failure = _only_failure(settings(**changes))
+    assert key in failure
+    assert "SECRET" not in failure
+
+
+def test_ordinary_free_settings_are_no_secrets(settings: Settings) -> None:
+    run_preflight(settings(passthrough_kwargs={"eos_token": "</s>", "low_cpu_mem_usage": True}))
+
+
+def test_model_folder_is_looked_into_for_backends_that_read_folders(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(preflight, "_check_backend_installed", lambda backend: True)
+    monkeypatch.setattr(preflight, "_check_backend_options", lambda config: [])
+    folder = tmp_path / "model"
+    folder.mkdir()
+    assert "has no config.json" in _only_failure(settings(model=str(folder), backend="pytorch"))
+    (folder / "config.json").write_text("{}")
+    assert "has no weights" in _only_failure(settings(model=str(folder), backend="pytorch"))
+    run_preflight(settings(model=str(folder), backend="pytorch", weights="random"))
+    run_preflight(settings(model=str(folder)))
+    run_preflight(settings(model=str(tmp_path / "not-there"), backend="pytorch"))
+
+
+def test_weights_in_a_subfolder_are_looked_for_there(settings: Settings, tmp_path: Path) -> None:
+    (tmp_path / "model" / "inner").mkdir(parents=True)
+    for name in ("config.json", "model.safetensors"):
+        (tmp_path / "model" / "inner" / name).write_text("{}")
+    config = settings(
+        model=str(tmp_path / "model"), backend="pytorch", passthrough_kwargs={"subfolder": "inner"}
+    )
+    assert checks.check_model_folder(config) == []
+
+
+def test_options_that_the_backend_refuses_are_told(settings: Settings) -> None:
+    assert "options.token_s" in _only_failure(settings(options={"token_s": -1}))
+
+
+def test_backend_that_is_not_installed_is_told_once(settings: Settings) -> None:
+    assert _only_failure(settings(backend="lacking")) == "lacking not installed → pip install acme-backend"
+    assert _only_failure(settings(backend="halfway")) == "halfway not installed → pip install acme-backend"
+
+
+def test_check_that_breaks_is_a_warning_and_stops_no_run(
+    settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    run_preflight(settings(backend="raising"))
+    assert caplog.messages == ["Backend 'raising' did not check its options: ZeroDivisionError('oops')"]
+
+
+def test_plugin_that_does_not_import_is_told(settings: Settings) -> None:
+    failure = _only_failure(settings(backend="broken"))
+    assert failure.startswith("broken not installed: its plugin is broken: ModuleNotFoundError")
+    assert "No module named 'acme_broken'" in failure
+
+
+def test_backend_without_plugin_has_no_options_to_check(settings: Settings) -> None:
+    assert checks.check_backend_options(settings(backend="vllm")) == []
+
+
+def test_part_of_a_backend_that_is_missing_is_told_on_the_cpu(settings: Settings) -> None:
+    (failure,) = checks.check_backend_options(settings(backend="halfway"))
+    assert failure == "halfway is incomplete: acme_missing not installed → pip install acme-backend"
+    assert checks.check_backend_options(settings(backend="halfway", device="cuda")) == []
+    assert checks.check_backend_options(settings(backend="lacking")) == []

@@ -1,0 +1,176 @@
+"""Workloads and meters by name: those of the package, those of plugins, and what is said of wrong names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from llenergymeasure.config.models import EnergyConfig
+from llenergymeasure.exceptions import ConfigError, MeterError
+from llenergymeasure.meters.base import MeterOptions
+from llenergymeasure.orchestration.readiness.selection import (
+    find_workload,
+    meter_problems,
+    missing_modules,
+    probe_meters,
+    select_meters,
+)
+
+ENTRY_POINTS = """[llenergymeasure.meters]
+wallplug = acme_power:WallPlug
+unplugged = acme_power:Unplugged
+bare = acme_power:Bare
+broken = acme_broken:Broken
+raising = acme_power:Raising
+[llenergymeasure.workloads]
+riddles = acme_power:Riddles
+"""
+MODULE = """
+from llenergymeasure.meters.base import MeterStatus
+
+class WallPlug:
+    name, measures, requires, install, period_s = "wallplug", True, (), "pip install acme-power", 1.0
+    def probe(self, options):
+        return MeterStatus(available=True, readings=("61.3 W",))
+
+class Unplugged(WallPlug):
+    name = "unplugged"
+    def probe(self, options):
+        return MeterStatus(available=False, reason="no plug on /dev/ttyUSB0", remedy="sudo modprobe ftdi_sio")
+
+class Bare(WallPlug):
+    name, requires = "bare", ("acme_driver_that_is_missing",)
+    def probe(self, options):
+        raise AssertionError("is not asked without its driver")
+
+class Raising(WallPlug):
+    name = "raising"
+    def probe(self, options):
+        raise OSError("short circuit")
+
+class Riddles:
+    name = "riddles"
+"""
+
+
+@pytest.fixture
+def _acme_power(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Install a distribution with meters and a workload of its own."""
+    info = tmp_path / "acme_power-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: acme-power\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(ENTRY_POINTS)
+    (tmp_path / "acme_power.py").write_text(MODULE)
+    monkeypatch.syspath_prepend(tmp_path)
+
+
+def _select(*names: str) -> list[str]:
+    energy = EnergyConfig(meters=names if len(names) > 1 else names[0])
+    return [meter.name for meter in select_meters(energy, MeterOptions(energy=energy))]
+
+
+def _problems(*names: str) -> list[str]:
+    energy = EnergyConfig(meters=names)
+    return meter_problems(energy, MeterOptions(energy=energy))
+
+
+def test_no_meters_are_none() -> None:
+    assert _select("none") == []
+    assert meter_problems(EnergyConfig(meters="none"), MeterOptions()) == []
+
+
+def test_meter_is_found_by_its_name_alone_or_in_a_list() -> None:
+    assert _select("estimate") == ["estimate"]
+    assert select_meters(EnergyConfig(meters=("estimate",)), MeterOptions())[0].name == "estimate"
+
+
+def test_auto_takes_what_measures_or_else_the_estimate() -> None:
+    states = dict(probe_meters(MeterOptions()))
+    measuring = [name for name in ("nvml", "rapl") if states[name].available]
+    assert _select("auto") == (measuring or ["estimate"])
+    assert meter_problems(EnergyConfig(), MeterOptions()) == []
+
+
+@pytest.mark.usefixtures("_acme_power")
+def test_auto_leaves_plugin_meters_alone_since_they_may_read_the_same_sensors() -> None:
+    assert "wallplug" not in _select("auto")
+    assert _select("wallplug", "estimate") == ["wallplug", "estimate"]
+
+
+@pytest.mark.usefixtures("_acme_power")
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("unplugged", "no plug on /dev/ttyUSB0 → sudo modprobe ftdi_sio"),
+        ("bare", "not installed: acme_driver_that_is_missing → pip install acme-power"),
+        ("broken", "its plugin is broken: ModuleNotFoundError: No module named 'acme_broken'"),
+        ("raising", "its plugin is broken: OSError: short circuit"),
+    ],
+)
+def test_named_meter_that_cannot_be_read_is_an_error_with_reason_and_remedy(name: str, text: str) -> None:
+    with pytest.raises(MeterError) as caught:
+        _select("estimate", name)
+    assert f"meter '{name}' cannot be read: {text}" in str(caught.value)
+
+
+@pytest.mark.usefixtures("_acme_power")
+def test_every_problem_of_the_named_meters_is_told() -> None:
+    unknown, unplugged = _problems("nvlm", "wallplug", "unplugged")
+    assert unknown.startswith("energy.meters: unknown meter 'nvlm'")
+    assert "(did you mean nvml?)" in unknown
+    assert unplugged.startswith("meter 'unplugged' cannot be read")
+
+
+def test_unknown_meter_is_a_fault_of_the_configuration() -> None:
+    with pytest.raises(ConfigError, match=r"unknown meter 'estimat'.*did you mean estimate\?"):
+        _select("estimat")
+
+
+def test_impossible_power_model_is_a_problem_of_auto_where_nothing_measures() -> None:
+    if any(dict(probe_meters(MeterOptions()))[name].available for name in ("nvml", "rapl")):
+        pytest.skip("a sensor measures here")
+    energy = EnergyConfig.model_validate({"estimate": {"cpu_max_power_w": 1, "cpu_idle_power_w": 2}})
+    (problem,) = meter_problems(energy, MeterOptions(energy=energy))
+    assert problem.startswith("meter 'estimate' cannot be read")
+
+
+@pytest.mark.usefixtures("_acme_power")
+def test_doctor_hears_of_every_meter_the_broken_ones_included() -> None:
+    states = dict(probe_meters(MeterOptions()))
+    assert list(states)[:3] == ["nvml", "rapl", "estimate"]
+    assert states["wallplug"].readings == ("61.3 W",)
+    assert states["bare"].remedy == "pip install acme-power"
+    assert states["broken"].remedy == "pip install --force-reinstall acme-power"
+
+
+@pytest.mark.parametrize("name", ["builtin", "synthetic"])
+def test_workload_is_found_by_its_name(name: str) -> None:
+    assert find_workload(name).name == name
+
+
+@pytest.mark.usefixtures("_acme_power")
+def test_workload_of_a_plugin_is_found_by_its_name() -> None:
+    assert find_workload("riddles").name == "riddles"
+
+
+@pytest.mark.parametrize("dataset", ["prompts.jsonl", "data/builtin", "/data/prompts", "jsonl", "alpaca"])
+def test_any_other_data_set_is_a_file(dataset: str) -> None:
+    assert find_workload(dataset).name == "jsonl"
+
+
+def test_mistyped_workload_names_the_nearest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError, match=r"workload.dataset: .*'syntetic'.*did you mean synthetic\?"):
+        find_workload("syntetic")
+    (tmp_path / "syntetic").touch()
+    assert find_workload("syntetic").name == "jsonl"
+
+
+def test_missing_modules_are_told_without_importing_any() -> None:
+    find: Callable[..., list[str]] = missing_modules
+    assert find(("json", "no_such_module", "no_such_module.part", "antigravity")) == [
+        "no_such_module",
+        "no_such_module.part",
+    ]

@@ -1,0 +1,65 @@
+"""Claims about what is shown of an interrupted run."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from llenergymeasure.domain.trace import Phase
+from llenergymeasure.exceptions import ExperimentError
+from llenergymeasure.harness.live_power import empty_trace
+from llenergymeasure.report.summary.interrupted import (
+    is_interrupted,
+    print_remains,
+    read_remains,
+    remains_json,
+)
+from llenergymeasure.results import layout
+from llenergymeasure.results.tables import write_phases, write_requests, write_trace
+
+PHASES = (
+    Phase(name="baseline_idle", start_unix_ns=0, end_unix_ns=3_000_000_000),
+    Phase(name="window", repeat=1, start_unix_ns=0, end_unix_ns=500_000_000, complete=False),
+)
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Path:
+    folder = tmp_path / "run.interrupted"
+    folder.mkdir()
+    (folder / layout.CONFIG).write_text("model: x\n")
+    write_phases(PHASES, folder / layout.PHASES)
+    write_requests((), folder / layout.REQUESTS)
+    write_trace(empty_trace(), folder / layout.TRACE)
+    return folder
+
+
+def test_the_phases_so_far_are_shown_with_their_durations(bundle: Path) -> None:
+    out = io.StringIO()
+    print_remains(read_remains(bundle), out)
+    lines = [" ".join(line.split()) for line in out.getvalue().splitlines()]
+    assert "baseline_idle 3.00 s" in lines
+    assert "window 2 0.50 s (broken off)" in lines
+    assert "trace.parquet 0 rows" in lines
+    assert f"Repeat it: llem run {bundle / 'config.yaml'}" in lines
+
+
+def test_as_json_it_says_that_it_is_no_result(bundle: Path) -> None:
+    document = json.loads(json.dumps(remains_json(read_remains(bundle))))
+    assert document["interrupted"] is True
+    assert [phase["duration_s"] for phase in document["phases"]] == [3.0, 0.5]
+
+
+def test_a_bundle_with_a_result_is_not_interrupted(bundle: Path) -> None:
+    assert is_interrupted(bundle)
+    (bundle / layout.RESULT).write_text("{}")
+    assert not is_interrupted(bundle)
+
+
+def test_a_broken_table_is_an_error_with_its_folder(bundle: Path) -> None:
+    (bundle / layout.TRACE).write_bytes(b"no parquet")
+    with pytest.raises(ExperimentError, match=r"run\.interrupted cannot be read"):
+        read_remains(bundle)

@@ -1,0 +1,108 @@
+"""Claims about what a summary shows."""
+
+from __future__ import annotations
+
+from llenergymeasure.domain.experiment import DeviceConditions, ExperimentResult, Span, WarmupSummary
+from llenergymeasure.report.summary.row import Row
+from llenergymeasure.report.summary.rows import summary, title
+from tests.support.sample_results import estimated_result, interval, measured_result, unmeasured_result
+
+ENERGY_LABELS = (
+    "Energy",
+    "Energy per output token",
+    "Energy per input token",
+    "Energy per token",
+    "Energy per request",
+    "Mean power",
+)
+
+
+def rows(result: ExperimentResult) -> dict[str, Row]:
+    return {row.label.strip(): row for section in summary(result) for row in section.rows}
+
+
+def test_every_headline_has_its_interval_and_method() -> None:
+    shown = rows(measured_result())
+    assert shown["Energy"].value == "9,235 ± 88 J"
+    assert shown["Energy per output token"].value == "0.9619 ± 0.0091 J/token"
+    assert shown["Mean power"].value == "301.8 ± 2.9 W"
+    assert {shown[label].method for label in ENERGY_LABELS} == {"counter"}
+    assert shown["Output tokens per second"].value == "313.7 ± 1.2 tokens/s"
+    assert shown["Time to first token"].value == "21.34 ± 0.40 ms"
+    assert shown["Windows"].value == "3 × 10.2 s (the interval is as narrow as asked)"
+    assert shown["Peak memory, cuda:0"].value == "1.15 GiB"
+    assert shown["FLOPs (reference)"].value == "5.830 TFLOP"
+    assert shown["Verdict"].value == "valid"
+
+
+def test_a_missing_interval_is_explained() -> None:
+    assert rows(measured_result())["Time per output token"].value == (
+        "3.187 ms (no interval: a single repeat has no spread)"
+    )
+
+
+def test_an_interval_that_leaves_something_out_says_what() -> None:
+    partial = interval(9234.56, 87.6, "J").model_copy(update={"reason": "without the spread"})
+    shown = rows(measured_result(estimates={"total_energy_j": partial}))
+    assert shown["Energy"].value == "9,235 ± 88 J (without the spread)"
+
+
+def test_devices_are_listed_with_meter_and_method_and_those_not_added_say_so() -> None:
+    shown = rows(measured_result())
+    assert shown["GPU 0 NVIDIA H100"].method == "counter, nvml"
+    assert shown["psys (not added)"].value == "unknown: the counter stood still"
+
+
+def test_an_estimate_says_so_at_every_figure_it_touches() -> None:
+    shown = rows(estimated_result())
+    touched = [*ENERGY_LABELS, "CPU (estimate)", "Idle power", "Net energy (less idle)"]
+    assert all(shown[label].estimated for label in touched)
+    assert not shown["Output tokens per second"].estimated
+
+
+def test_what_is_unknown_has_a_reason_and_never_a_number() -> None:
+    shown = rows(unmeasured_result())
+    for label in ENERGY_LABELS:
+        assert shown[label].value == "unknown: No energy was measured: energy.meters is none"
+    assert shown["Time to first token"].value.startswith("unknown: the backend")
+    assert shown["FLOPs (reference)"].value.startswith("unknown: the model")
+    assert shown["Peak memory"].value.startswith("unknown: the backend")
+    assert all(row.tone == "unknown" for row in shown.values() if row.value.startswith("unknown"))
+
+
+def test_a_baseline_that_was_left_out_says_which_setting_did_it() -> None:
+    assert rows(unmeasured_result(phases=()))["Idle power"].value == (
+        "unknown: left out (measurement.baseline.idle_s is 0)"
+    )
+
+
+def test_the_verdict_counts_its_warnings() -> None:
+    assert rows(estimated_result())["Verdict"].value == "valid with warnings (1 warning)"
+
+
+def test_windows_of_different_length_show_their_range() -> None:
+    first, second, third = measured_result().repeats
+    longer = third.model_copy(update={"duration_s": 11.9})
+    shown = rows(measured_result(repeats=(first, second, longer), stopped_because="fixed"))
+    assert shown["Windows"].value == "3 × 10.2 s to 11.9 s"
+
+
+def test_the_title_says_what_was_measured() -> None:
+    assert title(measured_result()) == "HuggingFaceTB/SmolLM2-135M-Instruct · pytorch · cuda · bf16"
+
+
+def test_warm_up_and_conditions_are_shown_where_they_are_known() -> None:
+    conditions = DeviceConditions(
+        device="GPU-1",
+        label="GPU 0",
+        temperature_c=Span(low=41.2, mean=55.0, high=63.4),
+        sm_clock_mhz=Span(low=1980.0, mean=1980.0, high=1980.0),
+        throttle_fractions={"power cap": 0.123},
+    )
+    warmup = WarmupSummary(batches=1, duration_s=5.1, ended_because="cap")
+    shown = rows(measured_result(conditions=(conditions,), warmup=warmup))
+    assert shown["Warm-up"].value == "1 batch, 5.10 s (not steady when its time was up)"
+    assert shown["GPU 0, temperature"].value == "41 to 63 °C"
+    assert shown["GPU 0, clock"].value == "1980 MHz"
+    assert shown["GPU 0, held back"].value == "power cap 12% of the time"
+    assert "Warm-up" not in rows(measured_result())
