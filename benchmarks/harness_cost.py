@@ -11,7 +11,7 @@ from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.domain.request import Prompt
 from llenergymeasure.domain.trace import Channel, EnergyTrace, Phase, sample_dtype
 from llenergymeasure.harness.live_power import Unmetered
-from llenergymeasure.harness.recorder import RunLog
+from llenergymeasure.harness.recorder import Recorder
 from llenergymeasure.harness.window import WindowPlan, measure_window
 from llenergymeasure.orchestration.assemble import assemble
 from llenergymeasure.orchestration.raw import RawRun
@@ -41,7 +41,7 @@ def _windows_ms() -> list[float]:
     plan = WindowPlan(min_duration_s=0, passes=1)
     spent = []
     for number in range(WINDOWS):
-        log = RunLog(clock=clock)
+        log = Recorder(clock=clock)
         start = time.perf_counter()
         measure_window(backend, batches, plan, number, log, Unmetered())
         spent.append((time.perf_counter() - start) * 1e3)

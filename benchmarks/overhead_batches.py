@@ -22,7 +22,7 @@ from llenergymeasure.backends.pytorch.backend import PyTorchBackend
 from llenergymeasure.config.loader import load_config
 from llenergymeasure.core.clock import AnchoredClock
 from llenergymeasure.domain.progress import RunEvent
-from llenergymeasure.harness.recorder import RunLog
+from llenergymeasure.harness.recorder import Recorder
 from llenergymeasure.harness.window import WindowPlan, measure_window
 from llenergymeasure.meters.base import MeterOptions
 from llenergymeasure.meters.sampling.sampler import Sampler
@@ -90,7 +90,7 @@ def _prepare(folder: Path) -> tuple[Callable[[], object], Callable[[], object], 
     options = MeterOptions(energy=config.energy)
     sampler = Sampler(select_meters(config.energy, options), options, clock, folder / "samples.bin")
     sampler.start()
-    log = RunLog(clock=clock, emit=_tell_somebody())
+    log = Recorder(clock=clock, emit=_tell_somebody())
     plan = WindowPlan(min_duration_s=0, passes=1)
     return (
         lambda: run._model.generate(**batch.inputs, generation_config=run._settings),

@@ -95,7 +95,7 @@ def test_each_card_is_near_the_truth_under_a_square_wave(
     for index, uuid in enumerate((FIRST, SECOND)):
         truth = true_energy_j(machine, index, result)
         assert reported[uuid]["energy_j"] == pytest.approx(truth, rel=TOLERANCE[meter])
-        assert (reported[uuid]["method"], reported[uuid]["counted"]) == ("counter", True)
+        assert (reported[uuid]["method"], reported[uuid]["included_in_total"]) == ("counter", True)
 
 
 def test_a_card_named_by_uuid_is_counted_once_and_alone(run_llem: Any, nvml_simulator: NvmlSimulator) -> None:
@@ -107,8 +107,8 @@ def test_a_card_named_by_uuid_is_counted_once_and_alone(run_llem: Any, nvml_simu
         gpus = {key: each for key, each in by_device(result, meter).items() if each["domain"] == "gpu"}
         assert list(gpus) == [SECOND]
         assert gpus[SECOND]["energy_j"] == pytest.approx(truth, rel=0.03)
-        assert gpus[SECOND]["counted"] == (meter == "nvml")
-    counted = [each["energy_j"] for each in result["energy"]["by_device"] if each["counted"]]
+        assert gpus[SECOND]["included_in_total"] == (meter == "nvml")
+    counted = [each["energy_j"] for each in result["energy"]["by_device"] if each["included_in_total"]]
     assert result["total_energy_j"] == pytest.approx(sum(counted))
     assert len(counted) == 3  # the card once, CodeCarbon's processor and memory
     assert "energy_estimated" in [warning["code"] for warning in result["warnings"]]

@@ -21,11 +21,11 @@ from llenergymeasure.core.hardware import (
 )
 from llenergymeasure.domain.baseline import BaselineReuse
 from llenergymeasure.domain.environment import EnvironmentSnapshot
-from llenergymeasure.domain.interference import GpuNeighbours, Isolation, Neighbours
+from llenergymeasure.domain.interference import Interference, OtherGpuLoad, OtherLoad
 from llenergymeasure.domain.request import Prompt
 from llenergymeasure.domain.trace import EnergyTrace
 from llenergymeasure.harness.idle import measure_idle
-from llenergymeasure.harness.recorder import RunLog
+from llenergymeasure.harness.recorder import Recorder
 from llenergymeasure.harness.repeats import measure_repeats
 from llenergymeasure.harness.warmup import warm_up
 from llenergymeasure.orchestration.assemble import assemble
@@ -49,10 +49,10 @@ CONFIG = ExperimentConfig.model_validate(
         },
     }
 )
-_NEIGHBOURS = Neighbours(
+_NEIGHBOURS = OtherLoad(
     foreign_cpu_cores=0.5,
     gpus=(
-        GpuNeighbours(
+        OtherGpuLoad(
             device="GPU-0",
             label="GPU 0",
             foreign_pids=(4321,),
@@ -68,7 +68,7 @@ SHAPE = {"n_layers": 2, "hidden_size": 64, "n_attention_heads": 4, "n_kv_heads":
 def raw_run() -> RawRun:
     """Return a short run with every kind of fact a run leaves behind."""
     clock = VirtualClock()
-    log = RunLog(clock=clock)
+    log = Recorder(clock=clock)
     began = clock.now_ns()
     power = KnownPower(clock, lambda time_ns: 300.0 if time_ns - began >= 3_000_000_000 else 80.0)
     backend = StandInBackend()
@@ -90,7 +90,7 @@ def raw_run() -> RawRun:
         model_info=info.model_copy(update=SHAPE),
         peak_memory_bytes={"cuda:0": 123_456_789},
         snapshot=_snapshot(),
-        isolation=Isolation(before=_NEIGHBOURS, windows=_NEIGHBOURS),
+        interference=Interference(before=_NEIGHBOURS, windows=_NEIGHBOURS),
         baseline=BaselineReuse(origin="measured", reason="none is stored for this machine and its state"),
         warmup_ended=warmup_ended,
         stopped_because=reason,

@@ -17,9 +17,9 @@ from typing import Any
 
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.core.clock import AnchoredClock
-from llenergymeasure.domain.interference import Isolation
+from llenergymeasure.domain.interference import Interference
 from llenergymeasure.domain.trace import EnergyTrace, Phase, PhaseName
-from llenergymeasure.harness.interference import NeighbourWatch
+from llenergymeasure.harness.interference import OtherLoadWatch
 from llenergymeasure.meters.base import MeterOptions
 from llenergymeasure.meters.nvml.meter import NvmlMeter
 from llenergymeasure.meters.sampling.sampler import Sampler
@@ -94,9 +94,9 @@ def main() -> None:
     sys.stdout.write(json.dumps(_outcome(machine, trace, isolation)))
 
 
-def _outcome(machine: NvmlMachine, trace: EnergyTrace, isolation: Isolation) -> dict[str, Any]:
+def _outcome(machine: NvmlMachine, trace: EnergyTrace, isolation: Interference) -> dict[str, Any]:
     phases = _phases(machine)
-    raw = RawRun(trace=trace, phases=phases, requests=(), isolation=isolation)
+    raw = RawRun(trace=trace, phases=phases, requests=(), interference=isolation)
     result = assemble(ExperimentConfig(model="any"), raw, "faults")
     account = EnergyAccount(trace)
     knobs = {
@@ -134,13 +134,13 @@ def _numbered(number: int, card: SimulatedGpu) -> SimulatedGpu:
     )
 
 
-def _record(machine: NvmlMachine, clock: AnchoredClock, folder: Path) -> tuple[EnergyTrace, Isolation]:
+def _record(machine: NvmlMachine, clock: AnchoredClock, folder: Path) -> tuple[EnergyTrace, Interference]:
     sampler = Sampler([NvmlMeter], MeterOptions(), clock, folder / "samples.bin")
     sampler.start()
-    before = NeighbourWatch(clock).look()
-    watch = NeighbourWatch(clock)
+    before = OtherLoadWatch(clock).look()
+    watch = OtherLoadWatch(clock)
     time.sleep(max(0.0, END_S - machine.seconds(clock.now_ns())))
-    return sampler.stop(), Isolation(before=before, windows=watch.look())
+    return sampler.stop(), Interference(before=before, windows=watch.look())
 
 
 def _phases(machine: NvmlMachine) -> tuple[Phase, ...]:

@@ -15,7 +15,7 @@ from llenergymeasure.domain.request import Prompt
 from llenergymeasure.domain.trace import EnergyTrace
 from llenergymeasure.harness.cooldown import cool_down
 from llenergymeasure.harness.idle import measure_idle
-from llenergymeasure.harness.recorder import RunLog
+from llenergymeasure.harness.recorder import Recorder
 from llenergymeasure.harness.repeats import measure_repeats
 from llenergymeasure.orchestration.assemble import assemble
 from llenergymeasure.orchestration.raw import RawRun
@@ -70,7 +70,7 @@ def run(
     settings: ExperimentConfig, clock: VirtualClock, power: KnownPower, reuse: BaselineReuse | None = None
 ) -> ExperimentResult:
     """Take a run with every baseline asked for, as the straight path does; `reuse` stands for the bare one."""
-    log = RunLog(clock=clock)
+    log = Recorder(clock=clock)
     baseline = settings.measurement.baseline
     backend = StandInBackend()
     cool_down(settings.measurement.cooldown, log, power)

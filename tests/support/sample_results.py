@@ -147,7 +147,7 @@ def _energy() -> EnergyBreakdown:
         method="counter",
         energy_j=None,
         mean_power_w=None,
-        counted=False,
+        included_in_total=False,
         reason="the counter stood still",
     )
     return EnergyBreakdown(

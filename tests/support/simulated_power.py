@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from llenergymeasure.domain.trace import Channel, EnergyTrace, Phase, sample_dtype
 from llenergymeasure.domain.uncertainty import UncertaintyBudget
 from llenergymeasure.metrics.energy.account import EnergyAccount
-from llenergymeasure.metrics.energy.windows import repeat_rows
+from llenergymeasure.metrics.energy.windows import window_totals
 from llenergymeasure.metrics.figures.headline import energy_budgets
 from tests.simulators.nvml import profiles, sensors
 from tests.simulators.nvml.machine import PowerSensor, SimulatedGpu
@@ -71,7 +71,7 @@ class Run:
             Phase(name="window", start_unix_ns=ns(start), end_unix_ns=ns(end), repeat=number)
             for number, (start, end) in enumerate(self.windows)
         ]
-        return energy_budgets(repeat_rows(EnergyAccount(self.trace), phases, ()))["total_energy_j"]
+        return energy_budgets(window_totals(EnergyAccount(self.trace), phases, ()))["total_energy_j"]
 
 
 def random_run(sensor: Sensor, seed: int, window_s: float, **channel: Any) -> Run:

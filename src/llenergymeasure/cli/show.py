@@ -20,10 +20,10 @@ def show(
 ) -> None:
     """Print the result in a bundle, or what an interrupted run left."""
     from llenergymeasure.report.summary.interrupted import (
+        interrupted_run_json,
         is_interrupted,
-        print_remains,
-        read_remains,
-        remains_json,
+        print_interrupted_run,
+        read_interrupted_run,
     )
 
     if not is_interrupted(bundle):
@@ -32,11 +32,11 @@ def show(
         else:
             print_bundle(bundle, as_json)
         return
-    remains = read_remains(bundle)
+    remains = read_interrupted_run(bundle)
     if as_json:
-        print(json.dumps(remains_json(remains), indent=2))
+        print(json.dumps(interrupted_run_json(remains), indent=2))
     else:
-        print_remains(remains, sys.stdout)
+        print_interrupted_run(remains, sys.stdout)
 
 
 def print_bundle(bundle: Path, as_json: bool) -> None:

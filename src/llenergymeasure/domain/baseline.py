@@ -15,7 +15,7 @@ class _Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-class ChannelRest(_Record):
+class ChannelIdlePower(_Record):
     """What one sensor read while the machine was idle."""
 
     meter: str
@@ -44,9 +44,9 @@ class StoredBaseline(_Record):
     power_w: float
     half_width_w: float = Field(ge=0)
     """Of the 95 % interval of `power_w`."""
-    channels: tuple[ChannelRest, ...] = Field(min_length=1)
+    channels: tuple[ChannelIdlePower, ...] = Field(min_length=1)
 
-    def of(self, channel: Channel) -> ChannelRest | None:
+    def of(self, channel: Channel) -> ChannelIdlePower | None:
         """Return what was read by one sensor; None where it was not known."""
         return next((each for each in self.channels if each.is_of(channel)), None)
 

@@ -58,7 +58,7 @@ class SensorProfile(_Record):
     label: str
     machine: str | None = None
     """Key of the machine; None for a device whose own identity is unique, as a GPU's UUID is."""
-    counted: bool = True
+    included_in_total: bool = True
     """False for a sensor that is contained in another one, and so not in the sum that a wall meter is compared with."""
     made_unix_ns: int
     tool_version: str

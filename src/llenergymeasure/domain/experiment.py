@@ -10,7 +10,7 @@ from llenergymeasure.constants import SCHEMA_VERSION
 from llenergymeasure.domain.baseline import BaselineReuse, Origin
 from llenergymeasure.domain.environment import EnvironmentMetadata, EnvironmentSnapshot
 from llenergymeasure.domain.estimate import Estimate, Method
-from llenergymeasure.domain.interference import Isolation
+from llenergymeasure.domain.interference import Interference
 from llenergymeasure.domain.model import ModelInfo
 from llenergymeasure.domain.trace import Domain
 from llenergymeasure.domain.uncertainty import UncertaintyBudget
@@ -63,7 +63,7 @@ class DeviceEnergy(Record):
     """With the device's context created, nothing loaded."""
     loaded_power_w: float | None = None
     """With the model loaded and waiting."""
-    counted: bool = True
+    included_in_total: bool = True
     note: str | None = None
     reason: str | None = None
     """Why `energy_j` is None."""
@@ -217,7 +217,7 @@ class ExperimentResult(BaseModel):
     phases: tuple[PhaseSummary, ...] = ()
     conditions: tuple[DeviceConditions, ...] = ()
     """Temperature, clocks and throttling of each device that says."""
-    isolation: Isolation = Isolation()
+    interference: Interference = Interference()
     """What others did on the machine meanwhile."""
     cooldown: CooldownSummary | None = None
     """None where none was asked for."""

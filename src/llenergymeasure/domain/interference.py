@@ -12,7 +12,7 @@ MEMORY_TAKEN = 0.1
 """Part of a card's memory taken before the model is loaded from which on it is a doubt."""
 
 
-class GpuNeighbours(BaseModel):
+class OtherGpuLoad(BaseModel):
     """Other processes on one card; None where the card does not say."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -24,14 +24,14 @@ class GpuNeighbours(BaseModel):
     memory_total_bytes: int | None = None
 
 
-class Neighbours(BaseModel):
+class OtherLoad(BaseModel):
     """What others used over a stretch of the run."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     foreign_cpu_cores: float | None = None
     """Mean number of cores that processes other than ours kept busy; None where the system does not say."""
-    gpus: tuple[GpuNeighbours, ...] = ()
+    gpus: tuple[OtherGpuLoad, ...] = ()
 
     def cpu_problems(self) -> Iterator[str]:
         """Yield a sentence about others' use of the processors, where it is worth one."""
@@ -54,12 +54,12 @@ class Neighbours(BaseModel):
                 yield f"{used / 2**30:.1f} of {total / 2**30:.1f} GiB of {gpu.label} were taken"
 
 
-class Isolation(BaseModel):
+class Interference(BaseModel):
     """Others on the machine, before the model was loaded and over the windows."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    before: Neighbours | None = None
+    before: OtherLoad | None = None
     """Over the idle baseline, before the model was loaded."""
-    windows: Neighbours | None = None
+    windows: OtherLoad | None = None
     """From the first window to the last."""

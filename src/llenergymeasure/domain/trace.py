@@ -31,7 +31,7 @@ class Channel(BaseModel):
     label: str
     """What a person calls it."""
     method: ChannelMethod
-    counted: bool = True
+    included_in_total: bool = True
     """False for a sensor that is recorded but already contained in another one (RAPL psys, core)."""
     counter_range_j: float | None = None
     """The counter wraps to 0 after this much energy; None where it does not."""

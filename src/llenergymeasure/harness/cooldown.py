@@ -7,14 +7,14 @@ from functools import partial
 from llenergymeasure.config.models import CooldownConfig
 from llenergymeasure.domain.progress import RunEvent
 from llenergymeasure.harness.live_power import PowerSource
-from llenergymeasure.harness.recorder import RunLog
+from llenergymeasure.harness.recorder import Recorder
 
 LOOK_EVERY_S = 0.5
 UNKNOWN_FOR_S = 3.0
 """Temperatures are read several times a second: devices that are silent for so long will not speak."""
 
 
-def cool_down(config: CooldownConfig, log: RunLog, power: PowerSource) -> None:
+def cool_down(config: CooldownConfig, log: Recorder, power: PowerSource) -> None:
     """Wait, as a phase of its own, until the hottest device is within the limit, time is up, or none can be told."""
     if config.max_temperature_c is None:
         return

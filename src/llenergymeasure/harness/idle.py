@@ -7,13 +7,13 @@ from typing import Literal
 
 from llenergymeasure.domain.progress import RunEvent
 from llenergymeasure.harness.live_power import PowerSource
-from llenergymeasure.harness.recorder import RunLog
+from llenergymeasure.harness.recorder import Recorder
 
 SLICE_S = 0.5
 IdlePhase = Literal["baseline_check", "baseline_idle", "baseline_context", "baseline_loaded"]
 
 
-def measure_idle(name: IdlePhase, duration_s: float, log: RunLog, power: PowerSource) -> None:
+def measure_idle(name: IdlePhase, duration_s: float, log: Recorder, power: PowerSource) -> None:
     """Leave the machine alone for `duration_s`, as a phase of its own; 0 leaves the phase out."""
     if duration_s <= 0:
         return

@@ -4,27 +4,27 @@ from __future__ import annotations
 
 from llenergymeasure.config.models import BaselineConfig, MeasurementConfig
 from llenergymeasure.domain.baseline import BaselineReuse
-from llenergymeasure.domain.interference import Neighbours
-from llenergymeasure.harness.baseline_cache import BaselineShelf, stored_baseline
+from llenergymeasure.domain.interference import OtherLoad
+from llenergymeasure.harness.baseline_cache import BaselineCache, stored_baseline
 from llenergymeasure.harness.idle import measure_idle
-from llenergymeasure.harness.interference import NeighbourWatch, refuse_company
+from llenergymeasure.harness.interference import OtherLoadWatch, require_exclusive_machine
 from llenergymeasure.harness.live_power import PowerSource
-from llenergymeasure.harness.recorder import RunLog
+from llenergymeasure.harness.recorder import Recorder
 
 
-def measure_rest(
-    protocol: MeasurementConfig, log: RunLog, power: PowerSource
-) -> tuple[Neighbours, BaselineReuse | None]:
+def measure_idle_baseline(
+    protocol: MeasurementConfig, log: Recorder, power: PowerSource
+) -> tuple[OtherLoad, BaselineReuse | None]:
     """Meter the bare idle machine, or take over what a former run found, and look who else uses it.
 
     Raises:
         PreFlightError: others use it, and the run is strict.
     """
-    watch = NeighbourWatch(log.clock)
+    watch = OtherLoadWatch(log.clock)
     if protocol.baseline.reuse_max_age_s <= 0:
         measure_idle("baseline_idle", protocol.baseline.idle_s, log, power)
         return _look(watch, protocol), None
-    shelf = BaselineShelf(power.trace_so_far().channels)
+    shelf = BaselineCache(power.trace_so_far().channels)
     baseline = _reuse_or_measure(protocol.baseline, shelf, log, power)
     neighbours = _look(watch, protocol)
     if baseline.origin == "measured" and not _disturbed(neighbours):
@@ -32,15 +32,15 @@ def measure_rest(
     return neighbours, baseline
 
 
-def _look(watch: NeighbourWatch, protocol: MeasurementConfig) -> Neighbours:
+def _look(watch: OtherLoadWatch, protocol: MeasurementConfig) -> OtherLoad:
     neighbours = watch.look()
     if protocol.strict:
-        refuse_company(neighbours)
+        require_exclusive_machine(neighbours)
     return neighbours
 
 
 def _reuse_or_measure(
-    config: BaselineConfig, shelf: BaselineShelf, log: RunLog, power: PowerSource
+    config: BaselineConfig, shelf: BaselineCache, log: Recorder, power: PowerSource
 ) -> BaselineReuse:
     reuse = shelf.take(config.reuse_max_age_s, log, power)
     if reuse.origin == "measured":
@@ -48,6 +48,6 @@ def _reuse_or_measure(
     return reuse
 
 
-def _disturbed(neighbours: Neighbours) -> bool:
+def _disturbed(neighbours: OtherLoad) -> bool:
     """Whether what was metered belongs to others too: no later run should take it for the idle machine."""
     return any([*neighbours.cpu_problems(), *neighbours.gpu_problems()])

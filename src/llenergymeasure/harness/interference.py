@@ -12,14 +12,14 @@ from llenergymeasure.core.machine_load import (
     read_gpu_use,
     read_processor_time,
 )
-from llenergymeasure.domain.interference import GpuNeighbours, Neighbours
+from llenergymeasure.domain.interference import OtherGpuLoad, OtherLoad
 from llenergymeasure.exceptions import PreFlightError
 
 SHORTEST_S = 1.0
 """Processor times move in steps of 10 ms, so a shorter look says little."""
 
 
-class NeighbourWatch:
+class OtherLoadWatch:
     """Counts what others use from when it is made."""
 
     def __init__(self, clock: Clock) -> None:
@@ -27,18 +27,18 @@ class NeighbourWatch:
         self._start_ns = clock.now_ns()
         self._before = read_processor_time(own_processes())
 
-    def look(self, empty: Neighbours | None = None) -> Neighbours:
+    def look(self, empty: OtherLoad | None = None) -> OtherLoad:
         """Return what others have used since. `empty` is a former look, when our model was on no card yet."""
         ours = own_processes()
         elapsed_s = (self._clock.now_ns() - self._start_ns) / 1e9
         known = {gpu.device: gpu.foreign_pids or () for gpu in empty.gpus} if empty is not None else None
-        return Neighbours(
+        return OtherLoad(
             foreign_cpu_cores=_foreign_cores(self._before, read_processor_time(ours), elapsed_s),
             gpus=tuple(_gpu(use, ours, known) for use in read_gpu_use()),
         )
 
 
-def refuse_company(before: Neighbours) -> None:
+def require_exclusive_machine(before: OtherLoad) -> None:
     """Stop a strict run before anything is loaded.
 
     Raises:
@@ -59,8 +59,8 @@ def _foreign_cores(
     return max(foreign_s, 0.0) / elapsed_s
 
 
-def _gpu(use: GpuUse, ours: Collection[int], known: Mapping[str, tuple[int, ...]] | None) -> GpuNeighbours:
-    return GpuNeighbours(
+def _gpu(use: GpuUse, ours: Collection[int], known: Mapping[str, tuple[int, ...]] | None) -> OtherGpuLoad:
+    return OtherGpuLoad(
         device=use.uuid,
         label=use.label,
         foreign_pids=None if use.pids is None else _foreign(use, ours, known),

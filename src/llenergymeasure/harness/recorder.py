@@ -21,7 +21,7 @@ def ignore_event(_event: RunEvent) -> None:
 
 
 @dataclass
-class RunLog:
+class Recorder:
     """The growing raw tables of one run; whoever stops it keeps what they hold."""
 
     clock: Clock

@@ -8,7 +8,7 @@ from typing import Literal
 from llenergymeasure.backends.base import Backend, PreparedBatch
 from llenergymeasure.config.models import MeasurementConfig, RepeatsConfig
 from llenergymeasure.harness.live_power import PowerSource
-from llenergymeasure.harness.recorder import RunLog
+from llenergymeasure.harness.recorder import Recorder
 from llenergymeasure.harness.window import WindowPlan, measure_window
 from llenergymeasure.metrics.energy.windows import cost_per_token
 from llenergymeasure.metrics.statistics.student import relative_half_width
@@ -23,7 +23,7 @@ def measure_repeats(
     backend: Backend,
     batches: Sequence[PreparedBatch],
     config: MeasurementConfig,
-    log: RunLog,
+    log: Recorder,
     power: PowerSource,
 ) -> StopReason:
     """Measure windows of identical work and return why there was no further one."""
@@ -39,7 +39,7 @@ def measure_repeats(
             return reason
 
 
-def _stop_reason(done: int, config: RepeatsConfig, log: RunLog, power: PowerSource) -> StopReason | None:
+def _stop_reason(done: int, config: RepeatsConfig, log: Recorder, power: PowerSource) -> StopReason | None:
     if done < config.min:
         return None
     if config.target_relative_ci is None or config.max == config.min:

@@ -12,7 +12,7 @@ from llenergymeasure.domain.experiment import WarmupEnd
 from llenergymeasure.domain.progress import RunEvent
 from llenergymeasure.domain.request import WARMUP_REPEAT
 from llenergymeasure.harness.live_power import PowerSource
-from llenergymeasure.harness.recorder import RunLog
+from llenergymeasure.harness.recorder import Recorder
 from llenergymeasure.harness.serve import serve_batch
 from llenergymeasure.metrics.energy.account import EnergyAccount
 from llenergymeasure.metrics.protocol.steady_state import batch_points, settled
@@ -25,7 +25,7 @@ def warm_up(
     backend: Backend,
     batches: Sequence[PreparedBatch],
     protocol: MeasurementConfig,
-    log: RunLog,
+    log: Recorder,
     power: PowerSource,
 ) -> WarmupEnd | None:
     """Serve batches of the workload itself and return why it was enough; None where no warm-up was asked for.
@@ -53,7 +53,9 @@ def warm_up(
     return None
 
 
-def _end(elapsed_s: float, protocol: MeasurementConfig, log: RunLog, power: PowerSource) -> WarmupEnd | None:
+def _end(
+    elapsed_s: float, protocol: MeasurementConfig, log: Recorder, power: PowerSource
+) -> WarmupEnd | None:
     """Return why the warm-up may end now, its minima being met; None where it goes on."""
     cap_s = protocol.warmup.max_duration_s
     if cap_s is None:

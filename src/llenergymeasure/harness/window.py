@@ -10,7 +10,7 @@ from itertools import count
 from llenergymeasure.backends.base import Backend, PreparedBatch
 from llenergymeasure.domain.progress import RunEvent
 from llenergymeasure.harness.live_power import PowerSource
-from llenergymeasure.harness.recorder import RunLog
+from llenergymeasure.harness.recorder import Recorder
 from llenergymeasure.harness.serve import serve_batch
 
 
@@ -35,7 +35,7 @@ def measure_window(
     batches: Sequence[PreparedBatch],
     plan: WindowPlan,
     repeat: int,
-    log: RunLog,
+    log: Recorder,
     power: PowerSource,
 ) -> int:
     """Serve the workload in whole passes, at least one, and return how many.
@@ -67,7 +67,7 @@ def measure_window(
 
 
 def _tell(
-    repeat: int, tokens: int, elapsed_s: float, fraction: float, log: RunLog, power: PowerSource
+    repeat: int, tokens: int, elapsed_s: float, fraction: float, log: Recorder, power: PowerSource
 ) -> None:
     log.progress(
         lambda: RunEvent(

@@ -10,11 +10,11 @@ from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.domain.estimate import Estimate, Method
 from llenergymeasure.domain.experiment import ExperimentResult, PhaseSummary, Repeat
 from llenergymeasure.domain.uncertainty import UncertaintyBudget
-from llenergymeasure.metrics.checks.inputs import Evidence
+from llenergymeasure.metrics.checks.inputs import CheckInputs
 from llenergymeasure.metrics.checks.verdict import run_warnings, verdict
 from llenergymeasure.metrics.energy.account import EnergyAccount
-from llenergymeasure.metrics.energy.idle_power import find_baselines
-from llenergymeasure.metrics.energy.windows import RepeatRow, repeat_rows
+from llenergymeasure.metrics.energy.idle_power import find_idle_power
+from llenergymeasure.metrics.energy.windows import WindowTotals, window_totals
 from llenergymeasure.metrics.figures.breakdown import energy_breakdown, energy_method
 from llenergymeasure.metrics.figures.headline import energy_budgets, time_estimates, total_flops
 from llenergymeasure.metrics.figures.net_energy import net_budgets
@@ -28,9 +28,9 @@ from llenergymeasure.orchestration.raw import RawRun
 def assemble(config: ExperimentConfig, raw: RawRun, experiment_id: str) -> ExperimentResult:
     """Compute every figure of a result from the raw tables of a run."""
     account = EnergyAccount(raw.trace)
-    rows = repeat_rows(account, raw.phases, raw.requests)
+    rows = window_totals(account, raw.phases, raw.requests)
     method = energy_method(account)
-    baselines = find_baselines(account, raw.phases, raw.baseline)
+    baselines = find_idle_power(account, raw.phases, raw.baseline)
     uncertainty = {**energy_budgets(rows), **net_budgets(rows, baselines)}
     estimates = {**time_estimates(rows), **_energies(uncertainty, method)}
     energy = energy_breakdown(account, raw.phases, baselines, estimates)
@@ -40,7 +40,7 @@ def assemble(config: ExperimentConfig, raw: RawRun, experiment_id: str) -> Exper
         account, raw.phases, raw.requests, raw.warmup_ended, config.measurement.window.min_duration_s
     )
     warnings = run_warnings(
-        Evidence(
+        CheckInputs(
             config=config,
             rows=rows,
             energy=energy,
@@ -48,7 +48,7 @@ def assemble(config: ExperimentConfig, raw: RawRun, experiment_id: str) -> Exper
             conditions=conditions,
             cooldown=cooldown,
             warmup=warmup,
-            isolation=raw.isolation,
+            interference=raw.interference,
             interrupted=raw.trace.interrupted,
             stopped_because=raw.stopped_because,
         )
@@ -86,7 +86,7 @@ def _facts(config: ExperimentConfig, raw: RawRun) -> dict[str, Any]:
         "device": config.device,
         "config": config.model_dump(mode="json"),
         "peak_memory_bytes": raw.peak_memory_bytes,
-        "isolation": raw.isolation,
+        "interference": raw.interference,
         "baseline": raw.baseline,
         "stopped_because": raw.stopped_because,
         "model_info": raw.model_info,
@@ -101,7 +101,7 @@ def _headlines(estimates: dict[str, Estimate]) -> dict[str, float]:
     return {name: estimate.value for name, estimate in estimates.items() if name not in elsewhere}
 
 
-def _counts(rows: Sequence[RepeatRow]) -> dict[str, int]:
+def _counts(rows: Sequence[WindowTotals]) -> dict[str, int]:
     return {
         "total_tokens": sum(row.total_tokens for row in rows),
         "input_tokens": sum(row.input_tokens for row in rows),
@@ -110,12 +110,12 @@ def _counts(rows: Sequence[RepeatRow]) -> dict[str, int]:
     }
 
 
-def _repeat(row: RepeatRow) -> Repeat:
+def _repeat(row: WindowTotals) -> Repeat:
     return Repeat(
         start_unix_ns=row.window.start_unix_ns,
         end_unix_ns=row.window.end_unix_ns,
         duration_s=row.duration_s,
-        energy_j=row.joules.energy_j,
+        energy_j=row.energy.energy_j,
         input_tokens=row.input_tokens,
         output_tokens=row.output_tokens,
         requests=len(row.requests),
@@ -128,7 +128,7 @@ def _phase_summaries(account: EnergyAccount, raw: RawRun) -> tuple[PhaseSummary,
             name=phase.name,
             repeat=phase.repeat,
             duration_s=phase.duration_s,
-            energy_j=account.price(phase).energy_j,
+            energy_j=account.energy(phase).energy_j,
         )
         for phase in raw.phases
     )

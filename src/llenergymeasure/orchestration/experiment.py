@@ -15,14 +15,14 @@ from llenergymeasure.config.loader import dump_config
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.core.clock import AnchoredClock
 from llenergymeasure.domain.environment import EnvironmentSnapshot, collect_environment_snapshot
-from llenergymeasure.domain.interference import Isolation
+from llenergymeasure.domain.interference import Interference
 from llenergymeasure.exceptions import InterruptedExperimentError
 from llenergymeasure.harness.cooldown import cool_down
 from llenergymeasure.harness.idle import measure_idle
-from llenergymeasure.harness.idle_baseline import measure_rest
-from llenergymeasure.harness.interference import NeighbourWatch
+from llenergymeasure.harness.idle_baseline import measure_idle_baseline
+from llenergymeasure.harness.interference import OtherLoadWatch
 from llenergymeasure.harness.live_power import PowerSource, Unmetered, empty_trace
-from llenergymeasure.harness.recorder import Emit, RunLog, ignore_event
+from llenergymeasure.harness.recorder import Emit, Recorder, ignore_event
 from llenergymeasure.harness.repeats import measure_repeats
 from llenergymeasure.harness.warmup import warm_up
 from llenergymeasure.meters.base import MeterOptions
@@ -48,7 +48,7 @@ def execute(config: ExperimentConfig, emit: Emit = ignore_event) -> Path:
     """
     run_preflight(config)
     clock = AnchoredClock()
-    log = RunLog(clock=clock, emit=emit)
+    log = Recorder(clock=clock, emit=emit)
     name = layout.experiment_name(config.model, config.config_hash, clock.now_ns())
     try:
         raw = measure(config, clock, log)
@@ -59,7 +59,7 @@ def execute(config: ExperimentConfig, emit: Emit = ignore_event) -> Path:
     return _write(config, raw, name, {layout.RESULT: partial(_write_text, text=result)})
 
 
-def measure(config: ExperimentConfig, clock: AnchoredClock, log: RunLog) -> RawRun:
+def measure(config: ExperimentConfig, clock: AnchoredClock, log: Recorder) -> RawRun:
     """Take the measurement, from the cool-down to the last repeat; all is closed in reverse on any failure."""
     protocol = config.measurement
     with ExitStack() as stack:
@@ -68,7 +68,7 @@ def measure(config: ExperimentConfig, clock: AnchoredClock, log: RunLog) -> RawR
         power = _start_metering(config, clock, log, stack)
         prompts = find_workload(config.workload.dataset).prompts(config.workload, config.random_seed)
         cool_down(protocol.cooldown, log, power)
-        before, baseline = measure_rest(protocol, log, power)
+        before, baseline = measure_idle_baseline(protocol, log, power)
         _attach(backend, config, log, power)
         snapshot = _snapshot_in_background(stack)
         with log.phase("load"):
@@ -79,9 +79,9 @@ def measure(config: ExperimentConfig, clock: AnchoredClock, log: RunLog) -> RawR
         measure_idle("baseline_loaded", protocol.baseline.loaded_s, log, power)
         warmup_ended = warm_up(backend, batches, protocol, log, power)
         backend.reset_peak_memory()
-        watch = NeighbourWatch(clock)
+        watch = OtherLoadWatch(clock)
         stopped_because = measure_repeats(backend, batches, protocol, log, power)
-        isolation = Isolation(before=before, windows=watch.look(empty=before))
+        isolation = Interference(before=before, windows=watch.look(empty=before))
         peak_memory_bytes = backend.peak_memory_bytes()
     return RawRun(
         trace=log.trace or empty_trace(),
@@ -90,14 +90,14 @@ def measure(config: ExperimentConfig, clock: AnchoredClock, log: RunLog) -> RawR
         model_info=info,
         peak_memory_bytes=peak_memory_bytes,
         snapshot=environment,
-        isolation=isolation,
+        interference=isolation,
         baseline=baseline,
         warmup_ended=warmup_ended,
         stopped_because=stopped_because,
     )
 
 
-def _attach(backend: Backend, config: ExperimentConfig, log: RunLog, power: PowerSource) -> None:
+def _attach(backend: Backend, config: ExperimentConfig, log: Recorder, power: PowerSource) -> None:
     """Create the device's context, which has a price and an idle power of its own; a CPU has none."""
     duration_s = config.measurement.baseline.context_s
     if config.device == "cpu":
@@ -108,7 +108,7 @@ def _attach(backend: Backend, config: ExperimentConfig, log: RunLog, power: Powe
 
 
 def _start_metering(
-    config: ExperimentConfig, clock: AnchoredClock, log: RunLog, stack: ExitStack
+    config: ExperimentConfig, clock: AnchoredClock, log: Recorder, stack: ExitStack
 ) -> PowerSource:
     options = MeterOptions(energy=config.energy)
     meters = select_meters(config.energy, options)
@@ -119,12 +119,12 @@ def _start_metering(
     stack.callback(_stop_metering, sampler, log)
     sampler.start()
     sampler.channels = apply_profiles(sampler.channels, load_profiles(), machine_key())
-    counted = (channel.method for channel in sampler.channels if channel.counted)
+    counted = (channel.method for channel in sampler.channels if channel.included_in_total)
     log.power_is_estimated = "estimated" in counted
     return sampler
 
 
-def _stop_metering(sampler: Sampler, log: RunLog) -> None:
+def _stop_metering(sampler: Sampler, log: Recorder) -> None:
     log.trace = sampler.stop()
 
 
@@ -135,7 +135,7 @@ def _snapshot_in_background(stack: ExitStack) -> Future[EnvironmentSnapshot]:
     return pool.submit(collect_environment_snapshot)
 
 
-def _stopped(log: RunLog) -> RawRun:
+def _stopped(log: Recorder) -> RawRun:
     return RawRun(trace=log.trace or empty_trace(), phases=tuple(log.phases), requests=tuple(log.requests))
 
 

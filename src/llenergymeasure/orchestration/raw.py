@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from llenergymeasure.domain.baseline import BaselineReuse
 from llenergymeasure.domain.environment import EnvironmentSnapshot
 from llenergymeasure.domain.experiment import WarmupEnd
-from llenergymeasure.domain.interference import Isolation
+from llenergymeasure.domain.interference import Interference
 from llenergymeasure.domain.model import ModelInfo
 from llenergymeasure.domain.request import RequestRecord
 from llenergymeasure.domain.trace import EnergyTrace, Phase
@@ -23,7 +23,7 @@ class RawRun:
     model_info: ModelInfo | None = None
     peak_memory_bytes: dict[str, int] = field(default_factory=dict)
     snapshot: EnvironmentSnapshot | None = None
-    isolation: Isolation = field(default_factory=Isolation)
+    interference: Interference = field(default_factory=Interference)
     baseline: BaselineReuse | None = None
     """None where no stored baseline was allowed."""
     warmup_ended: WarmupEnd | None = None

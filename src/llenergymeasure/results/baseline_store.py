@@ -18,7 +18,7 @@ MOST = 64
 """Baselines that are kept, the latest; a machine has a handful of states."""
 
 
-class _Shelf(BaseModel):
+class _CacheFile(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     version: int = VERSION
@@ -38,20 +38,20 @@ def keep_baseline(key: str, baseline: StoredBaseline) -> None:
     """
     baselines = {**_read().baselines, key: baseline}
     latest = sorted(baselines, key=lambda each: baselines[each].measured_unix_ns)[-MOST:]
-    shelf = _Shelf(baselines={each: baselines[each] for each in latest})
+    shelf = _CacheFile(baselines={each: baselines[each] for each in latest})
     try:
         replace_text(cache_dir() / FILE, shelf.model_dump_json(indent=1) + "\n")
     except (OSError, RuntimeError) as error:
         logger.warning("the idle baseline could not be kept for later runs: %s", error)
 
 
-def _read() -> _Shelf:
+def _read() -> _CacheFile:
     try:
-        shelf = _Shelf.model_validate_json((cache_dir() / FILE).read_bytes())
+        shelf = _CacheFile.model_validate_json((cache_dir() / FILE).read_bytes())
     except (OSError, RuntimeError, ValueError) as error:
         logger.debug("no stored baselines: %s", error)
-        return _Shelf()
+        return _CacheFile()
     if shelf.version != VERSION:
         logger.debug("stored baselines of version %d are not used", shelf.version)
-        return _Shelf()
+        return _CacheFile()
     return shelf

@@ -23,7 +23,7 @@ FILE = "profiles.json"
 VERSION = 1
 
 
-class _Shelf(BaseModel):
+class _CacheFile(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     version: int = VERSION
@@ -48,7 +48,7 @@ def keep_profiles(profiles: Sequence[SensorProfile]) -> Path:
     try:
         path = data_dir() / FILE
         others = [old for old in _read(path).profiles if not any(new.replaces(old) for new in profiles)]
-        shelf = _Shelf(profiles=(*profiles, *others))
+        shelf = _CacheFile(profiles=(*profiles, *others))
         replace_text(path, shelf.model_dump_json(indent=1) + "\n")
     except (OSError, RuntimeError) as error:
         raise ExperimentError(
@@ -64,11 +64,11 @@ def machine_key() -> str:
     return hashlib.sha256(repr(identity).encode()).hexdigest()[:16]
 
 
-def _read(path: Path) -> _Shelf:
+def _read(path: Path) -> _CacheFile:
     try:
-        shelf = _Shelf.model_validate_json(path.read_bytes())
+        shelf = _CacheFile.model_validate_json(path.read_bytes())
     except FileNotFoundError:
-        return _Shelf()
+        return _CacheFile()
     except OSError as error:
         raise ExperimentError(f"{path} cannot be read: {error.strerror or error}") from None
     except ValidationError as error:

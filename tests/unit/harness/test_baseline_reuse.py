@@ -11,13 +11,13 @@ import pytest
 from llenergymeasure.config.loader import load_config
 from llenergymeasure.config.models import MeasurementConfig
 from llenergymeasure.domain.baseline import BaselineReuse
-from llenergymeasure.domain.interference import GpuNeighbours, Neighbours
+from llenergymeasure.domain.interference import OtherGpuLoad, OtherLoad
 from llenergymeasure.exceptions import ConfigError
 from llenergymeasure.harness import baseline_cache
-from llenergymeasure.harness.idle_baseline import measure_rest
-from llenergymeasure.harness.interference import NeighbourWatch
+from llenergymeasure.harness.idle_baseline import measure_idle_baseline
+from llenergymeasure.harness.interference import OtherLoadWatch
 from llenergymeasure.harness.live_power import Unmetered
-from llenergymeasure.harness.recorder import RunLog
+from llenergymeasure.harness.recorder import Recorder
 from llenergymeasure.results.baseline_store import FILE
 from llenergymeasure.testing import VirtualClock
 from tests.support.idle_baseline_runs import Power, known_power
@@ -31,12 +31,12 @@ HOUR_S = 3600.0
 def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty cache folder, and a machine that nobody else uses."""
     monkeypatch.setenv("LLEM_CACHE_DIR", str(tmp_path / "cache"))
-    _alone(monkeypatch, Neighbours(foreign_cpu_cores=0.0))
+    _alone(monkeypatch, OtherLoad(foreign_cpu_cores=0.0))
     return tmp_path / "cache" / FILE
 
 
-def _alone(monkeypatch: pytest.MonkeyPatch, neighbours: Neighbours) -> None:
-    monkeypatch.setattr(NeighbourWatch, "look", lambda _watch, empty=None: neighbours)
+def _alone(monkeypatch: pytest.MonkeyPatch, neighbours: OtherLoad) -> None:
+    monkeypatch.setattr(OtherLoadWatch, "look", lambda _watch, empty=None: neighbours)
 
 
 def _steady(second: float) -> float:
@@ -46,14 +46,14 @@ def _steady(second: float) -> float:
 
 def _rest(
     power: Power = _steady, later_s: float = 0.0, protocol: MeasurementConfig = PROTOCOL
-) -> tuple[RunLog, BaselineReuse | None]:
+) -> tuple[Recorder, BaselineReuse | None]:
     clock = VirtualClock(START_NS + round(later_s * 1e9))
-    log = RunLog(clock=clock)
-    _, baseline = measure_rest(protocol, log, known_power(clock, power))
+    log = Recorder(clock=clock)
+    _, baseline = measure_idle_baseline(protocol, log, known_power(clock, power))
     return log, baseline
 
 
-def _names(log: RunLog) -> list[str]:
+def _names(log: Recorder) -> list[str]:
     return [phase.name for phase in log.phases]
 
 
@@ -138,25 +138,25 @@ def test_another_state_of_the_machine_has_a_baseline_of_its_own(monkeypatch: pyt
 def test_other_devices_or_sensors_have_a_baseline_of_their_own(change: dict[str, str]) -> None:
     clock = VirtualClock()
     channel = known_power(clock, _steady).trace_so_far().channels[0]
-    log, power = RunLog(clock=clock), known_power(clock, _steady)
-    assert baseline_cache.BaselineShelf([channel]).take(HOUR_S, log, power).origin == "measured"
+    log, power = Recorder(clock=clock), known_power(clock, _steady)
+    assert baseline_cache.BaselineCache([channel]).take(HOUR_S, log, power).origin == "measured"
     _rest()
     assert (
-        baseline_cache.BaselineShelf([channel])._key
-        != baseline_cache.BaselineShelf([channel.model_copy(update=change)])._key
+        baseline_cache.BaselineCache([channel])._key
+        != baseline_cache.BaselineCache([channel.model_copy(update=change)])._key
     )
 
 
 @pytest.mark.parametrize(
     "neighbours",
     [
-        Neighbours(foreign_cpu_cores=1.0),
-        Neighbours(gpus=(GpuNeighbours(device="GPU-0", label="GPU 0", foreign_pids=(1,)),)),
+        OtherLoad(foreign_cpu_cores=1.0),
+        OtherLoad(gpus=(OtherGpuLoad(device="GPU-0", label="GPU 0", foreign_pids=(1,)),)),
     ],
     ids=["processor", "GPU"],
 )
 def test_baseline_of_a_machine_that_others_used_is_not_kept(
-    neighbours: Neighbours, monkeypatch: pytest.MonkeyPatch, shelf: Path
+    neighbours: OtherLoad, monkeypatch: pytest.MonkeyPatch, shelf: Path
 ) -> None:
     _alone(monkeypatch, neighbours)
     _, baseline = _rest()
@@ -172,8 +172,8 @@ def test_baseline_too_short_for_a_spread_is_not_kept(shelf: Path) -> None:
 
 def test_run_without_meters_has_nothing_to_reuse(shelf: Path) -> None:
     clock = VirtualClock()
-    log = RunLog(clock=clock)
-    measure_rest(PROTOCOL, log, Unmetered())
+    log = Recorder(clock=clock)
+    measure_idle_baseline(PROTOCOL, log, Unmetered())
     assert (clock.now_ns() - START_NS) / 1e9 == 10.0
     assert not shelf.exists()
 

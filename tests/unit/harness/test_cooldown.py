@@ -12,7 +12,7 @@ from llenergymeasure.domain.experiment import ExperimentResult
 from llenergymeasure.domain.progress import RunEvent
 from llenergymeasure.harness.cooldown import cool_down
 from llenergymeasure.harness.live_power import Unmetered
-from llenergymeasure.harness.recorder import RunLog
+from llenergymeasure.harness.recorder import Recorder
 from llenergymeasure.testing import VirtualClock
 from tests.support.idle_baseline_runs import config, known_power, run
 
@@ -25,10 +25,10 @@ def _cooling(second: float) -> float:
     return max(60.0 - 0.5 * second, 35.0)
 
 
-def _wait(celsius: Celsius, settings: CooldownConfig = ASKED) -> tuple[RunLog, list[RunEvent]]:
+def _wait(celsius: Celsius, settings: CooldownConfig = ASKED) -> tuple[Recorder, list[RunEvent]]:
     clock = VirtualClock()
     told: list[RunEvent] = []
-    log = RunLog(clock=clock, emit=told.append)
+    log = Recorder(clock=clock, emit=told.append)
     cool_down(settings, log, known_power(clock, lambda _second: 80.0, celsius=celsius))
     return log, told
 
@@ -73,7 +73,7 @@ def test_temperature_that_is_unknown_for_a_moment_is_waited_for() -> None:
 
 
 def test_run_without_meters_is_not_held_up() -> None:
-    log = RunLog(clock=VirtualClock())
+    log = Recorder(clock=VirtualClock())
     cool_down(ASKED, log, Unmetered())
     assert log.phases[0].duration_s < 5.0
 

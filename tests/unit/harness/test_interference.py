@@ -1,4 +1,4 @@
-"""Neighbours are noticed: on the processors, on the cards, in the cards' memory."""
+"""OtherLoad are noticed: on the processors, on the cards, in the cards' memory."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import pytest
 
 from llenergymeasure.core.clock import AnchoredClock
 from llenergymeasure.core.machine_load import own_processes, read_processor_time
-from llenergymeasure.domain.interference import GpuNeighbours, Neighbours
+from llenergymeasure.domain.interference import OtherGpuLoad, OtherLoad
 from llenergymeasure.exceptions import PreFlightError
-from llenergymeasure.harness.interference import refuse_company
+from llenergymeasure.harness.interference import require_exclusive_machine
 from tests.simulators.nvml.machine import NvmlMachine, Process
 from tests.simulators.nvml.profiles import h100
 from tests.support.simulator_fixtures import ChildJson, NvmlSimulator
@@ -19,10 +19,10 @@ from tests.support.simulator_fixtures import ChildJson, NvmlSimulator
 LOOK = """
     import json, sys
     from llenergymeasure.core.clock import AnchoredClock
-    from llenergymeasure.domain.interference import Neighbours
-    from llenergymeasure.harness.interference import NeighbourWatch
-    empty = Neighbours.model_validate_json(sys.argv[1]) if len(sys.argv) > 1 else None
-    print(NeighbourWatch(AnchoredClock()).look(empty).model_dump_json())
+    from llenergymeasure.domain.interference import OtherLoad
+    from llenergymeasure.harness.interference import OtherLoadWatch
+    empty = OtherLoad.model_validate_json(sys.argv[1]) if len(sys.argv) > 1 else None
+    print(OtherLoadWatch(AnchoredClock()).look(empty).model_dump_json())
 """
 
 
@@ -31,7 +31,7 @@ def test_foreign_process_and_taken_memory_are_seen(
     nvml_simulator: NvmlSimulator, child_json: ChildJson
 ) -> None:
     gpu = h100(processes=(Process(pid=4242),), memory_used=20 << 30)
-    seen = Neighbours.model_validate(child_json(LOOK, nvml_simulator(NvmlMachine(gpus=(gpu,)))))
+    seen = OtherLoad.model_validate(child_json(LOOK, nvml_simulator(NvmlMachine(gpus=(gpu,)))))
     assert seen.gpus[0].foreign_pids == (4242,)
     (problem,) = seen.gpu_problems()
     assert "pid 4242" in problem
@@ -43,7 +43,7 @@ def test_foreign_process_and_taken_memory_are_seen(
 def test_our_own_process_under_a_foreign_number_is_not_a_stranger_but_a_second_one_is(
     nvml_simulator: NvmlSimulator, child_json: ChildJson
 ) -> None:
-    empty = Neighbours(gpus=(GpuNeighbours(device=h100().uuid, label="GPU 0", foreign_pids=()),))
+    empty = OtherLoad(gpus=(OtherGpuLoad(device=h100().uuid, label="GPU 0", foreign_pids=()),))
     alone = nvml_simulator(NvmlMachine(gpus=(h100(processes=(Process(pid=70001),)),)))
     joined = nvml_simulator(NvmlMachine(gpus=(h100(processes=(Process(pid=70001), Process(pid=70002))),)))
     assert child_json(LOOK, alone, empty.model_dump_json())["gpus"][0]["foreign_pids"] == []
@@ -72,10 +72,10 @@ def test_own_work_is_not_foreign() -> None:
 
 
 def test_strict_run_is_refused_with_every_reason_at_once() -> None:
-    crowded = Neighbours(
+    crowded = OtherLoad(
         foreign_cpu_cores=1.5,
         gpus=(
-            GpuNeighbours(
+            OtherGpuLoad(
                 device="GPU-1",
                 label="GPU 0 (H100)",
                 foreign_pids=(7,),
@@ -85,10 +85,10 @@ def test_strict_run_is_refused_with_every_reason_at_once() -> None:
         ),
     )
     with pytest.raises(PreFlightError) as refused:
-        refuse_company(crowded)
+        require_exclusive_machine(crowded)
     assert str(refused.value).count("✗") == 3
 
 
 def test_machine_of_our_own_is_not_refused() -> None:
-    refuse_company(Neighbours(foreign_cpu_cores=0.1))
-    refuse_company(Neighbours())
+    require_exclusive_machine(OtherLoad(foreign_cpu_cores=0.1))
+    require_exclusive_machine(OtherLoad())

@@ -6,16 +6,16 @@ from collections.abc import Callable
 
 from llenergymeasure.config.models import ExperimentConfig, MeasurementConfig
 from llenergymeasure.domain.request import Prompt
-from llenergymeasure.harness.recorder import RunLog
+from llenergymeasure.harness.recorder import Recorder
 from llenergymeasure.harness.repeats import measure_repeats
 from llenergymeasure.testing import KnownPower, StandInBackend, VirtualClock
 
 PROMPTS = [Prompt(prompt_id=f"p{number}", text="one two three") for number in range(4)]
 
 
-def _measure(power_w: Callable[[int], float], drift: float = 0.0, **repeats: object) -> tuple[str, RunLog]:
+def _measure(power_w: Callable[[int], float], drift: float = 0.0, **repeats: object) -> tuple[str, Recorder]:
     clock = VirtualClock()
-    log = RunLog(clock=clock)
+    log = Recorder(clock=clock)
     backend = StandInBackend()
     options = {"token_s": 0.05, "drift": drift}
     backend.load(ExperimentConfig(model="any", backend="standin", options=options), clock)

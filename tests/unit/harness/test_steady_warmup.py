@@ -7,7 +7,7 @@ import random
 from llenergymeasure.config.models import ExperimentConfig, MeasurementConfig
 from llenergymeasure.domain.request import Prompt
 from llenergymeasure.harness.live_power import Unmetered
-from llenergymeasure.harness.recorder import RunLog
+from llenergymeasure.harness.recorder import Recorder
 from llenergymeasure.harness.warmup import warm_up
 from llenergymeasure.testing import KnownPower, StandInBackend, VirtualClock
 
@@ -38,8 +38,8 @@ class SettlingBackend(StandInBackend):
         return tuple(times)
 
 
-def _log(clock: VirtualClock) -> RunLog:
-    return RunLog(clock=clock)
+def _log(clock: VirtualClock) -> Recorder:
+    return Recorder(clock=clock)
 
 
 def _load(backend: StandInBackend, clock: VirtualClock, **options: object) -> StandInBackend:

@@ -6,7 +6,7 @@ from llenergymeasure.config.models import ExperimentConfig, MeasurementConfig
 from llenergymeasure.domain.request import WARMUP_REPEAT, Prompt
 from llenergymeasure.harness.idle import measure_idle
 from llenergymeasure.harness.live_power import Unmetered
-from llenergymeasure.harness.recorder import RunLog
+from llenergymeasure.harness.recorder import Recorder
 from llenergymeasure.harness.warmup import warm_up
 from llenergymeasure.harness.window import WindowPlan, measure_window
 from llenergymeasure.testing import StandInBackend, VirtualClock
@@ -27,7 +27,7 @@ def _loaded(clock: VirtualClock, **options: object) -> StandInBackend:
 
 def test_window_serves_whole_passes_until_it_is_long_enough() -> None:
     clock = VirtualClock()
-    log = RunLog(clock=clock)
+    log = Recorder(clock=clock)
     backend = _loaded(clock)
     batches = backend.prepare(PROMPTS)  # two batches of 8 x 10 ms: 0.16 s a pass
     passes = measure_window(backend, batches, WindowPlan(min_duration_s=1.0), 0, log, Unmetered())
@@ -39,7 +39,7 @@ def test_window_serves_whole_passes_until_it_is_long_enough() -> None:
 
 def test_window_with_fixed_passes_does_that_work_however_long_it_takes() -> None:
     clock = VirtualClock()
-    log = RunLog(clock=clock)
+    log = Recorder(clock=clock)
     backend = _loaded(clock)
     batches = backend.prepare(PROMPTS)
     measure_window(backend, batches, WindowPlan(min_duration_s=100.0, passes=2), 0, log, Unmetered())
@@ -48,7 +48,7 @@ def test_window_with_fixed_passes_does_that_work_however_long_it_takes() -> None
 
 def test_every_request_lies_within_its_window() -> None:
     clock = VirtualClock()
-    log = RunLog(clock=clock)
+    log = Recorder(clock=clock)
     backend = _loaded(clock)
     measure_window(backend, backend.prepare(PROMPTS), WindowPlan(min_duration_s=0), 3, log, Unmetered())
     (window,) = log.phases
@@ -59,7 +59,7 @@ def test_every_request_lies_within_its_window() -> None:
 
 def test_request_ids_are_distinct_across_passes_and_repeats() -> None:
     clock = VirtualClock()
-    log = RunLog(clock=clock)
+    log = Recorder(clock=clock)
     backend = _loaded(clock)
     batches = backend.prepare(PROMPTS)
     for repeat in range(2):
@@ -70,7 +70,7 @@ def test_request_ids_are_distinct_across_passes_and_repeats() -> None:
 
 def test_warmup_stays_outside_the_window_and_its_requests_are_not_counted() -> None:
     clock = VirtualClock()
-    log = RunLog(clock=clock)
+    log = Recorder(clock=clock)
     backend = _loaded(clock)
     batches = backend.prepare(PROMPTS)
     config = _protocol(min_batches=3, min_duration_s=0, max_duration_s=None)
@@ -82,28 +82,28 @@ def test_warmup_stays_outside_the_window_and_its_requests_are_not_counted() -> N
 
 def test_warmup_meets_both_its_minima() -> None:
     clock = VirtualClock()
-    log = RunLog(clock=clock)
+    log = Recorder(clock=clock)
     backend = _loaded(clock)
     warm_up(backend, backend.prepare(PROMPTS), _protocol(min_batches=1, min_duration_s=1.0), log, Unmetered())
     assert 1.0 <= log.phases[0].duration_s < 1.0 + 0.08 + 1e-9
 
 
 def test_warmup_of_nothing_leaves_no_phase() -> None:
-    log = RunLog(clock=VirtualClock())
+    log = Recorder(clock=VirtualClock())
     backend = _loaded(VirtualClock())
     warm_up(backend, backend.prepare(PROMPTS), _protocol(min_batches=0, min_duration_s=0), log, Unmetered())
     assert log.phases == []
 
 
 def test_idle_baseline_lasts_as_long_as_asked_and_zero_leaves_it_out() -> None:
-    log = RunLog(clock=VirtualClock())
+    log = Recorder(clock=VirtualClock())
     measure_idle("baseline_idle", 1.7, log, Unmetered())
     measure_idle("baseline_loaded", 0.0, log, Unmetered())
     assert [(phase.name, phase.duration_s) for phase in log.phases] == [("baseline_idle", 1.7)]
 
 
 def test_phase_that_fails_is_kept_and_marked_incomplete() -> None:
-    log = RunLog(clock=VirtualClock())
+    log = Recorder(clock=VirtualClock())
     try:
         with log.phase("load"):
             log.clock.sleep(2.0)

@@ -14,7 +14,7 @@ from llenergymeasure.domain.request import Prompt
 from llenergymeasure.domain.trace import EnergyTrace
 from llenergymeasure.harness.idle import measure_idle
 from llenergymeasure.harness.live_power import empty_trace
-from llenergymeasure.harness.recorder import RunLog
+from llenergymeasure.harness.recorder import Recorder
 from llenergymeasure.harness.repeats import measure_repeats
 from llenergymeasure.orchestration.assemble import assemble
 from llenergymeasure.orchestration.raw import RawRun
@@ -34,7 +34,7 @@ CONFIG = ExperimentConfig.model_validate(
 def _raw(power_w: Callable[[bool], float], trace: EnergyTrace | None = None) -> RawRun:
     """Take a run on a virtual clock: `power_w` watts while at rest (False) and at work (True)."""
     clock = VirtualClock()
-    log = RunLog(clock=clock)
+    log = Recorder(clock=clock)
     began = clock.now_ns()
     power = KnownPower(clock, lambda time_ns: power_w(time_ns - began >= 5_000_000_000))
     backend = StandInBackend()

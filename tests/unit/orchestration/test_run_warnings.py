@@ -12,7 +12,7 @@ import pytest
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.domain.experiment import ExperimentResult
 from llenergymeasure.domain.request import Prompt
-from llenergymeasure.harness.recorder import RunLog
+from llenergymeasure.harness.recorder import Recorder
 from llenergymeasure.harness.repeats import measure_repeats
 from llenergymeasure.harness.warmup import warm_up
 from llenergymeasure.orchestration.assemble import assemble
@@ -54,7 +54,7 @@ def _config(**repeats: float | None) -> ExperimentConfig:
 def _run(cost: Cost, noise: float = 0.02, config: ExperimentConfig | None = None) -> RawRun:
     config = config or _config()
     clock = VirtualClock()
-    log = RunLog(clock=clock)
+    log = Recorder(clock=clock)
     began_ns = clock.now_ns()
     power = KnownPower(clock, lambda time_ns: cost((time_ns - began_ns) / 1e9)[1])
     backend = ShapedBackend(clock, cost, noise)

@@ -12,21 +12,21 @@ from pathlib import Path
 import pytest
 
 from llenergymeasure.core.user_dirs import cache_dir
-from llenergymeasure.domain.baseline import ChannelRest, StoredBaseline
+from llenergymeasure.domain.baseline import ChannelIdlePower, StoredBaseline
 from llenergymeasure.results.baseline_store import FILE, MOST, find_baseline, keep_baseline
 
 ROOT = Path(__file__).parents[3]
 REST = """
 import json
 from llenergymeasure.config.models import MeasurementConfig
-from llenergymeasure.harness.idle_baseline import measure_rest
-from llenergymeasure.harness.recorder import RunLog
+from llenergymeasure.harness.idle_baseline import measure_idle_baseline
+from llenergymeasure.harness.recorder import Recorder
 from llenergymeasure.testing import KnownPower, VirtualClock
 
 clock = VirtualClock()
-log = RunLog(clock=clock)
+log = Recorder(clock=clock)
 protocol = MeasurementConfig.model_validate({"baseline": {"idle_s": 30.0, "reuse_max_age_s": 3600.0}})
-_, baseline = measure_rest(protocol, log, KnownPower(clock, lambda _: 70.0))
+_, baseline = measure_idle_baseline(protocol, log, KnownPower(clock, lambda _: 70.0))
 print(json.dumps([baseline.origin, [phase.name for phase in log.phases]]))
 """
 KEEP = """
@@ -46,7 +46,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def _stored(number: int = 0) -> StoredBaseline:
-    gpu = ChannelRest(
+    gpu = ChannelIdlePower(
         meter="nvml", domain="gpu", device="GPU-0", label="GPU 0", power_w=70.0, deviation_w=0.3
     )
     return StoredBaseline(

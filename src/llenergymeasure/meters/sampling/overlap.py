@@ -21,7 +21,7 @@ def count_once(channels: Sequence[Channel]) -> list[Channel]:
     result = list(channels)
     for index in order:
         channel = channels[index]
-        if not channel.counted:
+        if not channel.included_in_total:
             continue
         other = next((each for each in counted if _overlap(each, channel)), None)
         if other is None:
@@ -42,5 +42,5 @@ def _overlap(first: Channel, second: Channel) -> bool:
 def _uncounted(channel: Channel, other: Channel) -> Channel:
     said = f"counted as {other.label} of meter '{other.meter}'"
     return channel.model_copy(
-        update={"counted": False, "note": f"{said}; {channel.note}" if channel.note else said}
+        update={"included_in_total": False, "note": f"{said}; {channel.note}" if channel.note else said}
     )

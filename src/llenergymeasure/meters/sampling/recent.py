@@ -17,7 +17,9 @@ TAIL_RECORDS = 1000
 
 def recent_power_w(spool: Path, channels: Sequence[Channel], now_ns: int) -> float | None:
     """Return the mean power over the last second, summed over counted channels; None where one is not known."""
-    recent: dict[int, list[Sample]] = {index: [] for index, channel in enumerate(channels) if channel.counted}
+    recent: dict[int, list[Sample]] = {
+        index: [] for index, channel in enumerate(channels) if channel.included_in_total
+    }
     for sample in _tail(spool):
         if sample.channel in recent and sample.t_unix_ns >= now_ns - SPAN_NS:
             recent[sample.channel].append(sample)

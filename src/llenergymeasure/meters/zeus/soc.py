@@ -83,7 +83,7 @@ def _channel(rail: Rail, rails: Sequence[Rail]) -> Channel:
         device=rail.device,
         label=rail.label,
         method="counter",  # it accumulates, whatever it is made from
-        counted=not contained,
+        included_in_total=not contained,
         relative_error=RELATIVE_ERROR,
         note=f"contained in the module's total; {rail.note}" if contained else rail.note,
     )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from llenergymeasure.metrics.signals.power_updates import Publications
+from llenergymeasure.metrics.signals.power_updates import PowerUpdates
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -38,7 +38,7 @@ class Averaging:
         return self.explained >= FOLLOWS
 
 
-def fit_averaging(published: Publications, switched_s: Sequence[float]) -> Averaging | None:
+def fit_averaging(published: PowerUpdates, switched_s: Sequence[float]) -> Averaging | None:
     """Fit window and delay by least squares; None for too few readings.
 
     The load is on from `switched_s[0]` to `switched_s[1]`, off until `switched_s[2]`, and so on. A reading at t is
@@ -64,7 +64,7 @@ def fit_averaging(published: Publications, switched_s: Sequence[float]) -> Avera
 
 
 def _best(
-    published: Publications,
+    published: PowerUpdates,
     edges_s: NDArray[Any],
     loaded_s: NDArray[Any],
     windows_s: NDArray[Any],

@@ -14,7 +14,7 @@ from llenergymeasure.metrics.calibration.counter_power_ratio import counter_over
 from llenergymeasure.metrics.calibration.settled_interval import mean_power_w, settled
 from llenergymeasure.metrics.energy.build import EnergyCurve, build_curves
 from llenergymeasure.metrics.energy.counter_curve import CounterCurve
-from llenergymeasure.metrics.signals.power_updates import Publications, find_publications
+from llenergymeasure.metrics.signals.power_updates import PowerUpdates, find_power_updates
 from llenergymeasure.metrics.statistics.student import mean_half_width
 
 if TYPE_CHECKING:
@@ -60,7 +60,9 @@ def calibrate_sensors(trace: EnergyTrace, steps: Sequence[LoadStep], stamp: Stam
         found, unknown = _sensor_figures(curve, trace.of(index), steps)
         profiles.append(
             SensorProfile(
-                **curve.channel.model_dump(include={"meter", "domain", "device", "label", "counted"}),
+                **curve.channel.model_dump(
+                    include={"meter", "domain", "device", "label", "included_in_total"}
+                ),
                 made_unix_ns=stamp.made_unix_ns,
                 tool_version=stamp.tool_version,
                 idle_power_w=idle_w,
@@ -91,7 +93,11 @@ def _response(curve: EnergyCurve, steps: Sequence[LoadStep]) -> tuple[float, flo
 
 def _with_power(step: LoadStep, curves: Sequence[EnergyCurve]) -> LoadStep:
     """Return the step with the summed power of the counted sensors that saw the load."""
-    powers = [mean_power_w(curve, step) for curve in curves if curve.channel.counted] if step.steady else []
+    powers = (
+        [mean_power_w(curve, step) for curve in curves if curve.channel.included_in_total]
+        if step.steady
+        else []
+    )
     known = [power for power in powers if power is not None]
     whole = bool(known) and len(known) == len(powers)
     return step.model_copy(update={"power_w": math.fsum(known) if whole else None})
@@ -136,7 +142,7 @@ def _power_figures(samples: NDArray[Any], steps: Sequence[LoadStep]) -> dict[str
     if len(read) < 2:
         return dict.fromkeys(POWER_FIGURES, NO_POWER)
     origin_ns = int(read["t_unix_ns"][0])
-    published = find_publications((read["t_unix_ns"] - origin_ns) / 1e9, read["power_w"])
+    published = find_power_updates((read["t_unix_ns"] - origin_ns) / 1e9, read["power_w"])
     return {
         "power_period_s": published.period_s or "readings appear at no fixed period, or faster than read",
         "averaging_window_s": _averaging_window(published, steps, origin_ns),
@@ -144,7 +150,7 @@ def _power_figures(samples: NDArray[Any], steps: Sequence[LoadStep]) -> dict[str
     }
 
 
-def _averaging_window(published: Publications, steps: Sequence[LoadStep], origin_ns: int) -> float | str:
+def _averaging_window(published: PowerUpdates, steps: Sequence[LoadStep], origin_ns: int) -> float | str:
     """Fit on the short steps: between long ones clocks and leakage drift."""
     short = [step for step in steps if not step.steady]
     switched_s = [(step.start_unix_ns - origin_ns) / 1e9 for step in short]
@@ -161,7 +167,7 @@ def _averaging_window(published: Publications, steps: Sequence[LoadStep], origin
     return fit.window_s
 
 
-def _noise(published: Publications, steps: Sequence[LoadStep], origin_ns: int) -> float | str:
+def _noise(published: PowerUpdates, steps: Sequence[LoadStep], origin_ns: int) -> float | str:
     """Return the scatter of readings under the steady load, from successive differences (von Neumann 1941).
 
     A slow drift of the load does not count; its own quick changes do.

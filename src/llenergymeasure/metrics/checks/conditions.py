@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from llenergymeasure.domain.experiment import RunWarning
-from llenergymeasure.metrics.checks.inputs import Evidence
+from llenergymeasure.metrics.checks.inputs import CheckInputs
 from llenergymeasure.metrics.protocol.device_conditions import harmful_fraction
 
 THROTTLED_FRACTION = 0.01
@@ -15,7 +15,7 @@ TEMPERATURE_RISE_C = 10.0
 CLOCK_FALL = 0.05
 
 
-def check_not_throttled(evidence: Evidence) -> Iterable[RunWarning]:
+def check_not_throttled(evidence: CheckInputs) -> Iterable[RunWarning]:
     """Clocks held down by heat, power delivery or the power limit."""
     for device in evidence.conditions:
         fraction = harmful_fraction(device)
@@ -38,7 +38,7 @@ def check_not_throttled(evidence: Evidence) -> Iterable[RunWarning]:
             )
 
 
-def check_temperature_held(evidence: Evidence) -> Iterable[RunWarning]:
+def check_temperature_held(evidence: CheckInputs) -> Iterable[RunWarning]:
     """A device that got warmer while it was measured."""
     for device in evidence.conditions:
         before, after = device.temperature_before_c, device.temperature_c
@@ -50,7 +50,7 @@ def check_temperature_held(evidence: Evidence) -> Iterable[RunWarning]:
             )
 
 
-def check_clocks_held(evidence: Evidence) -> Iterable[RunWarning]:
+def check_clocks_held(evidence: CheckInputs) -> Iterable[RunWarning]:
     """A clock that fell well below its own mean."""
     for device in evidence.conditions:
         clock = device.sm_clock_mhz
@@ -63,7 +63,7 @@ def check_clocks_held(evidence: Evidence) -> Iterable[RunWarning]:
             )
 
 
-def check_start_temperature(evidence: Evidence) -> Iterable[RunWarning]:
+def check_start_temperature(evidence: CheckInputs) -> Iterable[RunWarning]:
     """A cool-down that ran out of time, or could not tell how warm the devices are."""
     cooldown = evidence.cooldown
     if cooldown is None or cooldown.reached:

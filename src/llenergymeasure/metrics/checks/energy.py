@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from llenergymeasure.domain.experiment import RunWarning
-from llenergymeasure.metrics.checks.inputs import Evidence
+from llenergymeasure.metrics.checks.inputs import CheckInputs
 
 
-def check_energy_is_known(evidence: Evidence) -> Iterable[RunWarning]:
+def check_energy_is_known(evidence: CheckInputs) -> Iterable[RunWarning]:
     """Energy that was not asked for, or asked for and not measured."""
     if evidence.config.energy.meters == "none":
         yield RunWarning(
@@ -26,9 +26,9 @@ def check_energy_is_known(evidence: Evidence) -> Iterable[RunWarning]:
             severity="invalid",
         )
     rows = evidence.rows
-    reasons = {row.joules.reason for row in rows if row.joules.reason is not None}
+    reasons = {row.energy.reason for row in rows if row.energy.reason is not None}
     for reason in sorted(reasons):
-        unknown = sum(row.joules.reason == reason for row in rows)
+        unknown = sum(row.energy.reason == reason for row in rows)
         yield RunWarning(
             code="energy_unknown",
             message=f"Energy is unknown in {unknown} of {len(rows)} windows: {reason}.",
@@ -37,10 +37,10 @@ def check_energy_is_known(evidence: Evidence) -> Iterable[RunWarning]:
         )
 
 
-def check_energy_is_measured(evidence: Evidence) -> Iterable[RunWarning]:
+def check_energy_is_measured(evidence: CheckInputs) -> Iterable[RunWarning]:
     """An estimate that stands for a measurement."""
     for device in evidence.energy.by_device:
-        if device.method == "estimated" and device.counted:
+        if device.method == "estimated" and device.included_in_total:
             yield RunWarning(
                 code="energy_estimated",
                 message=f"Energy of {device.label} is an estimate, not a measurement: {device.note}.",
@@ -48,9 +48,9 @@ def check_energy_is_measured(evidence: Evidence) -> Iterable[RunWarning]:
             )
 
 
-def check_compute_device_is_metered(evidence: Evidence) -> Iterable[RunWarning]:
+def check_compute_device_is_metered(evidence: CheckInputs) -> Iterable[RunWarning]:
     """A boundary that leaves out the device on which the model ran."""
-    domains = {device.domain for device in evidence.energy.by_device if device.counted}
+    domains = {device.domain for device in evidence.energy.by_device if device.included_in_total}
     device = evidence.config.device
     needed = "gpu" if device == "cuda" else "cpu"
     if domains and needed not in domains and "system" not in domains:

@@ -6,18 +6,18 @@ from collections.abc import Iterable
 
 from llenergymeasure.domain.experiment import RunWarning
 from llenergymeasure.meters.gpu_choice import WHOLE_CARD
-from llenergymeasure.metrics.checks.inputs import Evidence
+from llenergymeasure.metrics.checks.inputs import CheckInputs
 from llenergymeasure.metrics.energy.counter_vs_power import AGREEMENT, compare_sources, find_stale_power
-from llenergymeasure.metrics.energy.deconvolved_curve import UnsmearedCurve
+from llenergymeasure.metrics.energy.deconvolved_curve import DeconvolvedCurve
 from llenergymeasure.metrics.energy.sampled_curve import SampledCurve
 
 
-def check_source_is_the_counter(evidence: Evidence) -> Iterable[RunWarning]:
+def check_source_is_the_counter(evidence: CheckInputs) -> Iterable[RunWarning]:
     """A GPU whose energy comes from its power readings: `metrics.energy` found no counter that can be used."""
     import numpy as np
 
     for index, curve in enumerate(evidence.account.curves):
-        if curve.channel.domain != "gpu" or not isinstance(curve, (SampledCurve, UnsmearedCurve)):
+        if curve.channel.domain != "gpu" or not isinstance(curve, (SampledCurve, DeconvolvedCurve)):
             continue
         why = "has no energy counter"
         if curve.channel.method == "counter":
@@ -31,7 +31,7 @@ def check_source_is_the_counter(evidence: Evidence) -> Iterable[RunWarning]:
         )
 
 
-def check_counter_agrees_with_power(evidence: Evidence) -> Iterable[RunWarning]:
+def check_counter_agrees_with_power(evidence: CheckInputs) -> Iterable[RunWarning]:
     """A counter and power readings that differ under load by more than the readings leave open."""
     windows = [row.window for row in evidence.rows]
     for index, curve in enumerate(evidence.account.curves):
@@ -49,7 +49,7 @@ def check_counter_agrees_with_power(evidence: Evidence) -> Iterable[RunWarning]:
             )
 
 
-def check_card_is_not_shared(evidence: Evidence) -> Iterable[RunWarning]:
+def check_card_is_not_shared(evidence: CheckInputs) -> Iterable[RunWarning]:
     """A slice of a card, whose energy is that of the whole card."""
     for channel in evidence.account.channels:
         if WHOLE_CARD in (channel.note or ""):

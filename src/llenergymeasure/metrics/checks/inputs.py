@@ -13,26 +13,26 @@ from llenergymeasure.domain.experiment import (
     RunWarning,
     WarmupSummary,
 )
-from llenergymeasure.domain.interference import Isolation
+from llenergymeasure.domain.interference import Interference
 from llenergymeasure.metrics.energy.account import EnergyAccount
-from llenergymeasure.metrics.energy.windows import RepeatRow
+from llenergymeasure.metrics.energy.windows import WindowTotals
 
 
 @dataclass(frozen=True, kw_only=True)
-class Evidence:
+class CheckInputs:
     """Everything that the checks of a run look at."""
 
     config: ExperimentConfig
-    rows: Sequence[RepeatRow]
+    rows: Sequence[WindowTotals]
     energy: EnergyBreakdown
     account: EnergyAccount
     conditions: Sequence[DeviceConditions] = ()
     cooldown: CooldownSummary | None = None
     warmup: WarmupSummary | None = None
-    isolation: Isolation = field(default_factory=Isolation)
+    interference: Interference = field(default_factory=Interference)
     interrupted: str | None = None
     """Why the sampler ended before the run did."""
     stopped_because: str | None = None
 
 
-Check = Callable[[Evidence], Iterable[RunWarning]]
+Check = Callable[[CheckInputs], Iterable[RunWarning]]

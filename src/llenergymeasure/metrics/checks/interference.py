@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from llenergymeasure.domain.experiment import RunWarning
-from llenergymeasure.domain.interference import Neighbours
-from llenergymeasure.metrics.checks.inputs import Evidence
+from llenergymeasure.domain.interference import OtherLoad
+from llenergymeasure.metrics.checks.inputs import CheckInputs
 
 
-def check_machine_was_ours(evidence: Evidence) -> Iterable[RunWarning]:
+def check_machine_was_exclusive(evidence: CheckInputs) -> Iterable[RunWarning]:
     """Foreign processes on a metered card, foreign processor load, memory left taken by somebody."""
     stages = (
-        ("Before the model was loaded", evidence.isolation.before),
-        ("During the windows", evidence.isolation.windows),
+        ("Before the model was loaded", evidence.interference.before),
+        ("During the windows", evidence.interference.windows),
     )
     for when, neighbours in stages:
         if neighbours is not None:
             yield from _neighbours(when, neighbours)
-    before = evidence.isolation.before
+    before = evidence.interference.before
     for problem in before.memory_problems() if before is not None else ():
         yield RunWarning(
             code="gpu_memory_taken",
@@ -27,7 +27,7 @@ def check_machine_was_ours(evidence: Evidence) -> Iterable[RunWarning]:
         )
 
 
-def _neighbours(when: str, neighbours: Neighbours) -> Iterable[RunWarning]:
+def _neighbours(when: str, neighbours: OtherLoad) -> Iterable[RunWarning]:
     for problem in neighbours.cpu_problems():
         yield RunWarning(
             code="foreign_cpu_load",

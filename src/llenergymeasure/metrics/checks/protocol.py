@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from llenergymeasure.domain.experiment import RunWarning
-from llenergymeasure.metrics.checks.inputs import Evidence
+from llenergymeasure.metrics.checks.inputs import CheckInputs
 
 MIN_REPEATS = 3
 SHORT_WINDOW_S = 1.0
@@ -13,7 +13,7 @@ EMPTY_SHARE = 0.05
 """Of the answers, from which on the cost per output token says something else than it seems to."""
 
 
-def check_window_is_long(evidence: Evidence) -> Iterable[RunWarning]:
+def check_window_is_long(evidence: CheckInputs) -> Iterable[RunWarning]:
     """Windows too short, or too few, to say much."""
     rows = evidence.rows
     if rows and min(row.duration_s for row in rows) < SHORT_WINDOW_S:
@@ -31,7 +31,7 @@ def check_window_is_long(evidence: Evidence) -> Iterable[RunWarning]:
         )
 
 
-def check_answers_are_answers(evidence: Evidence) -> Iterable[RunWarning]:
+def check_answers_are_answers(evidence: CheckInputs) -> Iterable[RunWarning]:
     """Answers that ended with their first token: the cost per output token is then that of reading prompts."""
     requests = [request for row in evidence.rows for request in row.requests]
     ended = [each for each in requests if each.output_tokens <= 1 and each.finish_reason == "stop"]
@@ -45,7 +45,7 @@ def check_answers_are_answers(evidence: Evidence) -> Iterable[RunWarning]:
         )
 
 
-def check_target_is_reached(evidence: Evidence) -> Iterable[RunWarning]:
+def check_target_is_reached(evidence: CheckInputs) -> Iterable[RunWarning]:
     """An interval wider than was asked for."""
     repeats = evidence.config.measurement.repeats
     if evidence.stopped_because == "max_reached" and repeats.target_relative_ci is not None:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from llenergymeasure.domain.experiment import RunWarning
 from llenergymeasure.domain.trace import Phase
-from llenergymeasure.metrics.checks.inputs import Evidence
+from llenergymeasure.metrics.checks.inputs import CheckInputs
 from llenergymeasure.metrics.energy.counter_curve import CounterCurve
 from llenergymeasure.metrics.energy.counter_vs_power import find_stale_power
 from llenergymeasure.metrics.signals.faults import Fault
-from llenergymeasure.metrics.signals.gaps import Lapse, find_pauses, within
+from llenergymeasure.metrics.signals.gaps import Gap, find_sampling_gaps, within
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -29,7 +29,7 @@ _REMEDIES = {
 }
 
 
-def check_counters_held(evidence: Evidence) -> Iterable[RunWarning]:
+def check_counters_held(evidence: CheckInputs) -> Iterable[RunWarning]:
     """A counter that was reset, stood still, or was out of sight for longer than it takes to go round."""
     for curve in evidence.account.curves:
         if not isinstance(curve, CounterCurve):
@@ -44,11 +44,11 @@ def check_counters_held(evidence: Evidence) -> Iterable[RunWarning]:
             )
 
 
-def check_sampling_kept_up(evidence: Evidence) -> Iterable[RunWarning]:
+def check_sampling_kept_up(evidence: CheckInputs) -> Iterable[RunWarning]:
     """Pauses between two readings within a window."""
     found: list[tuple[float, str]] = []
     for index, curve in enumerate(evidence.account.curves):
-        pauses = find_pauses(evidence.account.trace.of(index))
+        pauses = find_sampling_gaps(evidence.account.trace.of(index))
         lasted = [lapse.duration_s for lapse in pauses if lapse.touches(_windows(evidence))]
         if lasted and curve.method != "estimated":
             found.append((max(lasted), curve.channel.label))
@@ -61,7 +61,7 @@ def check_sampling_kept_up(evidence: Evidence) -> Iterable[RunWarning]:
         )
 
 
-def check_sensors_answered(evidence: Evidence) -> Iterable[RunWarning]:
+def check_sensors_answered(evidence: CheckInputs) -> Iterable[RunWarning]:
     """Sensors that were lost, or often refused to answer."""
     for index, curve in enumerate(evidence.account.curves):
         channel, samples = curve.channel, evidence.account.trace.of(index)
@@ -83,7 +83,7 @@ def check_sensors_answered(evidence: Evidence) -> Iterable[RunWarning]:
             )
 
 
-def check_power_is_fresh(evidence: Evidence) -> Iterable[RunWarning]:
+def check_power_is_fresh(evidence: CheckInputs) -> Iterable[RunWarning]:
     """A power reading that repeats itself although the power changes, or nothing shows that it does not."""
     for index, curve in enumerate(evidence.account.curves):
         stale = find_stale_power(evidence.account, index, _windows(evidence))
@@ -98,13 +98,13 @@ def check_power_is_fresh(evidence: Evidence) -> Iterable[RunWarning]:
         )
 
 
-def _windows(evidence: Evidence) -> list[Phase]:
+def _windows(evidence: CheckInputs) -> list[Phase]:
     return [row.window for row in evidence.rows]
 
 
-def _lapse(curve: CounterCurve, fault: Fault) -> Lapse:
+def _lapse(curve: CounterCurve, fault: Fault) -> Gap:
     start_ns, end_ns = (curve.origin_ns + round(at_s * 1e9) for at_s in (fault.start_s, fault.end_s))
-    return Lapse(start_ns=start_ns, end_ns=end_ns)
+    return Gap(start_ns=start_ns, end_ns=end_ns)
 
 
 def _refused(samples: NDArray[Any]) -> tuple[float, str]:

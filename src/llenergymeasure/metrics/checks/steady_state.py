@@ -6,8 +6,8 @@ import statistics
 from collections.abc import Iterable, Sequence
 
 from llenergymeasure.domain.experiment import RunWarning
-from llenergymeasure.metrics.checks.inputs import Evidence
-from llenergymeasure.metrics.energy.windows import RepeatRow
+from llenergymeasure.metrics.checks.inputs import CheckInputs
+from llenergymeasure.metrics.energy.windows import WindowTotals
 from llenergymeasure.metrics.performance.host_bound import OperatingPoint, is_host_bound
 from llenergymeasure.metrics.protocol.steady_state import TOLERANCE, BatchPoint, batch_points, steadiness
 from llenergymeasure.metrics.statistics.trend import Trend
@@ -20,7 +20,7 @@ HOST_BOUND_SHARE = 0.05
 """Of the time, from which on it is worth a warning."""
 
 
-def check_warmup_settled(evidence: Evidence) -> Iterable[RunWarning]:
+def check_warmup_settled(evidence: CheckInputs) -> Iterable[RunWarning]:
     """A warm-up that was ended by its cap."""
     warmup = evidence.warmup
     if warmup is not None and warmup.ended_because == "cap":
@@ -34,7 +34,7 @@ def check_warmup_settled(evidence: Evidence) -> Iterable[RunWarning]:
         )
 
 
-def check_no_drift(evidence: Evidence) -> Iterable[RunWarning]:
+def check_no_drift(evidence: CheckInputs) -> Iterable[RunWarning]:
     """Step time or power that goes somewhere while it is measured."""
     points = _points(evidence)
     trends = steadiness(points)
@@ -42,7 +42,7 @@ def check_no_drift(evidence: Evidence) -> Iterable[RunWarning]:
     yield from _drift("power_drift", "Power", trends.power)
 
 
-def check_no_outlier(evidence: Evidence) -> Iterable[RunWarning]:
+def check_no_outlier(evidence: CheckInputs) -> Iterable[RunWarning]:
     """A repeat that cost unlike the others; it is counted all the same.
 
     Modified z-score over 3.5 (Iglewicz and Hoaglin, How to Detect and Handle Outliers, 1993).
@@ -62,7 +62,7 @@ def check_no_outlier(evidence: Evidence) -> Iterable[RunWarning]:
             )
 
 
-def check_not_host_bound(evidence: Evidence) -> Iterable[RunWarning]:
+def check_not_host_bound(evidence: CheckInputs) -> Iterable[RunWarning]:
     """Batches in which the device waited for the host."""
     points = [point for point in _points(evidence) if point.power_w is not None]
     if evidence.config.device == "cpu" or len(points) < OUTLIER_MIN_REPEATS:
@@ -88,7 +88,7 @@ def check_not_host_bound(evidence: Evidence) -> Iterable[RunWarning]:
         )
 
 
-def _points(evidence: Evidence) -> list[BatchPoint]:
+def _points(evidence: CheckInputs) -> list[BatchPoint]:
     requests = [request for row in evidence.rows for request in row.requests]
     return batch_points(requests, evidence.account)
 
@@ -103,9 +103,9 @@ def _drift(code: str, what: str, trend: Trend | None) -> Iterable[RunWarning]:
         )
 
 
-def _costs(rows: Sequence[RepeatRow]) -> list[float]:
+def _costs(rows: Sequence[WindowTotals]) -> list[float]:
     """Return joules per token of each repeat; seconds per token where an energy is unknown."""
-    energies = [row.joules.energy_j for row in rows]
+    energies = [row.energy.energy_j for row in rows]
     known = [energy for energy in energies if energy is not None]
     costs = known if len(known) == len(rows) else [row.duration_s for row in rows]
     return [cost / row.total_tokens for cost, row in zip(costs, rows, strict=True) if row.total_tokens]

@@ -14,7 +14,7 @@ from llenergymeasure.metrics.checks import (
     sensors,
     steady_state,
 )
-from llenergymeasure.metrics.checks.inputs import Check, Evidence
+from llenergymeasure.metrics.checks.inputs import Check, CheckInputs
 
 CHECKS: tuple[Check, ...] = (
     energy.check_energy_is_known,
@@ -38,12 +38,12 @@ CHECKS: tuple[Check, ...] = (
     conditions.check_not_throttled,
     conditions.check_temperature_held,
     conditions.check_clocks_held,
-    interference.check_machine_was_ours,
+    interference.check_machine_was_exclusive,
 )
 """Everything a run is checked for."""
 
 
-def run_warnings(evidence: Evidence) -> tuple[RunWarning, ...]:
+def run_warnings(evidence: CheckInputs) -> tuple[RunWarning, ...]:
     """Return every doubt about a finished run, the gravest first."""
     found = [warning for check in CHECKS for warning in check(evidence)]
     order = {"invalid": 0, "warning": 1, "info": 2}

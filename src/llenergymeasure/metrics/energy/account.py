@@ -8,11 +8,15 @@ from dataclasses import dataclass
 
 from llenergymeasure.domain.trace import Channel, EnergyTrace, Phase
 from llenergymeasure.metrics.energy.build import EnergyCurve, build_curves
-from llenergymeasure.metrics.energy.interval_uncertainty import ChannelErrors, channel_errors, reading_step
+from llenergymeasure.metrics.energy.interval_uncertainty import (
+    ChannelUncertainty,
+    channel_uncertainty,
+    reading_step,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Joules:
+class TotalEnergy:
     """Energy of one interval over all counted channels; None with the reason where one of them is unknown."""
 
     energy_j: float | None
@@ -28,26 +32,26 @@ class EnergyAccount:
         self._steps: dict[int, float] = {}
 
     @property
-    def counted(self) -> tuple[EnergyCurve, ...]:
-        return tuple(curve for curve in self.curves if curve.channel.counted)
+    def included(self) -> tuple[EnergyCurve, ...]:
+        return tuple(curve for curve in self.curves if curve.channel.included_in_total)
 
     @property
     def channels(self) -> tuple[Channel, ...]:
         return tuple(curve.channel for curve in self.curves)
 
-    def price(self, phase: Phase) -> Joules:
+    def energy(self, phase: Phase) -> TotalEnergy:
         """Return the energy of one phase over all counted channels."""
-        if not self.counted:
-            return Joules(energy_j=None, reason="no energy source was read")
-        parts = [curve.between(phase.start_unix_ns, phase.end_unix_ns) for curve in self.counted]
-        for curve, part in zip(self.counted, parts, strict=True):
+        if not self.included:
+            return TotalEnergy(energy_j=None, reason="no energy source was read")
+        parts = [curve.between(phase.start_unix_ns, phase.end_unix_ns) for curve in self.included]
+        for curve, part in zip(self.included, parts, strict=True):
             if part.energy_j is None:
-                return Joules(energy_j=None, reason=f"{curve.channel.label}: {part.reason}")
-        return Joules(energy_j=math.fsum(part.energy_j for part in parts if part.energy_j is not None))
+                return TotalEnergy(energy_j=None, reason=f"{curve.channel.label}: {part.reason}")
+        return TotalEnergy(energy_j=math.fsum(part.energy_j for part in parts if part.energy_j is not None))
 
-    def errors(self, phase: Phase) -> tuple[ChannelErrors, ...]:
+    def errors(self, phase: Phase) -> tuple[ChannelUncertainty, ...]:
         """Return what each counted channel leaves open over a phase; without those whose energy is unknown."""
-        counted = [index for index, channel in enumerate(self.channels) if channel.counted]
+        counted = [index for index, channel in enumerate(self.channels) if channel.included_in_total]
         found = (self._errors(index, phase) for index in counted)
         return tuple(each for each in found if each is not None)
 
@@ -55,15 +59,15 @@ class EnergyAccount:
         """Return the mean power of a phase over all counted channels; None where it is not known."""
         if phase is None or phase.duration_s <= 0:
             return None
-        energy_j = self.price(phase).energy_j
+        energy_j = self.energy(phase).energy_j
         return None if energy_j is None else energy_j / phase.duration_s
 
-    def _errors(self, index: int, phase: Phase) -> ChannelErrors | None:
+    def _errors(self, index: int, phase: Phase) -> ChannelUncertainty | None:
         curve = self.curves[index]
         samples = self.trace.of(index)
         if index not in self._steps:  # the same for every window
             self._steps[index] = reading_step(curve, samples)
-        return channel_errors(curve, samples, self._steps[index], phase)
+        return channel_uncertainty(curve, samples, self._steps[index], phase)
 
 
 def curve_energy_j(curve: EnergyCurve, phases: Sequence[Phase]) -> tuple[float | None, str | None]:

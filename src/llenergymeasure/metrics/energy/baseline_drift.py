@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from llenergymeasure.domain.baseline import ChannelRest, StoredBaseline
+from llenergymeasure.domain.baseline import ChannelIdlePower, StoredBaseline
 from llenergymeasure.domain.trace import Phase
 from llenergymeasure.metrics.energy.account import EnergyAccount
 from llenergymeasure.metrics.energy.idle_power import mean_channel_power_w
@@ -20,7 +20,7 @@ def baseline_drift(account: EnergyAccount, check: Phase, stored: StoredBaseline)
     A channel agrees whose mean over the check lies within 5 % of the stored one, or within three standard errors of
     the difference of two means of one-second slices that scatter as the stored ones did.
     """
-    for curve in account.counted:
+    for curve in account.included:
         label = curve.channel.label
         before, now_w = stored.of(curve.channel), mean_channel_power_w(curve, check)
         if before is None or now_w is None:
@@ -30,6 +30,6 @@ def baseline_drift(account: EnergyAccount, check: Phase, stored: StoredBaseline)
     return None
 
 
-def _tolerance_w(before: ChannelRest, check_s: float, stored_s: float) -> float:
+def _tolerance_w(before: ChannelIdlePower, check_s: float, stored_s: float) -> float:
     standard_error_w = before.deviation_w * math.sqrt(1 / check_s + 1 / stored_s)
     return max(SIGMAS * standard_error_w, RELATIVE * abs(before.power_w))

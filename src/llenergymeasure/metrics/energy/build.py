@@ -9,14 +9,14 @@ from llenergymeasure.domain.sample import READ_FAILED
 from llenergymeasure.domain.trace import Channel, EnergyTrace
 from llenergymeasure.metrics.energy.counter_curve import CounterCurve
 from llenergymeasure.metrics.energy.curve import EnergyCurve, IntervalEnergy, UnknownCurve
-from llenergymeasure.metrics.energy.deconvolved_curve import unsmeared_curve
+from llenergymeasure.metrics.energy.deconvolved_curve import deconvolved_curve
 from llenergymeasure.metrics.energy.sampled_curve import sampled_curve
 from llenergymeasure.metrics.signals.counter_freeze import find_freezes
 from llenergymeasure.metrics.signals.counter_ticks import locate_ticks
 from llenergymeasure.metrics.signals.counter_unwrap import unwrap
-from llenergymeasure.metrics.signals.deconvolution import undo_averaging
-from llenergymeasure.metrics.signals.power_updates import find_beat
-from llenergymeasure.metrics.signals.sub_tick_power import readings_beside
+from llenergymeasure.metrics.signals.deconvolution import deconvolve
+from llenergymeasure.metrics.signals.power_updates import find_update_grid
+from llenergymeasure.metrics.signals.sub_tick_power import sub_tick_power
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -78,7 +78,7 @@ def _counter(channel: Channel, samples: NDArray[Any], interrupted: str | None) -
         method=channel.method,
         origin_ns=origin_ns,
         ticks=ticks,
-        beside=readings_beside(ticks, *power, channel.averaging_window_s),
+        beside=sub_tick_power(ticks, *power, channel.averaging_window_s),
         faults=(*rising.faults, *find_freezes(ticks, rising.t_s, power)),
         reach_s=1.5 * (ticks.period_s or 0.0) + 3 * gap_s,
         began=_began(read),
@@ -96,11 +96,11 @@ def _sampled(channel: Channel, samples: NDArray[Any], interrupted: str | None) -
     t_s, power_w = _seconds(read, origin_ns), read["power_w"]
     began, ended = _began(read), _ended(samples, read, interrupted)
     averaging_s = channel.averaging_window_s
-    beat = find_beat(t_s, power_w) if averaging_s else None
+    beat = find_update_grid(t_s, power_w) if averaging_s else None
     if beat is not None and averaging_s is not None and averaging_s > LONG_AVERAGE * beat.period_s:
-        course = undo_averaging(beat, averaging_s)
+        course = deconvolve(beat, averaging_s)
         if course is not None:
-            return unsmeared_curve(channel, origin_ns, course, t_s, began=began, ended=ended)
+            return deconvolved_curve(channel, origin_ns, course, t_s, began=began, ended=ended)
         beat = None
     return sampled_curve(channel, origin_ns, t_s, power_w, beat=beat, began=began, ended=ended)
 

@@ -10,8 +10,8 @@ from llenergymeasure.domain.trace import Channel
 from llenergymeasure.metrics.energy.curve import IntervalEnergy, UnknownEnergyError, check_faults, check_reach
 from llenergymeasure.metrics.signals.counter_ticks import Ticks
 from llenergymeasure.metrics.signals.faults import Fault
-from llenergymeasure.metrics.signals.sub_tick_power import Beside
-from llenergymeasure.metrics.signals.tick_interpolation import Share, share_of_cell
+from llenergymeasure.metrics.signals.sub_tick_power import SubTickPower
+from llenergymeasure.metrics.signals.tick_interpolation import Share, edge_energy
 
 LONGEST_CELL_S = 1.0
 """An edge between two ticks that are further apart cannot be placed."""
@@ -29,7 +29,7 @@ class CounterCurve:
     method: Method
     origin_ns: int
     ticks: Ticks
-    beside: Beside | None
+    beside: SubTickPower | None
     """The power read beside it, where that shows more than the ticks do."""
     faults: tuple[Fault, ...]
     reach_s: float
@@ -74,7 +74,7 @@ class CounterCurve:
             if duration_s > max(LONGEST_CELL_S, 3 * (ticks.period_s or 0.0)):
                 raise UnknownEnergyError(f"the counter was not read for {duration_s:.1f} s around an edge")
             around_w = [self._power_w(number) for number in range(cell - 2, cell + 3)]
-            share = share_of_cell(fraction, duration_s, around_w)
+            share = edge_energy(fraction, duration_s, around_w)
             shaped_j = self.beside.energy_within(cell, t_s) if self.beside else None
             if shaped_j is not None:
                 share = replace(share, energy_j=shaped_j)

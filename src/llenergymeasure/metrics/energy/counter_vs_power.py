@@ -12,8 +12,8 @@ from llenergymeasure.metrics.energy.account import EnergyAccount
 from llenergymeasure.metrics.energy.build import build_curves
 from llenergymeasure.metrics.energy.counter_curve import CounterCurve
 from llenergymeasure.metrics.energy.curve import EnergyCurve
-from llenergymeasure.metrics.energy.interval_uncertainty import channel_errors, reading_step
-from llenergymeasure.metrics.signals.gaps import Lapse, find_standing_power
+from llenergymeasure.metrics.energy.interval_uncertainty import channel_uncertainty, reading_step
+from llenergymeasure.metrics.signals.gaps import Gap, find_stale_power_gap
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -66,7 +66,7 @@ def compare_sources(account: EnergyAccount, index: int, windows: Sequence[Phase]
     for window in windows:
         counted = curve.between(window.start_unix_ns, window.end_unix_ns)
         integrated = power.between(window.start_unix_ns, window.end_unix_ns)
-        errors = channel_errors(power, samples, step_w, window)
+        errors = channel_uncertainty(power, samples, step_w, window)
         if counted.energy_j is None or integrated.energy_j is None or errors is None:
             return None
         counter_j += counted.energy_j
@@ -76,7 +76,7 @@ def compare_sources(account: EnergyAccount, index: int, windows: Sequence[Phase]
     return Comparison(counter_j=counter_j, power_j=power_j, open_j=open_j, duration_s=duration_s)
 
 
-def find_stale_power(account: EnergyAccount, index: int, windows: Sequence[Phase]) -> Lapse | None:
+def find_stale_power(account: EnergyAccount, index: int, windows: Sequence[Phase]) -> Gap | None:
     """Return the longest stretch that touches a window in which a channel's power reading stood still and was wrong to.
 
     The counter beside it, if there is one, tells, or is itself in doubt; without one, standing still is enough.
@@ -84,12 +84,12 @@ def find_stale_power(account: EnergyAccount, index: int, windows: Sequence[Phase
     curve = account.curves[index]
     if curve.method == "estimated":
         return None
-    standing = find_standing_power(account.trace.of(index))
+    standing = find_stale_power_gap(account.trace.of(index))
     stale = [lapse for lapse in standing if lapse.touches(windows) and _is_wrong(curve, lapse)]
     return max(stale, key=lambda lapse: lapse.duration_s, default=None)
 
 
-def _is_wrong(curve: EnergyCurve, lapse: Lapse) -> bool:
+def _is_wrong(curve: EnergyCurve, lapse: Gap) -> bool:
     if curve.method != "counter":
         return True
     counted = curve.between(lapse.start_ns, lapse.end_ns)

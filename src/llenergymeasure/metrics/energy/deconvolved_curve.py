@@ -10,9 +10,9 @@ from llenergymeasure.domain.estimate import Method
 from llenergymeasure.domain.trace import Channel
 from llenergymeasure.metrics.energy.curve import IntervalEnergy, UnknownEnergyError, check_faults, check_reach
 from llenergymeasure.metrics.energy.sampled_curve import power_gaps
-from llenergymeasure.metrics.signals.deconvolution import Course
+from llenergymeasure.metrics.signals.deconvolution import DeconvolvedPower
 from llenergymeasure.metrics.signals.faults import Fault
-from llenergymeasure.metrics.signals.tick_interpolation import Share, share_of_cell
+from llenergymeasure.metrics.signals.tick_interpolation import Share, edge_energy
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,12 +24,12 @@ in one of them. Widened by so much the interval covers 95 % in simulation."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class UnsmearedCurve:
+class DeconvolvedCurve:
     """The power behind the readings, `course`, after `origin_ns`; known from `first_s` to `last_s`."""
 
     channel: Channel
     origin_ns: int
-    course: Course
+    course: DeconvolvedPower
     energy_j: NDArray[Any]
     """Until each edge of the course's cells."""
     first_s: float
@@ -74,20 +74,20 @@ class UnsmearedCurve:
         around_w = [float(each) for each in power_w[around]]
         beyond_s = max(0.0, t_s - float(edges_s[at + 1]))
         fraction = min((t_s - float(edges_s[at])) / length_s, 1.0)
-        share = share_of_cell(fraction, length_s, around_w)
+        share = edge_energy(fraction, length_s, around_w)
         return Share(
             energy_j=float(self.energy_j[at]) + share.energy_j + beyond_s * around_w[2],
             error_j=share.error_j + beyond_s * around_w[2],
         )
 
 
-def unsmeared_curve(
-    channel: Channel, origin_ns: int, course: Course, t_s: NDArray[Any], *, began: str, ended: str
-) -> UnsmearedCurve:
+def deconvolved_curve(
+    channel: Channel, origin_ns: int, course: DeconvolvedPower, t_s: NDArray[Any], *, began: str, ended: str
+) -> DeconvolvedCurve:
     """Sum up the cells of a course that was found from samples at `t_s`."""
     import numpy as np
 
-    return UnsmearedCurve(
+    return DeconvolvedCurve(
         channel=channel,
         origin_ns=origin_ns,
         course=course,

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from llenergymeasure.domain.baseline import BaselineReuse, ChannelRest, Origin, StoredBaseline
+from llenergymeasure.domain.baseline import BaselineReuse, ChannelIdlePower, Origin, StoredBaseline
 from llenergymeasure.domain.trace import Channel, Phase
 from llenergymeasure.metrics.energy.account import EnergyAccount, curve_energy_j
 from llenergymeasure.metrics.energy.build import EnergyCurve
@@ -19,7 +19,7 @@ TOO_SHORT = "the idle baseline is too short for a spread: it takes two seconds"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rest:
+class IdlePower:
     """Mean power at rest over all counted channels, None where one of them is unknown, and channel by channel.
 
     `half_width_w` is that of its 95 % interval: Student's, over slices of a second (which vary with the sensor's noise
@@ -38,17 +38,17 @@ class Rest:
 class Baselines:
     """The three; None for one that was not taken."""
 
-    bare: Rest | None = None
-    context: Rest | None = None
-    loaded: Rest | None = None
+    bare: IdlePower | None = None
+    context: IdlePower | None = None
+    loaded: IdlePower | None = None
 
 
-def find_baselines(
+def find_idle_power(
     account: EnergyAccount, phases: Sequence[Phase], reuse: BaselineReuse | None = None
 ) -> Baselines:
     """Return the baselines of a run from its phases; the bare one of a former run where that was taken over."""
     if reuse is not None and reuse.stored is not None:
-        bare: Rest | None = _former_rest(account, reuse.stored, _only(phases, "baseline_check"))
+        bare: IdlePower | None = _former_rest(account, reuse.stored, _only(phases, "baseline_check"))
     else:
         bare = _rest(account, _only(phases, "baseline_idle"))
     return Baselines(
@@ -93,10 +93,10 @@ def _only(phases: Sequence[Phase], name: str) -> Phase | None:
     return next((phase for phase in phases if phase.name == name and phase.complete), None)
 
 
-def _rest(account: EnergyAccount, phase: Phase | None) -> Rest | None:
+def _rest(account: EnergyAccount, phase: Phase | None) -> IdlePower | None:
     if phase is None or phase.duration_s <= 0:
         return None
-    return Rest(
+    return IdlePower(
         power_w=account.mean_power_w(phase),
         half_width_w=_half_width_w(account, phase),
         by_channel=tuple(mean_channel_power_w(curve, phase) for curve in account.curves),
@@ -104,11 +104,11 @@ def _rest(account: EnergyAccount, phase: Phase | None) -> Rest | None:
     )
 
 
-def _former_rest(account: EnergyAccount, stored: StoredBaseline, check: Phase | None) -> Rest:
+def _former_rest(account: EnergyAccount, stored: StoredBaseline, check: Phase | None) -> IdlePower:
     """Return the stored power; its doubt is its own, and by how much the check of this run differed from it."""
     found = (stored.of(curve.channel) for curve in account.curves)
     checked_w = account.mean_power_w(check)
-    return Rest(
+    return IdlePower(
         power_w=stored.power_w,
         half_width_w=None
         if checked_w is None
@@ -139,8 +139,8 @@ def _known(values: Iterable[float | None]) -> list[float] | None:
     return known if len(known) == len(found) else None
 
 
-def _channel_rest(channel: Channel, power_w: float, deviation_w: float) -> ChannelRest:
-    return ChannelRest(
+def _channel_rest(channel: Channel, power_w: float, deviation_w: float) -> ChannelIdlePower:
+    return ChannelIdlePower(
         meter=channel.meter,
         domain=channel.domain,
         device=channel.device,

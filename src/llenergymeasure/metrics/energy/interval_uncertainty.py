@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from llenergymeasure.domain.trace import Channel, Phase
 from llenergymeasure.metrics.energy.counter_curve import CounterCurve
 from llenergymeasure.metrics.energy.curve import EnergyCurve
-from llenergymeasure.metrics.energy.deconvolved_curve import UnsmearedCurve
+from llenergymeasure.metrics.energy.deconvolved_curve import DeconvolvedCurve
 from llenergymeasure.metrics.energy.sampled_curve import NORMAL_95, SampledCurve
-from llenergymeasure.metrics.energy.sub_tick_variation import flicker_error_j
+from llenergymeasure.metrics.energy.sub_tick_variation import sub_tick_variation_j
 from llenergymeasure.metrics.signals.resolution import resolution
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ TWO_ROUNDINGS = 1 - math.sqrt(0.05)
 
 
 @dataclass(frozen=True, kw_only=True)
-class ChannelErrors:
+class ChannelUncertainty:
     """95 % half-widths, in joules, of one channel's energy over one interval.
 
     All but the gain are independent from one interval to the next; the gain errs by the same share of each.
@@ -48,9 +48,9 @@ class ChannelErrors:
         return math.hypot(self.edges_j, self.alias_j, self.resolution_j)
 
 
-def channel_errors(
+def channel_uncertainty(
     curve: EnergyCurve, samples: NDArray[Any], step: float, phase: Phase
-) -> ChannelErrors | None:
+) -> ChannelUncertainty | None:
     """Return what one channel leaves open over a phase; None where its energy is not known.
 
     `samples` are all of the channel, and `step` is their `reading_step`.
@@ -58,12 +58,12 @@ def channel_errors(
     part = curve.between(phase.start_unix_ns, phase.end_unix_ns)
     if part.energy_j is None:
         return None
-    found = ChannelErrors(
+    found = ChannelUncertainty(
         channel=curve.channel, gain_j=part.sensor_error_j, edges_j=part.edge_error_j, step=step
     )
     if isinstance(curve, SampledCurve):
         return _of_readings(curve, found, phase)
-    if isinstance(curve, UnsmearedCurve):
+    if isinstance(curve, DeconvolvedCurve):
         return _of_means(curve, found, phase)
     if isinstance(curve, CounterCurve):
         return _of_counter(curve, found, phase, samples)
@@ -78,15 +78,15 @@ def reading_step(curve: EnergyCurve, samples: NDArray[Any]) -> float:
 
 
 def _of_counter(
-    curve: CounterCurve, found: ChannelErrors, phase: Phase, samples: NDArray[Any]
-) -> ChannelErrors:
+    curve: CounterCurve, found: ChannelUncertainty, phase: Phase, samples: NDArray[Any]
+) -> ChannelUncertainty:
     import numpy as np
 
     first, last = np.searchsorted(samples["t_unix_ns"], [phase.start_unix_ns, phase.end_unix_ns])
     during = samples[first:last]
     read = during[np.isfinite(during["power_w"])]
     read_s = (read["t_unix_ns"] - curve.origin_ns) / 1e9
-    flicker_j = flicker_error_j(curve.ticks, read_s, read["power_w"] * curve.channel.gain)
+    flicker_j = sub_tick_variation_j(curve.ticks, read_s, read["power_w"] * curve.channel.gain)
     return replace(
         found,
         edges_j=math.hypot(found.edges_j, flicker_j),
@@ -94,7 +94,7 @@ def _of_counter(
     )
 
 
-def _of_readings(curve: SampledCurve, found: ChannelErrors, phase: Phase) -> ChannelErrors:
+def _of_readings(curve: SampledCurve, found: ChannelUncertainty, phase: Phase) -> ChannelUncertainty:
     """Split what the curve states, `s sqrt(g T + 2 g g)` for readings every g over T, into its two parts."""
     import numpy as np
 
@@ -107,7 +107,7 @@ def _of_readings(curve: SampledCurve, found: ChannelErrors, phase: Phase) -> Cha
     readings = (end_s - start_s) / gap_s
     within = readings / (readings + 2)
     averaging_s = curve.channel.averaging_window_s or 0.0
-    smear_j = smear_error_j(curve, start_s, end_s, averaging_s) if averaging_s > gap_s else 0.0
+    smear_j = deconvolution_error_j(curve, start_s, end_s, averaging_s) if averaging_s > gap_s else 0.0
     return replace(
         found,
         edges_j=math.hypot(math.sqrt(1 - within) * found.edges_j, smear_j),
@@ -117,7 +117,7 @@ def _of_readings(curve: SampledCurve, found: ChannelErrors, phase: Phase) -> Cha
     )
 
 
-def _of_means(curve: UnsmearedCurve, found: ChannelErrors, phase: Phase) -> ChannelErrors:
+def _of_means(curve: DeconvolvedCurve, found: ChannelUncertainty, phase: Phase) -> ChannelUncertainty:
     """Tell what the undone averaging leaves open from the edges of the window."""
     alias_j = curve.averaging_error_j(phase.start_unix_ns, phase.end_unix_ns)
     period_s = float(curve.course.edges_s[1] - curve.course.edges_s[0])
@@ -135,7 +135,7 @@ STEP_SHARE = 1 / math.sqrt(120)
 root of its mean square over `step * W`."""
 
 
-def smear_error_j(curve: SampledCurve, start_s: float, end_s: float, averaging_s: float) -> float:
+def deconvolution_error_j(curve: SampledCurve, start_s: float, end_s: float, averaging_s: float) -> float:
     """Return the 95 % half-width of what means over `averaging_s` leave open in a window, in joules.
 
     A mean that appears now is, if the power was steady, of half an averaging time ago: so the window's readings miss

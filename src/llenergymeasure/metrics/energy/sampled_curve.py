@@ -11,7 +11,7 @@ from llenergymeasure.domain.trace import Channel
 from llenergymeasure.metrics.energy.curve import IntervalEnergy, UnknownEnergyError, check_faults, check_reach
 from llenergymeasure.metrics.signals.faults import Fault
 from llenergymeasure.metrics.signals.part_time_power import part_time_energy
-from llenergymeasure.metrics.signals.power_updates import Beat
+from llenergymeasure.metrics.signals.power_updates import UpdateGrid
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -85,7 +85,7 @@ def sampled_curve(
     t_s: NDArray[Any],
     power_w: NDArray[Any],
     *,
-    beat: Beat | None,
+    beat: UpdateGrid | None,
     began: str,
     ended: str,
 ) -> SampledCurve:

@@ -18,7 +18,7 @@ SHARE = 0.57
 s d / (2 sqrt 3) in the mean of squares; 1.96 of these are 0.57 s d. What goes round more often lies less off."""
 
 
-def flicker_error_j(ticks: Ticks, read_s: NDArray[Any], power_w: NDArray[Any]) -> float:
+def sub_tick_variation_j(ticks: Ticks, read_s: NDArray[Any], power_w: NDArray[Any]) -> float:
     """Return the 95 % half-width that it leaves open at the two ends of a window, in joules.
 
     `power_w` are the readings of the window, seen at `read_s` on the axis of the ticks. Of each reading counts by how

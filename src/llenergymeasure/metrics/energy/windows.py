@@ -7,18 +7,18 @@ from dataclasses import dataclass
 
 from llenergymeasure.domain.request import RequestRecord
 from llenergymeasure.domain.trace import EnergyTrace, Phase
-from llenergymeasure.metrics.energy.account import EnergyAccount, Joules
-from llenergymeasure.metrics.energy.interval_uncertainty import ChannelErrors
+from llenergymeasure.metrics.energy.account import EnergyAccount, TotalEnergy
+from llenergymeasure.metrics.energy.interval_uncertainty import ChannelUncertainty
 
 
 @dataclass(frozen=True, kw_only=True)
-class RepeatRow:
+class WindowTotals:
     """One window with everything that is counted over it."""
 
     window: Phase
-    joules: Joules
+    energy: TotalEnergy
     requests: tuple[RequestRecord, ...]
-    errors: tuple[ChannelErrors, ...] = ()
+    errors: tuple[ChannelUncertainty, ...] = ()
     """What each counted channel leaves open."""
 
     @property
@@ -38,15 +38,15 @@ class RepeatRow:
         return self.input_tokens + self.output_tokens
 
 
-def repeat_rows(
+def window_totals(
     account: EnergyAccount, phases: Sequence[Phase], requests: Sequence[RequestRecord]
-) -> list[RepeatRow]:
+) -> list[WindowTotals]:
     """Return a row per complete window, in order."""
     windows = [phase for phase in phases if phase.name == "window" and phase.complete]
     return [
-        RepeatRow(
+        WindowTotals(
             window=window,
-            joules=account.price(window),
+            energy=account.energy(window),
             requests=tuple(request for request in requests if request.repeat == window.repeat),
             errors=account.errors(window),
         )
@@ -60,7 +60,7 @@ def cost_per_token(
     """Return joules per token of each window; seconds per token where an energy is unknown."""
     windows = [phase for phase in phases if phase.name == "window"]
     account = EnergyAccount(trace)
-    energies = [account.price(window).energy_j for window in windows]
+    energies = [account.energy(window).energy_j for window in windows]
     known = [energy for energy in energies if energy is not None]
     costs = known if len(known) == len(windows) else [window.duration_s for window in windows]
     tokens = [_tokens(window, requests) for window in windows]

@@ -9,14 +9,14 @@ from llenergymeasure.domain.estimate import Estimate, Method
 from llenergymeasure.domain.experiment import BaselineUsed, DeviceEnergy, EnergyBreakdown
 from llenergymeasure.domain.trace import Phase
 from llenergymeasure.metrics.energy.account import EnergyAccount, curve_energy_j
-from llenergymeasure.metrics.energy.idle_power import Baselines, Rest
+from llenergymeasure.metrics.energy.idle_power import Baselines, IdlePower
 
 _WEAKEST_FIRST: tuple[Method, ...] = ("estimated", "sampled", "counter")
 
 
 def energy_method(account: EnergyAccount) -> Method | None:
     """Return the weakest method among the counted channels: a sum is no better than its worst part."""
-    methods = {curve.method for curve in account.counted}
+    methods = {curve.method for curve in account.included}
     return next((method for method in _WEAKEST_FIRST if method in methods), None)
 
 
@@ -43,7 +43,7 @@ def energy_breakdown(
         net_baseline=_used("baseline_idle", baselines.bare) if net else None,
         marginal_energy_j=marginal.value if marginal else None,
         marginal_baseline=_used("baseline_loaded", baselines.loaded) if marginal else None,
-        load_energy_j=None if load is None else account.price(load).energy_j,
+        load_energy_j=None if load is None else account.energy(load).energy_j,
     )
 
 
@@ -65,19 +65,19 @@ def _device(
         idle_power_w=_of_channel(baselines.bare, index),
         context_power_w=_of_channel(baselines.context, index),
         loaded_power_w=_of_channel(baselines.loaded, index),
-        counted=channel.counted,
+        included_in_total=channel.included_in_total,
         note=channel.note,
         reason=reason,
     )
 
 
-def _power_w(rest: Rest | None) -> float | None:
+def _power_w(rest: IdlePower | None) -> float | None:
     return None if rest is None else rest.power_w
 
 
-def _of_channel(rest: Rest | None, index: int) -> float | None:
+def _of_channel(rest: IdlePower | None, index: int) -> float | None:
     return None if rest is None else rest.by_channel[index]
 
 
-def _used(phase: Literal["baseline_idle", "baseline_loaded"], rest: Rest | None) -> BaselineUsed | None:
+def _used(phase: Literal["baseline_idle", "baseline_loaded"], rest: IdlePower | None) -> BaselineUsed | None:
     return None if rest is None else BaselineUsed(phase=phase, origin=rest.origin)

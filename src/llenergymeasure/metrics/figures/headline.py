@@ -9,24 +9,24 @@ from llenergymeasure.domain.estimate import Estimate
 from llenergymeasure.domain.model import ModelInfo
 from llenergymeasure.domain.request import RequestRecord
 from llenergymeasure.domain.uncertainty import UncertaintyBudget
-from llenergymeasure.metrics.energy.windows import RepeatRow
+from llenergymeasure.metrics.energy.windows import WindowTotals
 from llenergymeasure.metrics.performance.flops import request_flops
 from llenergymeasure.metrics.performance.latency import mean_tpot_s, mean_ttft_s
 from llenergymeasure.metrics.statistics.estimates import mean_estimate, ratio_estimate, total_estimate
 from llenergymeasure.metrics.uncertainty.budget import Series, energy_budget
 
 
-def time_estimates(rows: Sequence[RepeatRow]) -> dict[str, Estimate]:
+def time_estimates(rows: Sequence[WindowTotals]) -> dict[str, Estimate]:
     """Return the estimates of durations, rates and latencies that are known, by the name of their headline."""
     return {name: estimate for name, estimate in _times(rows).items() if estimate is not None}
 
 
-def energy_budgets(rows: Sequence[RepeatRow]) -> dict[str, UncertaintyBudget]:
+def energy_budgets(rows: Sequence[WindowTotals]) -> dict[str, UncertaintyBudget]:
     """Return the budgets of all energies and powers, by the name of their headline.
 
     None of them where the energy of a window is unknown, and none per token or request where a window has none.
     """
-    known = [row.joules.energy_j for row in rows if row.joules.energy_j is not None]
+    known = [row.energy.energy_j for row in rows if row.energy.energy_j is not None]
     if not known or len(known) < len(rows):
         return {}
     series = (
@@ -36,7 +36,7 @@ def energy_budgets(rows: Sequence[RepeatRow]) -> dict[str, UncertaintyBudget]:
     return {each.figure: energy_budget(each, rows) for each in series if min(each.denominators) > 0}
 
 
-def total_flops(info: ModelInfo | None, rows: Sequence[RepeatRow]) -> float | None:
+def total_flops(info: ModelInfo | None, rows: Sequence[WindowTotals]) -> float | None:
     """Return the reference FLOPs of all requests; None where the model's shape is not known."""
     if info is None:
         return None
@@ -49,7 +49,7 @@ def total_flops(info: ModelInfo | None, rows: Sequence[RepeatRow]) -> float | No
     return math.fsum(known) if known and len(known) == len(counts) else None
 
 
-def _times(rows: Sequence[RepeatRow]) -> dict[str, Estimate | None]:
+def _times(rows: Sequence[WindowTotals]) -> dict[str, Estimate | None]:
     durations = [row.duration_s for row in rows]
     return {
         "total_inference_time_s": total_estimate(durations, unit="s", method="derived") if rows else None,
@@ -62,14 +62,14 @@ def _times(rows: Sequence[RepeatRow]) -> dict[str, Estimate | None]:
 
 
 def _latency(
-    rows: Sequence[RepeatRow], mean: Callable[[Sequence[RequestRecord]], float | None]
+    rows: Sequence[WindowTotals], mean: Callable[[Sequence[RequestRecord]], float | None]
 ) -> Estimate | None:
     values = [mean(row.requests) for row in rows]
     known = [value for value in values if value is not None]
     return mean_estimate(known, unit="s", method="derived") if len(known) == len(values) else None
 
 
-def _figures(windows: int) -> tuple[tuple[str, str, Callable[[RepeatRow], float]], ...]:
+def _figures(windows: int) -> tuple[tuple[str, str, Callable[[WindowTotals], float]], ...]:
     """Return each figure with its unit and what its energy is divided by, window by window."""
     return (
         ("total_energy_j", "J", lambda _row: 1 / windows),

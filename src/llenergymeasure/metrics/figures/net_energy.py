@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from llenergymeasure.domain.uncertainty import UncertaintyBudget
-from llenergymeasure.metrics.energy.idle_power import TOO_SHORT, Baselines, Rest
-from llenergymeasure.metrics.energy.windows import RepeatRow
+from llenergymeasure.metrics.energy.idle_power import TOO_SHORT, Baselines, IdlePower
+from llenergymeasure.metrics.energy.windows import WindowTotals
 from llenergymeasure.metrics.uncertainty.budget import Series, Subtracted, energy_budget
 from llenergymeasure.metrics.uncertainty.remedies import halve_baseline
 
 
-def net_budgets(rows: Sequence[RepeatRow], baselines: Baselines) -> dict[str, UncertaintyBudget]:
+def net_budgets(rows: Sequence[WindowTotals], baselines: Baselines) -> dict[str, UncertaintyBudget]:
     """Return `net_energy_j` and `marginal_energy_j`, each where its baseline and all windows' energies are known."""
     named = (("net_energy_j", baselines.bare, "idle_s"), ("marginal_energy_j", baselines.loaded, "loaded_s"))
     found = {figure: _less(figure, rows, rest, setting) for figure, rest, setting in named}
@@ -19,7 +19,7 @@ def net_budgets(rows: Sequence[RepeatRow], baselines: Baselines) -> dict[str, Un
 
 
 def _less(
-    figure: str, rows: Sequence[RepeatRow], rest: Rest | None, setting: str
+    figure: str, rows: Sequence[WindowTotals], rest: IdlePower | None, setting: str
 ) -> UncertaintyBudget | None:
     """Return gross energy less a power at rest over the windows; its sign is kept.
 
@@ -29,7 +29,7 @@ def _less(
     """
     if rest is None or rest.power_w is None or not rows:
         return None
-    energies = [row.joules.energy_j for row in rows]
+    energies = [row.energy.energy_j for row in rows]
     known = [energy for energy in energies if energy is not None]
     if len(known) < len(rows):
         return None

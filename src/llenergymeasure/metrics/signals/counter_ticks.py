@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from llenergymeasure.metrics.signals.update_period import Brackets, Rhythm, find_rhythm
+from llenergymeasure.metrics.signals.update_period import SamplePairs, UpdatePeriod, find_update_period
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -49,7 +49,7 @@ def locate_ticks(t_s: NDArray[Any], energy_j: NDArray[Any], update_period_s: flo
     gap_s = hi_s - lo_s
     rhythm = None
     if update_period_s is None or update_period_s > RESOLVED * np.median(np.diff(t_s)):
-        rhythm = find_rhythm(Brackets(lo_s=t_s[:-1], hi_s=t_s[1:], moved=moved))
+        rhythm = find_update_period(SamplePairs(lo_s=t_s[:-1], hi_s=t_s[1:], moved=moved))
     if rhythm is not None:
         located_s, error_s, certain = _on_the_beat(rhythm, lo_s, hi_s)
         return Ticks(
@@ -63,7 +63,7 @@ def locate_ticks(t_s: NDArray[Any], energy_j: NDArray[Any], update_period_s: flo
 
 
 def _on_the_beat(
-    rhythm: Rhythm, lo_s: NDArray[Any], hi_s: NDArray[Any]
+    rhythm: UpdatePeriod, lo_s: NDArray[Any], hi_s: NDArray[Any]
 ) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
     """Return each tick's time, its half-width, and whether it is certain which beat it was.
 

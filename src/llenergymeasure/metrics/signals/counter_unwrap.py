@@ -18,7 +18,7 @@ DIP_SAMPLES = 3
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rising:
+class UnwrappedCounter:
     """Readings `energy_j` at `t_s`, never falling, of shape (n,); what happened within `faults` is not in them."""
 
     t_s: NDArray[Any]
@@ -26,7 +26,7 @@ class Rising:
     faults: tuple[Fault, ...] = ()
 
 
-def unwrap(t_s: NDArray[Any], raw_j: NDArray[Any], range_j: float | None) -> Rising:
+def unwrap(t_s: NDArray[Any], raw_j: NDArray[Any], range_j: float | None) -> UnwrappedCounter:
     """Return the readings with each wrap at `range_j` undone; a reset adds nothing and is a fault."""
     import numpy as np
 
@@ -41,7 +41,9 @@ def unwrap(t_s: NDArray[Any], raw_j: NDArray[Any], range_j: float | None) -> Ris
     rise_j = np.where(fell, 0.0, rise_j)
     energy_j = np.concatenate([[0.0], np.cumsum(rise_j)])
     resets = [_fault(t_s, at, "counter_reset", "the energy counter was reset") for at in np.flatnonzero(fell)]
-    return Rising(t_s=t_s, energy_j=energy_j, faults=(*resets, *_lost_wraps(t_s, gap_s, energy_j, range_j)))
+    return UnwrappedCounter(
+        t_s=t_s, energy_j=energy_j, faults=(*resets, *_lost_wraps(t_s, gap_s, energy_j, range_j))
+    )
 
 
 def _is_dip(raw_j: NDArray[Any]) -> NDArray[Any]:

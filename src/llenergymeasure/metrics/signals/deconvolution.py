@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from llenergymeasure.metrics.signals.power_updates import Beat
+from llenergymeasure.metrics.signals.power_updates import UpdateGrid
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,7 +23,7 @@ NOISY = 0.1
 
 
 @dataclass(frozen=True, kw_only=True)
-class Course:
+class DeconvolvedPower:
     """Mean power of each cell between two beats, from `edges_s[i]` to `edges_s[i + 1]`.
 
     `factor` is the banded Cholesky factor of the inverse covariance of the cells, over `noise_w` squared.
@@ -49,7 +49,7 @@ class Course:
         return self.noise_w * math.sqrt(max(variance, 0.0) + 2 * self.averaging_s**2)
 
 
-def undo_averaging(beat: Beat, averaging_s: float) -> Course | None:
+def deconvolve(beat: UpdateGrid, averaging_s: float) -> DeconvolvedPower | None:
     """Return the power behind readings that average over `averaging_s` as a box; None where no such box explains them.
 
     Each reading is a weighted sum of the cells before it, plus noise; the power changes from cell to cell as a random
@@ -67,7 +67,9 @@ def undo_averaging(beat: Beat, averaging_s: float) -> Course | None:
         return None
     before = np.arange(len(weights), 0, -1) * beat.period_s
     edges_s = np.concatenate([beat.t_s[0] - before, beat.t_s])
-    return Course(edges_s=edges_s, power_w=power_w, factor=factor, noise_w=noise_w, averaging_s=averaging_s)
+    return DeconvolvedPower(
+        edges_s=edges_s, power_w=power_w, factor=factor, noise_w=noise_w, averaging_s=averaging_s
+    )
 
 
 def _weights(periods: float) -> NDArray[Any]:
@@ -82,7 +84,7 @@ def _weights(periods: float) -> NDArray[Any]:
 
 
 def _solve(
-    beat: Beat, weights: NDArray[Any], ratio: float
+    beat: UpdateGrid, weights: NDArray[Any], ratio: float
 ) -> tuple[float, tuple[NDArray[Any], NDArray[Any], float]]:
     """Return how badly `ratio` explains the readings, and the cells' power, factor and noise that go with it."""
     import numpy as np

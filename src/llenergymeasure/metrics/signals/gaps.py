@@ -23,7 +23,7 @@ NEVER_MOVED_S = 5.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Lapse:
+class Gap:
     """A stretch of the trace, Unix time; `value` is what the sensor showed all the while, where it showed anything."""
 
     start_ns: int
@@ -41,7 +41,7 @@ class Lapse:
         )
 
 
-def find_pauses(samples: NDArray[Any]) -> tuple[Lapse, ...]:
+def find_sampling_gaps(samples: NDArray[Any]) -> tuple[Gap, ...]:
     """Return where one channel, whose samples these are, was not asked for far longer than usual."""
     import numpy as np
 
@@ -53,7 +53,7 @@ def find_pauses(samples: NDArray[Any]) -> tuple[Lapse, ...]:
     return tuple(_between(times_ns, at, at + 1) for at in np.flatnonzero(long))
 
 
-def find_standing_power(samples: NDArray[Any]) -> tuple[Lapse, ...]:
+def find_stale_power_gap(samples: NDArray[Any]) -> tuple[Gap, ...]:
     """Return where the power reading of a channel repeated itself to the last digit for far longer than usual.
 
     A sensor that works flickers; one whose driver hangs shows its last value again and again.
@@ -88,5 +88,5 @@ def within(samples: NDArray[Any], windows: Iterable[Phase]) -> NDArray[Any]:
     return chosen
 
 
-def _between(times_ns: NDArray[Any], first: Any, last: Any, value: float | None = None) -> Lapse:
-    return Lapse(start_ns=int(times_ns[first]), end_ns=int(times_ns[last]), value=value)
+def _between(times_ns: NDArray[Any], first: Any, last: Any, value: float | None = None) -> Gap:
+    return Gap(start_ns=int(times_ns[first]), end_ns=int(times_ns[last]), value=value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from llenergymeasure.metrics.signals.power_updates import Beat
+from llenergymeasure.metrics.signals.power_updates import UpdateGrid
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -13,7 +13,7 @@ LEAST_STEP_W = 8.0
 """Smaller differences between readings may be noise: NVIDIA states ±5 W."""
 
 
-def part_time_energy(beat: Beat, averaging_s: float) -> tuple[NDArray[Any], NDArray[Any]]:
+def part_time_energy(beat: UpdateGrid, averaging_s: float) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return times and the energy drawn until then, from readings that average over `averaging_s` of each period.
 
     While a reading is taken the energy is what it says. Between two of them, unseen, it is that of a straight line from

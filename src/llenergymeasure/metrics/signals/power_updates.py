@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Publications:
+class PowerUpdates:
     """Readings `power_w` that appeared at `t_s`, arrays of shape (n,); one that repeats the former is not seen.
 
     `period_s` is None where they keep no rhythm, or come faster than they are sampled.
@@ -25,12 +25,12 @@ class Publications:
     def __len__(self) -> int:
         return len(self.t_s)
 
-    def between(self, start_s: float, end_s: float) -> Publications:
+    def between(self, start_s: float, end_s: float) -> PowerUpdates:
         """Return those that appeared in `[start_s, end_s)`."""
         inside = (self.t_s >= start_s) & (self.t_s < end_s)
-        return Publications(t_s=self.t_s[inside], power_w=self.power_w[inside], period_s=self.period_s)
+        return PowerUpdates(t_s=self.t_s[inside], power_w=self.power_w[inside], period_s=self.period_s)
 
-    def on_one_beat(self) -> Publications:
+    def on_one_beat(self) -> PowerUpdates:
         """Return the same with all times moved onto one straight beat, which averages out the error of each.
 
         For stretches of a minute or so, over which no sensor's clock wanders; without a rhythm nothing is moved.
@@ -42,10 +42,10 @@ class Publications:
         beats = np.round((self.t_s - self.t_s[0]) / self.period_s)
         period_s, first_s = np.polyfit(beats, self.t_s - self.t_s[0], 1)
         t_s = self.t_s[0] + first_s + beats * period_s
-        return Publications(t_s=t_s, power_w=self.power_w, period_s=float(period_s))
+        return PowerUpdates(t_s=t_s, power_w=self.power_w, period_s=float(period_s))
 
 
-def find_publications(t_s: NDArray[Any], power_w: NDArray[Any]) -> Publications:
+def find_power_updates(t_s: NDArray[Any], power_w: NDArray[Any]) -> PowerUpdates:
     """Return what was published, from samples `power_w` at `t_s`, both of shape (n,).
 
     The number of changes until then is a counter, and its ticks are found as those of any other.
@@ -57,7 +57,7 @@ def find_publications(t_s: NDArray[Any], power_w: NDArray[Any]) -> Publications:
     changes[changed] = 1.0
     ticks = locate_ticks(t_s, np.cumsum(changes), None)
     shown_by = changed[ticks.energy_j.astype(int) - 1]
-    return Publications(t_s=ticks.t_s, power_w=power_w[shown_by], period_s=ticks.period_s)
+    return PowerUpdates(t_s=ticks.t_s, power_w=power_w[shown_by], period_s=ticks.period_s)
 
 
 MARGIN = 0.02
@@ -66,7 +66,7 @@ FEWEST = 30
 
 
 @dataclass(frozen=True, kw_only=True)
-class Beat:
+class UpdateGrid:
     """At `t_s` the sensor published `power_w`, as far as it was `seen`: arrays of shape (n,), no beat left out."""
 
     t_s: NDArray[Any]
@@ -78,14 +78,14 @@ class Beat:
         return len(self.t_s)
 
 
-def find_beat(t_s: NDArray[Any], power_w: NDArray[Any]) -> Beat | None:
+def find_update_grid(t_s: NDArray[Any], power_w: NDArray[Any]) -> UpdateGrid | None:
     """Return the readings behind samples `power_w` at `t_s`, both of shape (n,); None where they keep no beat.
 
     What is published between two samples is not seen; what was sampled and had not changed was published again.
     """
     import numpy as np
 
-    published = find_publications(t_s, power_w)
+    published = find_power_updates(t_s, power_w)
     if published.period_s is None or len(published) < FEWEST:
         return None
     period_s = published.period_s
@@ -93,7 +93,7 @@ def find_beat(t_s: NDArray[Any], power_w: NDArray[Any]) -> Beat | None:
     beats_s = np.interp(np.arange(number[-1] + 1), number, published.t_s)
     ends_s = np.append(beats_s[1:], beats_s[-1] + period_s)
     shown_by = np.searchsorted(t_s, ends_s - MARGIN * period_s) - 1
-    return Beat(
+    return UpdateGrid(
         t_s=beats_s,
         power_w=power_w[np.maximum(shown_by, 0)],
         seen=(shown_by >= 0) & (t_s[shown_by] >= beats_s + MARGIN * period_s),

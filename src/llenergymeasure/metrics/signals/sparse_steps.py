@@ -17,7 +17,7 @@ PENALTY = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
-class Means:
+class IntervalMeans:
     """Mean power `mean_w` from `start_s` to `end_s`, arrays of shape (n,), each known to `deviation_w`."""
 
     start_s: NDArray[Any]
@@ -25,14 +25,14 @@ class Means:
     mean_w: NDArray[Any]
     deviation_w: float
 
-    def between(self, start_s: float, end_s: float) -> Means:
+    def between(self, start_s: float, end_s: float) -> IntervalMeans:
         """Return those that lie wholly between; they are in time order."""
         import numpy as np
 
         inside = slice(
             int(np.searchsorted(self.start_s, start_s)), int(np.searchsorted(self.end_s, end_s, side="right"))
         )
-        return Means(
+        return IntervalMeans(
             start_s=self.start_s[inside],
             end_s=self.end_s[inside],
             mean_w=self.mean_w[inside],
@@ -41,7 +41,7 @@ class Means:
 
 
 @dataclass(frozen=True, kw_only=True)
-class StepCourse:
+class PiecewisePower:
     """Energy `energy_j` drawn until each of `edges_s`."""
 
     edges_s: NDArray[Any]
@@ -54,7 +54,7 @@ class StepCourse:
         return float(end_j - start_j)
 
 
-def fewest_steps(intervals: Means, within: Means) -> StepCourse:
+def fit_sparse_steps(intervals: IntervalMeans, within: IntervalMeans) -> PiecewisePower:
     """Return the power over `intervals`, which adjoin, with the fewest steps that also explains the means `within`.
 
     Machines switch: power that jumps a few times is likelier than power that wanders. Steps are made few by least
@@ -74,12 +74,12 @@ def fewest_steps(intervals: Means, within: Means) -> StepCourse:
     for small_w in STEPS_W:
         power_w = np.linalg.solve(normal + PENALTY * (steps.T * price) @ steps, target)
         price = 1 / ((steps @ power_w) ** 2 + small_w**2)
-    return StepCourse(
+    return PiecewisePower(
         edges_s=edges_s, energy_j=np.concatenate([[0.0], np.cumsum(power_w * np.diff(edges_s))])
     )
 
 
-def _weights(means: Means, edges_s: NDArray[Any]) -> NDArray[Any]:
+def _weights(means: IntervalMeans, edges_s: NDArray[Any]) -> NDArray[Any]:
     """Return which share each part has in each mean, over the mean's deviation."""
     import numpy as np
 

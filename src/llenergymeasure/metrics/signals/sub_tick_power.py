@@ -7,9 +7,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from llenergymeasure.metrics.signals.counter_ticks import Ticks
-from llenergymeasure.metrics.signals.power_updates import find_beat
-from llenergymeasure.metrics.signals.sparse_steps import Means, fewest_steps
-from llenergymeasure.metrics.signals.tick_interpolation import part_of_cell
+from llenergymeasure.metrics.signals.power_updates import find_update_grid
+from llenergymeasure.metrics.signals.sparse_steps import IntervalMeans, fit_sparse_steps
+from llenergymeasure.metrics.signals.tick_interpolation import first_part
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,7 +28,7 @@ SHORT = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
-class Beside:
+class SubTickPower:
     """Samples of power `power_w` at `t_s`, on the axis of `ticks`, that show means over `averaging_s`."""
 
     ticks: Ticks
@@ -56,8 +56,10 @@ class Beside:
         readings = self._readings.between(float(edges_s[1]), float(edges_s[-2]))
         if not _contradicted(edges_s, mean_w, readings):
             return None
-        ticks = Means(start_s=edges_s[1:-2], end_s=edges_s[2:-1], mean_w=mean_w[1:-1], deviation_w=TICK_W)
-        course = fewest_steps(ticks, readings)
+        ticks = IntervalMeans(
+            start_s=edges_s[1:-2], end_s=edges_s[2:-1], mean_w=mean_w[1:-1], deviation_w=TICK_W
+        )
+        course = fit_sparse_steps(ticks, readings)
         here_s, next_s = float(self.ticks.t_s[cell]), float(self.ticks.t_s[cell + 1])
         counted_j = float(self.ticks.energy_j[cell + 1] - self.ticks.energy_j[cell])
         missed_j = counted_j - course.between(here_s, next_s)
@@ -65,11 +67,11 @@ class Beside:
         return min(max(within_j, 0.0), counted_j)
 
     @cached_property
-    def _readings(self) -> Means | None:
+    def _readings(self) -> IntervalMeans | None:
         """All readings, in the counter's own watts; found when the first edge asks for them."""
         import numpy as np
 
-        beat = find_beat(self.t_s, self.power_w)
+        beat = find_update_grid(self.t_s, self.power_w)
         if beat is None:
             return None
         shown = beat.seen & (beat.power_w > 0)
@@ -77,7 +79,7 @@ class Beside:
         if len(ends_s) == 0:
             return None
         drawn_w = (self._until(ends_s) - self._until(ends_s - self.averaging_s)) / self.averaging_s
-        return Means(
+        return IntervalMeans(
             start_s=ends_s - self.averaging_s,
             end_s=ends_s,
             mean_w=float(np.median(drawn_w / power_w)) * power_w,
@@ -91,16 +93,16 @@ class Beside:
         return energy_j
 
 
-def readings_beside(
+def sub_tick_power(
     ticks: Ticks, t_s: NDArray[Any], power_w: NDArray[Any], averaging_s: float | None
-) -> Beside | None:
+) -> SubTickPower | None:
     """Return the readings beside a counter; None where they are too coarse, or it is not known what they average."""
     if averaging_s is None or ticks.period_s is None or averaging_s > SHORT * ticks.period_s or len(t_s) == 0:
         return None
-    return Beside(ticks=ticks, t_s=t_s, power_w=power_w, averaging_s=averaging_s)
+    return SubTickPower(ticks=ticks, t_s=t_s, power_w=power_w, averaging_s=averaging_s)
 
 
-def _contradicted(edges_s: NDArray[Any], mean_w: NDArray[Any], readings: Means) -> bool:
+def _contradicted(edges_s: NDArray[Any], mean_w: NDArray[Any], readings: IntervalMeans) -> bool:
     """Say whether a reading in the middle interval, or across one of its ends, is not what the ticks alone tell."""
     middle = len(mean_w) // 2
     for start_s, end_s, read_w in zip(readings.start_s, readings.end_s, readings.mean_w, strict=True):
@@ -123,6 +125,6 @@ def _energy_of_part(
     length_s = float(edges_s[cell + 1] - edges_s[cell])
     start, end = np.clip((np.array([start_s, end_s]) - edges_s[cell]) / length_s, 0.0, 1.0)
     before_w, here_w, after_w = mean_w[cell - 1 : cell + 2]
-    parts = (part_of_cell(float(until), before_w, here_w, after_w) for until in (start, end))
+    parts = (first_part(float(until), before_w, here_w, after_w) for until in (start, end))
     from_start, to_end = parts
     return (to_end - from_start) * length_s

@@ -14,14 +14,14 @@ class Share:
     error_j: float
 
 
-def share_of_cell(fraction: float, duration_s: float, around_w: Sequence[float]) -> Share:
+def edge_energy(fraction: float, duration_s: float, around_w: Sequence[float]) -> Share:
     """Return the energy of the first `fraction` of a tick interval, from its own mean power and its neighbours'.
 
     `around_w` holds five mean powers: of the two intervals before, of this one, and of the two after. The error is the
     most by which a course of the same mean, between the lowest and the highest of the five powers, could differ.
     """
     _, before_w, here_w, after_w, _ = around_w
-    mean_w = part_of_cell(fraction, before_w, here_w, after_w)
+    mean_w = first_part(fraction, before_w, here_w, after_w)
     low_w, high_w = _power_bounds(around_w)
     most_w = min(fraction * high_w, here_w - (1 - fraction) * low_w)
     least_w = max(fraction * low_w, here_w - (1 - fraction) * high_w)
@@ -29,7 +29,7 @@ def share_of_cell(fraction: float, duration_s: float, around_w: Sequence[float])
     return Share(energy_j=mean_w * duration_s, error_j=error_w * duration_s)
 
 
-def part_of_cell(fraction: float, before_w: float, here_w: float, after_w: float) -> float:
+def first_part(fraction: float, before_w: float, here_w: float, after_w: float) -> float:
     """Return the energy of the first `fraction` of an interval over its duration, in watts.
 
     Where the mean lies between those next to it, the power stepped from the one to the other within the interval, and

@@ -34,7 +34,7 @@ absolute ones."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Brackets:
+class SamplePairs:
     """Pairs of consecutive samples: in `(lo_s, hi_s]` the counter has `moved`, or it has not. Each of shape (n,)."""
 
     lo_s: NDArray[Any]
@@ -44,12 +44,12 @@ class Brackets:
     def __len__(self) -> int:
         return len(self.lo_s)
 
-    def rows(self, index: NDArray[Any]) -> Brackets:
-        return Brackets(lo_s=self.lo_s[index], hi_s=self.hi_s[index], moved=self.moved[index])
+    def rows(self, index: NDArray[Any]) -> SamplePairs:
+        return SamplePairs(lo_s=self.lo_s[index], hi_s=self.hi_s[index], moved=self.moved[index])
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rhythm:
+class UpdatePeriod:
     """Ticks at `phase_s + k * period_s`, block by block; `error_s` is the 95 % half-width of a tick's time.
 
     `since_s` is when each block begins.
@@ -61,7 +61,7 @@ class Rhythm:
     error_s: NDArray[Any]
 
 
-def find_rhythm(brackets: Brackets) -> Rhythm | None:
+def find_update_period(brackets: SamplePairs) -> UpdatePeriod | None:
     """Return the rhythm of the ticks; None where they are too few, irregular, or faster than they are sampled."""
     import numpy as np
 
@@ -78,7 +78,7 @@ def find_rhythm(brackets: Brackets) -> Rhythm | None:
         agrees = _holds_beat(blocks, phase_s[:, None], period_s) == blocks.moved
         if _agreement_beyond_chance(agrees, blocks.moved) >= TRUSTED:
             stray_s = UNSTEADINESS * period_s * (1 - agrees.mean(axis=1))
-            return Rhythm(
+            return UpdatePeriod(
                 period_s=period_s,
                 since_s=blocks.lo_s[:, 0],
                 phase_s=phase_s,
@@ -87,7 +87,7 @@ def find_rhythm(brackets: Brackets) -> Rhythm | None:
     return None
 
 
-def _without_pauses(brackets: Brackets) -> Brackets:
+def _without_pauses(brackets: SamplePairs) -> SamplePairs:
     """Leave out where the counter stood still or was not read for far longer than between two ticks."""
     import numpy as np
 
@@ -101,7 +101,7 @@ def _without_pauses(brackets: Brackets) -> Brackets:
     )
 
 
-def _period_of_block(block: Brackets) -> float:
+def _period_of_block(block: SamplePairs) -> float:
     """Find the period on the first ticks of a block, then ever more finely over longer stretches of it."""
     import numpy as np
 
@@ -121,7 +121,7 @@ def _period_of_block(block: Brackets) -> float:
         low, high = period_s * (1 - REACH * step), period_s * (1 + REACH * step)
 
 
-def _period_by_share(brackets: Brackets) -> float:
+def _period_by_share(brackets: SamplePairs) -> float:
     """Guess the period from how many brackets moved: one of length d holds a tick with probability d / period."""
     import numpy as np
 
@@ -131,7 +131,7 @@ def _period_by_share(brackets: Brackets) -> float:
     return float(periods_s[int(np.abs(expected - brackets.moved.mean()).argmin())])
 
 
-def _without_drift(blocks: Brackets, period_s: float) -> float:
+def _without_drift(blocks: SamplePairs, period_s: float) -> float:
     """Correct the period by the drift of the phase from block to block, over ever more blocks."""
     import numpy as np
 
@@ -148,7 +148,9 @@ def _without_drift(blocks: Brackets, period_s: float) -> float:
     return period_s
 
 
-def _best_phase(rows: Brackets, periods_s: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+def _best_phase(
+    rows: SamplePairs, periods_s: NDArray[Any]
+) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
     """Return, per row, the phase that agrees with most brackets, how far it may move, and the share that agrees.
 
     A bracket that moved holds a tick, so the phase lies in it, modulo the period; one that did not move excludes its
@@ -177,7 +179,7 @@ def _best_phase(rows: Brackets, periods_s: NDArray[Any]) -> tuple[NDArray[Any], 
     return phase_s, width_s, explained / rows.lo_s.shape[1]
 
 
-def _holds_beat(rows: Brackets, phase_s: NDArray[Any], period_s: float) -> NDArray[Any]:
+def _holds_beat(rows: SamplePairs, phase_s: NDArray[Any], period_s: float) -> NDArray[Any]:
     import numpy as np
 
     before = np.floor((rows.lo_s - phase_s) / period_s)

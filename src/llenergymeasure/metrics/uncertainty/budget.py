@@ -8,10 +8,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from llenergymeasure.domain.uncertainty import BudgetTerm, TermName, UncertaintyBudget
-from llenergymeasure.metrics.energy.windows import RepeatRow
+from llenergymeasure.metrics.energy.windows import WindowTotals
 from llenergymeasure.metrics.statistics.student import mean_half_width
 from llenergymeasure.metrics.uncertainty import explanations, remedies
-from llenergymeasure.metrics.uncertainty.meter_terms import LeftOpen, channels_of, left_open
+from llenergymeasure.metrics.uncertainty.meter_terms import MeterTerms, channels_of, meter_terms
 from llenergymeasure.metrics.uncertainty.remedies import Windows
 
 ROUNDING = 1e-9
@@ -53,7 +53,7 @@ class Subtracted:
 
 
 def energy_budget(
-    series: Series, rows: Sequence[RepeatRow], subtracted: Subtracted | None = None
+    series: Series, rows: Sequence[WindowTotals], subtracted: Subtracted | None = None
 ) -> UncertaintyBudget:
     """Return the budget of a figure whose energies come from `rows`, in the same order.
 
@@ -80,32 +80,32 @@ Part = tuple[TermName, float, str, str]
 """Name, half-width in the figure's unit, source, and what would halve it."""
 
 
-def _parts(series: Series, rows: Sequence[RepeatRow], subtracted: Subtracted | None) -> Iterator[Part]:
+def _parts(series: Series, rows: Sequence[WindowTotals], subtracted: Subtracted | None) -> Iterator[Part]:
     windows = Windows(count=len(rows), duration_s=statistics.fmean(row.duration_s for row in rows))
-    open_ = left_open(rows)
+    open_ = meter_terms(rows)
     yield from _meter_parts(open_, math.fsum(series.denominators), rows, windows)
     yield from _spread_part(series, open_, rows, windows)
     if subtracted is not None and subtracted.half_width_w is not None:
         half_width = subtracted.half_width_w * windows.total_s / math.fsum(series.denominators)
-        source = explanations.baseline_source(subtracted.power_w, subtracted.half_width_w, windows)
+        source = explanations.explain_baseline(subtracted.power_w, subtracted.half_width_w, windows)
         yield "baseline", half_width, source, subtracted.remedy
 
 
 def _meter_parts(
-    open_: LeftOpen, divisor: float, rows: Sequence[RepeatRow], windows: Windows
+    open_: MeterTerms, divisor: float, rows: Sequence[WindowTotals], windows: Windows
 ) -> Iterator[Part]:
     channels, errors = channels_of(rows), [each for row in rows for each in row.errors]
     longer = remedies.halve_by_longer_windows(2, windows)
-    yield "gain", open_.gain_j / divisor, explanations.gain_source(channels), remedies.halve_gain(channels)
-    yield "edges", open_.edges_j / divisor, explanations.edges_source(errors, windows), longer
-    yield "resolution", open_.resolution_j / divisor, explanations.resolution_source(errors), longer
+    yield "gain", open_.gain_j / divisor, explanations.explain_gain(channels), remedies.halve_gain(channels)
+    yield "edges", open_.edges_j / divisor, explanations.explain_edges(errors, windows), longer
+    yield "resolution", open_.resolution_j / divisor, explanations.explain_resolution(errors), longer
     if open_.alias_j is not None:
-        source = explanations.alias_source(errors, windows)
+        source = explanations.explain_aliasing(errors, windows)
         yield "alias", open_.alias_j / divisor, source, remedies.halve_by_longer_windows(4, windows)
 
 
 def _spread_part(
-    series: Series, open_: LeftOpen, rows: Sequence[RepeatRow], windows: Windows
+    series: Series, open_: MeterTerms, rows: Sequence[WindowTotals], windows: Windows
 ) -> Iterator[Part]:
     ratios = series.ratios
     spread = mean_half_width(ratios)
@@ -115,13 +115,13 @@ def _spread_part(
     random = open_.random_j / math.fsum(series.denominators)
     own = math.sqrt(max(spread**2 - random**2, 0.0))
     scatter = statistics.stdev(ratios) / gross if gross else 0.0
-    source = explanations.spread_source(scatter if scatter > ROUNDING else 0.0, windows, explained=own == 0)
+    source = explanations.explain_spread(scatter if scatter > ROUNDING else 0.0, windows, explained=own == 0)
     yield "spread", own, source, remedies.halve_spread(spread, random, windows)
 
 
-def _gross(series: Series, rows: Sequence[RepeatRow]) -> float:
+def _gross(series: Series, rows: Sequence[WindowTotals]) -> float:
     """Return the figure that the whole energy of the windows would give."""
-    return math.fsum(row.joules.energy_j or 0.0 for row in rows) / math.fsum(series.denominators)
+    return math.fsum(row.energy.energy_j or 0.0 for row in rows) / math.fsum(series.denominators)
 
 
 def _term(least: float, name: TermName, half_width: float, source: str, remedy: str) -> BudgetTerm:

@@ -6,14 +6,14 @@ import math
 from collections.abc import Sequence
 
 from llenergymeasure.domain.trace import Channel
-from llenergymeasure.metrics.energy.interval_uncertainty import ChannelErrors
+from llenergymeasure.metrics.energy.interval_uncertainty import ChannelUncertainty
 from llenergymeasure.metrics.energy.sampled_curve import NORMAL_95
 from llenergymeasure.metrics.uncertainty.remedies import Windows, seconds_text
 
 NOUNS = {"gpu": "GPU", "cpu": "CPU sensor", "dram": "DRAM sensor", "system": "system sensor"}
 
 
-def gain_source(channels: Sequence[Channel]) -> str:
+def explain_gain(channels: Sequence[Channel]) -> str:
     """Name each sensor's systematic error; those of a kind together."""
     kinds = dict.fromkeys((each.domain, each.relative_error) for each in channels if each.relative_error)
     if not kinds:
@@ -22,7 +22,7 @@ def gain_source(channels: Sequence[Channel]) -> str:
     return "systematic error of the sensors, the same in every window: " + ", ".join(parts)
 
 
-def edges_source(errors: Sequence[ChannelErrors], windows: Windows) -> str:
+def explain_edges(errors: Sequence[ChannelUncertainty], windows: Windows) -> str:
     """Say how much the ends of one window leave open."""
     each_j = math.hypot(*(error.edges_j for error in errors)) / math.sqrt(windows.count)
     return (
@@ -30,7 +30,7 @@ def edges_source(errors: Sequence[ChannelErrors], windows: Windows) -> str:
     )
 
 
-def resolution_source(errors: Sequence[ChannelErrors]) -> str:
+def explain_resolution(errors: Sequence[ChannelUncertainty]) -> str:
     """Name the steps of counters and of power readings."""
     counters = {error.step for error in errors if error.step and not error.readings}
     powers = {error.step for error in errors if error.step and error.readings}
@@ -39,7 +39,7 @@ def resolution_source(errors: Sequence[ChannelErrors]) -> str:
     return "; ".join(said) or "values of a model, which have no steps"
 
 
-def alias_source(errors: Sequence[ChannelErrors], windows: Windows) -> str:
+def explain_aliasing(errors: Sequence[ChannelUncertainty], windows: Windows) -> str:
     """Say how many power readings stand for the whole, and how they scatter."""
     sampled = [error for error in errors if error.readings]
     readings = sum(error.readings for error in sampled)
@@ -51,7 +51,7 @@ def alias_source(errors: Sequence[ChannelErrors], windows: Windows) -> str:
     )
 
 
-def spread_source(scatter: float, windows: Windows, explained: bool) -> str:
+def explain_spread(scatter: float, windows: Windows, explained: bool) -> str:
     """Say how repeats scatter, as a share of their gross energy, and whether the meters alone explain it."""
     said = f"the energy of {windows.count} repeats scatters by {100 * scatter:.2g} % (standard deviation)"
     return (
@@ -61,7 +61,7 @@ def spread_source(scatter: float, windows: Windows, explained: bool) -> str:
     )
 
 
-def baseline_source(power_w: float, half_width_w: float, windows: Windows) -> str:
+def explain_baseline(power_w: float, half_width_w: float, windows: Windows) -> str:
     """Say how well the idle power is known."""
     return f"idle power {power_w:.4g} ± {half_width_w:.2g} W, subtracted over {_windows(windows)}"
 

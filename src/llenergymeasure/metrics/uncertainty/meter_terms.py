@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from llenergymeasure.domain.trace import Channel
-from llenergymeasure.metrics.energy.interval_uncertainty import ChannelErrors
-from llenergymeasure.metrics.energy.windows import RepeatRow
+from llenergymeasure.metrics.energy.interval_uncertainty import ChannelUncertainty
+from llenergymeasure.metrics.energy.windows import WindowTotals
 
 
 @dataclass(frozen=True, kw_only=True)
-class LeftOpen:
+class MeterTerms:
     """95 % half-widths in joules, of the sum over windows and counted channels."""
 
     gain_j: float
@@ -28,10 +28,10 @@ class LeftOpen:
         return math.hypot(self.edges_j, self.resolution_j, self.alias_j or 0.0)
 
 
-def left_open(rows: Sequence[RepeatRow]) -> LeftOpen:
+def meter_terms(rows: Sequence[WindowTotals]) -> MeterTerms:
     """Sum up the errors of all windows: a gain has one sign in all, the others are independent."""
     errors = [each for row in rows for each in row.errors]
-    return LeftOpen(
+    return MeterTerms(
         gain_j=_gain_j(errors),
         edges_j=math.hypot(*(each.edges_j for each in errors)),
         resolution_j=math.hypot(*(each.resolution_j for each in errors)),
@@ -41,7 +41,7 @@ def left_open(rows: Sequence[RepeatRow]) -> LeftOpen:
     )
 
 
-def channels_of(rows: Sequence[RepeatRow]) -> list[Channel]:
+def channels_of(rows: Sequence[WindowTotals]) -> list[Channel]:
     """Return the channels behind the errors, each once."""
     found: list[Channel] = []
     for row in rows:
@@ -49,7 +49,7 @@ def channels_of(rows: Sequence[RepeatRow]) -> list[Channel]:
     return found
 
 
-def _gain_j(errors: Sequence[ChannelErrors]) -> float:
+def _gain_j(errors: Sequence[ChannelUncertainty]) -> float:
     by_source_j: defaultdict[tuple[str, ...], float] = defaultdict(float)
     for each in errors:
         by_source_j[_source(each.channel)] += each.gain_j

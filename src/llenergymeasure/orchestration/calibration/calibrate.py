@@ -182,8 +182,9 @@ def _with_gain(profiles: Sequence[SensorProfile], wall: WallFile) -> tuple[Senso
     import numpy as np
 
     log = read_wall_log(wall.path)
-    labels = [profile.label for profile in profiles if profile.counted]
+    labels = [profile.label for profile in profiles if profile.included_in_total]
     gain = wall_gain(profiles[0].steps, np.array(log.t_unix_s), np.array(log.power_w), wall.meter, labels)
     return tuple(
-        profile.model_copy(update={"wall": gain}) if profile.counted else profile for profile in profiles
+        profile.model_copy(update={"wall": gain}) if profile.included_in_total else profile
+        for profile in profiles
     )

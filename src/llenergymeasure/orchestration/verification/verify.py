@@ -22,8 +22,8 @@ from llenergymeasure.orchestration.verification.contradictions import (
 )
 from llenergymeasure.orchestration.verification.differences import ABSENT, Difference, differences
 from llenergymeasure.results import layout
-from llenergymeasure.results.untrusted.bundle import StoredBundle, read_stored
-from llenergymeasure.results.untrusted.files import is_interrupted, name_text, take_inventory
+from llenergymeasure.results.untrusted.bundle import UntrustedBundle, read_untrusted
+from llenergymeasure.results.untrusted.files import check_files, is_interrupted, name_text
 from llenergymeasure.results.untrusted.tables import error_text
 
 TABLES = ("trace", "phases", "requests")
@@ -49,15 +49,15 @@ def verify_paths(*paths: Path) -> VerificationReport:
 
 def verify_bundle(folder: Path) -> Verification:
     """Check the files of a bundle against its sums, its tables against each other, its figures against its tables."""
-    inventory = take_inventory(folder)
-    stored = read_stored(folder, inventory.readable)
+    inventory = check_files(folder)
+    stored = read_untrusted(folder, inventory.readable)
     findings = [*inventory.findings, *stored.findings, *_contradictions(stored), *_wrong_figures(stored)]
     return Verification(
         bundle=name_text(folder), findings=tuple(findings), notes=tuple(_notes(folder, stored))
     )
 
 
-def raw_run(stored: StoredBundle) -> RawRun | None:
+def raw_run(stored: UntrustedBundle) -> RawRun | None:
     """Return what the run left behind, as far as the bundle has it whole; None where a part of it is missing."""
     result = stored.result
     if result is None or stored.trace is None or stored.requests is None or stored.phases is None:
@@ -94,7 +94,7 @@ def _bundles(path: Path) -> Iterator[Path]:
     yield from (Path(error.filename) for error in unreadable if os.path.isdir(error.filename))
 
 
-def _contradictions(stored: StoredBundle) -> Iterator[Finding]:
+def _contradictions(stored: UntrustedBundle) -> Iterator[Finding]:
     if stored.trace is not None:
         yield from trace_contradictions(stored.trace)
     if stored.phases is not None:
@@ -103,7 +103,7 @@ def _contradictions(stored: StoredBundle) -> Iterator[Finding]:
         yield from request_contradictions(stored.requests, stored.phases)
 
 
-def _wrong_figures(stored: StoredBundle) -> Iterator[Finding]:
+def _wrong_figures(stored: UntrustedBundle) -> Iterator[Finding]:
     raw = raw_run(stored)
     if raw is None or stored.result is None or stored.config is None:
         return
@@ -138,7 +138,7 @@ def _shown(value: Any) -> str:
     return text if len(text) <= SHOWN_CHARACTERS else text[: SHOWN_CHARACTERS - 1] + "…"
 
 
-def _notes(folder: Path, stored: StoredBundle) -> Iterator[str]:
+def _notes(folder: Path, stored: UntrustedBundle) -> Iterator[str]:
     result = stored.result
     if result is None:
         if is_interrupted(folder):

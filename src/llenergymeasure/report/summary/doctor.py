@@ -50,7 +50,7 @@ def _meter(meter: MeterFinding) -> Iterator[Line]:
         yield Line(mark="missing", text=f"{meter.name}: {meter.reason}", remedy=meter.remedy)
     for index, channel in enumerate(meter.channels if meter.available else ()):
         reading = f": {meter.readings[index]}" if index < len(meter.readings) else ""
-        added = "" if channel.counted else ", not added"
+        added = "" if channel.included_in_total else ", not added"
         made = meter.calibrated[index] if index < len(meter.calibrated) else None
         calibrated = f", calibrated {made:%Y-%m-%d}" if made is not None else ""
         text = f"{meter.name}: {channel.label}{reading} ({channel.method}{added}{calibrated})"

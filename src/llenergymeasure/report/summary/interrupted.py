@@ -14,7 +14,7 @@ from llenergymeasure.results.tables import read_phases
 
 
 @dataclass(frozen=True, kw_only=True)
-class Remains:
+class InterruptedRun:
     """The bundle of a run that was stopped; `table_rows` counts the rows of each raw table by file name."""
 
     bundle: Path
@@ -28,7 +28,7 @@ def is_interrupted(bundle: Path) -> bool:
     return (bundle / layout.PHASES).is_file() and not (bundle / layout.RESULT).exists()
 
 
-def read_remains(bundle: Path) -> Remains:
+def read_interrupted_run(bundle: Path) -> InterruptedRun:
     """Read what is left of an interrupted run.
 
     Raises:
@@ -37,7 +37,7 @@ def read_remains(bundle: Path) -> Remains:
     from pyarrow import ArrowInvalid
 
     try:
-        return Remains(
+        return InterruptedRun(
             bundle=bundle,
             config=(bundle / layout.CONFIG).read_text(encoding="utf-8"),
             phases=read_phases(bundle / layout.PHASES),
@@ -47,7 +47,7 @@ def read_remains(bundle: Path) -> Remains:
         raise ExperimentError(f"{bundle} cannot be read as an interrupted run: {error}") from None
 
 
-def print_remains(remains: Remains, out: IO[str]) -> None:
+def print_interrupted_run(remains: InterruptedRun, out: IO[str]) -> None:
     """Print what there is, in plain lines."""
     lines = ["This run was interrupted: there is no result, but what was measured until then is kept.", ""]
     lines += [
@@ -59,7 +59,7 @@ def print_remains(remains: Remains, out: IO[str]) -> None:
     out.write("\n".join(lines))
 
 
-def remains_json(remains: Remains) -> dict[str, Any]:
+def interrupted_run_json(remains: InterruptedRun) -> dict[str, Any]:
     """Return what there is as a JSON document."""
     return {
         "interrupted": True,

@@ -116,7 +116,7 @@ def _unknown(result: ExperimentResult, name: str, label: str) -> Row:
 
 
 def _device_row(device: DeviceEnergy) -> Row:
-    label = f"  {device.label}" if device.counted else f"  {device.label} (not added)"
+    label = f"  {device.label}" if device.included_in_total else f"  {device.label} (not added)"
     if device.energy_j is None:
         reason = device.reason or "its sensor gave no reading"
         return Row(label=label, value=f"unknown: {reason}", tone="unknown")
@@ -156,8 +156,8 @@ def _windows(result: ExperimentResult) -> str:
 
 
 def _verdict(result: ExperimentResult) -> str:
-    doubts = sum(warning.severity != "info" for warning in result.warnings)
-    return VERDICTS[result.verdict] + (f" ({plural(doubts, 'warning')})" if doubts else "")
+    count = sum(warning.severity != "info" for warning in result.warnings)
+    return VERDICTS[result.verdict] + (f" ({plural(count, 'warning')})" if count else "")
 
 
 def _device(result: ExperimentResult) -> str:

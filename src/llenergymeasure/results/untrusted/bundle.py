@@ -37,7 +37,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
-class StoredBundle:
+class UntrustedBundle:
     """What could be read of a bundle; None for a file that is missing or cannot be used."""
 
     result: ExperimentResult | None
@@ -48,7 +48,7 @@ class StoredBundle:
     findings: tuple[Finding, ...]
 
 
-def read_stored(folder: Path, readable: Collection[str]) -> StoredBundle:
+def read_untrusted(folder: Path, readable: Collection[str]) -> UntrustedBundle:
     """Read those files of a bundle that are named in `readable`."""
     findings: list[Finding] = []
 
@@ -59,7 +59,7 @@ def read_stored(folder: Path, readable: Collection[str]) -> StoredBundle:
         findings.extend(found)
         return value
 
-    return StoredBundle(
+    return UntrustedBundle(
         result=read(layout.RESULT, _read_result),
         config=read(layout.CONFIG, _read_config),
         trace=read(layout.TRACE, lambda path: read_table(path, read_trace, write_trace)),

@@ -19,27 +19,27 @@ _LINE = re.compile(r"(?P<digest>[0-9a-f]{64})  (?P<name>[^/\\\0]+)")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Inventory:
+class FileCheck:
     """Which files of a bundle are plain, expected and of a sensible size, and what is wrong with the others."""
 
     readable: frozenset[str]
     findings: tuple[Finding, ...]
 
 
-def take_inventory(folder: Path) -> Inventory:
+def check_files(folder: Path) -> FileCheck:
     """Compare the files of a folder with what a bundle has to hold and with its SHA256SUMS."""
     findings: list[Finding] = []
     try:
         plain = _plain_files(folder, findings)
     except OSError as error:
         problem = f"the folder cannot be read: {error.strerror or error}"
-        return Inventory(readable=frozenset(), findings=(Finding(file="", message=problem),))
+        return FileCheck(readable=frozenset(), findings=(Finding(file="", message=problem),))
     there = {*plain, *(finding.file for finding in findings)}
     missing = [name for name in _required(folder) if name not in there]
     findings += [Finding(file=name, message="is missing") for name in missing]
     if layout.CHECKSUMS in plain:
         findings += _against_sums(folder, plain)
-    return Inventory(
+    return FileCheck(
         readable=frozenset(name for name in layout.FILES if plain.get(name, MAX_BYTES) < MAX_BYTES),
         findings=tuple(findings),
     )

@@ -64,8 +64,8 @@ def opened(options: MeterOptions = OPTIONS) -> list[Channel]:
     return channels
 
 
-def devices(channels: list[Channel], *, counted: bool) -> list[str]:
-    return [channel.device for channel in channels if channel.counted is counted]
+def devices(channels: list[Channel], *, included_in_total: bool) -> list[str]:
+    return [channel.device for channel in channels if channel.included_in_total is included_in_total]
 
 
 def test_package_and_dram_are_counted_and_parts_of_a_package_left_out(at_rest: Any) -> None:
@@ -73,15 +73,15 @@ def test_package_and_dram_are_counted_and_parts_of_a_package_left_out(at_rest: A
     package, dram = opened()
     assert (package.device, package.domain, package.label) == ("package-0", "cpu", "CPU package 0")
     assert (dram.device, dram.domain, dram.label) == ("package-0/dram", "dram", "Memory of CPU package 0")
-    assert package.counted
-    assert dram.counted
+    assert package.included_in_total
+    assert dram.included_in_total
     assert package.method == "counter"
 
 
 def test_psys_is_recorded_but_not_counted(at_rest: Any) -> None:
     at_rest(PowercapTree(zones=(PACKAGE, Zone(name="psys"))))
     channels = opened()
-    assert devices(channels, counted=False) == ["psys"]
+    assert devices(channels, included_in_total=False) == ["psys"]
     assert channels[-1].domain == "system"
     assert channels[-1].note == "contains the packages"
 
@@ -89,20 +89,25 @@ def test_psys_is_recorded_but_not_counted(at_rest: Any) -> None:
 def test_every_package_of_a_server_is_counted(at_rest: Any) -> None:
     second = replace(PACKAGE, name="package-1", start_uj=77)
     at_rest(PowercapTree(zones=(PACKAGE, second)))
-    assert devices(opened(), counted=True) == ["package-0", "package-0/dram", "package-1", "package-1/dram"]
+    assert devices(opened(), included_in_total=True) == [
+        "package-0",
+        "package-0/dram",
+        "package-1",
+        "package-1/dram",
+    ]
 
 
 def test_more_than_ten_packages_keep_their_order(at_rest: Any) -> None:
     at_rest(PowercapTree(zones=tuple(Zone(name=f"package-{n}", start_uj=n) for n in range(12))))
-    assert devices(opened(), counted=True) == [f"package-{n}" for n in range(12)]
+    assert devices(opened(), included_in_total=True) == [f"package-{n}" for n in range(12)]
 
 
 def test_dies_that_show_one_register_are_counted_once(at_rest: Any) -> None:
     dies = (Zone(name="package-0-die-0"), Zone(name="package-0-die-1", mirrors="package-0-die-0"))
     at_rest(PowercapTree(zones=dies))
     channels = opened()
-    assert devices(channels, counted=True) == ["package-0-die-0"]
-    assert devices(channels, counted=False) == ["package-0-die-1"]
+    assert devices(channels, included_in_total=True) == ["package-0-die-0"]
+    assert devices(channels, included_in_total=False) == ["package-0-die-1"]
     assert channels[1].note == "the same counter as package-0-die-0"
 
 
@@ -112,22 +117,22 @@ def test_dies_with_registers_of_their_own_are_both_counted(at_rest: Any) -> None
             zones=(Zone(name="package-0-die-0", start_uj=5), Zone(name="package-0-die-1", start_uj=9))
         )
     )
-    assert devices(opened(), counted=True) == ["package-0-die-0", "package-0-die-1"]
+    assert devices(opened(), included_in_total=True) == ["package-0-die-0", "package-0-die-1"]
 
 
 def test_zones_of_one_name_stay_apart(at_rest: Any) -> None:
     at_rest(PowercapTree(zones=(Zone(name="package-0", start_uj=5), Zone(name="package-0", start_uj=9))))
-    assert devices(opened(), counted=True) == ["package-0", "package-0 (intel-rapl:1)"]
+    assert devices(opened(), included_in_total=True) == ["package-0", "package-0 (intel-rapl:1)"]
 
 
 def test_the_same_packages_under_mmio_are_ignored(at_rest: Any) -> None:
     at_rest(PowercapTree(zones=(PACKAGE,), mmio=True))
-    assert devices(opened(), counted=True) == ["package-0", "package-0/dram"]
+    assert devices(opened(), included_in_total=True) == ["package-0", "package-0/dram"]
 
 
 def test_amd_zones_are_found(at_rest: Any) -> None:
     at_rest(PowercapTree(zones=(Zone(name="package-0", children=(Zone(name="core"),)),), control="amd-rapl"))
-    assert devices(opened(), counted=True) == ["package-0"]
+    assert devices(opened(), included_in_total=True) == ["package-0"]
 
 
 def test_the_range_of_the_counter_is_that_of_the_zone(at_rest: Any) -> None:

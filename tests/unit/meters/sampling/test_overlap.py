@@ -15,14 +15,14 @@ def channel(meter: str, domain: Any, device: str, method: Any = "counter", **fie
 
 
 def counted(*channels: Channel) -> list[bool]:
-    return [each.counted for each in count_once(channels)]
+    return [each.included_in_total for each in count_once(channels)]
 
 
 def test_a_card_that_two_meters_read_counts_for_the_one_named_first() -> None:
     nvml, zeus = channel("nvml", "gpu", CARD), channel("zeus", "gpu", CARD, note="sampled too")
     first, second = count_once([nvml, zeus])
     assert first == nvml
-    assert not second.counted
+    assert not second.included_in_total
     assert second.note == f"counted as {CARD} of meter 'nvml'; sampled too"
     assert counted(zeus, nvml) == [True, False]
 
@@ -58,10 +58,13 @@ def test_two_supplies_of_one_system_both_count() -> None:
 
 
 def test_channels_of_one_meter_are_left_as_they_are() -> None:
-    own = [channel("zeus", "system", "soc"), channel("zeus", "gpu", "soc/gpu", counted=False)]
+    own = [channel("zeus", "system", "soc"), channel("zeus", "gpu", "soc/gpu", included_in_total=False)]
     assert count_once(own) == own
 
 
 def test_what_is_not_counted_covers_nothing() -> None:
-    psys, package = channel("rapl", "system", "psys", counted=False), channel("zeus", "cpu", "package-0")
+    psys, package = (
+        channel("rapl", "system", "psys", included_in_total=False),
+        channel("zeus", "cpu", "package-0"),
+    )
     assert counted(psys, package) == [False, True]

@@ -183,7 +183,7 @@ def test_packages_and_memory_are_counted_and_psys_is_not(
     )
     tree = powercap_simulator(PowercapTree(zones=zones))
     outcome = run_meter(child_json, ZEUS, {**os.environ, "LLEM_POWERCAP_DIR": str(tree.path)}, reads=40)
-    counted = {channel["device"]: channel["counted"] for channel in outcome["channels"]}
+    counted = {channel["device"]: channel["included_in_total"] for channel in outcome["channels"]}
     assert counted == {"package-0": True, "package-0/dram": True, "package-1": True, "psys": False}
     for index, name in enumerate(counted):
         first, *_, last = [sample for sample in outcome["samples"] if sample["channel"] == index]
@@ -250,7 +250,7 @@ def test_amd_cards_are_read_by_hip_number_and_a_counter_that_zeus_distrusts_is_n
     prelude = (
         f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n"
         "import pynvml; pynvml.nvmlInit = lambda: pynvml._nvmlCheckReturn(12)\n"
-        "from pathlib import Path; from llenergymeasure.meters import zeus_devices\n"
+        "from pathlib import Path; from llenergymeasure.meters.zeus import devices as zeus_devices\n"
         f"zeus_devices.AMD_DRIVER = Path({str(tmp_path)!r})"
     )
     environment = {**os.environ, "LLEM_POWERCAP_DIR": str(tmp_path)}
@@ -282,7 +282,7 @@ def test_a_jetson_counts_its_module_and_records_what_that_contains(
     environment = {**os.environ, "LLEM_POWERCAP_DIR": str(tmp_path)}
     outcome = run_meter(child_json, ZEUS, environment, reads=100, prelude=prelude)
     module, cpu = outcome["channels"]
-    assert (module["domain"], module["counted"], cpu["domain"], cpu["counted"]) == (
+    assert (module["domain"], module["included_in_total"], cpu["domain"], cpu["included_in_total"]) == (
         "system",
         True,
         "cpu",

@@ -14,10 +14,10 @@ from llenergymeasure.domain.experiment import EnergyBreakdown, RunWarning
 from llenergymeasure.domain.trace import Channel, EnergyTrace, Phase, sample_dtype
 from llenergymeasure.meters.gpu_choice import WHOLE_CARD
 from llenergymeasure.metrics.checks import energy, energy_source, sensors
-from llenergymeasure.metrics.checks.inputs import Evidence
+from llenergymeasure.metrics.checks.inputs import CheckInputs
 from llenergymeasure.metrics.energy.account import EnergyAccount
 from llenergymeasure.metrics.energy.idle_power import Baselines
-from llenergymeasure.metrics.energy.windows import repeat_rows
+from llenergymeasure.metrics.energy.windows import window_totals
 from llenergymeasure.metrics.figures.breakdown import energy_breakdown
 from tests.simulators.nvml import sensors as simulated
 from tests.simulators.nvml.machine import SimulatedGpu
@@ -83,9 +83,9 @@ def judge(samples: NDArray[Any], **channel: Any) -> tuple[list[RunWarning], Ener
     breakdown = energy_breakdown(account, phases, Baselines(), {})
     device = breakdown.by_device[0].model_copy(update={"idle_power_w": idle_w})
     breakdown = breakdown.model_copy(update={"by_device": (device,)})
-    evidence = Evidence(
+    evidence = CheckInputs(
         config=ExperimentConfig(model="any"),
-        rows=repeat_rows(account, phases, ()),
+        rows=window_totals(account, phases, ()),
         energy=breakdown,
         account=account,
     )

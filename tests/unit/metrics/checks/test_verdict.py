@@ -11,20 +11,20 @@ from llenergymeasure.domain.experiment import DeviceEnergy, EnergyBreakdown, Run
 from llenergymeasure.domain.request import RequestRecord
 from llenergymeasure.domain.trace import Phase
 from llenergymeasure.harness.live_power import empty_trace
-from llenergymeasure.metrics.checks.inputs import Evidence
+from llenergymeasure.metrics.checks.inputs import CheckInputs
 from llenergymeasure.metrics.checks.verdict import run_warnings, verdict
-from llenergymeasure.metrics.energy.account import EnergyAccount, Joules
-from llenergymeasure.metrics.energy.windows import RepeatRow
+from llenergymeasure.metrics.energy.account import EnergyAccount, TotalEnergy
+from llenergymeasure.metrics.energy.windows import WindowTotals
 
 CPU = ExperimentConfig(model="any", device="cpu")
 CUDA = ExperimentConfig(model="any")
 
 
-def _rows(count: int = 3, duration_s: float = 2.0, joules: Joules | None = None) -> list[RepeatRow]:
+def _rows(count: int = 3, duration_s: float = 2.0, energy: TotalEnergy | None = None) -> list[WindowTotals]:
     return [
-        RepeatRow(
+        WindowTotals(
             window=Phase(name="window", repeat=number, start_unix_ns=0, end_unix_ns=round(duration_s * 1e9)),
-            joules=joules or Joules(energy_j=5.0),
+            energy=energy or TotalEnergy(energy_j=5.0),
             requests=tuple[RequestRecord, ...](),
         )
         for number in range(count)
@@ -49,13 +49,13 @@ def _energy(domain: str, method: str = "counter") -> EnergyBreakdown:
 
 def _judge(
     config: ExperimentConfig,
-    rows: list[RepeatRow],
+    rows: list[WindowTotals],
     energy: EnergyBreakdown,
     interrupted: str | None,
     stopped_because: str,
 ) -> tuple[RunWarning, ...]:
     return run_warnings(
-        Evidence(
+        CheckInputs(
             config=config,
             rows=rows,
             energy=energy,
@@ -90,7 +90,7 @@ def test_gpu_run_that_metered_only_the_cpu_is_flagged() -> None:
 @pytest.mark.parametrize(
     ("rows", "code"), [(_rows(duration_s=0.4), "window_short"), (_rows(count=2), "few_repeats")]
 )
-def test_weak_protocol_is_flagged(rows: list[RepeatRow], code: str) -> None:
+def test_weak_protocol_is_flagged(rows: list[WindowTotals], code: str) -> None:
     assert _codes(_judge(CPU, rows, _energy("cpu"), None, "fixed")) == [code]
 
 
@@ -123,20 +123,20 @@ def test_missed_target_is_flagged() -> None:
 
 
 def test_unknown_energy_is_invalid_and_counts_the_windows() -> None:
-    rows = [*_rows(2), *_rows(1, joules=Joules(energy_j=None, reason="GPU 0: the counter froze"))]
+    rows = [*_rows(2), *_rows(1, energy=TotalEnergy(energy_j=None, reason="GPU 0: the counter froze"))]
     (warning,) = _judge(CPU, rows, _energy("cpu"), None, "fixed")
     assert warning.message == "Energy is unknown in 1 of 3 windows: GPU 0: the counter froze."
     assert verdict([warning]) == "invalid"
 
 
 def test_every_warning_has_a_sentence_and_a_remedy() -> None:
-    rows = _rows(1, duration_s=0.1, joules=Joules(energy_j=None, reason="gone"))
+    rows = _rows(1, duration_s=0.1, energy=TotalEnergy(energy_j=None, reason="gone"))
     for warning in _judge(CUDA, rows, _energy("cpu", "estimated"), "killed", "max_reached"):
         assert warning.message.endswith(".")
         assert warning.remedy.endswith(".")
 
 
 def test_gravest_warning_comes_first() -> None:
-    rows = _rows(1, joules=Joules(energy_j=None, reason="gone"))
+    rows = _rows(1, energy=TotalEnergy(energy_j=None, reason="gone"))
     severities = [each.severity for each in _judge(CUDA, rows, _energy("cpu"), None, "fixed")]
     assert severities == sorted(severities, key=["invalid", "warning", "info"].index)

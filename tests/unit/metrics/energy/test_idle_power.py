@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from llenergymeasure.domain.baseline import BaselineReuse, ChannelRest, StoredBaseline
+from llenergymeasure.domain.baseline import BaselineReuse, ChannelIdlePower, StoredBaseline
 from llenergymeasure.domain.experiment import BaselineUsed, ExperimentResult
 from llenergymeasure.domain.trace import EnergyTrace
 from llenergymeasure.metrics.statistics.student import student_t
@@ -30,7 +30,7 @@ def _result(
 
 
 def _stored(power_w: float = BARE_W, half_width_w: float = 0.5) -> StoredBaseline:
-    gpu = ChannelRest(
+    gpu = ChannelIdlePower(
         meter="known", domain="gpu", device="GPU-0", label="known power", power_w=power_w, deviation_w=0.3
     )
     return StoredBaseline(

@@ -9,7 +9,7 @@ import pytest
 
 from llenergymeasure.domain.trace import EnergyTrace, Phase
 from llenergymeasure.metrics.energy.account import EnergyAccount
-from llenergymeasure.metrics.energy.interval_uncertainty import ChannelErrors
+from llenergymeasure.metrics.energy.interval_uncertainty import ChannelUncertainty
 from llenergymeasure.metrics.signals.resolution import resolution
 from tests.simulators.signals import Constant, Signal, Square, Steps
 from tests.support.simulated_power import COUNTERS, POWER_ONLY, Sensor, read
@@ -18,11 +18,11 @@ from tests.support.synthetic import ns, sample_times, trace_of
 WINDOW = Phase(name="window", start_unix_ns=ns(2.0), end_unix_ns=ns(5.0))
 
 
-def errors_of(trace: EnergyTrace, window: Phase = WINDOW) -> ChannelErrors:
+def errors_of(trace: EnergyTrace, window: Phase = WINDOW) -> ChannelUncertainty:
     return EnergyAccount(trace).errors(window)[0]
 
 
-def errors_over(sensor: Sensor, power: Signal) -> ChannelErrors:
+def errors_over(sensor: Sensor, power: Signal) -> ChannelUncertainty:
     return errors_of(read(sensor, power, 7.0, np.random.default_rng(3), relative_error=0.05))
 
 
@@ -81,7 +81,7 @@ def test_means_over_a_second_that_cannot_be_undone_leave_open_what_lay_before_th
 def test_a_channel_that_is_not_known_has_no_errors_and_one_that_is_not_counted_neither() -> None:
     t_s = sample_times(7.0)
     assert EnergyAccount(trace_of(t_s, 5000.0)).errors(WINDOW) == ()
-    assert EnergyAccount(trace_of(t_s, 300 * t_s, counted=False)).errors(WINDOW) == ()
+    assert EnergyAccount(trace_of(t_s, 300 * t_s, included_in_total=False)).errors(WINDOW) == ()
 
 
 def test_a_model_s_values_have_no_steps() -> None:

@@ -13,8 +13,8 @@ from llenergymeasure.domain.trace import EnergyTrace
 from llenergymeasure.metrics.energy.build import build_curves
 from llenergymeasure.metrics.energy.counter_curve import CounterCurve
 from llenergymeasure.metrics.signals.counter_ticks import Ticks
-from llenergymeasure.metrics.signals.sparse_steps import Means, fewest_steps
-from llenergymeasure.metrics.signals.sub_tick_power import Beside, readings_beside
+from llenergymeasure.metrics.signals.sparse_steps import IntervalMeans, fit_sparse_steps
+from llenergymeasure.metrics.signals.sub_tick_power import SubTickPower, sub_tick_power
 from tests.simulators.nvml.profiles import gh200
 from tests.simulators.signals import Signal, Square, Steps, bursts
 from tests.support.simulated_power import Sensor, read
@@ -116,14 +116,14 @@ def test_whatever_is_read_the_energy_within_a_tick_is_between_none_and_all(
     assert within_j is None or 0.0 <= within_j <= ticks_w[4] * 0.1 + 1e-9
 
 
-def _beside(ticks_w: list[float], read_w: list[float]) -> Beside:
+def _beside(ticks_w: list[float], read_w: list[float]) -> SubTickPower:
     """Return ticks every 100 ms, and readings of the last 25 ms before each 10 ms after a tick."""
     edges_s = np.arange(len(ticks_w) + 1) * 0.1
     energy_j = np.concatenate([[0.0], np.cumsum(np.array(ticks_w) * 0.1)])
     ticks = Ticks(t_s=edges_s, energy_j=energy_j, error_s=np.zeros(len(edges_s)), period_s=0.1)
     t_s = np.arange(-2.0, 4.0, 0.02) + 0.01
     published = np.clip(((t_s + 2.0) / 0.1).astype(int), 0, len(read_w) - 1)
-    beside = readings_beside(ticks, t_s, np.array(read_w)[published], 0.025)
+    beside = sub_tick_power(ticks, t_s, np.array(read_w)[published], 0.025)
     assert beside is not None
     return beside
 
@@ -131,19 +131,19 @@ def _beside(ticks_w: list[float], read_w: list[float]) -> Beside:
 def test_the_fewest_steps_are_one_burst_where_one_burst_explains_all() -> None:
     """90 W with 450 W from 0.22 s to 0.28 s: the ticks see 306 W in one of them, the reading 450 W."""
     edges_s = np.arange(6) * 0.1
-    ticks = Means(
+    ticks = IntervalMeans(
         start_s=edges_s[:-1],
         end_s=edges_s[1:],
         mean_w=np.array([90.0, 90.0, 306.0, 90.0, 90.0]),
         deviation_w=0.5,
     )
-    readings = Means(
+    readings = IntervalMeans(
         start_s=edges_s[:-1] + 0.03,
         end_s=edges_s[:-1] + 0.055,
         mean_w=np.array([90.0, 90.0, 450.0, 90.0, 90.0]),
         deviation_w=1.0,
     )
-    course = fewest_steps(ticks, readings)
+    course = fit_sparse_steps(ticks, readings)
     assert course.between(0.2, 0.3) == pytest.approx(30.6, abs=0.3)
     assert course.between(0.23, 0.255) == pytest.approx(450 * 0.025, rel=0.03)
     assert course.between(0.0, 0.2) == pytest.approx(18.0, abs=0.3)
@@ -151,5 +151,5 @@ def test_the_fewest_steps_are_one_burst_where_one_burst_explains_all() -> None:
 
 def test_means_between_two_moments_lie_wholly_between_them() -> None:
     starts_s = np.arange(10) * 0.1
-    means = Means(start_s=starts_s, end_s=starts_s + 0.025, mean_w=starts_s, deviation_w=1.0)
+    means = IntervalMeans(start_s=starts_s, end_s=starts_s + 0.025, mean_w=starts_s, deviation_w=1.0)
     assert means.between(0.1, 0.32).start_s.tolist() == pytest.approx([0.1, 0.2])

@@ -10,10 +10,10 @@ import pytest
 
 from llenergymeasure.domain.trace import Channel, EnergyTrace, sample_dtype
 from llenergymeasure.metrics.energy.build import EnergyCurve, build_curves
-from llenergymeasure.metrics.energy.deconvolved_curve import UnsmearedCurve
+from llenergymeasure.metrics.energy.deconvolved_curve import DeconvolvedCurve
 from llenergymeasure.metrics.energy.sampled_curve import SampledCurve
 from llenergymeasure.metrics.signals.part_time_power import part_time_energy
-from llenergymeasure.metrics.signals.power_updates import find_beat
+from llenergymeasure.metrics.signals.power_updates import find_update_grid
 from tests.simulators.nvml import sensors
 from tests.simulators.nvml.machine import PowerSensor, SimulatedGpu
 from tests.simulators.signals import Constant, Signal, Square, Steps, bursts
@@ -78,7 +78,7 @@ def test_one_second_is_told_from_means_over_a_second(make: Any, most: float) -> 
     for seed in range(6):
         power = make(seed)
         curve = curve_of(*read(power, seed, MEAN), 1.0)
-        assert isinstance(curve, UnsmearedCurve)
+        assert isinstance(curve, DeconvolvedCurve)
         assert curve.method == "sampled"
         off += [error for error, _ in errors(curve, power, seed)]
     assert np.mean(off) < most
@@ -133,7 +133,7 @@ def test_a_sensor_that_does_not_average_as_it_was_said_to_is_taken_as_it_is() ->
 def test_readings_without_a_beat_are_taken_as_they_are() -> None:
     t_s, power_w = read(wave(1), 1, MEAN)
     few = np.where(t_s < 8.0, 200.0, 300.0)
-    assert find_beat(t_s, few) is None
+    assert find_update_grid(t_s, few) is None
     assert isinstance(curve_of(t_s, few, 1.0), SampledCurve)
     assert power_w.std() > 0
 
@@ -167,7 +167,7 @@ def test_part_time_readings_that_saw_a_step_place_it(
 
 
 def test_a_reading_between_its_neighbours_splits_the_time_around_it_at_its_step() -> None:
-    beat = find_beat(*read(Constant(300.0), 1, QUARTER))
+    beat = find_update_grid(*read(Constant(300.0), 1, QUARTER))
     assert beat is not None
     values_w = np.where(np.arange(len(beat)) < 10, 100.0, 500.0)
     values_w[10] = 300.0
@@ -183,7 +183,7 @@ def test_a_reading_between_its_neighbours_splits_the_time_around_it_at_its_step(
 
 def test_every_beat_is_found_also_where_the_reading_did_not_change() -> None:
     power = Steps(100.0, [(4.0 + 0.9 * number, 100.0 + 150.0 * (number % 2)) for number in range(12)])
-    beat = find_beat(*read(power, 5, QUARTER, noise_w=0.4))
+    beat = find_update_grid(*read(power, 5, QUARTER, noise_w=0.4))
     assert beat is not None
     assert beat.period_s == pytest.approx(0.1, rel=1e-3)
     assert np.diff(beat.t_s) == pytest.approx(0.1, abs=0.005)

@@ -12,10 +12,10 @@ import pytest
 from llenergymeasure.domain.request import RequestRecord
 from llenergymeasure.domain.trace import Channel, Phase
 from llenergymeasure.domain.uncertainty import BudgetTerm, UncertaintyBudget
-from llenergymeasure.metrics.energy.account import Joules
-from llenergymeasure.metrics.energy.idle_power import TOO_SHORT, Baselines, Rest
-from llenergymeasure.metrics.energy.interval_uncertainty import ChannelErrors
-from llenergymeasure.metrics.energy.windows import RepeatRow
+from llenergymeasure.metrics.energy.account import TotalEnergy
+from llenergymeasure.metrics.energy.idle_power import TOO_SHORT, Baselines, IdlePower
+from llenergymeasure.metrics.energy.interval_uncertainty import ChannelUncertainty
+from llenergymeasure.metrics.energy.windows import WindowTotals
 from llenergymeasure.metrics.figures.headline import energy_budgets
 from llenergymeasure.metrics.figures.net_energy import net_budgets
 from llenergymeasure.metrics.statistics.estimates import budget_estimate
@@ -23,7 +23,7 @@ from llenergymeasure.metrics.statistics.student import mean_half_width, student_
 from llenergymeasure.metrics.uncertainty.budget import ONE_WINDOW
 from tests.support.synthetic import ns
 
-IDLE = Rest(power_w=20.0, half_width_w=0.5, by_channel=(20.0,), duration_s=30.0)
+IDLE = IdlePower(power_w=20.0, half_width_w=0.5, by_channel=(20.0,), duration_s=30.0)
 
 
 def gpu(number: int = 0, **fields: Any) -> Channel:
@@ -31,21 +31,23 @@ def gpu(number: int = 0, **fields: Any) -> Channel:
     return Channel(**{**named, "method": "counter", "relative_error": 0.05, **fields})
 
 
-def errors(channel: Channel | None = None, **half_widths: float) -> ChannelErrors:
-    return ChannelErrors(channel=channel or gpu(), **half_widths)
+def errors(channel: Channel | None = None, **half_widths: float) -> ChannelUncertainty:
+    return ChannelUncertainty(channel=channel or gpu(), **half_widths)
 
 
-def rows(*energies_j: float, found: list[ChannelErrors] | None = None, tokens: int = 50) -> list[RepeatRow]:
+def rows(
+    *energies_j: float, found: list[ChannelUncertainty] | None = None, tokens: int = 50
+) -> list[WindowTotals]:
     """Return windows of ten seconds, each with two requests and the same errors."""
     return [
-        RepeatRow(
+        WindowTotals(
             window=Phase(
                 name="window",
                 start_unix_ns=ns(11.0 * number),
                 end_unix_ns=ns(11.0 * number + 10),
                 repeat=number,
             ),
-            joules=Joules(energy_j=energy_j),
+            energy=TotalEnergy(energy_j=energy_j),
             requests=tuple(request(f"{number}-{each}", tokens) for each in range(2)),
             errors=tuple(found or ()),
         )
@@ -142,7 +144,9 @@ def test_nothing_is_known_of_tokens_that_were_not_there_or_energy_that_was_not_r
         "mean_power_w",
         "energy_per_request_j",
     }
-    unknown = RepeatRow(window=rows(1.0)[0].window, joules=Joules(energy_j=None, reason="gone"), requests=())
+    unknown = WindowTotals(
+        window=rows(1.0)[0].window, energy=TotalEnergy(energy_j=None, reason="gone"), requests=()
+    )
     assert energy_budgets([*rows(1000.0), unknown]) == {}
 
 
@@ -163,14 +167,14 @@ def test_an_idle_power_is_subtracted_in_every_window_with_its_doubt() -> None:
 
 
 def test_a_baseline_of_unknown_doubt_leaves_no_interval() -> None:
-    short = Rest(power_w=20.0, half_width_w=None, by_channel=(20.0,), duration_s=1.0)
+    short = IdlePower(power_w=20.0, half_width_w=None, by_channel=(20.0,), duration_s=1.0)
     budget = net_budgets(rows(1000.0, 1000.0), Baselines(loaded=short))["marginal_energy_j"]
     assert budget.half_width is None
     assert budget_estimate(budget, "counter").reason == TOO_SHORT
 
 
 def test_a_former_run_s_baseline_is_halved_by_measuring_it_anew() -> None:
-    former = Rest(power_w=20.0, half_width_w=0.5, by_channel=(20.0,), origin="cached")
+    former = IdlePower(power_w=20.0, half_width_w=0.5, by_channel=(20.0,), origin="cached")
     budget = net_budgets(rows(1000.0, 1000.0), Baselines(bare=former))["net_energy_j"]
     assert "measurement.baseline.reuse_max_age_s: 0" in str(term(budget, "baseline").halve_by)
 

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llenergymeasure.domain.trace import Channel, Phase
-from llenergymeasure.metrics.energy.account import Joules
-from llenergymeasure.metrics.energy.interval_uncertainty import ChannelErrors
-from llenergymeasure.metrics.energy.windows import RepeatRow
+from llenergymeasure.metrics.energy.account import TotalEnergy
+from llenergymeasure.metrics.energy.interval_uncertainty import ChannelUncertainty
+from llenergymeasure.metrics.energy.windows import WindowTotals
 from llenergymeasure.metrics.figures.headline import energy_budgets
 from tests.simulators.signals import Steps
 from tests.support.simulated_power import (
@@ -143,14 +143,14 @@ def test_taking_the_wider_of_spread_and_meters_covers_whatever_makes_repeats_dif
     assert np.mean(covered, axis=0).min() >= 0.95 - 1.7 * math.sqrt(0.95 * 0.05 / 600)
 
 
-def _rows(energies_j: list[float], meter: float, gain: float) -> list[RepeatRow]:
+def _rows(energies_j: list[float], meter: float, gain: float) -> list[WindowTotals]:
     channel = Channel(meter="m", domain="gpu", device="d", label="D", method="counter", relative_error=gain)
     return [
-        RepeatRow(
+        WindowTotals(
             window=Phase(name="window", start_unix_ns=ns(12.0 * number), end_unix_ns=ns(12.0 * number + 10)),
-            joules=Joules(energy_j=energy_j),
+            energy=TotalEnergy(energy_j=energy_j),
             requests=(),
-            errors=(ChannelErrors(channel=channel, gain_j=gain * energy_j, edges_j=1.96 * meter),),
+            errors=(ChannelUncertainty(channel=channel, gain_j=gain * energy_j, edges_j=1.96 * meter),),
         )
         for number, energy_j in enumerate(energies_j)
     ]

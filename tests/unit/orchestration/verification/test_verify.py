@@ -24,7 +24,7 @@ from llenergymeasure.orchestration.verification.verify import (
     verify_paths,
 )
 from llenergymeasure.results.tables import write_phases, write_requests, write_trace
-from llenergymeasure.results.untrusted.bundle import MAX_RESULT_BYTES, read_stored
+from llenergymeasure.results.untrusted.bundle import MAX_RESULT_BYTES, read_untrusted
 from tests.support import bundles
 from tests.support.bundles import NAME, leaves, read_json, refresh_sums, write_json, write_run
 
@@ -80,7 +80,7 @@ def test_bundle_of_a_run_holds(bundle: Path) -> None:
 
 def test_every_fact_of_the_run_is_handed_to_the_recomputation(bundle: Path) -> None:
     """A field that a run gains must be read back from the bundle, or every honest bundle would differ."""
-    original, again = bundles.raw_run(), raw_run(read_stored(bundle, FILES))
+    original, again = bundles.raw_run(), raw_run(read_untrusted(bundle, FILES))
     assert again is not None
     for each in fields(RawRun):
         if each.name == "trace":
@@ -134,7 +134,7 @@ def test_changed_figure_is_told_with_what_it_should_be(bundle: Path) -> None:
     [
         (("verdict",), "invalid"),
         (("energy", "method"), "sampled"),
-        (("energy", "by_device", 0, "counted"), False),
+        (("energy", "by_device", 0, "included_in_total"), False),
         (("estimates", "total_energy_j", "method"), "derived"),
         (("total_energy_j",), None),
         (("repeats",), []),
@@ -216,7 +216,7 @@ def test_pipe_is_refused_and_does_not_block(bundle: Path) -> None:
 
 
 def test_one_flipped_bit_anywhere_in_the_sums_is_found(bundle: Path) -> None:
-    from llenergymeasure.results.untrusted.files import take_inventory
+    from llenergymeasure.results.untrusted.files import check_files
 
     original = (bundle / "SHA256SUMS").read_bytes()
     for position in range(len(original)):
@@ -224,7 +224,7 @@ def test_one_flipped_bit_anywhere_in_the_sums_is_found(bundle: Path) -> None:
             flipped = bytearray(original)
             flipped[position] ^= bit
             (bundle / "SHA256SUMS").write_bytes(bytes(flipped))
-            assert take_inventory(bundle).findings, (position, bit)
+            assert check_files(bundle).findings, (position, bit)
 
 
 @pytest.mark.parametrize(

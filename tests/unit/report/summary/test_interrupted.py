@@ -12,10 +12,10 @@ from llenergymeasure.domain.trace import Phase
 from llenergymeasure.exceptions import ExperimentError
 from llenergymeasure.harness.live_power import empty_trace
 from llenergymeasure.report.summary.interrupted import (
+    interrupted_run_json,
     is_interrupted,
-    print_remains,
-    read_remains,
-    remains_json,
+    print_interrupted_run,
+    read_interrupted_run,
 )
 from llenergymeasure.results import layout
 from llenergymeasure.results.tables import write_phases, write_requests, write_trace
@@ -39,7 +39,7 @@ def bundle(tmp_path: Path) -> Path:
 
 def test_the_phases_so_far_are_shown_with_their_durations(bundle: Path) -> None:
     out = io.StringIO()
-    print_remains(read_remains(bundle), out)
+    print_interrupted_run(read_interrupted_run(bundle), out)
     lines = [" ".join(line.split()) for line in out.getvalue().splitlines()]
     assert "baseline_idle 3.00 s" in lines
     assert "window 2 0.50 s (broken off)" in lines
@@ -48,7 +48,7 @@ def test_the_phases_so_far_are_shown_with_their_durations(bundle: Path) -> None:
 
 
 def test_as_json_it_says_that_it_is_no_result(bundle: Path) -> None:
-    document = json.loads(json.dumps(remains_json(read_remains(bundle))))
+    document = json.loads(json.dumps(interrupted_run_json(read_interrupted_run(bundle))))
     assert document["interrupted"] is True
     assert [phase["duration_s"] for phase in document["phases"]] == [3.0, 0.5]
 
@@ -62,4 +62,4 @@ def test_a_bundle_with_a_result_is_not_interrupted(bundle: Path) -> None:
 def test_a_broken_table_is_an_error_with_its_folder(bundle: Path) -> None:
     (bundle / layout.TRACE).write_bytes(b"no parquet")
     with pytest.raises(ExperimentError, match=r"run\.interrupted cannot be read"):
-        read_remains(bundle)
+        read_interrupted_run(bundle)
