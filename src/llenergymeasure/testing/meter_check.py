@@ -1,0 +1,49 @@
+"""The conformance check of a meter."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from llenergymeasure.core.clock import AnchoredClock, Clock
+from llenergymeasure.domain.sample import Sample
+from llenergymeasure.meters.base import Meter, MeterOptions
+from llenergymeasure.testing.declarations import check_declarations
+
+
+def check_meter(meter_class: type[Meter], options: MeterOptions | None = None, readings: int = 3) -> None:
+    """Probe a meter, and where it is available open it, read it and close it.
+
+    Raises:
+        AssertionError: with the rule that does not hold.
+    """
+    check_declarations(meter_class)
+    assert meter_class().period_s > 0, "period_s says how often the sensor is worth reading"
+    options = options or MeterOptions()
+    status = meter_class().probe(options)
+    if not status.available:
+        assert status.reason, "a meter that is not available says why"
+        return
+    assert len(status.readings) == len(status.channels), "probe() gives one reading per channel"
+    meter = meter_class()
+    clock = AnchoredClock()
+    try:
+        channels = meter.open(options)
+        assert channels, "open() gives at least one channel"
+        assert all(channel.meter == meter_class.name for channel in channels), (
+            "channels bear the meter's name"
+        )
+        assert len({(channel.domain, channel.device, channel.label) for channel in channels}) == len(channels)
+        for _ in range(readings):
+            _check_samples(meter.read(clock.offset_ns), len(channels), clock)
+            clock.sleep(meter.period_s)
+    finally:
+        meter.close()
+    meter.close()
+
+
+def _check_samples(samples: Sequence[Sample], n_channels: int, clock: Clock) -> None:
+    for sample in samples:
+        assert 0 <= sample.channel < n_channels, "samples index the channels of open()"
+        assert abs(sample.t_unix_ns - clock.now_ns()) < 5e9, "samples bear the run's own time"
+        known = sample.energy_j == sample.energy_j or sample.power_w == sample.power_w
+        assert known or sample.error, "a sample without energy and power carries the error that explains it"
