@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from llenergymeasure.metrics.signals.power_updates import PowerUpdates
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 WINDOWS_S = (0.002, 4.0)
 DELAYS_S = (-0.03, 0.3)
@@ -45,8 +45,6 @@ def fit_averaging(published: PowerUpdates, switched_s: Sequence[float]) -> Avera
     taken as `idle + rise * (share of [t - delay - window, t - delay) under load) + drift * t`, as in the box-car model
     of Yang, Adamek, Armour (arXiv 2312.02741).
     """
-    import numpy as np
-
     if len(published) < FEWEST or len(switched_s) < 4:
         return None
     edges_s = np.asarray(switched_s)
@@ -71,8 +69,6 @@ def _best(
     delays_s: NDArray[Any],
 ) -> tuple[float, float, float]:
     """Return the window, the delay and the share of the variance that they explain, of all pairs the best."""
-    import numpy as np
-
     reading = _without_line(published.power_w[None, :], published.t_s)
     variance = float((reading**2).sum()) or 1.0
     until_s = published.t_s[None, :] - delays_s[:, None]

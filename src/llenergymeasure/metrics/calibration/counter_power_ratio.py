@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from llenergymeasure.domain.calibration import LoadStep
 from llenergymeasure.domain.estimate import Estimate
@@ -12,9 +15,6 @@ from llenergymeasure.domain.trace import Channel, EnergyTrace
 from llenergymeasure.metrics.calibration.settled_interval import settled
 from llenergymeasure.metrics.energy.build import build_curves
 from llenergymeasure.metrics.statistics.estimates import ratio_estimate
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 BLOCK_S = 2.0
 """Long enough for some twenty readings, short enough for several blocks in a step."""
@@ -46,8 +46,6 @@ def counter_over_power(channel: Channel, samples: NDArray[Any], steps: Sequence[
 
 def _twice(samples: NDArray[Any]) -> NDArray[Any]:
     """Return the samples of one channel under the numbers 0 and 1."""
-    import numpy as np
-
     both = np.concatenate([samples, samples])
     both["channel"] = np.repeat([0, 1], len(samples))
     return both

@@ -5,7 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from llenergymeasure.domain.calibration import LoadStep, SensorProfile
 from llenergymeasure.domain.trace import Channel, EnergyTrace
@@ -16,9 +19,6 @@ from llenergymeasure.metrics.energy.build import EnergyCurve, build_curves
 from llenergymeasure.metrics.energy.counter_curve import CounterCurve
 from llenergymeasure.metrics.signals.power_updates import PowerUpdates, find_power_updates
 from llenergymeasure.metrics.statistics.student import mean_half_width
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 LEAST_RESPONSE = 0.05
 """A sensor whose reading rises by less than this share of it did not see the load."""
@@ -136,8 +136,6 @@ def _counter_period(curve: EnergyCurve) -> float | str:
 
 
 def _power_figures(samples: NDArray[Any], steps: Sequence[LoadStep]) -> dict[str, float | str]:
-    import numpy as np
-
     read = samples[np.isfinite(samples["power_w"])]
     if len(read) < 2:
         return dict.fromkeys(POWER_FIGURES, NO_POWER)
@@ -172,8 +170,6 @@ def _noise(published: PowerUpdates, steps: Sequence[LoadStep], origin_ns: int) -
 
     A slow drift of the load does not count; its own quick changes do.
     """
-    import numpy as np
-
     squares: list[float] = []
     for step in steps:
         if step.steady and step.loaded:

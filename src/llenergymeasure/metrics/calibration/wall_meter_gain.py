@@ -5,15 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from llenergymeasure.domain.calibration import LoadStep, WallGain
 from llenergymeasure.domain.estimate import Estimate
 from llenergymeasure.metrics.calibration.settled_interval import settled
 from llenergymeasure.metrics.statistics.student import student_t
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 LARGEST_OFFSET_S = 900.0
 COARSE_S, FINE_S = 0.25, 0.02
@@ -74,8 +74,6 @@ def wall_gain(
 
 def _binned(t_s: NDArray[Any], power_w: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
     """Average readings that come faster than is of use."""
-    import numpy as np
-
     _, first = np.unique(np.floor(t_s / SHORTEST_BIN_S), return_index=True)
     counts = np.diff(np.append(first, len(t_s)))
     return np.add.reduceat(t_s, first) / counts, np.add.reduceat(power_w, first) / counts
@@ -86,8 +84,6 @@ def _clock_offset(steps: Sequence[LoadStep], t_s: NDArray[Any], power_w: NDArray
 
     A reading is taken as the mean over the time since the one before; where it is not, the offset takes that up.
     """
-    import numpy as np
-
     edges_s, loaded_s = _load_integral(steps)
     coarse = np.arange(-LARGEST_OFFSET_S, LARGEST_OFFSET_S + COARSE_S, COARSE_S)
     scores = [_correlation(offset, t_s, power_w, edges_s, loaded_s) for offset in coarse]
@@ -110,8 +106,6 @@ def _clock_offset(steps: Sequence[LoadStep], t_s: NDArray[Any], power_w: NDArray
 
 def _load_integral(steps: Sequence[LoadStep]) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return the edges of the steps, in Unix seconds, and how long the load had been on at each."""
-    import numpy as np
-
     edges_s = np.array([steps[0].start_unix_ns, *(step.end_unix_ns for step in steps)]) / 1e9
     on = np.array([step.loaded for step in steps])
     return edges_s, np.concatenate([[0.0], np.cumsum(np.diff(edges_s) * on)])
@@ -121,8 +115,6 @@ def _correlation(
     offset_s: float, t_s: NDArray[Any], power_w: NDArray[Any], edges_s: NDArray[Any], loaded_s: NDArray[Any]
 ) -> float:
     """Return the correlation of log and load at one clock offset; minus infinity where it does not cover the load."""
-    import numpy as np
-
     seconds = t_s - offset_s
     first, last = np.searchsorted(seconds, [edges_s[0], edges_s[-1]])
     if last - first < 3:
@@ -139,8 +131,6 @@ def _correlation(
 
 def _slope(steps: Sequence[LoadStep], t_s: NDArray[Any], power_w: NDArray[Any]) -> tuple[float, float]:
     """Return watts at the wall per reported watt, and the 95 % half-width, from the steady steps."""
-    import numpy as np
-
     rows: list[tuple[float, float, float]] = []
     for step in steps:
         start_s, end_s = (edge / 1e9 for edge in settled(step))

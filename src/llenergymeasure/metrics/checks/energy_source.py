@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import numpy as np
+
 from llenergymeasure.domain.experiment import RunWarning
 from llenergymeasure.meters.gpu_choice import WHOLE_CARD
 from llenergymeasure.metrics.checks.inputs import CheckInputs
@@ -14,8 +16,6 @@ from llenergymeasure.metrics.energy.sampled_curve import SampledCurve
 
 def check_source_is_the_counter(evidence: CheckInputs) -> Iterable[RunWarning]:
     """A GPU whose energy comes from its power readings: `metrics.energy` found no counter that can be used."""
-    import numpy as np
-
     for index, curve in enumerate(evidence.account.curves):
         if curve.channel.domain != "gpu" or not isinstance(curve, (SampledCurve, DeconvolvedCurve)):
             continue

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from llenergymeasure.domain.experiment import RunWarning
 from llenergymeasure.domain.trace import Phase
@@ -13,9 +16,6 @@ from llenergymeasure.metrics.energy.counter_curve import CounterCurve
 from llenergymeasure.metrics.energy.counter_vs_power import find_stale_power
 from llenergymeasure.metrics.signals.faults import Fault
 from llenergymeasure.metrics.signals.gaps import Gap, find_sampling_gaps, within
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 GPU_IS_LOST = 15
 """nvml.h: NVML_ERROR_GPU_IS_LOST."""
@@ -109,8 +109,6 @@ def _lapse(curve: CounterCurve, fault: Fault) -> Gap:
 
 def _refused(samples: NDArray[Any]) -> tuple[float, str]:
     """Return the share of readings without an answer, of the counter or the power, and the codes in words."""
-    import numpy as np
-
     if not len(samples):
         return 0.0, ""
     failed = samples["error"] != 0

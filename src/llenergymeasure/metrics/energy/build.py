@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from llenergymeasure.domain.sample import READ_FAILED
 from llenergymeasure.domain.trace import Channel, EnergyTrace
@@ -17,9 +20,6 @@ from llenergymeasure.metrics.signals.counter_unwrap import unwrap
 from llenergymeasure.metrics.signals.deconvolution import deconvolve
 from llenergymeasure.metrics.signals.power_updates import find_update_grid
 from llenergymeasure.metrics.signals.sub_tick_power import sub_tick_power
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 __all__ = ["EnergyCurve", "IntervalEnergy", "build_curves"]
 
@@ -59,8 +59,6 @@ def _curve(channel: Channel, samples: NDArray[Any], interrupted: str | None) -> 
 
 
 def _counter(channel: Channel, samples: NDArray[Any], interrupted: str | None) -> CounterCurve | None:
-    import numpy as np
-
     read = samples[np.isfinite(samples["energy_j"])]
     if len(read) < 2:
         return None
@@ -87,8 +85,6 @@ def _counter(channel: Channel, samples: NDArray[Any], interrupted: str | None) -
 
 
 def _sampled(channel: Channel, samples: NDArray[Any], interrupted: str | None) -> EnergyCurve | None:
-    import numpy as np
-
     read = samples[np.isfinite(samples["power_w"])]
     if channel.method == "estimated" or len(read) < 2:
         return None
@@ -106,8 +102,6 @@ def _sampled(channel: Channel, samples: NDArray[Any], interrupted: str | None) -
 
 
 def _unknown(channel: Channel, samples: NDArray[Any]) -> UnknownCurve:
-    import numpy as np
-
     if len(samples) == 0:
         reason = "it was never read"
     elif (samples["error"] != 0).all():

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field, replace
 
+import numpy as np
+
 from llenergymeasure.domain.estimate import Method
 from llenergymeasure.domain.trace import Channel
 from llenergymeasure.metrics.energy.curve import IntervalEnergy, UnknownEnergyError, check_faults, check_reach
@@ -55,8 +57,6 @@ class CounterCurve:
 
     def _until(self, t_s: float) -> Share:
         """Return the energy from the first tick to `t_s`, negative before it."""
-        import numpy as np
-
         ticks = self.ticks
         check_reach(self, t_s, float(ticks.t_s[0]), float(ticks.t_s[-1]))
         if t_s not in self.edges:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from numpy.typing import NDArray
 
 from llenergymeasure.domain.trace import Channel, EnergyTrace, Phase
 from llenergymeasure.metrics.energy.account import EnergyAccount
@@ -14,9 +16,6 @@ from llenergymeasure.metrics.energy.counter_curve import CounterCurve
 from llenergymeasure.metrics.energy.curve import EnergyCurve
 from llenergymeasure.metrics.energy.interval_uncertainty import channel_uncertainty, reading_step
 from llenergymeasure.metrics.signals.gaps import Gap, find_stale_power_gap
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 AGREEMENT = 0.03
 """Under load a counter agrees with the integrated power to about 1 % (Zeus, issue 12)."""

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from llenergymeasure.domain.estimate import Method
 from llenergymeasure.domain.trace import Channel
@@ -13,9 +16,6 @@ from llenergymeasure.metrics.energy.sampled_curve import power_gaps
 from llenergymeasure.metrics.signals.deconvolution import DeconvolvedPower
 from llenergymeasure.metrics.signals.faults import Fault
 from llenergymeasure.metrics.signals.tick_interpolation import Share, edge_energy
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 NORMAL_95 = 1.96
 UNSURE = 2.0
@@ -64,8 +64,6 @@ class DeconvolvedCurve:
 
     def _until(self, t_s: float) -> Share:
         """Return the energy from the first edge to `t_s`; beyond the last reading at the power before it."""
-        import numpy as np
-
         edges_s, power_w = self.course.edges_s, self.course.power_w
         check_reach(self, t_s, self.first_s, self.last_s)
         at = int(np.clip(np.searchsorted(edges_s, t_s, side="right") - 1, 0, len(power_w) - 1))
@@ -85,8 +83,6 @@ def deconvolved_curve(
     channel: Channel, origin_ns: int, course: DeconvolvedPower, t_s: NDArray[Any], *, began: str, ended: str
 ) -> DeconvolvedCurve:
     """Sum up the cells of a course that was found from samples at `t_s`."""
-    import numpy as np
-
     return DeconvolvedCurve(
         channel=channel,
         origin_ns=origin_ns,

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from llenergymeasure.domain.trace import Channel, Phase
 from llenergymeasure.metrics.energy.counter_curve import CounterCurve
@@ -13,11 +16,6 @@ from llenergymeasure.metrics.energy.deconvolved_curve import DeconvolvedCurve
 from llenergymeasure.metrics.energy.sampled_curve import NORMAL_95, SampledCurve
 from llenergymeasure.metrics.energy.sub_tick_variation import sub_tick_variation_j
 from llenergymeasure.metrics.signals.resolution import resolution
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from llenergymeasure.metrics.energy.sampled_curve import SampledCurve
 
 TWO_ROUNDINGS = 1 - math.sqrt(0.05)
 """The difference of two values, each cut off to a step, is within this share of the step in 95 % of cases."""
@@ -80,8 +78,6 @@ def reading_step(curve: EnergyCurve, samples: NDArray[Any]) -> float:
 def _of_counter(
     curve: CounterCurve, found: ChannelUncertainty, phase: Phase, samples: NDArray[Any]
 ) -> ChannelUncertainty:
-    import numpy as np
-
     first, last = np.searchsorted(samples["t_unix_ns"], [phase.start_unix_ns, phase.end_unix_ns])
     during = samples[first:last]
     read = during[np.isfinite(during["power_w"])]
@@ -96,8 +92,6 @@ def _of_counter(
 
 def _of_readings(curve: SampledCurve, found: ChannelUncertainty, phase: Phase) -> ChannelUncertainty:
     """Split what the curve states, `s sqrt(g T + 2 g g)` for readings every g over T, into its two parts."""
-    import numpy as np
-
     start_s, end_s = ((at_ns - curve.origin_ns) / 1e9 for at_ns in (phase.start_unix_ns, phase.end_unix_ns))
     first, last = np.searchsorted(curve.t_s, [start_s, end_s])
     gaps_s = np.diff(curve.t_s[max(0, int(first) - 2) : int(last) + 2])
@@ -142,8 +136,6 @@ def deconvolution_error_j(curve: SampledCurve, start_s: float, end_s: float, ave
     the difference between its two ends times that half. When within an averaging time a change came, they do not
     tell.
     """
-    import numpy as np
-
     near = (curve.t_s > start_s - averaging_s) & (curve.t_s < end_s + averaging_s)
     gaps_s, changes_w = np.diff(curve.t_s[near]), np.diff(curve.power_w[near])
     if len(gaps_s) == 0:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from llenergymeasure.domain.estimate import Method
 from llenergymeasure.domain.trace import Channel
@@ -12,9 +15,6 @@ from llenergymeasure.metrics.energy.curve import IntervalEnergy, UnknownEnergyEr
 from llenergymeasure.metrics.signals.faults import Fault
 from llenergymeasure.metrics.signals.part_time_power import part_time_energy
 from llenergymeasure.metrics.signals.power_updates import UpdateGrid
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 LONGEST_GAP_S = 0.5
 LONGEST_PERIOD_S = 0.1
@@ -53,8 +53,6 @@ class SampledCurve:
         )
 
     def _until(self, t_s: float) -> float:
-        import numpy as np
-
         check_reach(self, t_s, float(self.t_s[0]), float(self.t_s[-1]))
         beyond_s = max(0.0, t_s - float(self.node_s[-1])) + min(0.0, t_s - float(self.node_s[0]))
         edge_w = float(self.power_w[-1 if beyond_s > 0 else 0])
@@ -67,8 +65,6 @@ class SampledCurve:
         successive differences, so that a slow drift does not count: von Neumann 1941). Over n gaps that adds up to
         `s * d * sqrt(n)`; each edge, by the delay of the readings, adds one gap more.
         """
-        import numpy as np
-
         first, last = np.searchsorted(self.t_s, [start_s, end_s])
         near = slice(max(0, int(first) - 2), int(last) + 2)
         steps_w, gaps_s = np.diff(self.power_w[near]), np.diff(self.t_s[near])
@@ -94,8 +90,6 @@ def sampled_curve(
     Where they keep a `beat`, and how much of each period they see is known, as `part_time_energy` does; else by the
     trapezoid rule, as if a reading stood for the moment at which it appeared.
     """
-    import numpy as np
-
     gap_s = float(np.median(np.diff(t_s))) if len(t_s) > 1 else 0.0
     published_s, published_w = _published(t_s, power_w)
     if beat is not None and channel.averaging_window_s is not None:
@@ -119,8 +113,6 @@ def sampled_curve(
 
 def power_gaps(t_s: NDArray[Any]) -> tuple[Fault, ...]:
     """Return where power was not read for so long that nothing is known of it; `t_s` are all readings' times."""
-    import numpy as np
-
     gaps_s = np.diff(t_s)
     longest_s = max(LONGEST_GAP_S, 5 * float(np.median(gaps_s))) if len(gaps_s) else LONGEST_GAP_S
     return tuple(
@@ -140,8 +132,6 @@ def _published(t_s: NDArray[Any], power_w: NDArray[Any]) -> tuple[NDArray[Any], 
     The shortest usual time between two different values is the sensor's period, and no card's is over 100 ms; a value
     that stays for longer was published again and again. A publication lies midway between the samples around it.
     """
-    import numpy as np
-
     changed = np.flatnonzero(np.diff(power_w) != 0) + 1
     starts_s = np.append(t_s[0], (t_s[changed - 1] + t_s[changed]) / 2)
     values_w = np.append(power_w[0], power_w[changed])

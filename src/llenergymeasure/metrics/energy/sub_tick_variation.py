@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from llenergymeasure.metrics.signals.counter_ticks import Ticks
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 READING_AGE_S = 0.06
 """A reading that is seen for the first time was published up to a sampling gap ago, and is of up to 25 ms before."""
@@ -25,8 +25,6 @@ def sub_tick_variation_j(ticks: Ticks, read_s: NDArray[Any], power_w: NDArray[An
     much it lies outside the mean powers of the tick intervals that it can stem from: a counter's ticks show changes
     that are slower than themselves, and only hide the others.
     """
-    import numpy as np
-
     fresh = np.flatnonzero(np.diff(power_w) != 0) + 1
     if len(fresh) < ENOUGH or len(ticks) < ENOUGH:
         return 0.0
@@ -38,8 +36,6 @@ def sub_tick_variation_j(ticks: Ticks, read_s: NDArray[Any], power_w: NDArray[An
 
 def _outside(ticks: Ticks, read_s: NDArray[Any], power_w: NDArray[Any]) -> NDArray[Any]:
     """Return how far each reading lies outside the range of the tick intervals over the time before it."""
-    import numpy as np
-
     mean_w = np.diff(ticks.energy_j) / np.diff(ticks.t_s)
     first, last = (
         np.clip(np.searchsorted(ticks.t_s, at_s, side="right") - 1, 0, len(mean_w) - 1)

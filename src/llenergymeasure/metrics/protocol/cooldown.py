@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from llenergymeasure.domain.experiment import CooldownSummary
 from llenergymeasure.domain.trace import EnergyTrace, Phase, hottest_c
 
@@ -31,8 +33,6 @@ def summarise_cooldown(
 
 def _hottest_c(trace: EnergyTrace, from_ns: int, to_ns: int, which: int) -> float | None:
     """Return the temperature of the hottest device by each channel's first or last reading in an interval."""
-    import numpy as np
-
     found: dict[int, float] = {}
     for index in range(len(trace.channels)):
         samples = trace.of(index)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from llenergymeasure.core.throttle import HARMFUL, REASONS, reason_names
 from llenergymeasure.domain.experiment import DeviceConditions, Span
 from llenergymeasure.domain.sample import UNKNOWN_REASONS
 from llenergymeasure.domain.trace import EnergyTrace, Phase
 from llenergymeasure.metrics.signals.gaps import within
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 
 def device_conditions(trace: EnergyTrace, phases: Sequence[Phase]) -> tuple[DeviceConditions, ...]:
@@ -67,8 +67,6 @@ def _last(values: NDArray[Any]) -> float | None:
 
 
 def _known(values: NDArray[Any]) -> NDArray[Any]:
-    import numpy as np
-
     known: NDArray[Any] = values[~np.isnan(values)]
     return known
 

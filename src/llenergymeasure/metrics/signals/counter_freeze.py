@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from llenergymeasure.metrics.signals.counter_ticks import Ticks
 from llenergymeasure.metrics.signals.faults import Fault
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
 
 SHORTEST_S = 0.5
 TICKS_MISSED = 5
@@ -41,8 +40,6 @@ def find_freezes(
 
 
 def _still(ticks: Ticks, read_s: NDArray[Any]) -> Iterable[tuple[float, float, float]]:
-    import numpy as np
-
     ends_s = np.append(ticks.t_s[1:], read_s[-1])
     rises_j = np.append(np.diff(ticks.energy_j), 0.0)
     usual_s = float(np.median(np.diff(ticks.t_s)))
@@ -55,8 +52,6 @@ def _still(ticks: Ticks, read_s: NDArray[Any]) -> Iterable[tuple[float, float, f
 
 def _watched_s(read_s: NDArray[Any], until_s: NDArray[Any]) -> NDArray[Any]:
     """Return for how long the counter had been read without a pause of the sampling."""
-    import numpy as np
-
     gaps_s = np.diff(read_s)
     kept_s = np.where(gaps_s > PAUSE * np.median(gaps_s), 0.0, gaps_s)
     watched_s: NDArray[Any] = np.interp(until_s, read_s, np.concatenate([[0.0], np.cumsum(kept_s)]))
@@ -64,8 +59,6 @@ def _watched_s(read_s: NDArray[Any], until_s: NDArray[Any]) -> NDArray[Any]:
 
 
 def _caught_up(start_s: float, end_s: float, rise_j: float, power: tuple[NDArray[Any], NDArray[Any]]) -> bool:
-    import numpy as np
-
     t_s, power_w = power
     within = (t_s >= start_s) & (t_s <= end_s)
     if within.sum() < READINGS:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from llenergymeasure.metrics.signals.update_period import SamplePairs, UpdatePeriod, find_update_period
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
 
 RESOLVED = 0.5
 """A sensor that publishes more often than this many sampling gaps is always fresh, and beats too fast to be found."""
@@ -39,8 +38,6 @@ def locate_ticks(t_s: NDArray[Any], energy_j: NDArray[Any], update_period_s: flo
     period, so all ticks together tell where in between, far finer than one pair of samples does. `update_period_s` is
     the sensor's own period where its maker states it.
     """
-    import numpy as np
-
     if update_period_s == 0:
         return Ticks(t_s=t_s, energy_j=energy_j, error_s=np.zeros(len(t_s)), period_s=None)
     moved = np.diff(energy_j) > 0
@@ -70,8 +67,6 @@ def _on_the_beat(
     It is the last beat before the sample that showed it, or as near to it as its bracket allows. Where that sample was
     taken within the error of a beat, and the beat before or after would do as well, it is not certain.
     """
-    import numpy as np
-
     block = np.maximum(np.searchsorted(rhythm.since_s, lo_s, side="right") - 1, 0)
     phase_s, error_s, period_s = rhythm.phase_s[block], rhythm.error_s[block], rhythm.period_s
     beat_s = phase_s + np.floor((hi_s - phase_s) / period_s) * period_s
@@ -89,8 +84,6 @@ def _longest_age_s(t_s: NDArray[Any], moved: NDArray[Any], update_period_s: floa
     A counter that moved between all of n samples at random instants has, with 95 % confidence, a period under
     `gap * sqrt(18 / n)`: at a longer one, three short gaps or more would be expected to have missed it.
     """
-    import numpy as np
-
     if update_period_s is not None:
         return update_period_s
     gap_s = float(np.median(np.diff(t_s))) if len(t_s) > 1 else 0.0

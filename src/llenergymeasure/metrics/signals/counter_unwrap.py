@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
 
 from llenergymeasure.metrics.signals.faults import Fault, FaultCode
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 PLAUSIBLE_W = 5000.0
 """No single device draws more: a fall that would mean more, taken as a wrap, is a reset."""
@@ -28,8 +28,6 @@ class UnwrappedCounter:
 
 def unwrap(t_s: NDArray[Any], raw_j: NDArray[Any], range_j: float | None) -> UnwrappedCounter:
     """Return the readings with each wrap at `range_j` undone; a reset adds nothing and is a fault."""
-    import numpy as np
-
     good = ~_is_dip(raw_j)
     t_s, raw_j = t_s[good], raw_j[good]
     rise_j, gap_s = np.diff(raw_j), np.diff(t_s)
@@ -48,9 +46,6 @@ def unwrap(t_s: NDArray[Any], raw_j: NDArray[Any], range_j: float | None) -> Unw
 
 def _is_dip(raw_j: NDArray[Any]) -> NDArray[Any]:
     """Find readings below what the counter showed both shortly before and shortly after."""
-    import numpy as np
-    from numpy.lib.stride_tricks import sliding_window_view
-
     padded = np.concatenate([np.full(DIP_SAMPLES, -np.inf), raw_j, np.full(DIP_SAMPLES, -np.inf)])
     highest = sliding_window_view(padded, DIP_SAMPLES).max(axis=1)
     before, after = highest[: len(raw_j)], highest[DIP_SAMPLES + 1 :]
@@ -62,8 +57,6 @@ def _lost_wraps(
     t_s: NDArray[Any], gap_s: NDArray[Any], energy_j: NDArray[Any], range_j: float | None
 ) -> tuple[Fault, ...]:
     """Find gaps in which, at twice the mean power, the counter would have gone round once without being seen."""
-    import numpy as np
-
     if range_j is None or len(t_s) < 2 or t_s[-1] <= t_s[0]:
         return ()
     mean_w = energy_j[-1] / (t_s[-1] - t_s[0])

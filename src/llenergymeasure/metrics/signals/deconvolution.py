@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from llenergymeasure.metrics.signals.power_updates import UpdateGrid
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 SMOOTHNESS = tuple(10.0**power for power in range(-7, 6))
 """Trial ratios of the variance of a reading's noise to that of the power's steps from one cell to the next."""
@@ -41,7 +41,6 @@ class DeconvolvedPower:
         What the readings hold beyond the course may be noise. It may as well be power that changes within a cell, of
         which they show only what a box does not hold in whole rounds: that much is open at either end.
         """
-        import numpy as np
         from scipy.linalg import cho_solve_banded
 
         inside_s = np.diff(np.clip(self.edges_s, start_s, end_s))
@@ -56,8 +55,6 @@ def deconvolve(beat: UpdateGrid, averaging_s: float) -> DeconvolvedPower | None:
     walk. That is ridge regression with a banded matrix; how much noise there is against change is found by the
     restricted likelihood of the readings (Patterson, Thompson 1971, Biometrika 58, 545-554).
     """
-    import numpy as np
-
     weights = _weights(averaging_s / beat.period_s)
     power_w, factor, noise_w = min(
         (_solve(beat, weights, ratio) for ratio in SMOOTHNESS), key=lambda each: each[0]
@@ -74,8 +71,6 @@ def deconvolve(beat: UpdateGrid, averaging_s: float) -> DeconvolvedPower | None:
 
 def _weights(periods: float) -> NDArray[Any]:
     """Return the weights of the cells before a reading, the oldest first, for a box of so many periods."""
-    import numpy as np
-
     cells = max(1, math.ceil(periods - 1e-6))
     weights = np.ones(cells)
     weights[0] = min(1.0, periods - (cells - 1))
@@ -87,7 +82,6 @@ def _solve(
     beat: UpdateGrid, weights: NDArray[Any], ratio: float
 ) -> tuple[float, tuple[NDArray[Any], NDArray[Any], float]]:
     """Return how badly `ratio` explains the readings, and the cells' power, factor and noise that go with it."""
-    import numpy as np
     from scipy.linalg import cho_solve_banded, cholesky_banded
 
     reading_w = np.where(beat.seen, beat.power_w, 0.0)
@@ -107,8 +101,6 @@ def _solve(
 
 def _normal_matrix(seen: NDArray[Any], weights: NDArray[Any]) -> NDArray[Any]:
     """Return the lower bands of the cells' normal matrix: reading k weighs the cells from k on."""
-    import numpy as np
-
     width, readings = len(weights), len(seen)
     matrix = np.zeros((max(width, 2), readings + width - 1))
     for band in range(width):

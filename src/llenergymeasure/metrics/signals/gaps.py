@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from llenergymeasure.domain.trace import Phase
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 LONGEST_GAP_S = 0.5
 USUAL_GAPS = 10.0
@@ -43,8 +43,6 @@ class Gap:
 
 def find_sampling_gaps(samples: NDArray[Any]) -> tuple[Gap, ...]:
     """Return where one channel, whose samples these are, was not asked for far longer than usual."""
-    import numpy as np
-
     times_ns = samples["t_unix_ns"]
     if len(times_ns) < 3:
         return ()
@@ -58,8 +56,6 @@ def find_stale_power_gap(samples: NDArray[Any]) -> tuple[Gap, ...]:
 
     A sensor that works flickers; one whose driver hangs shows its last value again and again.
     """
-    import numpy as np
-
     read = samples[np.isfinite(samples["power_w"])]
     if len(read) < 3:
         return ()
@@ -78,8 +74,6 @@ def find_stale_power_gap(samples: NDArray[Any]) -> tuple[Gap, ...]:
 
 def within(samples: NDArray[Any], windows: Iterable[Phase]) -> NDArray[Any]:
     """Return the samples that were taken in one of the windows."""
-    import numpy as np
-
     times_ns = samples["t_unix_ns"]
     inside = np.zeros(len(samples), dtype=bool)
     for window in windows:

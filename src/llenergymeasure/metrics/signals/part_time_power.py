@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from llenergymeasure.metrics.signals.power_updates import UpdateGrid
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 LEAST_STEP_W = 8.0
 """Smaller differences between readings may be noise: NVIDIA states ±5 W."""
@@ -21,8 +21,6 @@ def part_time_energy(beat: UpdateGrid, averaging_s: float) -> tuple[NDArray[Any]
     comes to in the mean. A reading that lies between its neighbours, well away from both, has seen the power step from
     the one to the other: then the power before and after is theirs.
     """
-    import numpy as np
-
     ends_s, power_w = beat.t_s[beat.seen], beat.power_w[beat.seen]
     at_start_w, at_end_w = _step_within(power_w)
     averaging_s = min(averaging_s, beat.period_s)
@@ -36,8 +34,6 @@ def part_time_energy(beat: UpdateGrid, averaging_s: float) -> tuple[NDArray[Any]
 
 def _step_within(power_w: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return the power at the start and at the end of each reading."""
-    import numpy as np
-
     rise_w = np.diff(power_w)
     at_start_w, at_end_w = power_w.copy(), power_w.copy()
     clear = np.abs(rise_w) > LEAST_STEP_W

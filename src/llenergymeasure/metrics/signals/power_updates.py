@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from llenergymeasure.metrics.signals.counter_ticks import locate_ticks
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,8 +35,6 @@ class PowerUpdates:
 
         For stretches of a minute or so, over which no sensor's clock wanders; without a rhythm nothing is moved.
         """
-        import numpy as np
-
         if self.period_s is None or len(self) < 3:
             return self
         beats = np.round((self.t_s - self.t_s[0]) / self.period_s)
@@ -50,8 +48,6 @@ def find_power_updates(t_s: NDArray[Any], power_w: NDArray[Any]) -> PowerUpdates
 
     The number of changes until then is a counter, and its ticks are found as those of any other.
     """
-    import numpy as np
-
     changed = np.flatnonzero(np.diff(power_w) != 0) + 1
     changes = np.zeros(len(t_s))
     changes[changed] = 1.0
@@ -83,8 +79,6 @@ def find_update_grid(t_s: NDArray[Any], power_w: NDArray[Any]) -> UpdateGrid | N
 
     What is published between two samples is not seen; what was sampled and had not changed was published again.
     """
-    import numpy as np
-
     published = find_power_updates(t_s, power_w)
     if published.period_s is None or len(published) < FEWEST:
         return None

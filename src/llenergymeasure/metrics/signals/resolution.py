@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+import numpy as np
+from numpy.typing import NDArray
 
 FINEST = 1e-6
 """RAPL states microjoules; nothing states less."""
@@ -21,8 +21,6 @@ def resolution(readings: NDArray[Any]) -> float:
     It is what can be told from readings: RAPL counts in 61 microjoules and rounds to whole ones, which shows as a step
     of one. Where too few different steps were seen, it is NVML's.
     """
-    import numpy as np
-
     steps = np.unique(np.diff(np.rint(readings[np.isfinite(readings)] / FINEST)).astype(np.int64))
     steps = steps[steps > 0]
     return float(np.gcd.reduce(steps)) * FINEST if len(steps) >= ENOUGH else USUAL

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+import numpy as np
+from numpy.typing import NDArray
 
 PARTS = 10
 """Into so many parts each interval of the grid is cut."""
@@ -27,8 +27,6 @@ class IntervalMeans:
 
     def between(self, start_s: float, end_s: float) -> IntervalMeans:
         """Return those that lie wholly between; they are in time order."""
-        import numpy as np
-
         inside = slice(
             int(np.searchsorted(self.start_s, start_s)), int(np.searchsorted(self.end_s, end_s, side="right"))
         )
@@ -48,8 +46,6 @@ class PiecewisePower:
     energy_j: NDArray[Any]
 
     def between(self, start_s: float, end_s: float) -> float:
-        import numpy as np
-
         start_j, end_j = np.interp([start_s, end_s], self.edges_s, self.energy_j)
         return float(end_j - start_j)
 
@@ -61,8 +57,6 @@ def fit_sparse_steps(intervals: IntervalMeans, within: IntervalMeans) -> Piecewi
     squares whose weights are renewed from the steps found before (Daubechies, DeVore, Fornasier, Güntürk 2010, Comm.
     Pure Appl. Math. 63, 1-38), from coarse to fine so that the first, smooth guess does not bind.
     """
-    import numpy as np
-
     starts = np.linspace(intervals.start_s, intervals.end_s, PARTS, endpoint=False).T.ravel()
     edges_s = np.append(starts, intervals.end_s[-1])
     matrix = np.concatenate([_weights(each, edges_s) for each in (intervals, within)])
@@ -81,8 +75,6 @@ def fit_sparse_steps(intervals: IntervalMeans, within: IntervalMeans) -> Piecewi
 
 def _weights(means: IntervalMeans, edges_s: NDArray[Any]) -> NDArray[Any]:
     """Return which share each part has in each mean, over the mean's deviation."""
-    import numpy as np
-
     inside_s = np.diff(np.clip(edges_s[None, :], means.start_s[:, None], means.end_s[:, None]), axis=1)
     shares: NDArray[Any] = inside_s / (means.end_s - means.start_s)[:, None] / means.deviation_w
     return shares

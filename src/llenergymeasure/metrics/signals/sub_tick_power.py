@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from llenergymeasure.metrics.signals.counter_ticks import Ticks
 from llenergymeasure.metrics.signals.power_updates import find_update_grid
 from llenergymeasure.metrics.signals.sparse_steps import IntervalMeans, fit_sparse_steps
 from llenergymeasure.metrics.signals.tick_interpolation import first_part
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 SIDE = 2
 """Tick intervals on either side that are reconstructed together with the one in question."""
@@ -42,8 +42,6 @@ class SubTickPower:
         None where the readings have nothing to add: the power is flat, they agree with what the ticks alone tell, or
         they keep no beat that says of when they are.
         """
-        import numpy as np
-
         first = cell - SIDE
         if first < 1 or cell + SIDE + 2 >= len(self.ticks):
             return None
@@ -69,8 +67,6 @@ class SubTickPower:
     @cached_property
     def _readings(self) -> IntervalMeans | None:
         """All readings, in the counter's own watts; found when the first edge asks for them."""
-        import numpy as np
-
         beat = find_update_grid(self.t_s, self.power_w)
         if beat is None:
             return None
@@ -87,8 +83,6 @@ class SubTickPower:
         )
 
     def _until(self, t_s: NDArray[Any]) -> NDArray[Any]:
-        import numpy as np
-
         energy_j: NDArray[Any] = np.interp(t_s, self.ticks.t_s, self.ticks.energy_j)
         return energy_j
 
@@ -120,8 +114,6 @@ def _energy_of_part(
     edges_s: NDArray[Any], mean_w: NDArray[Any], cell: int, start_s: float, end_s: float
 ) -> float:
     """Return the energy that `[start_s, end_s)` has in common with one interval, by the ticks alone."""
-    import numpy as np
-
     length_s = float(edges_s[cell + 1] - edges_s[cell])
     start, end = np.clip((np.array([start_s, end_s]) - edges_s[cell]) / length_s, 0.0, 1.0)
     before_w, here_w, after_w = mean_w[cell - 1 : cell + 2]

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+import numpy as np
+from numpy.typing import NDArray
 
 SEED_SAMPLES, SEED_TICKS = 128, 8
 SEEDS = 3
@@ -63,8 +63,6 @@ class UpdatePeriod:
 
 def find_update_period(brackets: SamplePairs) -> UpdatePeriod | None:
     """Return the rhythm of the ticks; None where they are too few, irregular, or faster than they are sampled."""
-    import numpy as np
-
     brackets = _without_pauses(brackets)
     ticks = int(brackets.moved.sum())
     if ticks < SEED_TICKS or ticks > 0.98 * len(brackets):
@@ -89,8 +87,6 @@ def find_update_period(brackets: SamplePairs) -> UpdatePeriod | None:
 
 def _without_pauses(brackets: SamplePairs) -> SamplePairs:
     """Leave out where the counter stood still or was not read for far longer than between two ticks."""
-    import numpy as np
-
     if brackets.moved.sum() < SEED_TICKS:
         return brackets
     usual_s = float(np.median(np.diff(brackets.hi_s[brackets.moved])))
@@ -103,8 +99,6 @@ def _without_pauses(brackets: SamplePairs) -> SamplePairs:
 
 def _period_of_block(block: SamplePairs) -> float:
     """Find the period on the first ticks of a block, then ever more finely over longer stretches of it."""
-    import numpy as np
-
     gap_s = float(np.median(block.hi_s - block.lo_s))
     enough = int(np.searchsorted(np.cumsum(block.moved), SEED_TICKS)) + 1
     samples = min(len(block), max(SEED_SAMPLES, enough))
@@ -123,8 +117,6 @@ def _period_of_block(block: SamplePairs) -> float:
 
 def _period_by_share(brackets: SamplePairs) -> float:
     """Guess the period from how many brackets moved: one of length d holds a tick with probability d / period."""
-    import numpy as np
-
     length_s = brackets.hi_s - brackets.lo_s
     periods_s = float(length_s.mean()) / brackets.moved.mean() * np.linspace(0.2, 1.0, 81)
     expected = np.minimum(1.0, length_s[None, :] / periods_s[:, None]).mean(axis=1)
@@ -133,8 +125,6 @@ def _period_by_share(brackets: SamplePairs) -> float:
 
 def _without_drift(blocks: SamplePairs, period_s: float) -> float:
     """Correct the period by the drift of the phase from block to block, over ever more blocks."""
-    import numpy as np
-
     count, reach = len(blocks.lo_s), 1
     while reach < count:
         reach = min(4 * reach, count)
@@ -156,8 +146,6 @@ def _best_phase(
     A bracket that moved holds a tick, so the phase lies in it, modulo the period; one that did not move excludes its
     span. The phase of widest agreement is found by walking round the circle of phases and counting.
     """
-    import numpy as np
-
     period = periods_s[:, None]
     base_s = rows.lo_s[:, :1]
     length = rows.hi_s - rows.lo_s
@@ -180,8 +168,6 @@ def _best_phase(
 
 
 def _holds_beat(rows: SamplePairs, phase_s: NDArray[Any], period_s: float) -> NDArray[Any]:
-    import numpy as np
-
     before = np.floor((rows.lo_s - phase_s) / period_s)
     holds: NDArray[Any] = np.floor((rows.hi_s - phase_s) / period_s) > before
     return holds
