@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from llenergymeasure.core.record import Record
 
 NONE = "none"
 """Name of a GPU, version of a driver: what a machine says that has none."""
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class ThermalEnvironment(_Record):
+class ThermalEnvironment(Record):
     """How warm a GPU is, and whether that or a power cap slows it down."""
 
     temperature_c: float | None = None
@@ -26,7 +24,7 @@ class ThermalEnvironment(_Record):
     """What holds the clocks down at this moment, in NVML's words; empty: nothing."""
 
 
-class GPUEnvironment(_Record):
+class GPUEnvironment(Record):
     """One physical card; name `none` where the machine has no usable GPU."""
 
     name: str
@@ -62,14 +60,14 @@ class GPUEnvironment(_Record):
     thermal: ThermalEnvironment = Field(default_factory=ThermalEnvironment)
 
 
-class CUDAEnvironment(_Record):
+class CUDAEnvironment(Record):
     """The NVIDIA driver and the highest CUDA version it supports; `none` where there is no driver."""
 
     version: str
     driver_version: str
 
 
-class CPUEnvironment(_Record):
+class CPUEnvironment(Record):
     """The processors of the machine and how they are clocked."""
 
     platform: str
@@ -88,7 +86,7 @@ class CPUEnvironment(_Record):
     """Whether a hypervisor lies between this system and the processor."""
 
 
-class ContainerEnvironment(_Record):
+class ContainerEnvironment(Record):
     """The container this process runs in, if any, and the limits of its control group."""
 
     runtime: str | None = None
@@ -99,7 +97,7 @@ class ContainerEnvironment(_Record):
     memory_limit_mb: float | None = None
 
 
-class EnvironmentMetadata(_Record):
+class EnvironmentMetadata(Record):
     """The machine at one moment. `gpu` is the first card that the process may use, `gpus` are all of the machine."""
 
     gpu: GPUEnvironment

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from llenergymeasure.core.record import Record
 from llenergymeasure.domain.trace import Channel
 
 Origin = Literal["measured", "cached"]
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class ChannelIdlePower(_Record):
+class ChannelIdlePower(Record):
     """What one sensor read while the machine was idle."""
 
     meter: str
@@ -36,7 +33,7 @@ class ChannelIdlePower(_Record):
         )
 
 
-class StoredBaseline(_Record):
+class StoredBaseline(Record):
     """Power of the bare idle machine, as a former run found it; `power_w` is of all counted channels."""
 
     measured_unix_ns: int
@@ -51,7 +48,7 @@ class StoredBaseline(_Record):
         return next((each for each in self.channels if each.is_of(channel)), None)
 
 
-class BaselineReuse(_Record):
+class BaselineReuse(Record):
     """Where the bare idle power of a run came from, in a run that allowed a stored one."""
 
     origin: Origin

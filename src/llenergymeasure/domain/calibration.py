@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from llenergymeasure.core.record import Record
 from llenergymeasure.domain.estimate import Estimate
 from llenergymeasure.domain.trace import Channel
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class LoadStep(_Record):
+class LoadStep(Record):
     """A stretch of the known load, `[start_unix_ns, end_unix_ns)`: full load, or none.
 
     Many short ones show how a sensor follows, a few `steady` ones what it reads when it has settled.
@@ -30,7 +27,7 @@ class LoadStep(_Record):
         return (self.end_unix_ns - self.start_unix_ns) / 1e9
 
 
-class WallGain(_Record):
+class WallGain(Record):
     """How many watts really flowed for each watt that the sensors showed, by a meter at the wall."""
 
     gain: Estimate
@@ -49,7 +46,7 @@ class WallGain(_Record):
         return self.psu_efficiency is not None
 
 
-class SensorProfile(_Record):
+class SensorProfile(Record):
     """A sensor as a few minutes of known load showed it; `unknown` gives the reason for every field that is None."""
 
     meter: str
@@ -73,7 +70,7 @@ class SensorProfile(_Record):
     counter_over_power: Estimate | None = None
     """Energy by the counter over energy by integrated power, under the steady load."""
     wall: WallGain | None = None
-    unknown: dict[str, str] = {}
+    unknown: dict[str, str] = Field(default_factory=dict)
     load: str
     """What the known load was."""
     steps: tuple[LoadStep, ...]

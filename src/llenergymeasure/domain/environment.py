@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from llenergymeasure.constants import VERSION
 from llenergymeasure.core import environment as machine
@@ -23,6 +23,7 @@ from llenergymeasure.core.hardware import (
     GPUEnvironment,
     ThermalEnvironment,
 )
+from llenergymeasure.core.record import Record
 from llenergymeasure.core.secrets import mask_environment, mask_secrets
 
 __all__ = [
@@ -47,10 +48,8 @@ TELLING_VARIABLES = (
 """Beginnings of the environment variables that can move a figure."""
 
 
-class EnvironmentSnapshot(BaseModel):
+class EnvironmentSnapshot(Record):
     """Full software+hardware environment snapshot for experiment reproducibility."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     hardware: EnvironmentMetadata
     python_version: str

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import model_validator
+
+from llenergymeasure.core.record import Record
 
 Method = Literal["counter", "sampled", "estimated", "derived"]
 """How a figure came about: an energy counter, integrated power readings, a model, or arithmetic on others."""
 
 
-class Estimate(BaseModel):
+class Estimate(Record):
     """A value with its 95 % interval `[low, high]`, unit and method.
 
     `low` and `high` are None where the interval is unknown; `reason` then says why. Where there is an interval that
     leaves something out (the spread, after a single repeat), it says what.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     value: float
     low: float | None = None

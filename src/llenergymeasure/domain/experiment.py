@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from llenergymeasure.constants import SCHEMA_VERSION
+from llenergymeasure.core.record import Record
 from llenergymeasure.domain.baseline import BaselineReuse, Origin
 from llenergymeasure.domain.environment import EnvironmentMetadata, EnvironmentSnapshot
 from llenergymeasure.domain.estimate import Estimate, Method
@@ -16,12 +17,6 @@ from llenergymeasure.domain.trace import Domain
 from llenergymeasure.domain.uncertainty import UncertaintyBudget
 
 Verdict = Literal["valid", "valid_with_warnings", "invalid"]
-
-
-class Record(BaseModel):
-    """A frozen part of a result; unknown keys are refused, so that a typo in a bundle is found."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class RunWarning(Record):
@@ -172,14 +167,12 @@ class PhaseSummary(Record):
     energy_j: float | None = None
 
 
-class ExperimentResult(BaseModel):
+class ExperimentResult(Record):
     """One experiment: figures with their doubt, and what is needed to judge them.
 
     Totals are sums over the intervals of `repeats`; per-token figures are ratios of those sums. Energies are gross, in
     joules; a figure that could not be measured is None, and `warnings` says why.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     schema_version: str = SCHEMA_VERSION
     experiment_id: str

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pydantic import BaseModel, ConfigDict
+from llenergymeasure.core.record import Record
 
 FOREIGN_CORES = 0.25
 """Processor cores used by others from which on it is a doubt."""
@@ -12,10 +12,8 @@ MEMORY_TAKEN = 0.1
 """Part of a card's memory taken before the model is loaded from which on it is a doubt."""
 
 
-class OtherGpuLoad(BaseModel):
+class OtherGpuLoad(Record):
     """Other processes on one card; None where the card does not say."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     device: str
     label: str
@@ -24,10 +22,8 @@ class OtherGpuLoad(BaseModel):
     memory_total_bytes: int | None = None
 
 
-class OtherLoad(BaseModel):
+class OtherLoad(Record):
     """What others used over a stretch of the run."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     foreign_cpu_cores: float | None = None
     """Mean number of cores that processes other than ours kept busy; None where the system does not say."""
@@ -54,10 +50,8 @@ class OtherLoad(BaseModel):
                 yield f"{used / 2**30:.1f} of {total / 2**30:.1f} GiB of {gpu.label} were taken"
 
 
-class Interference(BaseModel):
+class Interference(Record):
     """Others on the machine, before the model was loaded and over the windows."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     before: OtherLoad | None = None
     """Over the idle baseline, before the model was loaded."""

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from llenergymeasure.core.record import Record
 
 
-class ModelInfo(BaseModel):
+class ModelInfo(Record):
     """Shape and provenance of the model that was measured; None where the architecture does not say."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
     architecture: str

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from llenergymeasure.core.record import Record
 from llenergymeasure.domain.sample import FIELDS
 
 if TYPE_CHECKING:
@@ -19,10 +20,8 @@ Domain = Literal["gpu", "cpu", "dram", "system"]
 ChannelMethod = Literal["counter", "sampled", "estimated"]
 
 
-class Channel(BaseModel):
+class Channel(Record):
     """One sensor of one meter: the key of its samples in a trace."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     meter: str
     domain: Domain

@@ -5,17 +5,17 @@ from __future__ import annotations
 import math
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from llenergymeasure.core.record import Record
 
 TermName = Literal["gain", "edges", "resolution", "alias", "spread", "baseline"]
 """A sensor's systematic error; where a window begins and ends between two ticks; the step of a reading; power between
 readings; repeats that differ; the idle power that was subtracted."""
 
 
-class BudgetTerm(BaseModel):
+class BudgetTerm(Record):
     """One cause of doubt about a figure: the terms of a budget are independent and add in quadrature."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: TermName
     half_width: float = Field(ge=0)
@@ -26,10 +26,8 @@ class BudgetTerm(BaseModel):
     """What would halve it; None where it is 0."""
 
 
-class UncertaintyBudget(BaseModel):
+class UncertaintyBudget(Record):
     """Why the interval of a figure is as wide as it is; `terms` are sorted, the widest first."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     figure: str
     """The name of a headline."""

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, computed_field
+from pydantic import computed_field
+
+from llenergymeasure.core.record import Record
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
-
-
-class Finding(_Record):
+class Finding(Record):
     """One thing that does not hold: in which file, in which field of it, and how."""
 
     file: str
@@ -23,7 +21,7 @@ class Finding(_Record):
     recomputed: Any = None
 
 
-class Verification(_Record):
+class Verification(Record):
     """One bundle, checked; it holds where nothing was found. `notes` are no faults."""
 
     bundle: str
@@ -37,7 +35,7 @@ class Verification(_Record):
         return not self.findings
 
 
-class VerificationReport(_Record):
+class VerificationReport(Record):
     """All bundles that were asked for; `covered_by_sums_only` names what no raw table can confirm."""
 
     bundles: tuple[Verification, ...]
