@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator
 from llenergymeasure import plugins
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.core.secrets import mask_url_credentials
+from llenergymeasure.domain.model_ref import parse_model_ref
+from llenergymeasure.domain.model_source import missing_source
 from llenergymeasure.exceptions import PreFlightError
 from llenergymeasure.orchestration.readiness.checks import check_backend_options as _check_backend_options
 from llenergymeasure.orchestration.readiness.checks import check_dataset as _check_dataset
@@ -20,13 +22,6 @@ from llenergymeasure.orchestration.readiness.checks import check_meters as _chec
 from llenergymeasure.orchestration.readiness.checks import check_model_folder as _check_model_folder
 from llenergymeasure.orchestration.readiness.checks import check_no_secrets as _check_no_secrets
 from llenergymeasure.orchestration.readiness.checks import check_results_writable as _check_results_writable
-from llenergymeasure.orchestration.readiness.model_files import (
-    PACKAGE,
-    hub_id,
-    is_local,
-    missing_package,
-    missing_path,
-)
 from llenergymeasure.orchestration.readiness.selection import missing_modules
 
 logger = logging.getLogger(__name__)
@@ -93,17 +88,16 @@ def _check_backend_installed(backend: str) -> bool:
 
 
 def _check_model_accessible(model_id: str) -> str | None:
-    if model_id.startswith(PACKAGE):
-        return missing_package(model_id)
-    if is_local(model_id):
-        return missing_path(model_id)
-    if "://" in model_id:
+    ref = parse_model_ref(model_id)
+    if ref.is_local:
+        return missing_source(ref)
+    if ref.kind == "url":
         return f"{mask_url_credentials(model_id)} is a URL: write the model's id on the Hub, OWNER/NAME"
     if not _found("huggingface_hub"):
         return None
     from huggingface_hub import HfApi
 
-    return _classify(model_id, _fault_within(HUB_TIMEOUT_S, lambda: HfApi().model_info(hub_id(model_id))))
+    return _classify(model_id, _fault_within(HUB_TIMEOUT_S, lambda: HfApi().model_info(ref.name)))
 
 
 def _warn_if_persistence_mode_off() -> None:

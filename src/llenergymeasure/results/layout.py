@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from datetime import datetime, timezone
 
+from llenergymeasure.domain.model_ref import parse_model_ref
+
 RESULT = "result.json"
 CONFIG = "config.yaml"
 TRACE = "trace.parquet"
@@ -24,7 +26,5 @@ INTERRUPTED = ".interrupted"
 def experiment_name(model: str, config_hash: str, start_unix_ns: int) -> str:
     """Return a sortable, unique-enough name: UTC time, the model's last words, the start of the config hash."""
     when = datetime.fromtimestamp(start_unix_ns / 1e9, tz=timezone.utc).strftime("%Y%m%dT%H%M%S")
-    slug = (
-        re.sub(r"[^a-z0-9.]+", "-", re.split(r"[/:\\]", model.rstrip("/"))[-1].lower()).strip("-.") or "model"
-    )
+    slug = re.sub(r"[^a-z0-9.]+", "-", parse_model_ref(model).short_name.lower()).strip("-.") or "model"
     return f"{when}-{slug[:40]}-{config_hash[:8]}"

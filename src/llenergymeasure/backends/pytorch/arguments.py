@@ -5,8 +5,8 @@ from __future__ import annotations
 import importlib.util
 from typing import Any
 
-from llenergymeasure.backends.pytorch.source import Source
 from llenergymeasure.config.models import ExperimentConfig, PyTorchConfig
+from llenergymeasure.domain.model_source import ModelSource
 
 RESERVED: dict[str, str] = {
     "dtype": "precision",
@@ -37,7 +37,7 @@ def torch_dtype(precision: str) -> Any:
     return getattr(torch, _DTYPES[precision])
 
 
-def source_arguments(config: ExperimentConfig, source: Source) -> dict[str, Any]:
+def source_arguments(config: ExperimentConfig, source: ModelSource) -> dict[str, Any]:
     """Return what model, config and tokenizer have in common: which files, and whether their code may run."""
     arguments: dict[str, Any] = {"trust_remote_code": config.trust_remote_code}
     if source.gguf_file:
@@ -56,7 +56,7 @@ def build_arguments(config: ExperimentConfig) -> dict[str, Any]:
     return arguments
 
 
-def pretrained_arguments(config: ExperimentConfig, source: Source) -> dict[str, Any]:
+def pretrained_arguments(config: ExperimentConfig, source: ModelSource) -> dict[str, Any]:
     """Return all arguments of `AutoModelForCausalLM.from_pretrained`."""
     arguments = {**source_arguments(config, source), **build_arguments(config)}
     placement = device_map(config)
@@ -84,7 +84,7 @@ def _dtype_key() -> str:
     return "dtype" if (major, minor) >= (4, 56) else "torch_dtype"
 
 
-def _quantisation(config: ExperimentConfig, source: Source) -> Any:
+def _quantisation(config: ExperimentConfig, source: ModelSource) -> Any:
     options = options_of(config)
     if source.gguf_file:
         return _unpacked_gguf()

@@ -38,7 +38,9 @@ def describe(loaded: Loaded, config: ExperimentConfig) -> ModelInfo:
         attention=getattr(shape, "_attn_implementation", None),
         weight_bytes=weight_bytes(model),
         devices=devices_of(model),
-        revision=getattr(model.config, "_commit_hash", None) or loaded.source.revision or config.revision,
+        revision=getattr(model.config, "_commit_hash", None)
+        or loaded.source.package_version
+        or config.revision,
         weights=config.weights,
     )
 

@@ -18,9 +18,10 @@ from llenergymeasure.backends.pytorch.arguments import (
 )
 from llenergymeasure.backends.pytorch.error_messages import explain_loading
 from llenergymeasure.backends.pytorch.gguf_reading import quantisation_name, read_once
-from llenergymeasure.backends.pytorch.source import Source, find_source
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.config.pytorch import PyTorchConfig
+from llenergymeasure.domain.model_ref import parse_model_ref
+from llenergymeasure.domain.model_source import ModelSource, find_source
 from llenergymeasure.exceptions import BackendError
 
 logger = logging.getLogger(__name__)
@@ -32,7 +33,7 @@ class Loaded:
 
     model: Any
     tokenizer: Any
-    source: Source
+    source: ModelSource
     quantisation: str | None = None
 
 
@@ -43,7 +44,7 @@ def load(config: ExperimentConfig) -> Loaded:
         BackendError: one sentence with what to try.
         ConfigError: no such model on this machine.
     """
-    source = find_source(config.model)
+    source = find_source(parse_model_ref(config.model))
     options = options_of(config)
     _quieten_libraries()
     with explain_loading(f"model {config.model}"), read_once() if source.gguf_file else nullcontext():
@@ -76,13 +77,13 @@ def _set_threads(options: PyTorchConfig) -> None:
         torch.set_num_threads(options.num_threads)
 
 
-def _load_tokenizer(config: ExperimentConfig, source: Source) -> Any:
+def _load_tokenizer(config: ExperimentConfig, source: ModelSource) -> Any:
     from transformers import AutoTokenizer
 
     return AutoTokenizer.from_pretrained(source.repo, **source_arguments(config, source))
 
 
-def _pretrained(config: ExperimentConfig, source: Source) -> Any:
+def _pretrained(config: ExperimentConfig, source: ModelSource) -> Any:
     from transformers import AutoModelForCausalLM
 
     model, report = AutoModelForCausalLM.from_pretrained(
@@ -102,7 +103,7 @@ def _warn_of_missing(name: str, missing: Collection[str]) -> None:
         )
 
 
-def _random_model(config: ExperimentConfig, source: Source) -> Any:
+def _random_model(config: ExperimentConfig, source: ModelSource) -> Any:
     """Build the architecture from its config, on its device; `passthrough_kwargs` override the config."""
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
@@ -124,7 +125,7 @@ def _random_model(config: ExperimentConfig, source: Source) -> Any:
         )
 
 
-def _stored_quantisation(config: ExperimentConfig, source: Source) -> str | None:
+def _stored_quantisation(config: ExperimentConfig, source: ModelSource) -> str | None:
     if source.gguf_file is None or config.weights == "random":
         return None
     from transformers.utils import cached_file

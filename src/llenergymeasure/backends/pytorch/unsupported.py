@@ -10,8 +10,9 @@ from collections.abc import Iterator
 
 from llenergymeasure.backends.pytorch.arguments import RESERVED, options_of
 from llenergymeasure.backends.pytorch.precision import precision_refusals
-from llenergymeasure.backends.pytorch.source import GGUF, PACKAGE, Source, find_source, package_folder
 from llenergymeasure.config.models import ExperimentConfig
+from llenergymeasure.domain.model_ref import parse_model_ref
+from llenergymeasure.domain.model_source import find_source, missing_source
 from llenergymeasure.exceptions import ConfigError
 
 _FLASH_PACKAGES = {
@@ -36,28 +37,19 @@ def refusals(config: ExperimentConfig) -> list[str]:
 
 
 def _source_refusals(config: ExperimentConfig) -> Iterator[str]:
-    try:
-        source = _source_if_there(config.model)
-    except ConfigError as error:
-        yield str(error)
-        return
-    is_gguf = source.gguf_file is not None if source else config.model.endswith(GGUF)
+    ref = parse_model_ref(config.model)
+    is_gguf = ref.names_gguf
+    if missing_source(ref) is None:  # else pre-flight says it
+        try:
+            is_gguf = find_source(ref).gguf_file is not None
+        except ConfigError as error:
+            yield str(error)
+            return
     if is_gguf:
         yield from _missing("a .gguf file", "gguf", "gguf")
         yield from _missing("a .gguf file", "accelerate", "accelerate")
-    if config.revision is not None and (config.model.startswith(PACKAGE) or (source and source.is_local)):
+    if config.revision is not None and ref.is_local:
         yield f"revision is for models on the Hub, and {config.model} is on this machine: remove it"
-
-
-def _source_if_there(model: str) -> Source | None:
-    """Return the source, or None where nothing is there, which pre-flight says in its own words."""
-    if model.startswith(PACKAGE):
-        name = model.removeprefix(PACKAGE).partition("/")[0]
-        return find_source(model) if package_folder(name) else None
-    try:
-        return find_source(model)
-    except ConfigError:
-        return None
 
 
 def _passthrough_refusals(config: ExperimentConfig) -> Iterator[str]:
@@ -89,7 +81,7 @@ def _quantisation_refusals(config: ExperimentConfig) -> Iterator[str]:
         yield f"{field} needs a CUDA GPU: set device: cuda, or remove it"
     if config.weights == "random":
         yield f"{field} quantises weights that are read, and weights: random reads none: remove one of the two"
-    if config.model.endswith(GGUF):
+    if parse_model_ref(config.model).names_gguf:
         yield f"{field} does not apply to a .gguf file, which brings its own quantisation: remove it"
 
 

@@ -13,9 +13,10 @@ from llenergymeasure import plugins
 from llenergymeasure.backends.base import Backend
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.core.secrets import is_secret_name, mask_secrets
+from llenergymeasure.domain.model_ref import parse_model_ref
 from llenergymeasure.exceptions import LLEMError
 from llenergymeasure.meters.base import MeterOptions
-from llenergymeasure.orchestration.readiness.model_files import is_local, model_files_problem
+from llenergymeasure.orchestration.readiness.model_files import model_files_problem
 from llenergymeasure.orchestration.readiness.selection import find_workload, meter_problems, missing_modules
 
 logger = logging.getLogger(__name__)
@@ -29,10 +30,11 @@ _FOLDER_BACKENDS = ("pytorch", "vllm")
 def check_model_folder(config: ExperimentConfig) -> list[str]:
     """Look whether a model folder holds what the backend will read; that it exists is looked at elsewhere."""
     given = config.passthrough_kwargs or {}
-    if config.backend not in _FOLDER_BACKENDS or not is_local(config.model) or "gguf_file" in given:
+    ref = parse_model_ref(config.model)
+    if config.backend not in _FOLDER_BACKENDS or ref.kind != "path" or "gguf_file" in given:
         return []
     try:
-        path = Path(config.model).expanduser() / str(given.get("subfolder", ""))
+        path = ref.path / str(given.get("subfolder", ""))
         problem = model_files_problem(path, random_weights=config.weights == "random")
         return [problem] if problem and path.exists() else []
     except (OSError, RuntimeError, ValueError):

