@@ -21,6 +21,17 @@ class PreFlightError(LLEMError):
     exit_code = 3
 
 
+class PluginError(LLEMError):
+    """An installed plugin cannot be imported, or its entry point names no declaration."""
+
+    exit_code = 3
+
+    def __init__(self, reason: str, remedy: str | None = None) -> None:
+        super().__init__(f"{reason} → {remedy}" if remedy else reason)
+        self.reason = reason
+        self.remedy = remedy
+
+
 class BackendError(LLEMError):
     """The inference software failed: load, out of memory, generation."""
 

@@ -1,68 +1,230 @@
-"""Where backends, meters, launchers and workloads are found by name: one literal table, then entry points."""
+"""Declarations of backends, meters, launchers and workloads: a literal table of built-ins, then entry points."""
 
 from __future__ import annotations
 
 import difflib
 import importlib
+import importlib.util
+from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Literal
 
-from llenergymeasure.exceptions import ConfigError
+from llenergymeasure.exceptions import ConfigError, PluginError
 
 Kind = Literal["backends", "meters", "launchers", "workloads"]
+Capability = Literal["measures", "estimates", "by_name_only", "reads_model_folders"]
+"""What a plugin can do, as far as others ask.
 
-BUILTIN: dict[Kind, dict[str, str]] = {
-    "backends": {
-        "pytorch": "llenergymeasure.backends.pytorch.backend:PyTorchBackend",
-    },
-    "meters": {
-        "nvml": "llenergymeasure.meters.nvml.meter:NvmlMeter",
-        "rapl": "llenergymeasure.meters.rapl.meter:RaplMeter",
-        "estimate": "llenergymeasure.meters.estimate.meter:EstimateMeter",
-        "zeus": "llenergymeasure.meters.zeus.meter:ZeusMeter",
-        "codecarbon": "llenergymeasure.meters.codecarbon.meter:CodeCarbonMeter",
-    },
-    "launchers": {
-        "local": "llenergymeasure.launchers.local:LocalLauncher",
-    },
-    "workloads": {
-        "builtin": "llenergymeasure.workloads.builtin:BuiltinWorkload",
-        "synthetic": "llenergymeasure.workloads.synthetic:SyntheticWorkload",
-        "jsonl": "llenergymeasure.workloads.jsonl:JsonlWorkload",
-    },
+Meters: `measures` reads sensors; `estimates` models what no sensor reads; `by_name_only` reads sensors that other
+meters read too, so `energy: {meters: auto}` leaves it out. Backends: `reads_model_folders` as `save_pretrained` writes
+them, so pre-flight looks into a local one.
+"""
+PACKAGE_INSTALL = "pip install llenergymeasure"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plugin:
+    """Declaration of one plugin: its name, what it needs, its options and what it can do; nothing of it is imported.
+
+    `target` and `options` are names, `package.module:Class`: the class that implements the protocol of its kind
+    (None: the name is known, and an installed plugin must bring the implementation), and the pydantic model of its
+    part of the configuration (None: it has no options). `requires` lists the modules that must be importable,
+    `install` is the command that installs them.
+    """
+
+    name: str
+    target: str | None
+    requires: tuple[str, ...] = ()
+    install: str = PACKAGE_INSTALL
+    options: str | None = None
+    capabilities: frozenset[Capability] = frozenset()
+
+    def load(self) -> Any:
+        """Import and return the class.
+
+        Raises:
+            PluginError: it does not import, with the cause; or no installed plugin implements it.
+        """
+        if self.target is None:
+            raise PluginError(f"nothing installed here implements '{self.name}': install a plugin that does")
+        return _imported(self, self.target)
+
+    def options_model(self) -> Any:
+        """Import and return the pydantic model of its options, or None.
+
+        Raises:
+            PluginError: it does not import, with the cause.
+        """
+        return None if self.options is None else _imported(self, self.options)
+
+    def missing_modules(self) -> list[str]:
+        """Return those of the required modules that are not installed."""
+        return missing_modules(self.requires)
+
+
+_BACKENDS = (
+    Plugin(
+        name="pytorch",
+        target="llenergymeasure.backends.pytorch.backend:PyTorchBackend",
+        requires=("torch", "transformers"),
+        install='pip install "llenergymeasure[pytorch]"',
+        capabilities=frozenset({"reads_model_folders"}),
+    ),
+    Plugin(
+        name="vllm",
+        target=None,
+        requires=("vllm",),
+        install="pip install vllm",
+        capabilities=frozenset({"reads_model_folders"}),
+    ),
+    Plugin(name="tensorrt", target=None, requires=("tensorrt_llm",), install="pip install tensorrt-llm"),
+)
+_METERS = (
+    Plugin(
+        name="nvml",
+        target="llenergymeasure.meters.nvml.meter:NvmlMeter",
+        requires=("pynvml",),
+        install="pip install nvidia-ml-py",
+        capabilities=frozenset({"measures"}),
+    ),
+    Plugin(
+        name="rapl",
+        target="llenergymeasure.meters.rapl.meter:RaplMeter",
+        capabilities=frozenset({"measures"}),
+    ),
+    Plugin(
+        name="estimate",
+        target="llenergymeasure.meters.estimate.meter:EstimateMeter",
+        capabilities=frozenset({"estimates"}),
+    ),
+    Plugin(
+        name="zeus",
+        target="llenergymeasure.meters.zeus.meter:ZeusMeter",
+        requires=("zeus",),
+        install='pip install "llenergymeasure[zeus]"',
+        capabilities=frozenset({"measures", "by_name_only"}),
+    ),
+    Plugin(
+        name="codecarbon",
+        target="llenergymeasure.meters.codecarbon.meter:CodeCarbonMeter",
+        requires=("codecarbon",),
+        install='pip install "llenergymeasure[codecarbon]"',
+        capabilities=frozenset({"measures", "estimates", "by_name_only"}),
+    ),
+)
+_LAUNCHERS = (Plugin(name="local", target="llenergymeasure.launchers.local:LocalLauncher"),)
+_WORKLOADS = (
+    Plugin(name="builtin", target="llenergymeasure.workloads.builtin:BuiltinWorkload"),
+    Plugin(name="synthetic", target="llenergymeasure.workloads.synthetic:SyntheticWorkload"),
+    Plugin(name="jsonl", target="llenergymeasure.workloads.jsonl:JsonlWorkload"),
+)
+BUILTIN: dict[Kind, dict[str, Plugin]] = {
+    "backends": {each.name: each for each in _BACKENDS},
+    "meters": {each.name: each for each in _METERS},
+    "launchers": {each.name: each for each in _LAUNCHERS},
+    "workloads": {each.name: each for each in _WORKLOADS},
 }
+"""The plugins of this package. One in a package of its own is declared by an entry point that names its `Plugin`."""
 
 
 def names(kind: Kind) -> list[str]:
-    """Return the names of all plugins of a kind, built-ins first."""
-    return [
-        *BUILTIN[kind],
-        *sorted(point.name for point in _entry_points(kind) if point.name not in BUILTIN[kind]),
-    ]
+    """Return the names of all plugins of a kind that something installed implements, built-ins first."""
+    return [name for name in known_names(kind) if is_implemented(kind, name)]
+
+
+def known_names(kind: Kind) -> list[str]:
+    """Return the names that a configuration may use: those of `names`, and those that wait for a plugin."""
+    return [*BUILTIN[kind], *sorted({point.name for point in _entry_points(kind)} - set(BUILTIN[kind]))]
+
+
+def is_known(kind: Kind, name: str) -> bool:
+    """Whether a configuration may use the name; for a built-in, installed packages are not searched."""
+    return name in BUILTIN[kind] or _entry_point(kind, name) is not None
+
+
+def is_implemented(kind: Kind, name: str) -> bool:
+    """Whether something installed implements the name."""
+    builtin = BUILTIN[kind].get(name)
+    return (builtin is not None and builtin.target is not None) or _entry_point(kind, name) is not None
+
+
+def declaration(kind: Kind, name: str) -> Plugin:
+    """Return the declaration of a plugin; one in another package is imported for it.
+
+    Raises:
+        ConfigError: no plugin of that name, with the names that exist.
+        PluginError: its package does not import, or the entry point names something else.
+    """
+    builtin = BUILTIN[kind].get(name)
+    if builtin is not None and builtin.target is not None:
+        return builtin
+    point = _entry_point(kind, name)
+    if point is not None:
+        return _declared(kind, point)
+    if builtin is not None:
+        return builtin
+    raise ConfigError(unknown(kind, name))
 
 
 def find(kind: Kind, name: str) -> Any:
     """Return the class of a plugin.
 
     Raises:
-        ConfigError: no plugin of that name, with those there are.
+        ConfigError: no plugin of that name, with the names that exist.
+        PluginError: it does not import, with the cause.
     """
-    target = BUILTIN[kind].get(name)
-    if target is not None:
-        module, _, attribute = target.partition(":")
-        return getattr(importlib.import_module(module), attribute)
-    for point in _entry_points(kind):
-        if point.name == name:
-            return point.load()
-    raise ConfigError(unknown(kind, name))
+    return declaration(kind, name).load()
 
 
 def unknown(kind: Kind, name: str) -> str:
-    """Return the sentence for a name that nothing answers to, with the nearest one that does."""
-    known = names(kind)
+    """Return the sentence for a name that no plugin has, with the nearest one that exists."""
+    known = known_names(kind)
     near = difflib.get_close_matches(name, known, n=1)
     hint = f" (did you mean {near[0]}?)" if near else ""
-    return f"unknown {kind[:-1]} '{name}'; installed: {', '.join(known)}{hint}"
+    return f"unknown {kind[:-1]} '{name}'; known: {', '.join(known)}{hint}"
+
+
+def missing_modules(requires: Sequence[str]) -> list[str]:
+    """Return those of the modules that are not installed; nothing but parents of dotted names is imported."""
+    return [name for name in requires if not _is_installed(name)]
+
+
+def _is_installed(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except (ImportError, ValueError):
+        return False  # the parent of a dotted name is missing, or half imported
+
+
+def _imported(plugin: Plugin, target: str) -> Any:
+    module, _, attribute = target.partition(":")
+    try:
+        return getattr(importlib.import_module(module), attribute)
+    except Exception as error:
+        raise PluginError(
+            f"plugin '{plugin.name}' does not load: {target}: {type(error).__name__}: {error}", plugin.install
+        ) from error
+
+
+def _declared(kind: Kind, point: EntryPoint) -> Plugin:
+    remedy = f"pip install --force-reinstall {point.dist.name}" if point.dist else None
+    try:
+        declared = point.load()
+    except Exception as error:
+        raise PluginError(
+            f"plugin '{point.name}' does not load: {point.value}: {type(error).__name__}: {error}", remedy
+        ) from error
+    if not isinstance(declared, Plugin) or declared.name != point.name:
+        raise PluginError(
+            f"plugin '{point.name}': the entry point {point.value} of llenergymeasure.{kind} must name a "
+            f"llenergymeasure.plugins.Plugin(name='{point.name}', ...), and it names {declared!r}"
+        )
+    return declared
+
+
+def _entry_point(kind: Kind, name: str) -> EntryPoint | None:
+    return next((point for point in _entry_points(kind) if point.name == name), None)
 
 
 def _entry_points(kind: Kind) -> list[EntryPoint]:

@@ -10,13 +10,26 @@ from llenergymeasure import plugins
 from llenergymeasure.config.models import ExperimentConfig, WorkloadConfig
 from llenergymeasure.domain.request import Prompt
 from llenergymeasure.exceptions import ConfigError
-from llenergymeasure.testing import StandInBackend, check_backend, check_meter, check_workload
+from llenergymeasure.plugins import Kind
+from llenergymeasure.testing import StandInBackend, check_backend, check_meter, check_plugin, check_workload
 
 PROMPTS = [
     Prompt(prompt_id="short", text="The capital of France"),
     Prompt(prompt_id="long", text="a rather longer prompt " * 5),
     Prompt(prompt_id="exact", n_tokens=9, token_seed=3),
 ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"), [(kind, name) for kind, table in plugins.BUILTIN.items() for name in table]
+)
+def test_declaration_of_a_built_in_plugin_conforms(kind: Kind, name: str) -> None:
+    check_plugin(plugins.declaration(kind, name))
+
+
+def test_missing_modules_are_named_without_importing_any() -> None:
+    requires = ("json", "no_such_module", "no_such_module.part", "antigravity")
+    assert plugins.missing_modules(requires) == ["no_such_module", "no_such_module.part"]
 
 
 def test_standin_backend_conforms() -> None:
@@ -56,5 +69,5 @@ def test_jsonl_workload_conforms(tmp_path: Path) -> None:
 
 
 def test_unknown_plugin_names_those_there_are_and_the_nearest() -> None:
-    with pytest.raises(ConfigError, match=r"unknown meter 'nvlm'; installed: .*\(did you mean nvml\?\)"):
+    with pytest.raises(ConfigError, match=r"unknown meter 'nvlm'; known: .*\(did you mean nvml\?\)"):
         plugins.find("meters", "nvlm")

@@ -11,18 +11,23 @@ from typing import ClassVar
 from llenergymeasure.domain.sample import Sample
 from llenergymeasure.domain.trace import Channel
 from llenergymeasure.meters.base import MeterOptions, MeterStatus
+from llenergymeasure.plugins import Plugin
 
 VARIABLE = "LLEM_TEST_LOAD"
 IDLE_W, LOADED_W = 100.0, 300.0
+
+
+FOLLOWING = Plugin(
+    name="following",
+    target="tests.support.following_meter:FollowingMeter",
+    capabilities=frozenset({"measures", "by_name_only"}),
+)
 
 
 class FollowingMeter:
     """A counter that moves with every reading, and power beside it: 300 W while the file is there, else 100 W."""
 
     name: ClassVar[str] = "following"
-    measures: ClassVar[bool] = True
-    requires: ClassVar[tuple[str, ...]] = ()
-    install: ClassVar[str] = ""
     period_s: ClassVar[float] = 0.005
 
     def __init__(self) -> None:

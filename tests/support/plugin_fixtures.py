@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-ENTRY_POINTS = "[llenergymeasure.backends]\nstandin = llenergymeasure.testing:StandInBackend\n"
+ENTRY_POINTS = "[llenergymeasure.backends]\nstandin = llenergymeasure.testing:STANDIN\n"
 
 
 @pytest.fixture

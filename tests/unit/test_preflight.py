@@ -180,11 +180,11 @@ def test_preflight_backend_not_installed(monkeypatch: pytest.MonkeyPatch) -> Non
     _patch(monkeypatch, backend=False)
     assert _failures(_config()) == ['pytorch not installed → pip install "llenergymeasure[pytorch]"']
     assert _failures(_config(backend="vllm")) == [
-        "vllm not installed → pip install vllm; this release measures no vllm by itself, a plugin must bring that"
+        "vllm not installed → pip install vllm; llenergymeasure itself does not run vllm: a plugin must bring that"
     ]
     assert _failures(_config(backend="tensorrt")) == [
         "tensorrt not installed → pip install tensorrt-llm; "
-        "this release measures no tensorrt by itself, a plugin must bring that"
+        "llenergymeasure itself does not run tensorrt: a plugin must bring that"
     ]
 
 
@@ -207,7 +207,7 @@ def test_unknown_backend_is_not_installed_and_the_nearest_is_named(monkeypatch: 
     monkeypatch.setattr(preflight, "_check_model_accessible", lambda model_id: None)
     failures = _failures(_config(backend="pytoch", device="cpu"))
     assert failures == [
-        "pytoch not installed: unknown backend 'pytoch'; installed: pytorch (did you mean pytorch?)"
+        "pytoch not installed: unknown backend 'pytoch'; known: pytorch, vllm, tensorrt (did you mean pytorch?)"
     ]
 
 

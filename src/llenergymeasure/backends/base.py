@@ -45,10 +45,6 @@ class Backend(Protocol):
     """
 
     name: ClassVar[str]
-    requires: ClassVar[tuple[str, ...]]
-    """Modules that must be importable."""
-    install: ClassVar[str]
-    """The exact command that brings them."""
 
     def check(self, config: ExperimentConfig) -> list[str]:
         """Return what this backend cannot do as configured, one sentence each; cheap, loads nothing."""

@@ -42,12 +42,6 @@ class Meter(Protocol):
     """An energy source; constructed without arguments, heavy imports inside methods."""
 
     name: ClassVar[str]
-    measures: ClassVar[bool]
-    """False for a model of energy: `auto` then takes it only where nothing measures."""
-    requires: ClassVar[tuple[str, ...]]
-    """Modules that must be importable."""
-    install: ClassVar[str]
-    """The exact command that brings them."""
 
     @property
     def period_s(self) -> float:

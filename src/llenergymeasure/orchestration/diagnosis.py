@@ -17,9 +17,9 @@ from llenergymeasure.constants import VERSION
 from llenergymeasure.core.environment import collect_environment_metadata
 from llenergymeasure.core.hardware import EnvironmentMetadata
 from llenergymeasure.domain.trace import Channel
-from llenergymeasure.exceptions import LLEMError
+from llenergymeasure.exceptions import LLEMError, PluginError
 from llenergymeasure.meters.base import MeterOptions
-from llenergymeasure.orchestration.readiness.selection import missing_modules, probe_meters, select_meters
+from llenergymeasure.orchestration.readiness.selection import probe_meters, select_meters
 from llenergymeasure.results.profile_store import load_profiles, machine_key
 
 PACKAGES = ("torch", "transformers", "accelerate", "peft", "bitsandbytes", "nvidia-ml-py", "pyarrow", "numpy")
@@ -121,13 +121,13 @@ def _auto_meters(options: MeterOptions) -> tuple[str, ...]:
 
 def _backend(name: str) -> BackendFinding:
     try:
-        backend = plugins.find("backends", name)
-        missing = tuple(missing_modules(backend.requires))
-    except Exception as error:  # noqa: BLE001 - other people's code; one broken plugin must not hide the rest
-        return BackendFinding(name=name, installed=False, missing=(f"{type(error).__name__}: {error}",))
-    versions = {module: version for module in backend.requires if (version := _version(module))}
+        plugin = plugins.declaration("backends", name)
+    except PluginError as error:
+        return BackendFinding(name=name, installed=False, missing=(error.reason,), install=error.remedy)
+    missing = tuple(plugin.missing_modules())
+    versions = {module: version for module in plugin.requires if (version := _version(module))}
     return BackendFinding(
-        name=name, installed=not missing, versions=versions, missing=missing, install=backend.install
+        name=name, installed=not missing, versions=versions, missing=missing, install=plugin.install
     )
 
 

@@ -15,24 +15,19 @@ from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.core.secrets import mask_url_credentials
 from llenergymeasure.domain.model_ref import parse_model_ref
 from llenergymeasure.domain.model_source import missing_source
-from llenergymeasure.exceptions import PreFlightError
+from llenergymeasure.exceptions import ConfigError, PluginError, PreFlightError
 from llenergymeasure.orchestration.readiness.checks import check_backend_options as _check_backend_options
 from llenergymeasure.orchestration.readiness.checks import check_dataset as _check_dataset
 from llenergymeasure.orchestration.readiness.checks import check_meters as _check_meters
 from llenergymeasure.orchestration.readiness.checks import check_model_folder as _check_model_folder
 from llenergymeasure.orchestration.readiness.checks import check_no_secrets as _check_no_secrets
 from llenergymeasure.orchestration.readiness.checks import check_results_writable as _check_results_writable
-from llenergymeasure.orchestration.readiness.selection import missing_modules
 
 logger = logging.getLogger(__name__)
 
 HUB_TIMEOUT_S = 5.0
 MODULES = {"pytorch": "transformers", "vllm": "vllm", "tensorrt": "tensorrt_llm"}
-INSTALL = {
-    "pytorch": 'pip install "llenergymeasure[pytorch]"',
-    "vllm": "pip install vllm",
-    "tensorrt": "pip install tensorrt-llm",
-}
+"""The module that shows that a backend of ours is installed; other backends declare what they need."""
 
 
 def run_preflight(config: ExperimentConfig) -> None:
@@ -78,12 +73,10 @@ def _check_cuda_available() -> bool:
 def _check_backend_installed(backend: str) -> bool:
     if backend in MODULES:
         return _found(MODULES[backend])
-    if backend not in plugins.names("backends"):
-        return False
     try:
-        return not missing_modules(plugins.find("backends", backend).requires)
-    except Exception as error:  # noqa: BLE001 - other people's code
-        logger.debug("plugin %s does not load: %s", backend, error)
+        return not plugins.declaration("backends", backend).missing_modules()
+    except (ConfigError, PluginError) as error:
+        logger.debug("backend %s: %s", backend, error)
         return False
 
 
@@ -134,12 +127,12 @@ def _cuda_failure() -> Iterator[str]:
         if not _check_cuda_available():
             yield f"CUDA not available: {_why_no_cuda()}, or run on the CPU (device: cpu)"
     except Exception as error:  # noqa: BLE001 - a torch that does not import breaks in many ways
-        yield f"CUDA not available: torch does not work: {error} → {INSTALL['pytorch']}"
+        yield f"CUDA not available: torch does not work: {error} → {_torch_install()}"
 
 
 def _why_no_cuda() -> str:
     if not _found("torch"):
-        return f"torch is not installed → {INSTALL['pytorch']}"
+        return f"torch is not installed → {_torch_install()}"
     import torch
 
     if torch.version.cuda is None:
@@ -147,20 +140,22 @@ def _why_no_cuda() -> str:
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is not None:
         return f"torch sees no GPU with CUDA_VISIBLE_DEVICES='{visible}' → unset it, or name a GPU"
-    return "torch sees no GPU → mend the driver until `nvidia-smi` lists one"
+    return "torch sees no GPU → repair the driver until `nvidia-smi` lists one"
+
+
+def _torch_install() -> str:
+    return plugins.declaration("backends", "pytorch").install
 
 
 def _not_installed(backend: str) -> str:
-    served = backend in plugins.names("backends")
-    if backend in INSTALL:
-        alone = "" if served else f"; this release measures no {backend} by itself, a plugin must bring that"
-        return f"{backend} not installed → {INSTALL[backend]}{alone}"
-    if not served:
-        return f"{backend} not installed: {plugins.unknown('backends', backend)}"
     try:
-        return f"{backend} not installed → {plugins.find('backends', backend).install}"
-    except Exception as error:  # noqa: BLE001 - other people's code
-        return f"{backend} not installed: its plugin is broken: {type(error).__name__}: {error}"
+        plugin = plugins.declaration("backends", backend)
+    except (ConfigError, PluginError) as error:
+        return f"{backend} not installed: {error}"
+    alone = (
+        "" if plugin.target else f"; llenergymeasure itself does not run {backend}: a plugin must bring that"
+    )
+    return f"{backend} not installed → {plugin.install}{alone}"
 
 
 def _fault_within(seconds: float, look_up: Callable[[], object]) -> Exception | None:

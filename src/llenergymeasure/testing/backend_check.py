@@ -8,7 +8,6 @@ from llenergymeasure.backends.base import Backend, Generation, PreparedBatch
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.core.clock import AnchoredClock, Clock
 from llenergymeasure.domain.request import Prompt
-from llenergymeasure.testing.declarations import check_declarations
 
 
 def check_backend(backend_class: type[Backend], config: ExperimentConfig, prompts: Sequence[Prompt]) -> None:
@@ -17,7 +16,7 @@ def check_backend(backend_class: type[Backend], config: ExperimentConfig, prompt
     Raises:
         AssertionError: with the rule that does not hold.
     """
-    check_declarations(backend_class)
+    assert backend_class.name, "a plugin has a name"
     refusals = backend_class().check(config)
     assert refusals == [], f"check() refuses the configuration it was given: {refusals}"
     backend = backend_class()

@@ -14,6 +14,7 @@ from llenergymeasure.core.clock import AnchoredClock, Clock
 from llenergymeasure.domain.model import ModelInfo
 from llenergymeasure.domain.request import Prompt
 from llenergymeasure.exceptions import BackendError
+from llenergymeasure.plugins import Plugin
 
 
 class StandInOptions(Section):
@@ -31,12 +32,13 @@ class StandInOptions(Section):
     """Run out of memory at this batch, counted over the whole run from 0."""
 
 
+STANDIN = Plugin(name="standin", target="llenergymeasure.testing.static_batches:StandInBackend")
+
+
 class StandInBackend:
     """Serves made-up tokens at a stated speed: it needs nothing, and its costs are known."""
 
     name: ClassVar[str] = "standin"
-    requires: ClassVar[tuple[str, ...]] = ()
-    install: ClassVar[str] = "pip install llenergymeasure"
 
     def __init__(self) -> None:
         self._options = StandInOptions()

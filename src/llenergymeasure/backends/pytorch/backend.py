@@ -30,8 +30,6 @@ class PyTorchBackend:
     """Static batches through `AutoModelForCausalLM.generate`; see `backends.base.Backend`."""
 
     name: ClassVar[str] = "pytorch"
-    requires: ClassVar[tuple[str, ...]] = ("torch", "transformers")
-    install: ClassVar[str] = 'pip install "llenergymeasure[pytorch]"'
 
     def __init__(self) -> None:
         self._host_peak = HostPeak()

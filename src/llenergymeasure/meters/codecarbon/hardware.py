@@ -9,7 +9,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from typing import Any
 
-INSTALL = 'pip install "llenergymeasure[codecarbon]"'
+from llenergymeasure import plugins
+
+INSTALL = plugins.declaration("meters", "codecarbon").install
 FIXED: dict[str, Any] = {
     "output_methods": [],
     "output_dir": os.sep,  # has to exist; with no outputs nothing is written there

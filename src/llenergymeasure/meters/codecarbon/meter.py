@@ -9,7 +9,7 @@ from llenergymeasure.domain.sample import Sample
 from llenergymeasure.domain.trace import Channel
 from llenergymeasure.exceptions import MeterError
 from llenergymeasure.meters.base import MeterOptions, MeterStatus
-from llenergymeasure.meters.codecarbon.hardware import INSTALL, BlindError
+from llenergymeasure.meters.codecarbon.hardware import BlindError
 from llenergymeasure.meters.codecarbon.parts import Part, find_parts
 from llenergymeasure.meters.probing import readings_now
 
@@ -22,9 +22,6 @@ class CodeCarbonMeter:
     """
 
     name: ClassVar[str] = "codecarbon"
-    measures: ClassVar[bool] = False
-    requires: ClassVar[tuple[str, ...]] = ("codecarbon",)
-    install: ClassVar[str] = INSTALL
     period_s: ClassVar[float] = 0.1
     """CodeCarbon's own is 15 s: too long to price a window. Its estimates become those of each tenth of a second."""
 

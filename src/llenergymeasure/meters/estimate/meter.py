@@ -24,9 +24,6 @@ class EstimateMeter:
     """Machine-wide CPU energy from a power model: `idle + utilisation x (max - idle)`; it measures nothing."""
 
     name: ClassVar[str] = "estimate"
-    measures: ClassVar[bool] = False
-    requires: ClassVar[tuple[str, ...]] = ()
-    install: ClassVar[str] = "pip install llenergymeasure"
     period_s: ClassVar[float] = 0.1
 
     def __init__(self) -> None:

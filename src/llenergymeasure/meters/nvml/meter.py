@@ -28,9 +28,6 @@ class NvmlMeter:
     """
 
     name: ClassVar[str] = "nvml"
-    measures: ClassVar[bool] = True
-    requires: ClassVar[tuple[str, ...]] = ("pynvml",)
-    install: ClassVar[str] = "pip install nvidia-ml-py"
     period_s: float = 0.02
 
     def __init__(self) -> None:

@@ -22,9 +22,6 @@ class RaplMeter:
     """
 
     name: ClassVar[str] = "rapl"
-    measures: ClassVar[bool] = True
-    requires: ClassVar[tuple[str, ...]] = ()
-    install: ClassVar[str] = "pip install llenergymeasure"
     period_s: ClassVar[float] = 0.05
     """The counters move every millisecond; reading them that often would itself cost a good part of a core."""
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import ClassVar
 
+from llenergymeasure import plugins
 from llenergymeasure.domain.sample import Sample
 from llenergymeasure.domain.trace import Channel
 from llenergymeasure.exceptions import MeterError
@@ -24,9 +25,6 @@ class ZeusMeter:
     """
 
     name: ClassVar[str] = "zeus"
-    measures: ClassVar[bool] = True
-    requires: ClassVar[tuple[str, ...]] = ("zeus",)
-    install: ClassVar[str] = 'pip install "llenergymeasure[zeus]"'
     period_s: ClassVar[float] = 0.02
 
     def __init__(self) -> None:
@@ -81,4 +79,6 @@ def _open_installed(options: MeterOptions, stack: ExitStack) -> tuple[Source, ..
     try:
         return open_sources(options, stack)
     except ImportError as error:
-        raise UnseenError(f"Zeus cannot be imported: {error}", ZeusMeter.install) from None
+        raise UnseenError(
+            f"Zeus cannot be imported: {error}", plugins.declaration("meters", "zeus").install
+        ) from None

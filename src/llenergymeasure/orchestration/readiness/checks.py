@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -14,24 +13,21 @@ from llenergymeasure.backends.base import Backend
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.core.secrets import is_secret_name, mask_secrets
 from llenergymeasure.domain.model_ref import parse_model_ref
-from llenergymeasure.exceptions import LLEMError
+from llenergymeasure.exceptions import ConfigError, LLEMError, PluginError
 from llenergymeasure.meters.base import MeterOptions
 from llenergymeasure.orchestration.readiness.model_files import model_files_problem
-from llenergymeasure.orchestration.readiness.selection import find_workload, meter_problems, missing_modules
-
-logger = logging.getLogger(__name__)
+from llenergymeasure.orchestration.readiness.selection import find_workload, meter_problems
+from llenergymeasure.plugins import Plugin
 
 FREE_MB = 50
 """Room a bundle and the raw samples before it need at most, in an hour of measuring."""
-_FOLDER_BACKENDS = ("pytorch", "vllm")
-"""Backends that read folders as `save_pretrained` writes them."""
 
 
 def check_model_folder(config: ExperimentConfig) -> list[str]:
     """Look whether a model folder holds what the backend will read; that it exists is looked at elsewhere."""
     given = config.passthrough_kwargs or {}
     ref = parse_model_ref(config.model)
-    if config.backend not in _FOLDER_BACKENDS or ref.kind != "path" or "gguf_file" in given:
+    if ref.kind != "path" or "gguf_file" in given or not _reads_model_folders(config.backend):
         return []
     try:
         path = ref.path / str(given.get("subfolder", ""))
@@ -89,26 +85,38 @@ def check_no_secrets(config: ExperimentConfig) -> list[str]:
 def check_backend_options(config: ExperimentConfig) -> list[str]:
     """Ask the backend what it cannot do as configured; one that is not installed is not asked.
 
-    An answer that cannot be had is no proof that the run would fail: it is a warning in the log.
+    A check that crashes is a failure: what it would have refused is unknown.
     """
-    if config.backend not in plugins.names("backends"):
+    if not plugins.is_implemented("backends", config.backend):
         return []
     try:
-        backend: type[Backend] = plugins.find("backends", config.backend)
-        missing = missing_modules(backend.requires)
+        plugin = plugins.declaration("backends", config.backend)
+        missing = plugin.missing_modules()
         if missing:
-            return _partly_installed(config, backend, missing)
+            return _partly_installed(config, plugin, missing)
+        backend: type[Backend] = plugin.load()
         return backend().check(config)
+    except PluginError as error:
+        return [str(error)]
     except Exception as error:  # noqa: BLE001 - other people's code
-        logger.warning("Backend '%s' did not check its options: %r", config.backend, error)
-        return []
+        return [
+            f"backend '{config.backend}' failed while checking the configuration: {type(error).__name__}: {error} → "
+            f"report it to the authors of the backend, or set another backend"
+        ]
 
 
-def _partly_installed(config: ExperimentConfig, backend: type[Backend], missing: list[str]) -> list[str]:
-    """With device: cuda a missing torch was said already; a backend of which nothing is there, too."""
-    if config.device == "cuda" or len(missing) == len(backend.requires):
+def _partly_installed(config: ExperimentConfig, plugin: Plugin, missing: list[str]) -> list[str]:
+    """A missing torch is already reported with device: cuda, and so is a backend of which nothing is installed."""
+    if config.device == "cuda" or len(missing) == len(plugin.requires):
         return []
-    return [f"{config.backend} is incomplete: {', '.join(missing)} not installed → {backend.install}"]
+    return [f"{config.backend} is incomplete: {', '.join(missing)} not installed → {plugin.install}"]
+
+
+def _reads_model_folders(backend: str) -> bool:
+    try:
+        return "reads_model_folders" in plugins.declaration("backends", backend).capabilities
+    except (ConfigError, PluginError):
+        return False  # reported as not installed
 
 
 def _leaves(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:

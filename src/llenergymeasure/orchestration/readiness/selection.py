@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import difflib
-import importlib.util
-from collections.abc import Sequence
-from importlib.metadata import entry_points
+import logging
 from pathlib import Path
 
 from llenergymeasure import plugins
 from llenergymeasure.config.models import EnergyConfig
-from llenergymeasure.exceptions import ConfigError, LLEMError, MeterError
+from llenergymeasure.exceptions import ConfigError, LLEMError, MeterError, PluginError
 from llenergymeasure.meters.base import Meter, MeterOptions, MeterStatus
+from llenergymeasure.plugins import Capability
 from llenergymeasure.workloads.base import Workload
 
-MEASURING = ("nvml", "rapl")
-"""What `auto` looks for. Other software reads the same sensors and would count them twice: it is taken by name only."""
-LAST_RESORT = "estimate"
+logger = logging.getLogger(__name__)
+
 FILE_WORKLOAD = "jsonl"
 
 
@@ -35,7 +33,7 @@ def find_workload(dataset: str) -> Workload:
 
 
 def select_meters(energy: EnergyConfig, options: MeterOptions) -> list[type[Meter]]:
-    """Return the meters to read: those named, or for `auto` all that measure here, else the estimate.
+    """Return the meters to read: those named, or for `auto` all that measure here, else an estimate.
 
     Raises:
         ConfigError: no meter of that name.
@@ -51,7 +49,7 @@ def select_meters(energy: EnergyConfig, options: MeterOptions) -> list[type[Mete
 
 def meter_problems(energy: EnergyConfig, options: MeterOptions) -> list[str]:
     """Return why `select_meters` would fail, every reason and not the first alone."""
-    if energy.meters == "auto" and _status(LAST_RESORT, options).available:
+    if energy.meters == "auto" and _available(_auto_candidates("estimates"), options):
         return []  # `auto` then always finds something, whatever the sensors say
     refusals = (_refusal(name, status) for name, status in _probe_wanted(energy, options))
     return [str(refusal) for refusal in refusals if refusal is not None]
@@ -60,11 +58,6 @@ def meter_problems(energy: EnergyConfig, options: MeterOptions) -> list[str]:
 def probe_meters(options: MeterOptions) -> list[tuple[str, MeterStatus]]:
     """Return what each installed meter can do here, by name; one that does not even import says so."""
     return [(name, _status(name, options)) for name in plugins.names("meters")]
-
-
-def missing_modules(requires: Sequence[str]) -> list[str]:
-    """Return those of the modules that are not installed; nothing but parents of dotted names is imported."""
-    return [name for name in requires if not _installed(name)]
 
 
 def _new_workload(name: str) -> Workload:
@@ -83,9 +76,30 @@ def _probe_wanted(energy: EnergyConfig, options: MeterOptions) -> list[tuple[str
     if energy.meters != "auto":
         names = (energy.meters,) if isinstance(energy.meters, str) else energy.meters
         return [(name, _status(name, options)) for name in names]
-    measuring = [(name, _status(name, options)) for name in MEASURING]
-    available = [(name, status) for name, status in measuring if status.available]
-    return available or [(LAST_RESORT, _status(LAST_RESORT, options))]
+    measuring = _available(_auto_candidates("measures"), options)
+    if measuring:
+        return measuring
+    estimates = [(name, _status(name, options)) for name in _auto_candidates("estimates")]
+    return [each for each in estimates if each[1].available][:1] or estimates[:1]
+
+
+def _auto_candidates(capability: Capability) -> list[str]:
+    """Return the meters with this capability that `auto` may take; a plugin that does not load is left out."""
+    candidates = []
+    for name in plugins.names("meters"):
+        try:
+            capabilities = plugins.declaration("meters", name).capabilities
+        except PluginError as error:
+            logger.warning("energy.meters: auto leaves out the meter '%s': %s", name, error)
+            continue
+        if capability in capabilities and "by_name_only" not in capabilities:
+            candidates.append(name)
+    return candidates
+
+
+def _available(names: list[str], options: MeterOptions) -> list[tuple[str, MeterStatus]]:
+    probed = [(name, _status(name, options)) for name in names]
+    return [(name, status) for name, status in probed if status.available]
 
 
 def _refusal(name: str, status: MeterStatus) -> LLEMError | None:
@@ -99,25 +113,14 @@ def _refusal(name: str, status: MeterStatus) -> LLEMError | None:
 
 def _status(name: str, options: MeterOptions) -> MeterStatus:
     try:
-        meter: type[Meter] = plugins.find("meters", name)
-        missing = missing_modules(meter.requires)
+        plugin = plugins.declaration("meters", name)
+        missing = plugin.missing_modules()
         if missing:
             reason = f"not installed: {', '.join(missing)}"
-            return MeterStatus(available=False, reason=reason, remedy=meter.install)
+            return MeterStatus(available=False, reason=reason, remedy=plugin.install)
+        meter: type[Meter] = plugin.load()
         return meter().probe(options)
-    except Exception as error:  # noqa: BLE001 - other people's code; one broken meter must not hide the rest
-        reason = f"its plugin is broken: {type(error).__name__}: {error}"
-        return MeterStatus(available=False, reason=reason, remedy=_reinstall(name))
-
-
-def _installed(module: str) -> bool:
-    try:
-        return importlib.util.find_spec(module) is not None
-    except (ImportError, ValueError):
-        return False  # the parent of a dotted name is missing, or half imported
-
-
-def _reinstall(name: str) -> str:
-    points = entry_points(group="llenergymeasure.meters", name=name)
-    distribution = next((point.dist.name for point in points if point.dist), "llenergymeasure")
-    return f"pip install --force-reinstall {distribution}"
+    except PluginError as error:
+        return MeterStatus(available=False, reason=error.reason, remedy=error.remedy)
+    except Exception as error:  # noqa: BLE001 - other people's code; one meter that fails must not hide the rest
+        return MeterStatus(available=False, reason=f"its probe failed: {type(error).__name__}: {error}")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from llenergymeasure import plugins
 from llenergymeasure.config.models import EnergyConfig, EstimateConfig
 from llenergymeasure.exceptions import MeterError
 from llenergymeasure.meters.base import MeterOptions
@@ -35,7 +36,7 @@ def opened(**fields: float) -> EstimateMeter:
 
 def test_it_says_that_it_measures_nothing() -> None:
     (channel,) = EstimateMeter().open(options(cpu_max_power_w=100, cpu_idle_power_w=10))
-    assert not EstimateMeter.measures
+    assert plugins.declaration("meters", "estimate").capabilities == {"estimates"}
     assert channel.method == "estimated"
     assert channel.relative_error == 0.5
     assert channel.note is not None

@@ -21,7 +21,7 @@ from llenergymeasure.orchestration.calibration.calibrate import (
 from llenergymeasure.orchestration.calibration.known_load import Load, plan_steps
 from llenergymeasure.report.summary.calibration import calibration_text
 from llenergymeasure.results.profile_store import load_profiles, machine_key
-from tests.support.following_meter import IDLE_W, LOADED_W, VARIABLE, FileLoad, NoLoad, StoppedLoad
+from tests.support.following_meter import FOLLOWING, IDLE_W, LOADED_W, VARIABLE, FileLoad, NoLoad, StoppedLoad
 
 DURATION_S = 3.0
 
@@ -30,9 +30,7 @@ DURATION_S = 3.0
 def store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.setenv("LLEM_DATA_DIR", str(tmp_path / "data"))
     monkeypatch.setenv(VARIABLE, str(tmp_path / "loaded"))
-    monkeypatch.setitem(
-        plugins.BUILTIN["meters"], "following", "tests.support.following_meter:FollowingMeter"
-    )
+    monkeypatch.setitem(plugins.BUILTIN["meters"], "following", FOLLOWING)
     return tmp_path / "data" / "profiles.json"
 
 

@@ -17,19 +17,25 @@ from llenergymeasure.orchestration.preflight import run_preflight
 from llenergymeasure.orchestration.readiness import checks
 
 ENTRY_POINTS = """[llenergymeasure.backends]
-standin = llenergymeasure.testing:StandInBackend
-halfway = acme_backend:Halfway
-lacking = acme_backend:Lacking
-raising = acme_backend:Raising
-broken = acme_broken:Broken
+standin = llenergymeasure.testing:STANDIN
+halfway = acme_backend:HALFWAY
+lacking = acme_backend:LACKING
+raising = acme_backend:RAISING
+nowhere = acme_backend:NOWHERE
+broken = acme_broken:BROKEN
+classy = acme_backend:Raising
 """
 MODULE = """
-class Halfway:
-    name, requires, install = "halfway", ("json", "acme_missing"), "pip install acme-backend"
-class Lacking(Halfway):
-    name, requires = "lacking", ("acme_missing",)
-class Raising(Halfway):
-    name, requires = "raising", ()
+from llenergymeasure.plugins import Plugin
+
+INSTALL = "pip install acme-backend"
+HALFWAY = Plugin(name="halfway", target="acme_backend:Raising", requires=("json", "acme_missing"), install=INSTALL)
+LACKING = Plugin(name="lacking", target="acme_backend:Raising", requires=("acme_missing",), install=INSTALL)
+RAISING = Plugin(name="raising", target="acme_backend:Raising", install=INSTALL)
+NOWHERE = Plugin(name="nowhere", target="acme_backend:Nowhere", install=INSTALL)
+
+class Raising:
+    name = "raising"
     def check(self, config):
         raise ZeroDivisionError("oops")
 """
@@ -167,17 +173,27 @@ def test_backend_that_is_not_installed_is_told_once(settings: Settings) -> None:
     assert _only_failure(settings(backend="halfway")) == "halfway not installed → pip install acme-backend"
 
 
-def test_check_that_breaks_is_a_warning_and_stops_no_run(
-    settings: Settings, caplog: pytest.LogCaptureFixture
-) -> None:
-    run_preflight(settings(backend="raising"))
-    assert caplog.messages == ["Backend 'raising' did not check its options: ZeroDivisionError('oops')"]
+def test_a_check_that_crashes_is_a_failure_that_names_the_backend_and_the_error(settings: Settings) -> None:
+    failure = _only_failure(settings(backend="raising"))
+    assert failure.startswith(
+        "backend 'raising' failed while checking the configuration: ZeroDivisionError: oops"
+    )
 
 
-def test_plugin_that_does_not_import_is_told(settings: Settings) -> None:
+def test_a_declaration_that_does_not_import_is_reported_with_its_cause_and_remedy(settings: Settings) -> None:
     failure = _only_failure(settings(backend="broken"))
-    assert failure.startswith("broken not installed: its plugin is broken: ModuleNotFoundError")
-    assert "No module named 'acme_broken'" in failure
+    assert failure.startswith("broken not installed: plugin 'broken' does not load: acme_broken:BROKEN")
+    assert "No module named 'acme_broken' → pip install --force-reinstall acme-backend" in failure
+
+
+def test_an_entry_point_that_names_no_declaration_is_reported(settings: Settings) -> None:
+    failure = _only_failure(settings(backend="classy"))
+    assert "the entry point acme_backend:Raising of llenergymeasure.backends must name a" in failure
+
+
+def test_a_backend_whose_class_is_missing_is_reported(settings: Settings) -> None:
+    failure = _only_failure(settings(backend="nowhere"))
+    assert failure.startswith("plugin 'nowhere' does not load: acme_backend:Nowhere: AttributeError")
 
 
 def test_backend_without_plugin_has_no_options_to_check(settings: Settings) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,40 +13,45 @@ from llenergymeasure.meters.base import MeterOptions
 from llenergymeasure.orchestration.readiness.selection import (
     find_workload,
     meter_problems,
-    missing_modules,
     probe_meters,
     select_meters,
 )
 
 ENTRY_POINTS = """[llenergymeasure.meters]
-wallplug = acme_power:WallPlug
-unplugged = acme_power:Unplugged
-bare = acme_power:Bare
-broken = acme_broken:Broken
-raising = acme_power:Raising
+wallplug = acme_power:WALLPLUG
+unplugged = acme_power:UNPLUGGED
+bare = acme_power:BARE
+broken = acme_broken:BROKEN
+raising = acme_power:RAISING
 [llenergymeasure.workloads]
-riddles = acme_power:Riddles
+riddles = acme_power:RIDDLES
 """
 MODULE = """
 from llenergymeasure.meters.base import MeterStatus
+from llenergymeasure.plugins import Plugin
+
+def meter(name, target, requires=(), capabilities=("measures", "by_name_only")):
+    return Plugin(name=name, target=f"acme_power:{target}", requires=requires, install="pip install acme-power",
+                  capabilities=frozenset(capabilities))
+
+WALLPLUG = meter("wallplug", "WallPlug", capabilities=CAPABILITIES)
+UNPLUGGED = meter("unplugged", "Unplugged", capabilities=("measures",))
+BARE = meter("bare", "WallPlug", ("acme_driver_that_is_missing",), ("measures",))
+RAISING = meter("raising", "Raising", capabilities=("measures",))
+RIDDLES = Plugin(name="riddles", target="acme_power:Riddles")
 
 class WallPlug:
-    name, measures, requires, install, period_s = "wallplug", True, (), "pip install acme-power", 1.0
+    name, period_s = "wallplug", 1.0
     def probe(self, options):
         return MeterStatus(available=True, readings=("61.3 W",))
 
-class Unplugged(WallPlug):
-    name = "unplugged"
+class Unplugged:
+    name, period_s = "unplugged", 1.0
     def probe(self, options):
         return MeterStatus(available=False, reason="no plug on /dev/ttyUSB0", remedy="sudo modprobe ftdi_sio")
 
-class Bare(WallPlug):
-    name, requires = "bare", ("acme_driver_that_is_missing",)
-    def probe(self, options):
-        raise AssertionError("is not asked without its driver")
-
-class Raising(WallPlug):
-    name = "raising"
+class Raising:
+    name, period_s = "raising", 1.0
     def probe(self, options):
         raise OSError("short circuit")
 
@@ -56,14 +61,16 @@ class Riddles:
 
 
 @pytest.fixture
-def _acme_power(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Install a distribution with meters and a workload of its own."""
+def _acme_power(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Install a distribution with meters and a workload of its own; the parameter is what `wallplug` can do."""
+    capabilities = getattr(request, "param", ("measures", "by_name_only"))
     info = tmp_path / "acme_power-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: acme-power\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text(ENTRY_POINTS)
-    (tmp_path / "acme_power.py").write_text(MODULE)
+    (tmp_path / "acme_power.py").write_text(f"CAPABILITIES = {capabilities!r}\n{MODULE}")
     monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "acme_power", raising=False)
 
 
 def _select(*names: str) -> list[str]:
@@ -94,9 +101,23 @@ def test_auto_takes_what_measures_or_else_the_estimate() -> None:
 
 
 @pytest.mark.usefixtures("_acme_power")
-def test_auto_leaves_plugin_meters_alone_since_they_may_read_the_same_sensors() -> None:
+@pytest.mark.parametrize("_acme_power", [("measures",)], indirect=True)
+def test_auto_probes_a_plugin_meter_that_reads_sensors_of_its_own() -> None:
+    assert "wallplug" in _select("auto")
+    assert "estimate" not in _select("auto")
+
+
+@pytest.mark.usefixtures("_acme_power")
+@pytest.mark.parametrize("_acme_power", [("measures", "by_name_only"), ()], indirect=True)
+def test_auto_leaves_out_a_plugin_meter_that_reads_sensors_of_other_meters() -> None:
     assert "wallplug" not in _select("auto")
     assert _select("wallplug", "estimate") == ["wallplug", "estimate"]
+
+
+@pytest.mark.usefixtures("_acme_power")
+def test_auto_names_a_plugin_that_does_not_load_and_goes_on(caplog: pytest.LogCaptureFixture) -> None:
+    assert "estimate" in _select("auto") or {"nvml", "rapl"} & set(_select("auto"))
+    assert "energy.meters: auto leaves out the meter 'broken': plugin 'broken' does not load" in caplog.text
 
 
 @pytest.mark.usefixtures("_acme_power")
@@ -105,8 +126,12 @@ def test_auto_leaves_plugin_meters_alone_since_they_may_read_the_same_sensors() 
     [
         ("unplugged", "no plug on /dev/ttyUSB0 → sudo modprobe ftdi_sio"),
         ("bare", "not installed: acme_driver_that_is_missing → pip install acme-power"),
-        ("broken", "its plugin is broken: ModuleNotFoundError: No module named 'acme_broken'"),
-        ("raising", "its plugin is broken: OSError: short circuit"),
+        (
+            "broken",
+            "plugin 'broken' does not load: acme_broken:BROKEN: ModuleNotFoundError: No module named 'acme_broken' "
+            "→ pip install --force-reinstall acme-power",
+        ),
+        ("raising", "its probe failed: OSError: short circuit"),
     ],
 )
 def test_named_meter_that_cannot_be_read_is_an_error_with_reason_and_remedy(name: str, text: str) -> None:
@@ -166,11 +191,3 @@ def test_mistyped_workload_names_the_nearest(tmp_path: Path, monkeypatch: pytest
         find_workload("syntetic")
     (tmp_path / "syntetic").touch()
     assert find_workload("syntetic").name == "jsonl"
-
-
-def test_missing_modules_are_told_without_importing_any() -> None:
-    find: Callable[..., list[str]] = missing_modules
-    assert find(("json", "no_such_module", "no_such_module.part", "antigravity")) == [
-        "no_such_module",
-        "no_such_module.part",
-    ]
