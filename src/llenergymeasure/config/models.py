@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
+from llenergymeasure.backends.pytorch.options import PyTorchConfig
 from llenergymeasure.config.base import Section
-from llenergymeasure.config.pytorch import PyTorchConfig
 
 __all__ = [
     "BaselineConfig",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from llenergymeasure.config.pytorch import PyTorchConfig
+from llenergymeasure.backends.pytorch.options import PyTorchConfig
 from llenergymeasure.exceptions import BackendError
 
 
