@@ -9,6 +9,7 @@ from benchmarks.report import figure, publish
 
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.domain.request import Prompt
+from llenergymeasure.domain.run_facts import RunFacts
 from llenergymeasure.domain.trace import Channel, EnergyTrace, Phase, sample_dtype
 from llenergymeasure.harness.live_power import Unmetered
 from llenergymeasure.harness.recorder import Recorder
@@ -53,7 +54,7 @@ def _assemblies_s() -> list[float]:
     spent = []
     for _ in range(ASSEMBLIES):
         start = time.perf_counter()
-        result = assemble(config, raw, "run")
+        result = assemble(config, raw)
         spent.append(time.perf_counter() - start)
         assert result.total_energy_j is not None
     return spent
@@ -87,7 +88,7 @@ def _large_run() -> RawRun:
         trace=EnergyTrace(channels=channels, samples=samples),
         phases=phases,
         requests=(),
-        stopped_because="fixed",
+        facts=RunFacts(experiment_id="run", stopped_because="fixed"),
     )
 
 

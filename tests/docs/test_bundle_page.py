@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from llenergymeasure.domain.experiment import ExperimentResult
 from llenergymeasure.domain.request import RequestRecord
+from llenergymeasure.domain.run_facts import RunFacts
 from llenergymeasure.domain.sample import FIELDS
 from llenergymeasure.domain.trace import Channel, Phase
 from llenergymeasure.orchestration.verification.verify import COVERED_BY_SUMS_ONLY
@@ -43,6 +44,10 @@ def test_every_field_of_the_result_is_described() -> None:
     assert missing == set()
 
 
+def test_every_fact_of_a_run_is_described() -> None:
+    assert set(RunFacts.model_fields) - WORDS == set()
+
+
 def test_every_column_of_the_raw_tables_is_described() -> None:
     columns = {
         *(name for name, _ in FIELDS),
@@ -53,5 +58,5 @@ def test_every_column_of_the_raw_tables_is_described() -> None:
 
 
 def test_facts_that_cannot_be_recomputed_are_named() -> None:
-    said = PAGE.partition("Some facts are in no table")[2].partition("The sums alone cover them")[0]
-    assert [name for name in COVERED_BY_SUMS_ONLY if f"`{name}`" not in said] == []
+    section = PAGE.partition("## run.json")[2].partition("\n## ")[0]
+    assert [name for name in COVERED_BY_SUMS_ONLY if f"| `{name}`" not in section] == []

@@ -18,7 +18,15 @@ import yaml
 from llenergymeasure.api import load_result
 from llenergymeasure.results.tables import read_phases, read_requests, read_trace
 
-BUNDLE = {"SHA256SUMS", "config.yaml", "phases.parquet", "requests.parquet", "result.json", "trace.parquet"}
+BUNDLE = {
+    "SHA256SUMS",
+    "config.yaml",
+    "phases.parquet",
+    "requests.parquet",
+    "result.json",
+    "run.json",
+    "trace.parquet",
+}
 QUICK = {
     "model": "any",
     "backend": "standin",
@@ -154,6 +162,14 @@ def test_ctrl_c_keeps_what_was_measured_under_a_name_that_says_so(
     assert read_requests(bundle / "requests.parquet")
     assert len(read_trace(bundle / "trace.parquet").samples) > 0
     assert _gone(processes)
+    facts = json.loads((bundle / "run.json").read_text())
+    assert facts["experiment_id"] + ".interrupted" == bundle.name
+    assert facts["interrupted"].startswith("a signal")
+    assert facts["snapshot"]["python_version"]
+    assert facts["model_info"]["name"] == "any"
+    assert facts["interference"]["before"] is not None
+    assert facts["interference"]["windows"] is not None
+    assert facts["meters"] == ["estimate"]
 
 
 def test_a_second_ctrl_c_stops_at_once_keeps_nothing_and_says_so(
@@ -237,14 +253,18 @@ def test_worker_outlives_its_starter_only_to_keep_what_it_has(
     assert bundle.name.endswith(".interrupted")
 
 
-def test_out_of_memory_mid_run_is_a_backend_error_and_nothing_is_half_written(
+def test_out_of_memory_mid_run_is_a_backend_error_and_keeps_what_was_measured(
     tmp_path: Path, standin_env: dict[str, str]
 ) -> None:
     done = _run(tmp_path, standin_env, {**QUICK, "options": {"token_s": 0.001, "fail_at_batch": 3}})
     assert done.returncode == 4
     assert "lower options.batch_size" in done.stderr
     assert "Traceback" not in done.stderr
-    assert _bundles(tmp_path) == []
+    (bundle,) = _bundles(tmp_path)
+    assert bundle.name.endswith(".interrupted")
+    assert f"what was measured until then is in {bundle}" in done.stderr
+    assert "BackendError" in json.loads((bundle / "run.json").read_text())["interrupted"]
+    assert read_requests(bundle / "requests.parquet")
 
 
 def test_run_without_meters_has_no_energy_and_says_it_was_not_asked_for(

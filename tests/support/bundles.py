@@ -23,6 +23,7 @@ from llenergymeasure.domain.baseline import BaselineReuse
 from llenergymeasure.domain.environment import EnvironmentSnapshot
 from llenergymeasure.domain.interference import Interference, OtherGpuLoad, OtherLoad
 from llenergymeasure.domain.request import Prompt
+from llenergymeasure.domain.run_facts import RunFacts
 from llenergymeasure.domain.trace import EnergyTrace
 from llenergymeasure.harness.idle import measure_idle
 from llenergymeasure.harness.recorder import Recorder
@@ -31,7 +32,7 @@ from llenergymeasure.harness.warmup import warm_up
 from llenergymeasure.orchestration.assemble import assemble
 from llenergymeasure.orchestration.raw import RawRun
 from llenergymeasure.results import layout
-from llenergymeasure.results.bundle import Writer, result_json, write_bundle
+from llenergymeasure.results.bundle import Writer, facts_json, result_json, write_bundle
 from llenergymeasure.results.tables import write_phases, write_requests, write_trace
 from llenergymeasure.testing import KnownPower, StandInBackend, VirtualClock
 
@@ -87,13 +88,19 @@ def raw_run() -> RawRun:
         trace=_with_conditions(power.trace_so_far()),
         phases=tuple(log.phases),
         requests=tuple(log.requests),
-        model_info=info.model_copy(update=SHAPE),
-        peak_memory_bytes={"cuda:0": 123_456_789},
-        snapshot=_snapshot(),
-        interference=Interference(before=_NEIGHBOURS, windows=_NEIGHBOURS),
-        baseline=BaselineReuse(origin="measured", reason="none is stored for this machine and its state"),
-        warmup_ended=warmup_ended,
-        stopped_because=reason,
+        facts=RunFacts(
+            experiment_id=NAME,
+            host="node-1",
+            clock_offset_ns=1_700_000_000_000_000_000,
+            meters=("known",),
+            model_info=info.model_copy(update=SHAPE),
+            peak_memory_bytes={"cuda:0": 123_456_789},
+            snapshot=_snapshot(),
+            interference=Interference(before=_NEIGHBOURS, windows=_NEIGHBOURS),
+            baseline=BaselineReuse(origin="measured", reason="none is stored for this machine and its state"),
+            warmup_ended=warmup_ended,
+            stopped_because=reason,
+        ),
     )
 
 
@@ -102,12 +109,13 @@ def write_run(parent: Path, name: str = NAME, *, interrupted: bool = False) -> P
     raw = raw_run()
     files: dict[str, Writer] = {
         layout.CONFIG: partial(_write_text, text=dump_config(CONFIG)),
+        layout.FACTS: partial(_write_text, text=facts_json(raw.facts)),
         layout.TRACE: partial(write_trace, raw.trace),
         layout.REQUESTS: partial(write_requests, raw.requests),
         layout.PHASES: partial(write_phases, raw.phases),
     }
     if not interrupted:
-        files[layout.RESULT] = partial(_write_text, text=result_json(assemble(CONFIG, raw, NAME)))
+        files[layout.RESULT] = partial(_write_text, text=result_json(assemble(CONFIG, raw)))
     return write_bundle(parent, name, files)
 
 

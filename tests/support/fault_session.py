@@ -18,6 +18,7 @@ from typing import Any
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.core.clock import AnchoredClock
 from llenergymeasure.domain.interference import Interference
+from llenergymeasure.domain.run_facts import RunFacts
 from llenergymeasure.domain.trace import EnergyTrace, Phase, PhaseName
 from llenergymeasure.harness.interference import OtherLoadWatch
 from llenergymeasure.meters.base import MeterOptions
@@ -96,8 +97,13 @@ def main() -> None:
 
 def _outcome(machine: NvmlMachine, trace: EnergyTrace, isolation: Interference) -> dict[str, Any]:
     phases = _phases(machine)
-    raw = RawRun(trace=trace, phases=phases, requests=(), interference=isolation)
-    result = assemble(ExperimentConfig(model="any"), raw, "faults")
+    raw = RawRun(
+        trace=trace,
+        phases=phases,
+        requests=(),
+        facts=RunFacts(experiment_id="faults", interference=isolation),
+    )
+    result = assemble(ExperimentConfig(model="any"), raw)
     account = EnergyAccount(trace)
     knobs = {
         knob: {

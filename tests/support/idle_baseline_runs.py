@@ -12,6 +12,7 @@ from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.domain.baseline import BaselineReuse
 from llenergymeasure.domain.experiment import ExperimentResult
 from llenergymeasure.domain.request import Prompt
+from llenergymeasure.domain.run_facts import RunFacts
 from llenergymeasure.domain.trace import EnergyTrace
 from llenergymeasure.harness.cooldown import cool_down
 from llenergymeasure.harness.idle import measure_idle
@@ -92,8 +93,6 @@ def run(
         trace=power.trace_so_far(),
         phases=tuple(log.phases),
         requests=tuple(log.requests),
-        model_info=info,
-        baseline=reuse,
-        stopped_because=reason,
+        facts=RunFacts(experiment_id="run", model_info=info, baseline=reuse, stopped_because=reason),
     )
-    return assemble(settings, raw, "run")
+    return assemble(settings, raw)

@@ -1,15 +1,18 @@
-"""What a run has recorded so far: phases, requests, and the events it tells its starter."""
+"""What a run has recorded so far: facts, phases, requests, and the events for its parent process."""
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from llenergymeasure.core.clock import Clock
 from llenergymeasure.domain.progress import RunEvent
 from llenergymeasure.domain.request import RequestRecord
+from llenergymeasure.domain.run_facts import RunFacts
 from llenergymeasure.domain.trace import EnergyTrace, Phase, PhaseName
 
 Emit = Callable[[RunEvent], None]
@@ -22,10 +25,11 @@ def ignore_event(_event: RunEvent) -> None:
 
 @dataclass
 class Recorder:
-    """The growing raw tables of one run; whoever stops it keeps what they hold."""
+    """The growing raw tables and facts of one run; an interrupted run keeps what they hold."""
 
     clock: Clock
     emit: Emit = ignore_event
+    facts: RunFacts = field(default_factory=lambda: RunFacts(experiment_id=""))
     phases: list[Phase] = field(default_factory=list)
     requests: list[RequestRecord] = field(default_factory=list)
     trace: EnergyTrace | None = None
@@ -33,6 +37,12 @@ class Recorder:
     power_is_estimated: bool = False
     """Set when metering begins; goes out with every power that is told."""
     _last_progress_s: float = 0.0
+    _noting: threading.Lock = field(default_factory=threading.Lock)
+
+    def note(self, **facts: Any) -> None:
+        """Set fields of the run's facts, from any thread."""
+        with self._noting:
+            self.facts = RunFacts.model_validate({**dict(self.facts), **facts})
 
     @contextmanager
     def phase(self, name: PhaseName, repeat: int | None = None) -> Iterator[None]:

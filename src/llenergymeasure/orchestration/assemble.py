@@ -9,6 +9,7 @@ from typing import Any
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.domain.estimate import Estimate, Method
 from llenergymeasure.domain.experiment import ExperimentResult, PhaseSummary, Repeat
+from llenergymeasure.domain.run_facts import RunFacts
 from llenergymeasure.domain.uncertainty import UncertaintyBudget
 from llenergymeasure.metrics.checks.inputs import CheckInputs
 from llenergymeasure.metrics.checks.verdict import run_warnings, verdict
@@ -25,19 +26,20 @@ from llenergymeasure.metrics.statistics.estimates import budget_estimate
 from llenergymeasure.orchestration.raw import RawRun
 
 
-def assemble(config: ExperimentConfig, raw: RawRun, experiment_id: str) -> ExperimentResult:
-    """Compute every figure of a result from the raw tables of a run."""
+def assemble(config: ExperimentConfig, raw: RawRun) -> ExperimentResult:
+    """Compute every figure of a result from the raw tables and facts of a run."""
+    facts = raw.facts
     account = EnergyAccount(raw.trace)
     rows = window_totals(account, raw.phases, raw.requests)
     method = energy_method(account)
-    baselines = find_idle_power(account, raw.phases, raw.baseline)
+    baselines = find_idle_power(account, raw.phases, facts.baseline)
     uncertainty = {**energy_budgets(rows), **net_budgets(rows, baselines)}
     estimates = {**time_estimates(rows), **_energies(uncertainty, method)}
     energy = energy_breakdown(account, raw.phases, baselines, estimates)
     conditions = device_conditions(raw.trace, raw.phases)
     cooldown = summarise_cooldown(raw.trace, raw.phases, config.measurement.cooldown.max_temperature_c)
     warmup = summarise_warmup(
-        account, raw.phases, raw.requests, raw.warmup_ended, config.measurement.window.min_duration_s
+        account, raw.phases, raw.requests, facts.warmup_ended, config.measurement.window.min_duration_s
     )
     warnings = run_warnings(
         CheckInputs(
@@ -48,19 +50,18 @@ def assemble(config: ExperimentConfig, raw: RawRun, experiment_id: str) -> Exper
             conditions=conditions,
             cooldown=cooldown,
             warmup=warmup,
-            interference=raw.interference,
+            interference=facts.interference,
             interrupted=raw.trace.interrupted,
-            stopped_because=raw.stopped_because,
+            stopped_because=facts.stopped_because,
         )
     )
     return ExperimentResult(
-        experiment_id=experiment_id,
         verdict=verdict(warnings),
-        **_facts(config, raw),
+        **_taken_over(config, facts),
         **_headlines(estimates),
         **_counts(rows),
         total_inference_time_s=math.fsum(row.duration_s for row in rows),
-        total_flops=total_flops(raw.model_info, rows),
+        total_flops=total_flops(facts.model_info, rows),
         energy=energy,
         estimates=estimates,
         uncertainty=uncertainty,
@@ -77,21 +78,22 @@ def _energies(budgets: dict[str, UncertaintyBudget], method: Method | None) -> d
     return {name: budget_estimate(budget, method) for name, budget in budgets.items()} if method else {}
 
 
-def _facts(config: ExperimentConfig, raw: RawRun) -> dict[str, Any]:
+def _taken_over(config: ExperimentConfig, facts: RunFacts) -> dict[str, Any]:
     """Return what is taken over as it is."""
     return {
+        "experiment_id": facts.experiment_id,
         "config_hash": config.config_hash,
         "backend": config.backend,
         "model": config.model,
         "device": config.device,
         "config": config.model_dump(mode="json"),
-        "peak_memory_bytes": raw.peak_memory_bytes,
-        "interference": raw.interference,
-        "baseline": raw.baseline,
-        "stopped_because": raw.stopped_because,
-        "model_info": raw.model_info,
-        "environment": raw.snapshot.hardware if raw.snapshot else None,
-        "environment_snapshot": raw.snapshot,
+        "peak_memory_bytes": facts.peak_memory_bytes,
+        "interference": facts.interference,
+        "baseline": facts.baseline,
+        "stopped_because": facts.stopped_because,
+        "model_info": facts.model_info,
+        "environment": facts.snapshot.hardware if facts.snapshot else None,
+        "environment_snapshot": facts.snapshot,
     }
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
+import platform
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -14,8 +16,9 @@ from llenergymeasure.backends.base import Backend
 from llenergymeasure.config.loader import dump_config
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.core.clock import AnchoredClock
-from llenergymeasure.domain.environment import EnvironmentSnapshot, collect_environment_snapshot
-from llenergymeasure.domain.interference import Interference
+from llenergymeasure.domain.environment import collect_environment_snapshot
+from llenergymeasure.domain.interference import Interference, OtherLoad
+from llenergymeasure.domain.run_facts import RunFacts
 from llenergymeasure.exceptions import InterruptedExperimentError
 from llenergymeasure.harness.cooldown import cool_down
 from llenergymeasure.harness.idle import measure_idle
@@ -33,9 +36,11 @@ from llenergymeasure.orchestration.preflight import run_preflight
 from llenergymeasure.orchestration.raw import RawRun
 from llenergymeasure.orchestration.readiness.selection import find_workload, select_meters
 from llenergymeasure.results import layout
-from llenergymeasure.results.bundle import Writer, result_json, write_bundle
+from llenergymeasure.results.bundle import Writer, facts_json, result_json, write_bundle
 from llenergymeasure.results.profile_store import load_profiles, machine_key
 from llenergymeasure.results.tables import write_phases, write_requests, write_trace
+
+logger = logging.getLogger(__name__)
 
 
 def execute(config: ExperimentConfig, emit: Emit = ignore_event) -> Path:
@@ -48,18 +53,25 @@ def execute(config: ExperimentConfig, emit: Emit = ignore_event) -> Path:
     """
     run_preflight(config)
     clock = AnchoredClock()
-    log = Recorder(clock=clock, emit=emit)
     name = layout.experiment_name(config.model, config.config_hash, clock.now_ns())
+    facts = RunFacts(experiment_id=name, host=platform.node() or None, clock_offset_ns=clock.offset_ns)
+    log = Recorder(clock=clock, emit=emit, facts=facts)
     try:
-        raw = measure(config, clock, log)
+        measure(config, clock, log)
     except KeyboardInterrupt:
-        kept = _write(config, _stopped(log), name + layout.INTERRUPTED)
+        kept = _keep(config, log, "a signal: the user or the system stopped the run")
         raise InterruptedExperimentError(f"interrupted; what was measured until then is in {kept}") from None
-    result = result_json(assemble(config, raw, name))
+    except Exception as error:
+        if log.requests:
+            kept = _keep(config, log, f"{type(error).__name__}: {error}")
+            logger.warning("the run failed; what was measured until then is in %s", kept)
+        raise
+    raw = _raw(log)
+    result = result_json(assemble(config, raw))
     return _write(config, raw, name, {layout.RESULT: partial(_write_text, text=result)})
 
 
-def measure(config: ExperimentConfig, clock: AnchoredClock, log: Recorder) -> RawRun:
+def measure(config: ExperimentConfig, clock: AnchoredClock, log: Recorder) -> None:
     """Take the measurement, from the cool-down to the last repeat; all is closed in reverse on any failure."""
     protocol = config.measurement
     with ExitStack() as stack:
@@ -69,32 +81,39 @@ def measure(config: ExperimentConfig, clock: AnchoredClock, log: Recorder) -> Ra
         prompts = find_workload(config.workload.dataset).prompts(config.workload, config.random_seed)
         cool_down(protocol.cooldown, log, power)
         before, baseline = measure_idle_baseline(protocol, log, power)
+        log.note(baseline=baseline, interference=Interference(before=before))
         _attach(backend, config, log, power)
-        snapshot = _snapshot_in_background(stack)
+        snapshot = _snapshot_in_background(stack, log)
         with log.phase("load"):
-            info = backend.load(config, clock)
+            log.note(model_info=backend.load(config, clock))
         with log.phase("prepare"):
             batches = backend.prepare(prompts)
-            environment = snapshot.result()
+            snapshot.result()
         measure_idle("baseline_loaded", protocol.baseline.loaded_s, log, power)
-        warmup_ended = warm_up(backend, batches, protocol, log, power)
+        log.note(warmup_ended=warm_up(backend, batches, protocol, log, power))
         backend.reset_peak_memory()
-        watch = OtherLoadWatch(clock)
-        stopped_because = measure_repeats(backend, batches, protocol, log, power)
-        isolation = Interference(before=before, windows=watch.look(empty=before))
-        peak_memory_bytes = backend.peak_memory_bytes()
-    return RawRun(
-        trace=log.trace or empty_trace(),
-        phases=tuple(log.phases),
-        requests=tuple(log.requests),
-        model_info=info,
-        peak_memory_bytes=peak_memory_bytes,
-        snapshot=environment,
-        interference=isolation,
-        baseline=baseline,
-        warmup_ended=warmup_ended,
-        stopped_because=stopped_because,
-    )
+        with _noting_windows(before, backend, log):
+            log.note(stopped_because=measure_repeats(backend, batches, protocol, log, power))
+
+
+@contextmanager
+def _noting_windows(before: OtherLoad, backend: Backend, log: Recorder) -> Iterator[None]:
+    """Note other load and peak memory during the windows, as far as possible also when the run fails in one."""
+    watch = OtherLoadWatch(log.clock)
+
+    def note() -> None:
+        log.note(interference=Interference(before=before, windows=watch.look(empty=before)))
+        log.note(peak_memory_bytes=backend.peak_memory_bytes())
+
+    try:
+        yield
+    except BaseException:
+        try:
+            note()
+        except Exception as error:  # noqa: BLE001 - the first error is the one to report
+            logger.debug("other load and peak memory of the windows are unknown: %s", error)
+        raise
+    note()
 
 
 def _attach(backend: Backend, config: ExperimentConfig, log: Recorder, power: PowerSource) -> None:
@@ -120,6 +139,7 @@ def _start_metering(
     sampler.start()
     sampler.channels = apply_profiles(sampler.channels, load_profiles(), machine_key())
     counted = (channel.method for channel in sampler.channels if channel.included_in_total)
+    log.note(meters=tuple(meter.name for meter in meters))
     log.power_is_estimated = "estimated" in counted
     return sampler
 
@@ -128,15 +148,26 @@ def _stop_metering(sampler: Sampler, log: Recorder) -> None:
     log.trace = sampler.stop()
 
 
-def _snapshot_in_background(stack: ExitStack) -> Future[EnvironmentSnapshot]:
+def _snapshot_in_background(stack: ExitStack, log: Recorder) -> Future[None]:
     """Look at the machine beside the loading of the model; `pip freeze` alone takes most of a second."""
     pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="snapshot")
-    stack.callback(pool.shutdown, wait=False)
-    return pool.submit(collect_environment_snapshot)
+    stack.callback(pool.shutdown)  # an interrupted run waits for its snapshot too
+    return pool.submit(lambda: log.note(snapshot=collect_environment_snapshot()))
 
 
-def _stopped(log: Recorder) -> RawRun:
-    return RawRun(trace=log.trace or empty_trace(), phases=tuple(log.phases), requests=tuple(log.requests))
+def _raw(log: Recorder) -> RawRun:
+    return RawRun(
+        facts=log.facts,
+        trace=log.trace or empty_trace(),
+        phases=tuple(log.phases),
+        requests=tuple(log.requests),
+    )
+
+
+def _keep(config: ExperimentConfig, log: Recorder, reason: str) -> Path:
+    """Write what was measured of a run that did not end, and return where."""
+    log.note(interrupted=reason)
+    return _write(config, _raw(log), log.facts.experiment_id + layout.INTERRUPTED)
 
 
 def _write(
@@ -144,6 +175,7 @@ def _write(
 ) -> Path:
     files: dict[str, Writer] = {
         layout.CONFIG: partial(_write_text, text=dump_config(config)),
+        layout.FACTS: partial(_write_text, text=facts_json(raw.facts)),
         layout.TRACE: partial(write_trace, raw.trace),
         layout.REQUESTS: partial(write_requests, raw.requests),
         layout.PHASES: partial(write_phases, raw.phases),

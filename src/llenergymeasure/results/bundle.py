@@ -14,6 +14,7 @@ from pathlib import Path
 
 from llenergymeasure.constants import SCHEMA_VERSION
 from llenergymeasure.domain.experiment import ExperimentResult
+from llenergymeasure.domain.run_facts import RunFacts
 from llenergymeasure.exceptions import ExperimentError
 from llenergymeasure.results import layout
 
@@ -86,6 +87,11 @@ def load_result(path: Path) -> ExperimentResult:
 def result_json(result: ExperimentResult) -> str:
     """Return the text of result.json."""
     return result.model_dump_json(indent=2) + "\n"
+
+
+def facts_json(facts: RunFacts) -> str:
+    """Return the text of run.json."""
+    return facts.model_dump_json(indent=2) + "\n"
 
 
 def _write(parent: Path, name: str, files: Mapping[str, Writer]) -> Path:

@@ -8,13 +8,14 @@ from datetime import datetime, timezone
 from llenergymeasure.domain.model_ref import parse_model_ref
 
 RESULT = "result.json"
+FACTS = "run.json"
 CONFIG = "config.yaml"
 TRACE = "trace.parquet"
 REQUESTS = "requests.parquet"
 PHASES = "phases.parquet"
 CHECKSUMS = "SHA256SUMS"
 
-FILES: tuple[str, ...] = (RESULT, CONFIG, TRACE, REQUESTS, PHASES)
+FILES: tuple[str, ...] = (RESULT, FACTS, CONFIG, TRACE, REQUESTS, PHASES)
 """All that a bundle holds beside the checksums; an interrupted run has no result."""
 
 SINGLE = "single"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.domain.experiment import ExperimentResult
 from llenergymeasure.domain.request import Prompt
+from llenergymeasure.domain.run_facts import RunFacts
 from llenergymeasure.domain.trace import EnergyTrace
 from llenergymeasure.harness.idle import measure_idle
 from llenergymeasure.harness.live_power import empty_trace
@@ -46,13 +48,12 @@ def _raw(power_w: Callable[[bool], float], trace: EnergyTrace | None = None) -> 
         trace=power.trace_so_far() if trace is None else trace,
         phases=tuple(log.phases),
         requests=tuple(log.requests),
-        model_info=info,
-        stopped_because=reason,
+        facts=RunFacts(experiment_id="run", model_info=info, stopped_because=reason),
     )
 
 
 def _result(power_w: Callable[[bool], float]) -> ExperimentResult:
-    return assemble(CONFIG, _raw(power_w), "run")
+    return assemble(CONFIG, _raw(power_w))
 
 
 def test_energy_is_power_times_window_time() -> None:
@@ -109,7 +110,7 @@ def test_every_measured_headline_has_an_interval_around_it() -> None:
 
 
 def test_run_without_a_meter_has_no_energy_but_all_the_rest() -> None:
-    result = assemble(CONFIG, _raw(lambda _at_work: 200.0, trace=empty_trace()), "run")
+    result = assemble(CONFIG, _raw(lambda _at_work: 200.0, trace=empty_trace()))
     assert result.total_energy_j is result.energy_per_token_j is result.mean_power_w is None
     assert result.energy.by_device == ()
     assert result.output_tokens_per_s is not None
@@ -123,17 +124,7 @@ def test_trace_that_ends_early_leaves_energy_unknown_never_zero() -> None:
     cut = EnergyTrace(
         channels=raw.trace.channels, samples=raw.trace.samples[:half], interrupted="killed by signal 9"
     )
-    result = assemble(
-        CONFIG,
-        RawRun(
-            trace=cut,
-            phases=raw.phases,
-            requests=raw.requests,
-            model_info=raw.model_info,
-            stopped_because="fixed",
-        ),
-        "run",
-    )
+    result = assemble(CONFIG, replace(raw, trace=cut))
     assert result.total_energy_j is None
     assert [repeat.energy_j is None for repeat in result.repeats][-1]
     assert {"sampler_died", "energy_unknown"} <= {warning.code for warning in result.warnings}
@@ -160,10 +151,8 @@ def test_headline_fields_come_first_and_in_the_published_order() -> None:
 
 def test_interrupted_window_is_not_counted() -> None:
     raw = _raw(lambda _at_work: 200.0)
-    from dataclasses import replace
-
     phases = (*raw.phases[:-1], replace(raw.phases[-1], complete=False))
-    result = assemble(CONFIG, replace(raw, phases=phases), "run")
+    result = assemble(CONFIG, replace(raw, phases=phases))
     assert len(result.repeats) == 2
     assert result.total_requests == sum(request.repeat < 2 for request in raw.requests)
     assert np.isfinite(result.total_energy_j or math.nan)

@@ -12,6 +12,7 @@ import pytest
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.domain.experiment import ExperimentResult
 from llenergymeasure.domain.request import Prompt
+from llenergymeasure.domain.run_facts import RunFacts
 from llenergymeasure.harness.recorder import Recorder
 from llenergymeasure.harness.repeats import measure_repeats
 from llenergymeasure.harness.warmup import warm_up
@@ -67,14 +68,12 @@ def _run(cost: Cost, noise: float = 0.02, config: ExperimentConfig | None = None
         trace=power.trace_so_far(),
         phases=tuple(log.phases),
         requests=tuple(log.requests),
-        model_info=info,
-        warmup_ended=ended,
-        stopped_because=reason,
+        facts=RunFacts(experiment_id="run", model_info=info, warmup_ended=ended, stopped_because=reason),
     )
 
 
 def _result(raw: RawRun, config: ExperimentConfig | None = None) -> ExperimentResult:
-    return assemble(config or _config(), raw, "run")
+    return assemble(config or _config(), raw)
 
 
 def _codes(result: ExperimentResult) -> set[str]:

@@ -6,12 +6,12 @@ import json
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from llenergymeasure.constants import VERSION
 from llenergymeasure.domain.experiment import ExperimentResult
+from llenergymeasure.domain.run_facts import RunFacts
 from llenergymeasure.domain.verification import Finding, Verification, VerificationReport
 from llenergymeasure.orchestration.assemble import assemble
 from llenergymeasure.orchestration.raw import RawRun
@@ -26,16 +26,8 @@ from llenergymeasure.results.untrusted.bundle import UntrustedBundle, read_untru
 from llenergymeasure.results.untrusted.files import check_files, is_interrupted, name_text
 from llenergymeasure.results.untrusted.tables import error_text
 
-TABLES = ("trace", "phases", "requests")
-FACTS = tuple(
-    each.name
-    for each in fields(RawRun)
-    if each.name in ExperimentResult.model_fields and each.name not in TABLES
-)
-"""What a run and its result hold under the same name, and no table."""
-COVERED_BY_SUMS_ONLY = ("experiment_id", *FACTS, "environment_snapshot", "warmup.ended_because")
-"""Facts of `result.json` that recomputing takes as they are."""
-
+COVERED_BY_SUMS_ONLY = tuple(name for name in RunFacts.model_fields if name != "schema_version")
+"""Facts of `run.json`: recomputing takes them as they are."""
 SHOWN_CHARACTERS = 80
 
 
@@ -59,18 +51,10 @@ def verify_bundle(folder: Path) -> Verification:
 
 def raw_run(stored: UntrustedBundle) -> RawRun | None:
     """Return what the run left behind, as far as the bundle has it whole; None where a part of it is missing."""
-    result = stored.result
-    if result is None or stored.trace is None or stored.requests is None or stored.phases is None:
+    facts, trace, phases, requests = stored.facts, stored.trace, stored.phases, stored.requests
+    if facts is None or trace is None or phases is None or requests is None:
         return None
-    facts: dict[str, Any] = {name: getattr(result, name) for name in FACTS}
-    return RawRun(
-        trace=stored.trace,
-        phases=stored.phases,
-        requests=stored.requests,
-        snapshot=result.environment_snapshot,
-        warmup_ended=result.warmup.ended_because if result.warmup else None,
-        **facts,
-    )
+    return RawRun(facts=facts, trace=trace, phases=phases, requests=requests)
 
 
 def _verify_path(path: Path) -> Iterator[Verification]:
@@ -108,7 +92,7 @@ def _wrong_figures(stored: UntrustedBundle) -> Iterator[Finding]:
     if raw is None or stored.result is None or stored.config is None:
         return
     try:
-        recomputed = assemble(stored.config, raw, stored.result.experiment_id)
+        recomputed = assemble(stored.config, raw)
     except Exception as error:  # noqa: BLE001 - tables that nobody wrote can break any formula
         message = f"the figures cannot be recomputed from the tables: {error_text(error)}"
         yield Finding(file=layout.RESULT, message=message)
@@ -139,15 +123,17 @@ def _shown(value: Any) -> str:
 
 
 def _notes(folder: Path, stored: UntrustedBundle) -> Iterator[str]:
-    result = stored.result
-    if result is None:
-        if is_interrupted(folder):
-            yield "the run was interrupted: there is no result to recompute; sums and tables were checked"
+    if stored.result is None and is_interrupted(folder):
+        yield "the run was interrupted: there is no result to recompute; sums and tables were checked"
+    if stored.facts is None:
         return
-    name = result.experiment_id
-    if re.fullmatch(rf"{re.escape(name)}(-\d+)?", folder.resolve().name) is None:
+    name = stored.facts.experiment_id
+    if (
+        re.fullmatch(rf"{re.escape(name)}({re.escape(layout.INTERRUPTED)})?(-\d+)?", folder.resolve().name)
+        is None
+    ):
         yield f"the folder is named otherwise than its experiment, {name}: renamed or copied"
-    written_by = result.environment_snapshot.tool_version if result.environment_snapshot else VERSION
+    written_by = stored.facts.tool_version
     if written_by != VERSION:
         yield (
             f"written by llenergymeasure {written_by}, checked by {VERSION}: "

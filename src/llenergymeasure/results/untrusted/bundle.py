@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,6 +16,7 @@ from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.constants import SCHEMA_VERSION
 from llenergymeasure.domain.experiment import ExperimentResult
 from llenergymeasure.domain.request import RequestRecord
+from llenergymeasure.domain.run_facts import RunFacts
 from llenergymeasure.domain.trace import EnergyTrace, Phase
 from llenergymeasure.domain.verification import Finding
 from llenergymeasure.exceptions import ConfigError
@@ -34,6 +36,7 @@ MAX_FAULTS = 20
 """Faults of one file that are told one by one."""
 
 T = TypeVar("T")
+M = TypeVar("M", ExperimentResult, RunFacts)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +44,7 @@ class UntrustedBundle:
     """What could be read of a bundle; None for a file that is missing or cannot be used."""
 
     result: ExperimentResult | None
+    facts: RunFacts | None
     config: ExperimentConfig | None
     trace: EnergyTrace | None
     requests: tuple[RequestRecord, ...] | None
@@ -60,7 +64,8 @@ def read_untrusted(folder: Path, readable: Collection[str]) -> UntrustedBundle:
         return value
 
     return UntrustedBundle(
-        result=read(layout.RESULT, _read_result),
+        result=read(layout.RESULT, partial(_read_document, model=ExperimentResult)),
+        facts=read(layout.FACTS, partial(_read_document, model=RunFacts)),
         config=read(layout.CONFIG, _read_config),
         trace=read(layout.TRACE, lambda path: read_table(path, read_trace, write_trace)),
         requests=read(
@@ -82,7 +87,7 @@ def _without_folder(error: ConfigError, path: Path) -> str:
     return str(error).replace(f"{path.parent}/", "").removeprefix(f"{path.name} ")
 
 
-def _read_result(path: Path) -> tuple[ExperimentResult | None, list[Finding]]:
+def _read_document(path: Path, model: type[M]) -> tuple[M | None, list[Finding]]:
     try:
         text = _bounded_text(path)
         document = json.loads(text, object_pairs_hook=_distinct, parse_constant=_refuse_constant)
@@ -95,7 +100,7 @@ def _read_result(path: Path) -> tuple[ExperimentResult | None, list[Finding]]:
         message = f"has schema version {version!r}; this version of llem verifies {SCHEMA_VERSION}"
         return None, [Finding(file=path.name, field="schema_version", message=message, stored=version)]
     try:
-        return ExperimentResult.model_validate_json(text, strict=True), []
+        return model.model_validate_json(text, strict=True), []
     except ValidationError as error:
         return None, list(_faults(path.name, error))
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Callable
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,6 @@ import pytest
 
 from llenergymeasure.domain.trace import EnergyTrace
 from llenergymeasure.domain.verification import Finding
-from llenergymeasure.orchestration.raw import RawRun
 from llenergymeasure.orchestration.verification.verify import (
     COVERED_BY_SUMS_ONLY,
     raw_run,
@@ -28,7 +28,7 @@ from llenergymeasure.results.untrusted.bundle import MAX_RESULT_BYTES, read_untr
 from tests.support import bundles
 from tests.support.bundles import NAME, leaves, read_json, refresh_sums, write_json, write_run
 
-FILES = ("config.yaml", "phases.parquet", "requests.parquet", "result.json", "trace.parquet")
+FILES = ("config.yaml", "phases.parquet", "requests.parquet", "result.json", "run.json", "trace.parquet")
 TABLES = ("phases.parquet", "requests.parquet", "trace.parquet")
 SHARDS = 4
 """Leaves are tampered with one by one; in parts, so that several processes can share the work."""
@@ -50,6 +50,16 @@ def _findings(folder: Path) -> list[Finding]:
 
 def _told(folder: Path) -> list[tuple[str, str | None]]:
     return [(finding.file, finding.field) for finding in _findings(folder)]
+
+
+def _facts(folder: Path) -> dict[str, Any]:
+    facts: dict[str, Any] = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    return facts
+
+
+def _write_facts(folder: Path, facts: dict[str, Any]) -> None:
+    (folder / "run.json").write_text(json.dumps(facts), encoding="utf-8")
+    refresh_sums(folder)
 
 
 def _dotted(path: tuple[Any, ...]) -> str:
@@ -82,12 +92,11 @@ def test_every_fact_of_the_run_is_handed_to_the_recomputation(bundle: Path) -> N
     """A field that a run gains must be read back from the bundle, or every honest bundle would differ."""
     original, again = bundles.raw_run(), raw_run(read_untrusted(bundle, FILES))
     assert again is not None
-    for each in fields(RawRun):
-        if each.name == "trace":
-            assert again.trace.channels == original.trace.channels
-        else:
-            assert getattr(again, each.name) == getattr(original, each.name)
-            assert getattr(original, each.name), f"the run of this test needs a {each.name}"
+    assert again.trace.channels == original.trace.channels
+    assert (again.phases, again.requests) == (original.phases, original.requests)
+    for name, fact in original.facts:
+        assert getattr(again.facts, name) == fact
+        assert fact or name == "interrupted", f"the run of this test needs a {name}"
 
 
 # --- every number of the result
@@ -105,17 +114,23 @@ def test_every_number_of_the_result_is_found_when_changed(bundle: Path, shard: i
     missed = []
     for path, value in numbers[shard::SHARDS]:
         write_json(bundle, _with(document, path, _tampered(value)))
-        if not _dotted(path).startswith(COVERED_BY_SUMS_ONLY):
-            refresh_sums(bundle)
+        refresh_sums(bundle)
         if not _findings(bundle):
             missed.append(_dotted(path))
     assert missed == []
 
 
 def test_facts_that_nothing_can_recompute_are_few_and_named(bundle: Path) -> None:
-    document = read_json(bundle)
-    for name in COVERED_BY_SUMS_ONLY:
-        assert any(_dotted(path).startswith(name) for path, _ in leaves(document)), name
+    facts = _facts(bundle)
+    assert {*COVERED_BY_SUMS_ONLY, "schema_version"} == set(facts)
+
+
+def test_changed_fact_contradicts_the_result(bundle: Path) -> None:
+    facts = _facts(bundle)
+    facts["model_info"]["n_matmul_parameters"] += 1
+    _write_facts(bundle, facts)
+    fields = {finding.field for finding in _findings(bundle)}
+    assert {"model_info.n_matmul_parameters", "total_flops"} <= fields
 
 
 def test_changed_figure_is_told_with_what_it_should_be(bundle: Path) -> None:
@@ -230,16 +245,16 @@ def test_one_flipped_bit_anywhere_in_the_sums_is_found(bundle: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        (f"{'0' * 64}  ../secret", "line 6 is not"),
-        (f"{'0' * 64}  /etc/passwd", "line 6 is not"),
-        (f"{'0' * 64}  ..", "line 6 is not"),
-        (f"{'0' * 64}  a\\b", "line 6 is not"),
-        (f"{'0' * 63}  trace.parquet", "line 6 is not"),
-        (f"{'A' * 64}  other", "line 6 is not"),
-        (f"{'0' * 64}  result.json", "line 6 lists result.json again"),
+        (f"{'0' * 64}  ../secret", "line 7 is not"),
+        (f"{'0' * 64}  /etc/passwd", "line 7 is not"),
+        (f"{'0' * 64}  ..", "line 7 is not"),
+        (f"{'0' * 64}  a\\b", "line 7 is not"),
+        (f"{'0' * 63}  trace.parquet", "line 7 is not"),
+        (f"{'A' * 64}  other", "line 7 is not"),
+        (f"{'0' * 64}  result.json", "line 7 lists result.json again"),
         (f"{'0' * 64}  other", "lists 'other', which is no file of a bundle"),
         (f"{'0' * 64}  SHA256SUMS", "lists 'SHA256SUMS', which is no file of a bundle"),
-        ("", "line 6 is not"),
+        ("", "line 7 is not"),
         ("x" * 70_000, "larger than 64 KiB"),
         ("\udcff", "can't decode"),
     ],
@@ -521,9 +536,7 @@ def test_renamed_bundle_holds_with_a_note(bundle: Path) -> None:
 
 
 def test_bundle_of_another_version_says_that_formulas_may_have_changed(bundle: Path) -> None:
-    path = ("environment_snapshot", "tool_version")
-    write_json(bundle, _with(read_json(bundle), path, "2.9.9"))
-    refresh_sums(bundle)
+    _write_facts(bundle, {**_facts(bundle), "tool_version": "2.9.9"})
     (note,) = verify_bundle(bundle).notes
     assert "written by llenergymeasure 2.9.9" in note
 

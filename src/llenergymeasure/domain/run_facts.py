@@ -1,0 +1,43 @@
+"""The raw facts of one run: what its tables do not hold."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from llenergymeasure.constants import SCHEMA_VERSION, VERSION
+from llenergymeasure.core.record import Record
+from llenergymeasure.domain.baseline import BaselineReuse
+from llenergymeasure.domain.environment import EnvironmentSnapshot
+from llenergymeasure.domain.experiment import WarmupEnd
+from llenergymeasure.domain.interference import Interference
+from llenergymeasure.domain.model import ModelInfo
+
+
+class RunFacts(Record):
+    """The content of `run.json`, of a complete or an interrupted run; None where the run did not get that far."""
+
+    schema_version: str = SCHEMA_VERSION
+    experiment_id: str
+    tool_version: str = VERSION
+    """Release of llenergymeasure that measured."""
+    host: str | None = None
+    """Network name of the machine that measured."""
+    clock_offset_ns: int | None = None
+    """Unix time minus the host's monotonic clock (CLOCK_MONOTONIC), read once when the run began; every time of the
+    raw tables is monotonic time plus this."""
+    meters: tuple[str, ...] = ()
+    """Names of the meters that were read."""
+    snapshot: EnvironmentSnapshot | None = None
+    """Software and hardware before the model was loaded."""
+    model_info: ModelInfo | None = None
+    peak_memory_bytes: dict[str, int] = Field(default_factory=dict)
+    """Peak during the windows, by device (`cuda:0`, `host`)."""
+    interference: Interference = Interference()
+    """Other processes on the machine."""
+    baseline: BaselineReuse | None = None
+    """Where the idle power came from; None where no stored baseline was allowed."""
+    warmup_ended: WarmupEnd | None = None
+    stopped_because: str | None = None
+    """Why no further repeat was made: `fixed`, `target_reached`, `max_reached`."""
+    interrupted: str | None = None
+    """Why the run ended before its last repeat: a signal, or an error; None for a complete run."""
