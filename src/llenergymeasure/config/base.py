@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from pydantic import BaseModel, ConfigDict
+
+NOT_MEASURED: Final = "not measured"
+"""Marks a field that does not affect the measurement, `Annotated[str, NOT_MEASURED]`: `config_hash` leaves it out."""
 
 
 class Section(BaseModel):

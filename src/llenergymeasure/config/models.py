@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from llenergymeasure.backends.pytorch.options import PyTorchConfig
-from llenergymeasure.config.base import Section
+from llenergymeasure.config.base import NOT_MEASURED, Section
+from llenergymeasure.config.defaults import CONFIG_VERSION, complete
+from llenergymeasure.config.identity import config_hash
 
 __all__ = [
     "BaselineConfig",
@@ -168,7 +168,7 @@ class MeasurementConfig(Section):
     warmup: WarmupConfig = WarmupConfig()
     window: WindowConfig = WindowConfig()
     repeats: RepeatsConfig = RepeatsConfig()
-    strict: bool = False
+    strict: Annotated[bool, NOT_MEASURED] = False
     """Refuse to begin while others use the machine; `llem run` then also fails on an invalid result."""
 
 
@@ -205,6 +205,8 @@ class EnergyConfig(Section):
 class ExperimentConfig(Section):
     """One experiment: a model, served one way, measured one way."""
 
+    config_version: Annotated[int, NOT_MEASURED] = Field(CONFIG_VERSION, ge=1)
+    """Version of the defaults that fields take which are not given; the latest where it is not stated."""
     model: str = Field(min_length=1)
     """Hub id, local folder, .gguf file, or package:NAME (weights inside an installed Python package)."""
     backend: NonEmpty = "pytorch"
@@ -231,8 +233,20 @@ class ExperimentConfig(Section):
     """Options of the PyTorch backend; only with backend: pytorch."""
     options: dict[str, Any] | None = None
     """Options of a backend that an installed plugin brings, as that plugin declares them."""
-    output_dir: NonEmpty = "results"
-    """Where bundles are written; no part of the configuration's identity."""
+    output_dir: Annotated[NonEmpty, NOT_MEASURED] = "results"
+    """Where bundles are written."""
+
+    @field_validator("config_version")
+    @classmethod
+    def _version_is_known(cls, value: int) -> int:
+        if value > CONFIG_VERSION:
+            raise ValueError(f"this release reads versions up to {CONFIG_VERSION}: update llenergymeasure")
+        return value
+
+    @model_validator(mode="before")
+    @classmethod
+    def _defaults_of_the_stated_version(cls, data: Any) -> Any:
+        return complete(data) if isinstance(data, dict) else data
 
     @field_validator("model")
     @classmethod
@@ -267,9 +281,8 @@ class ExperimentConfig(Section):
 
     @property
     def config_hash(self) -> str:
-        """Sixteen hex digits that name what is measured: the same for any output folder or key order."""
-        identity = self.model_dump(mode="json", exclude={"output_dir": True, "measurement": {"strict"}})
-        return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
+        """Sixteen hex digits that name what is measured; see `config.identity`."""
+        return config_hash(self, self.backend)
 
 
 def _field_names() -> set[str]:
