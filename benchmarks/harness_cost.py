@@ -11,7 +11,7 @@ from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.domain.request import Prompt
 from llenergymeasure.domain.run_facts import RunFacts
 from llenergymeasure.domain.trace import Channel, EnergyTrace, Phase, sample_dtype
-from llenergymeasure.harness.live_power import Unmetered
+from llenergymeasure.harness.metering import Unmetered
 from llenergymeasure.harness.recorder import Recorder
 from llenergymeasure.harness.window import WindowPlan, measure_window
 from llenergymeasure.orchestration.assemble import assemble

@@ -44,6 +44,18 @@ class MeterError(LLEMError):
     exit_code = 5
 
 
+class MeterUnavailable(MeterError):
+    """A meter, or the library it reads through, cannot be used on this machine.
+
+    `reason` says why, `remedy` is the command that fixes it (None: nothing does).
+    """
+
+    def __init__(self, reason: str, remedy: str | None = None) -> None:
+        super().__init__(f"{reason} → {remedy}" if remedy else reason)
+        self.reason = reason
+        self.remedy = remedy
+
+
 class ExperimentError(LLEMError):
     """The measurement itself failed, or its result cannot be written or read."""
 

@@ -85,7 +85,7 @@ def raw_run() -> RawRun:
     reason = measure_repeats(backend, batches, protocol, log, power)
     clock.sleep(1.0)
     return RawRun(
-        trace=_with_conditions(power.trace_so_far()),
+        trace=_with_conditions(power.trace()),
         phases=tuple(log.phases),
         requests=tuple(log.requests),
         facts=RunFacts(

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from llenergymeasure.domain.sample import Sample
 from llenergymeasure.domain.trace import Channel
-from llenergymeasure.meters.base import MeterOptions, MeterStatus
+from llenergymeasure.meters.base import MeterOptions
 from llenergymeasure.plugins import Plugin
 
 VARIABLE = "LLEM_TEST_LOAD"
@@ -33,9 +33,6 @@ class FollowingMeter:
     def __init__(self) -> None:
         self._energy_j = 0.0
         self._last_ns = time.monotonic_ns()
-
-    def probe(self, options: MeterOptions) -> MeterStatus:
-        return MeterStatus(available=True)
 
     def open(self, options: MeterOptions) -> Sequence[Channel]:
         return [

@@ -33,11 +33,11 @@ class WarmPower(KnownPower):
 
     celsius: Callable[[float], float | None] = lambda _seconds: None
 
-    def latest_temperature_c(self) -> float | None:
+    def recent_temperature_c(self) -> float | None:
         return self.celsius((self.clock.now_ns() - self._start_ns) / 1e9)
 
-    def trace_so_far(self) -> EnergyTrace:
-        trace = super().trace_so_far()
+    def trace(self, since_ns: int | None = None) -> EnergyTrace:
+        trace = super().trace(since_ns)
         seconds = (trace.samples["t_unix_ns"] - self._start_ns) / 1e9
         trace.samples["temperature_c"] = [
             np.nan if (celsius := self.celsius(float(second))) is None else celsius for second in seconds
@@ -90,7 +90,7 @@ def run(
     reason = measure_repeats(backend, backend.prepare(PROMPTS), settings.measurement, log, power)
     clock.sleep(1.0)
     raw = RawRun(
-        trace=power.trace_so_far(),
+        trace=power.trace(),
         phases=tuple(log.phases),
         requests=tuple(log.requests),
         facts=RunFacts(experiment_id="run", model_info=info, baseline=reuse, stopped_because=reason),

@@ -20,11 +20,12 @@ METER = """
     import importlib, json, sys, threading, time
     from llenergymeasure.exceptions import MeterError
     from llenergymeasure.meters.base import MeterOptions
+    from llenergymeasure.meters.probing import probe_meter
 
     module, _, name = sys.argv[1].partition(":")
     options, reads = MeterOptions.model_validate_json(sys.argv[2]), int(sys.argv[3])
     meter_class = getattr(importlib.import_module(module), name)
-    status = meter_class().probe(options)
+    status = probe_meter(meter_class(), options, with_readings=True)
     meter, channels, samples, failure, offset = meter_class(), [], [], None, time.time_ns() - time.monotonic_ns()
     try:
         channels = meter.open(options)

@@ -10,7 +10,7 @@ from typing import ClassVar
 from llenergymeasure.domain.sample import Sample
 from llenergymeasure.domain.trace import Channel
 from llenergymeasure.exceptions import MeterError
-from llenergymeasure.meters.base import MeterOptions, MeterStatus
+from llenergymeasure.meters.base import MeterOptions
 
 STEADY_W = 100.0
 
@@ -23,9 +23,6 @@ class SteadyMeter:
     requires: ClassVar[tuple[str, ...]] = ()
     install: ClassVar[str] = ""
     period_s: ClassVar[float] = 0.01
-
-    def probe(self, options: MeterOptions) -> MeterStatus:
-        return MeterStatus(available=True)
 
     def open(self, options: MeterOptions) -> Sequence[Channel]:
         return [

@@ -9,6 +9,7 @@ from llenergymeasure.core import gpu, nvml
 from llenergymeasure.core.container import read_container
 from llenergymeasure.core.cpu import read_cpu, read_os_name, read_ram_total_mb
 from llenergymeasure.core.hardware import NONE, CUDAEnvironment, EnvironmentMetadata, GPUEnvironment
+from llenergymeasure.exceptions import MeterUnavailable
 
 NO_GPU = GPUEnvironment(name=NONE, vram_total_mb=0, visible=False)
 NO_CUDA = CUDAEnvironment(version=NONE, driver_version=NONE)
@@ -38,7 +39,7 @@ def _read_nvidia() -> tuple[tuple[GPUEnvironment, ...], CUDAEnvironment, str]:
     try:
         with nvml.session():  # one for both: to start NVML takes longer than all the questions
             gpus, cuda = gpu.read_gpus(), gpu.read_cuda()
-    except nvml.NvmlUnavailableError as error:
+    except MeterUnavailable as error:
         return (), NO_CUDA, error.reason
     if gpus:
         return gpus, cuda, "CUDA_VISIBLE_DEVICES hides every GPU of this machine"

@@ -16,7 +16,7 @@ def read_gpus() -> tuple[GPUEnvironment, ...]:
     """Return every NVIDIA GPU of the machine, in NVML's order.
 
     Raises:
-        NvmlUnavailableError: NVML cannot be used; with the reason and the remedy.
+        MeterUnavailable: NVML cannot be used; with the reason and the remedy.
     """
     with nvml.session() as pynvml:
         visible = {gpu.uuid for gpu in nvml.visible_gpus()}
@@ -27,7 +27,7 @@ def read_cuda() -> CUDAEnvironment:
     """Return the versions of the driver and of the CUDA it supports.
 
     Raises:
-        NvmlUnavailableError: NVML cannot be used; with the reason and the remedy.
+        MeterUnavailable: NVML cannot be used; with the reason and the remedy.
     """
     with nvml.session() as pynvml:
         driver = _ask(pynvml, "nvmlSystemGetDriverVersion")

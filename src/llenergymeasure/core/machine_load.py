@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from llenergymeasure.core import nvml
+from llenergymeasure.exceptions import MeterUnavailable
 
 logger = logging.getLogger(__name__)
 
@@ -64,7 +65,7 @@ def read_gpu_use() -> tuple[GpuUse, ...]:
     try:
         with nvml.session() as pynvml:
             return tuple(_read_use(pynvml, gpu) for gpu in nvml.visible_gpus())
-    except nvml.NvmlUnavailableError as error:
+    except MeterUnavailable as error:
         logger.debug("no GPU to look at: %s", error)
         return ()
 

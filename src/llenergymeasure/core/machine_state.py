@@ -9,6 +9,7 @@ from typing import Any
 from llenergymeasure.core import gpu, nvml
 from llenergymeasure.core.cpu import ROOT, read_cpu
 from llenergymeasure.core.sysfs import read_text
+from llenergymeasure.exceptions import MeterUnavailable
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +37,6 @@ def _read_gpus() -> tuple[list[dict[str, Any]], str | None]:
         with nvml.session():
             gpus = [each.model_dump(include=GPU_FACTS) for each in gpu.read_gpus()]
             return gpus, gpu.read_cuda().driver_version
-    except nvml.NvmlUnavailableError as error:
+    except MeterUnavailable as error:
         logger.debug("no GPU is part of the machine's state: %s", error)
         return [], None

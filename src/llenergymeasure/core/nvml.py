@@ -9,19 +9,11 @@ from contextlib import contextmanager
 from typing import Any
 
 from llenergymeasure.core.visible import Gpu, select_visible
+from llenergymeasure.exceptions import MeterUnavailable
 
-__all__ = ["Gpu", "NvmlUnavailableError", "list_gpus", "session", "visible_gpus"]
+__all__ = ["Gpu", "list_gpus", "session", "visible_gpus"]
 
 logger = logging.getLogger(__name__)
-
-
-class NvmlUnavailableError(Exception):
-    """NVML cannot be used on this machine: `reason` says why, `remedy` what mends it (None: nothing does)."""
-
-    def __init__(self, reason: str, remedy: str | None = None) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.remedy = remedy
 
 
 @contextmanager
@@ -31,7 +23,7 @@ def session() -> Iterator[Any]:
     What the body raises passes through unchanged.
 
     Raises:
-        NvmlUnavailableError: no binding, library, driver or permission.
+        MeterUnavailable: no binding, library, driver or permission.
     """
     pynvml = _initialise()
     try:
@@ -47,7 +39,7 @@ def list_gpus() -> tuple[Gpu, ...]:
     """Return every NVIDIA GPU of the machine that answers, in NVML's order.
 
     Raises:
-        NvmlUnavailableError: as `session`.
+        MeterUnavailable: as `session`.
     """
     with session() as pynvml:
         try:
@@ -62,7 +54,7 @@ def visible_gpus(environ: Mapping[str, str] | None = None) -> tuple[Gpu, ...]:
     """Return the cards that CUDA lets this process use, in CUDA_VISIBLE_DEVICES' order; `os.environ` by default.
 
     Raises:
-        NvmlUnavailableError: as `session`.
+        MeterUnavailable: as `session`.
     """
     return select_visible(list_gpus(), os.environ if environ is None else environ)
 
@@ -71,7 +63,7 @@ def _initialise() -> Any:
     try:
         import pynvml
     except ImportError:
-        raise NvmlUnavailableError(
+        raise MeterUnavailable(
             "the Python binding of NVML is not installed", "pip install nvidia-ml-py"
         ) from None
     try:
@@ -81,7 +73,7 @@ def _initialise() -> Any:
     return pynvml
 
 
-def _unavailable(pynvml: Any, error: Any) -> NvmlUnavailableError:
+def _unavailable(pynvml: Any, error: Any) -> MeterUnavailable:
     known = {
         pynvml.NVML_ERROR_LIBRARY_NOT_FOUND: (
             "the NVIDIA driver's library libnvidia-ml.so.1 was not found",
@@ -98,7 +90,7 @@ def _unavailable(pynvml: Any, error: Any) -> NvmlUnavailableError:
         ),
     }
     fallback = (f"NVML did not start: {error}", None)
-    return NvmlUnavailableError(*known.get(error.value, fallback))
+    return MeterUnavailable(*known.get(error.value, fallback))
 
 
 def _read_gpu(pynvml: Any, index: int) -> Gpu | None:

@@ -46,21 +46,44 @@ class Channel(Record):
     """What a reader must know: the power model of an estimate, a MIG slice on a whole-card reading."""
 
 
-@dataclass(frozen=True, kw_only=True)
 class EnergyTrace:
-    """All samples of a run, in time order.
+    """All samples of a run, or of a stretch of it, in time order.
 
-    `samples` is a structured array of shape (n,) with the fields of `domain.sample.FIELDS`.
-    `interrupted` holds the reason where the sampler died before the run ended.
+    Made from either the whole table, `samples`, or one table for each channel, `by_channel`; the other is derived when
+    it is first asked for. All are structured arrays of shape (n,) with the fields of `domain.sample.FIELDS`.
+    `interrupted` is the reason where the sampler died before the run ended.
     """
 
-    channels: tuple[Channel, ...]
-    samples: NDArray[Any]
-    interrupted: str | None = None
+    def __init__(
+        self,
+        *,
+        channels: Sequence[Channel],
+        samples: NDArray[Any] | None = None,
+        by_channel: Sequence[NDArray[Any]] | None = None,
+        interrupted: str | None = None,
+    ) -> None:
+        if (samples is None) == (by_channel is None):
+            raise ValueError("a trace is made from `samples` or from `by_channel`")
+        self.channels = tuple(channels)
+        self.interrupted = interrupted
+        if samples is not None:
+            self.samples = samples
+        if by_channel is not None:
+            self._by_channel = list(by_channel)
 
     def of(self, channel: int) -> NDArray[Any]:
         """Return the samples of one channel, in time order."""
         return self._by_channel[channel]
+
+    @cached_property
+    def samples(self) -> NDArray[Any]:
+        """The samples of all channels, in time order."""
+        import numpy as np
+
+        rows = np.concatenate([np.empty(0, dtype=sample_dtype()), *self._by_channel])
+        rows = rows[np.argsort(rows["t_unix_ns"], kind="stable")]
+        rows.flags.writeable = False
+        return rows
 
     @cached_property
     def _by_channel(self) -> list[NDArray[Any]]:

@@ -10,7 +10,7 @@ from llenergymeasure.core.machine_state import read_machine_state
 from llenergymeasure.domain.baseline import BaselineReuse, StoredBaseline
 from llenergymeasure.domain.trace import Channel, Phase
 from llenergymeasure.harness.idle import measure_idle
-from llenergymeasure.harness.live_power import PowerSource
+from llenergymeasure.harness.metering import Metering
 from llenergymeasure.harness.recorder import Recorder
 from llenergymeasure.metrics.energy.account import EnergyAccount
 from llenergymeasure.metrics.energy.baseline_drift import baseline_drift
@@ -18,6 +18,8 @@ from llenergymeasure.metrics.energy.idle_power import baseline_to_store
 from llenergymeasure.results.baseline_store import find_baseline, keep_baseline
 
 CHECK_S = 2.0
+LEAD_S = 2.0
+"""The energy of a phase depends on the counter's ticks before it, at most a second apart."""
 SETTLE_S = 0.25
 SETTLE_AT_MOST_S = 3.0
 """A slow counter ticks again within this; only then is the energy up to the end of a phase known."""
@@ -33,7 +35,7 @@ class BaselineCache:
         }
         self._key = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:32]
 
-    def take(self, max_age_s: float, log: Recorder, power: PowerSource) -> BaselineReuse:
+    def take(self, max_age_s: float, log: Recorder, power: Metering) -> BaselineReuse:
         """Return the stored baseline if it is young enough and found unchanged, else why it must be measured."""
         stored = find_baseline(self._key)
         if stored is None:
@@ -54,24 +56,24 @@ class BaselineCache:
             keep_baseline(self._key, baseline)
 
 
-def stored_baseline(log: Recorder, power: PowerSource) -> StoredBaseline | None:
+def stored_baseline(log: Recorder, power: Metering) -> StoredBaseline | None:
     """Return the bare idle power that was just measured; None where some of it is not known."""
     phase = log.last("baseline_idle")
     return None if phase is None else baseline_to_store(_account_over(phase, log, power), phase)
 
 
-def _check(stored: StoredBaseline, log: Recorder, power: PowerSource) -> str | None:
+def _check(stored: StoredBaseline, log: Recorder, power: Metering) -> str | None:
     measure_idle("baseline_check", CHECK_S, log, power)
     check = log.last("baseline_check")
     assert check is not None
     return baseline_drift(_account_over(check, log, power), check, stored)
 
 
-def _account_over(phase: Phase, log: Recorder, power: PowerSource) -> EnergyAccount:
+def _account_over(phase: Phase, log: Recorder, power: Metering) -> EnergyAccount:
     """Return the account of what is sampled so far, as soon as it prices a phase that has just ended, or never will."""
     waited_s = 0.0
     while True:
-        account = EnergyAccount(power.trace_so_far())
+        account = EnergyAccount(power.trace(phase.start_unix_ns - round(LEAD_S * 1e9)))
         unknown = bool(account.included) and account.energy(phase).energy_j is None
         if not unknown or waited_s >= SETTLE_AT_MOST_S:
             return account

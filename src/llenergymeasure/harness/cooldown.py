@@ -6,7 +6,7 @@ from functools import partial
 
 from llenergymeasure.config.models import CooldownConfig
 from llenergymeasure.domain.progress import RunEvent
-from llenergymeasure.harness.live_power import PowerSource
+from llenergymeasure.harness.metering import Metering
 from llenergymeasure.harness.recorder import Recorder
 
 LOOK_EVERY_S = 0.5
@@ -14,14 +14,14 @@ UNKNOWN_FOR_S = 3.0
 """Temperatures are read several times a second: devices that are silent for so long will not speak."""
 
 
-def cool_down(config: CooldownConfig, log: Recorder, power: PowerSource) -> None:
+def cool_down(config: CooldownConfig, log: Recorder, power: Metering) -> None:
     """Wait, as a phase of its own, until the hottest device is within the limit, time is up, or none can be told."""
     if config.max_temperature_c is None:
         return
     with log.phase("cooldown"):
         waited_s = silent_s = 0.0
         while waited_s < config.max_wait_s and silent_s < UNKNOWN_FOR_S:
-            temperature_c = power.latest_temperature_c()
+            temperature_c = power.recent_temperature_c()
             if temperature_c is not None and temperature_c <= config.max_temperature_c:
                 return
             log.progress(partial(_progress, temperature_c, power))
@@ -31,7 +31,7 @@ def cool_down(config: CooldownConfig, log: Recorder, power: PowerSource) -> None
             silent_s = silent_s + step_s if temperature_c is None else 0.0
 
 
-def _progress(temperature_c: float | None, power: PowerSource) -> RunEvent:
+def _progress(temperature_c: float | None, power: Metering) -> RunEvent:
     return RunEvent(
-        kind="progress", phase="cooldown", temperature_c=temperature_c, power_w=power.latest_power_w()
+        kind="progress", phase="cooldown", temperature_c=temperature_c, power_w=power.recent_power_w()
     )

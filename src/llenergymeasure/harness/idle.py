@@ -6,14 +6,14 @@ from functools import partial
 from typing import Literal
 
 from llenergymeasure.domain.progress import RunEvent
-from llenergymeasure.harness.live_power import PowerSource
+from llenergymeasure.harness.metering import Metering
 from llenergymeasure.harness.recorder import Recorder
 
 SLICE_S = 0.5
 IdlePhase = Literal["baseline_check", "baseline_idle", "baseline_context", "baseline_loaded"]
 
 
-def measure_idle(name: IdlePhase, duration_s: float, log: Recorder, power: PowerSource) -> None:
+def measure_idle(name: IdlePhase, duration_s: float, log: Recorder, power: Metering) -> None:
     """Leave the machine alone for `duration_s`, as a phase of its own; 0 leaves the phase out."""
     if duration_s <= 0:
         return
@@ -26,5 +26,5 @@ def measure_idle(name: IdlePhase, duration_s: float, log: Recorder, power: Power
             log.progress(partial(_progress, name, waited / duration_s, power))
 
 
-def _progress(name: str, fraction: float, power: PowerSource) -> RunEvent:
-    return RunEvent(kind="progress", phase=name, fraction=fraction, power_w=power.latest_power_w())
+def _progress(name: str, fraction: float, power: Metering) -> RunEvent:
+    return RunEvent(kind="progress", phase=name, fraction=fraction, power_w=power.recent_power_w())

@@ -8,12 +8,12 @@ from llenergymeasure.domain.interference import OtherLoad
 from llenergymeasure.harness.baseline_cache import BaselineCache, stored_baseline
 from llenergymeasure.harness.idle import measure_idle
 from llenergymeasure.harness.interference import OtherLoadWatch, require_exclusive_machine
-from llenergymeasure.harness.live_power import PowerSource
+from llenergymeasure.harness.metering import Metering
 from llenergymeasure.harness.recorder import Recorder
 
 
 def measure_idle_baseline(
-    protocol: MeasurementConfig, log: Recorder, power: PowerSource
+    protocol: MeasurementConfig, log: Recorder, power: Metering
 ) -> tuple[OtherLoad, BaselineReuse | None]:
     """Meter the bare idle machine, or take over what a former run found, and look who else uses it.
 
@@ -24,7 +24,7 @@ def measure_idle_baseline(
     if protocol.baseline.reuse_max_age_s <= 0:
         measure_idle("baseline_idle", protocol.baseline.idle_s, log, power)
         return _look(watch, protocol), None
-    shelf = BaselineCache(power.trace_so_far().channels)
+    shelf = BaselineCache(power.channels)
     baseline = _reuse_or_measure(protocol.baseline, shelf, log, power)
     neighbours = _look(watch, protocol)
     if baseline.origin == "measured" and not _disturbed(neighbours):
@@ -40,7 +40,7 @@ def _look(watch: OtherLoadWatch, protocol: MeasurementConfig) -> OtherLoad:
 
 
 def _reuse_or_measure(
-    config: BaselineConfig, shelf: BaselineCache, log: Recorder, power: PowerSource
+    config: BaselineConfig, shelf: BaselineCache, log: Recorder, power: Metering
 ) -> BaselineReuse:
     reuse = shelf.take(config.reuse_max_age_s, log, power)
     if reuse.origin == "measured":

@@ -13,7 +13,8 @@ from llenergymeasure.core.clock import Clock
 from llenergymeasure.domain.progress import RunEvent
 from llenergymeasure.domain.request import RequestRecord
 from llenergymeasure.domain.run_facts import RunFacts
-from llenergymeasure.domain.trace import EnergyTrace, Phase, PhaseName
+from llenergymeasure.domain.trace import Phase, PhaseName
+from llenergymeasure.harness.metering import Metering, Unmetered
 
 Emit = Callable[[RunEvent], None]
 PROGRESS_PERIOD_S = 0.25
@@ -32,10 +33,8 @@ class Recorder:
     facts: RunFacts = field(default_factory=lambda: RunFacts(experiment_id=""))
     phases: list[Phase] = field(default_factory=list)
     requests: list[RequestRecord] = field(default_factory=list)
-    trace: EnergyTrace | None = None
-    """Set when metering ends."""
-    power_is_estimated: bool = False
-    """Set when metering begins; goes out with every power that is told."""
+    metering: Metering = field(default_factory=Unmetered)
+    """Set when metering begins; it keeps its trace when it ends."""
     _last_progress_s: float = 0.0
     _noting: threading.Lock = field(default_factory=threading.Lock)
 
@@ -69,5 +68,5 @@ class Recorder:
         if now - self._last_progress_s >= PROGRESS_PERIOD_S:
             self._last_progress_s = now
             event = make()
-            estimated = self.power_is_estimated and event.power_w is not None
+            estimated = self.metering.is_estimated and event.power_w is not None
             self.emit(event.model_copy(update={"power_is_estimated": True}) if estimated else event)

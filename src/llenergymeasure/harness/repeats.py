@@ -7,7 +7,7 @@ from typing import Literal
 
 from llenergymeasure.backends.base import Backend, PreparedBatch
 from llenergymeasure.config.models import MeasurementConfig, RepeatsConfig
-from llenergymeasure.harness.live_power import PowerSource
+from llenergymeasure.harness.metering import Metering
 from llenergymeasure.harness.recorder import Recorder
 from llenergymeasure.harness.window import WindowPlan, measure_window
 from llenergymeasure.metrics.energy.windows import cost_per_token
@@ -24,7 +24,7 @@ def measure_repeats(
     batches: Sequence[PreparedBatch],
     config: MeasurementConfig,
     log: Recorder,
-    power: PowerSource,
+    power: Metering,
 ) -> StopReason:
     """Measure windows of identical work and return why there was no further one."""
     plan = WindowPlan(min_duration_s=config.window.min_duration_s)
@@ -39,12 +39,12 @@ def measure_repeats(
             return reason
 
 
-def _stop_reason(done: int, config: RepeatsConfig, log: Recorder, power: PowerSource) -> StopReason | None:
+def _stop_reason(done: int, config: RepeatsConfig, log: Recorder, power: Metering) -> StopReason | None:
     if done < config.min:
         return None
     if config.target_relative_ci is None or config.max == config.min:
         return "fixed"
-    spread = relative_half_width(cost_per_token(power.trace_so_far(), log.phases, log.requests))
+    spread = relative_half_width(cost_per_token(power.trace(), log.phases, log.requests))
     if spread is not None and spread <= config.target_relative_ci:
         return "target_reached"
     return "max_reached" if done >= config.max else None

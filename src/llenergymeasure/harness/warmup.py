@@ -11,7 +11,7 @@ from llenergymeasure.config.models import MeasurementConfig, WarmupConfig
 from llenergymeasure.domain.experiment import WarmupEnd
 from llenergymeasure.domain.progress import RunEvent
 from llenergymeasure.domain.request import WARMUP_REPEAT
-from llenergymeasure.harness.live_power import PowerSource
+from llenergymeasure.harness.metering import Metering
 from llenergymeasure.harness.recorder import Recorder
 from llenergymeasure.harness.serve import serve_batch
 from llenergymeasure.metrics.energy.account import EnergyAccount
@@ -26,7 +26,7 @@ def warm_up(
     batches: Sequence[PreparedBatch],
     protocol: MeasurementConfig,
     log: Recorder,
-    power: PowerSource,
+    power: Metering,
 ) -> WarmupEnd | None:
     """Serve batches of the workload itself and return why it was enough; None where no warm-up was asked for.
 
@@ -53,22 +53,20 @@ def warm_up(
     return None
 
 
-def _end(
-    elapsed_s: float, protocol: MeasurementConfig, log: Recorder, power: PowerSource
-) -> WarmupEnd | None:
+def _end(elapsed_s: float, protocol: MeasurementConfig, log: Recorder, power: Metering) -> WarmupEnd | None:
     """Return why the warm-up may end now, its minima being met; None where it goes on."""
     cap_s = protocol.warmup.max_duration_s
     if cap_s is None:
         return "fixed"
     warmup = [request for request in log.requests if request.repeat == WARMUP_REPEAT]
-    points = batch_points(warmup, EnergyAccount(power.trace_so_far()))
+    points = batch_points(warmup, EnergyAccount(power.trace()))
     if settled(points, protocol.window.min_duration_s).is_steady:
         return "steady"
     return "cap" if elapsed_s >= cap_s else None
 
 
-def _progress(fraction: float | None, power: PowerSource) -> RunEvent:
-    return RunEvent(kind="progress", phase="warmup", fraction=fraction, power_w=power.latest_power_w())
+def _progress(fraction: float | None, power: Metering) -> RunEvent:
+    return RunEvent(kind="progress", phase="warmup", fraction=fraction, power_w=power.recent_power_w())
 
 
 def _fraction(served: int, elapsed_s: float, config: WarmupConfig) -> float | None:

@@ -9,7 +9,7 @@ from itertools import count
 
 from llenergymeasure.backends.base import Backend, PreparedBatch
 from llenergymeasure.domain.progress import RunEvent
-from llenergymeasure.harness.live_power import PowerSource
+from llenergymeasure.harness.metering import Metering
 from llenergymeasure.harness.recorder import Recorder
 from llenergymeasure.harness.serve import serve_batch
 
@@ -36,7 +36,7 @@ def measure_window(
     plan: WindowPlan,
     repeat: int,
     log: Recorder,
-    power: PowerSource,
+    power: Metering,
 ) -> int:
     """Serve the workload in whole passes, at least one, and return how many.
 
@@ -67,7 +67,7 @@ def measure_window(
 
 
 def _tell(
-    repeat: int, tokens: int, elapsed_s: float, fraction: float, log: Recorder, power: PowerSource
+    repeat: int, tokens: int, elapsed_s: float, fraction: float, log: Recorder, power: Metering
 ) -> None:
     log.progress(
         lambda: RunEvent(
@@ -76,6 +76,6 @@ def _tell(
             repeat=repeat,
             fraction=fraction,
             output_tokens_per_s=tokens / elapsed_s if elapsed_s > 0 else None,
-            power_w=power.latest_power_w(),
+            power_w=power.recent_power_w(),
         )
     )

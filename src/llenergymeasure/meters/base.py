@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
 from pydantic import BaseModel, ConfigDict
@@ -23,21 +22,6 @@ class MeterOptions(BaseModel):
     energy: EnergyConfig = EnergyConfig()
 
 
-@dataclass(frozen=True, kw_only=True)
-class MeterStatus:
-    """What a meter can do on this machine, for `doctor`, `auto` and pre-flight.
-
-    `available` with the `channels` and one `reading` each ("61.3 W"), or `reason` (why not) and `remedy` (the exact
-    command that mends it, None where nothing does).
-    """
-
-    available: bool
-    channels: tuple[Channel, ...] = ()
-    readings: tuple[str, ...] = ()
-    reason: str | None = None
-    remedy: str | None = None
-
-
 class Meter(Protocol):
     """An energy source; constructed without arguments, heavy imports inside methods."""
 
@@ -48,20 +32,16 @@ class Meter(Protocol):
         """How often the sampler calls `read`; a class variable, unless `open` finds that another one is better."""
         ...
 
-    def probe(self, options: MeterOptions) -> MeterStatus:
-        """Look at the machine; never raises, leaves nothing open."""
-        ...
-
     def open(self, options: MeterOptions) -> Sequence[Channel]:
-        """Open the sensors and return their channels; called in the sampler's process.
+        """Open the sensors and return their channels; called in the sampler's process, and by `llem doctor`.
 
         Raises:
-            MeterError: what is missing, and what to do.
+            MeterUnavailable: what is missing, and the command that fixes it.
         """
         ...
 
     def read(self, offset_ns: int) -> list[Sample]:
-        """Return one reading per channel that has something to say now.
+        """Return one reading for each channel that is due now.
 
         `Sample.channel` indexes what `open` returned; times are `time.monotonic_ns() + offset_ns`, taken at the
         middle of each sensor's read. Never raises for a sensor that fails: that is a `Sample` with `error`.
@@ -69,5 +49,5 @@ class Meter(Protocol):
         ...
 
     def close(self) -> None:
-        """Release the sensors; never raises."""
+        """Release the sensors, also after an `open` that failed; never raises."""
         ...

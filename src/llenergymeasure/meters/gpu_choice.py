@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-from llenergymeasure.core.nvml import Gpu, NvmlUnavailableError, list_gpus
+from llenergymeasure.core.nvml import Gpu, list_gpus
 from llenergymeasure.core.visible import ordinal_caveat, select_visible
 from llenergymeasure.domain.trace import Channel
+from llenergymeasure.exceptions import MeterUnavailable
 from llenergymeasure.meters.base import MeterOptions
 
 RELATIVE_ERROR = 0.05
@@ -22,17 +23,17 @@ def choose_gpus(options: MeterOptions) -> tuple[tuple[Gpu, ...], str | None]:
     With them what is uncertain about the choice; None: nothing.
 
     Raises:
-        NvmlUnavailableError: no driver, no card, or not the one that was asked for.
+        MeterUnavailable: no driver, no card, or not the one that was asked for.
     """
     gpus = list_gpus()
     if not gpus:
-        raise NvmlUnavailableError("the NVIDIA driver shows no GPU", "nvidia-smi -L  # what the driver sees")
+        raise MeterUnavailable("the NVIDIA driver shows no GPU", "nvidia-smi -L  # what the driver sees")
     if options.gpu_uuids is not None:
         return tuple(dict.fromkeys(_by_uuid(gpus, uuid) for uuid in options.gpu_uuids)), None
     visible = select_visible(gpus, os.environ)
     if not visible:
         value = os.environ.get("CUDA_VISIBLE_DEVICES")
-        raise NvmlUnavailableError(
+        raise MeterUnavailable(
             f"CUDA_VISIBLE_DEVICES='{value}' hides all {len(gpus)} GPUs of this machine",
             "unset CUDA_VISIBLE_DEVICES",
         )
@@ -66,4 +67,4 @@ def _by_uuid(gpus: Sequence[Gpu], uuid: str) -> Gpu:
     for gpu in gpus:
         if uuid in (gpu.uuid, *gpu.mig_uuids):
             return gpu
-    raise NvmlUnavailableError(f"there is no GPU {uuid}", "nvidia-smi -L  # the UUIDs of this machine")
+    raise MeterUnavailable(f"there is no GPU {uuid}", "nvidia-smi -L  # the UUIDs of this machine")

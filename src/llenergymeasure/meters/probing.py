@@ -1,28 +1,68 @@
-"""What a meter's channels read at this moment, in words for `llem doctor`."""
+"""What a meter can do on this machine: opened, read once or twice, and closed."""
 
 from __future__ import annotations
 
 import math
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
 
 from llenergymeasure.domain.sample import Sample
 from llenergymeasure.domain.trace import Channel
+from llenergymeasure.exceptions import MeterError, MeterUnavailable
+from llenergymeasure.meters.base import Meter, MeterOptions
+from llenergymeasure.meters.sampling.opening import open_meter
 
 PROBE_S = 0.15
-"""Longer than the slowest counter's tick."""
+"""Longer than the slowest counter's tick, 100 ms."""
 SHORT = 0.1
 """Share of `PROBE_S` up to which a counter's tick leaves its power readable."""
 
 
-def readings_now(read: Callable[[], list[Sample]], channels: Sequence[Channel]) -> tuple[str, ...]:
-    """Read twice, `PROBE_S` apart, and return a text for each channel, like "61.3 W"."""
+@dataclass(frozen=True, kw_only=True)
+class MeterStatus:
+    """What a meter can do on this machine.
+
+    `available` with the `channels` and one of the `readings` for each ("61.3 W"; none where they were not asked for),
+    or `reason` (why not) and `remedy` (the exact command that fixes it, None where nothing does).
+    """
+
+    available: bool
+    channels: tuple[Channel, ...] = ()
+    readings: tuple[str, ...] = ()
+    reason: str | None = None
+    remedy: str | None = None
+
+
+def probe_meter(meter: Meter, options: MeterOptions, *, with_readings: bool) -> MeterStatus:
+    """Open a meter and close it again; `with_readings` takes `PROBE_S` where a power has to be found from a counter."""
+    with ExitStack() as stack:
+        try:
+            channels = open_meter(meter, options, stack)
+        except MeterUnavailable as error:
+            return MeterStatus(available=False, reason=error.reason, remedy=error.remedy)
+        except MeterError as error:
+            return MeterStatus(available=False, reason=str(error))
+        readings = _readings_now(lambda: meter.read(0), channels) if with_readings else ()
+        return MeterStatus(available=True, channels=channels, readings=readings)
+
+
+def _readings_now(read: Callable[[], list[Sample]], channels: Sequence[Channel]) -> tuple[str, ...]:
+    """Return a text for each channel, like "61.3 W"; read twice, unless the first reading gives every power."""
     before = {sample.channel: sample for sample in read()}
+    if all(_shows_power(channel, before.get(index)) for index, channel in enumerate(channels)):
+        return tuple(f"{before[index].power_w:.1f} W" for index in range(len(channels)))
     time.sleep(PROBE_S)
     after = {sample.channel: sample for sample in read()}
     return tuple(
         _text(channel, before.get(index), after.get(index)) for index, channel in enumerate(channels)
     )
+
+
+def _shows_power(channel: Channel, sample: Sample | None) -> bool:
+    """Whether one reading is enough; an estimate is of the time since the reading before."""
+    return sample is not None and channel.method != "estimated" and not math.isnan(sample.power_w)
 
 
 def _text(channel: Channel, first: Sample | None, last: Sample | None) -> str:

@@ -24,7 +24,7 @@ from llenergymeasure.harness.cooldown import cool_down
 from llenergymeasure.harness.idle import measure_idle
 from llenergymeasure.harness.idle_baseline import measure_idle_baseline
 from llenergymeasure.harness.interference import OtherLoadWatch
-from llenergymeasure.harness.live_power import PowerSource, Unmetered, empty_trace
+from llenergymeasure.harness.metering import Metering, Unmetered
 from llenergymeasure.harness.recorder import Emit, Recorder, ignore_event
 from llenergymeasure.harness.repeats import measure_repeats
 from llenergymeasure.harness.warmup import warm_up
@@ -116,7 +116,7 @@ def _noting_windows(before: OtherLoad, backend: Backend, log: Recorder) -> Itera
     note()
 
 
-def _attach(backend: Backend, config: ExperimentConfig, log: Recorder, power: PowerSource) -> None:
+def _attach(backend: Backend, config: ExperimentConfig, log: Recorder, power: Metering) -> None:
     """Create the device's context, which has a price and an idle power of its own; a CPU has none."""
     duration_s = config.measurement.baseline.context_s
     if config.device == "cpu":
@@ -128,24 +128,19 @@ def _attach(backend: Backend, config: ExperimentConfig, log: Recorder, power: Po
 
 def _start_metering(
     config: ExperimentConfig, clock: AnchoredClock, log: Recorder, stack: ExitStack
-) -> PowerSource:
+) -> Metering:
     options = MeterOptions(energy=config.energy)
     meters = select_meters(config.energy, options)
     if not meters:
         return Unmetered()
     spool = stack.enter_context(tempfile.TemporaryDirectory(prefix="llem-"))
     sampler = Sampler(meters, options, clock, Path(spool) / "samples.bin")
-    stack.callback(_stop_metering, sampler, log)
+    stack.callback(sampler.stop)
     sampler.start()
     sampler.channels = apply_profiles(sampler.channels, load_profiles(), machine_key())
-    counted = (channel.method for channel in sampler.channels if channel.included_in_total)
-    log.note(meters=tuple(meter.name for meter in meters))
-    log.power_is_estimated = "estimated" in counted
+    log.note(meters=tuple(dict.fromkeys(channel.meter for channel in sampler.channels)))
+    log.metering = sampler
     return sampler
-
-
-def _stop_metering(sampler: Sampler, log: Recorder) -> None:
-    log.trace = sampler.stop()
 
 
 def _snapshot_in_background(stack: ExitStack, log: Recorder) -> Future[None]:
@@ -158,7 +153,7 @@ def _snapshot_in_background(stack: ExitStack, log: Recorder) -> Future[None]:
 def _raw(log: Recorder) -> RawRun:
     return RawRun(
         facts=log.facts,
-        trace=log.trace or empty_trace(),
+        trace=log.metering.trace(),
         phases=tuple(log.phases),
         requests=tuple(log.requests),
     )

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from llenergymeasure.domain.sample import Sample
-from llenergymeasure.domain.trace import Channel, EnergyTrace, sample_dtype
+from llenergymeasure.domain.trace import Channel, ChannelMethod, EnergyTrace, sample_dtype
 from llenergymeasure.testing.virtual_clock import VirtualClock
 
 
@@ -17,18 +17,29 @@ class KnownPower:
     clock: VirtualClock
     power_w: Callable[[int], float]
     tick_s: float = 0.02
+    method: ChannelMethod = "counter"
     _start_ns: int = field(init=False)
 
     def __post_init__(self) -> None:
         self._start_ns = self.clock.now_ns()
 
-    def latest_power_w(self) -> float | None:
+    def recent_power_w(self) -> float | None:
         return self.power_w(self.clock.now_ns())
 
-    def latest_temperature_c(self) -> float | None:
+    def recent_temperature_c(self) -> float | None:
         return None
 
-    def trace_so_far(self) -> EnergyTrace:
+    @property
+    def channels(self) -> tuple[Channel, ...]:
+        return (
+            Channel(meter="known", domain="gpu", device="GPU-0", label="known power", method=self.method),
+        )
+
+    @property
+    def is_estimated(self) -> bool:
+        return self.method == "estimated"
+
+    def trace(self, since_ns: int | None = None) -> EnergyTrace:
         import numpy as np
 
         step_ns = round(self.tick_s * 1e9)
@@ -38,7 +49,6 @@ class KnownPower:
             watts = self.power_w(time_ns)
             rows.append(Sample(channel=0, t_unix_ns=time_ns, energy_j=energy_j, power_w=watts))
             energy_j += watts * self.tick_s
-        channel = Channel(meter="known", domain="gpu", device="GPU-0", label="known power", method="counter")
-        return EnergyTrace(
-            channels=(channel,), samples=np.array([tuple(row) for row in rows], dtype=sample_dtype())
-        )
+        samples = np.array([tuple(row) for row in rows], dtype=sample_dtype())
+        kept = samples if since_ns is None else samples[samples["t_unix_ns"] >= since_ns]
+        return EnergyTrace(channels=self.channels, samples=kept)

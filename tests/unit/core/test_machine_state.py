@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from llenergymeasure.core import gpu, nvml
+from llenergymeasure.core import gpu
 from llenergymeasure.core.machine_state import read_machine_state
+from llenergymeasure.exceptions import MeterUnavailable
 from tests.simulators.nvml.machine import NvmlMachine
 from tests.simulators.nvml.profiles import h100
 from tests.simulators.signals import Constant
@@ -24,7 +25,7 @@ print(json.dumps(read_machine_state()))
 @pytest.fixture
 def no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse() -> None:
-        raise nvml.NvmlUnavailableError("no driver")
+        raise MeterUnavailable("no driver")
 
     monkeypatch.setattr(gpu, "read_gpus", refuse)
 

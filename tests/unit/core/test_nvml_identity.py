@@ -7,8 +7,9 @@ import sys
 
 import pytest
 
-from llenergymeasure.core.nvml import Gpu, NvmlUnavailableError, session
+from llenergymeasure.core.nvml import Gpu, session
 from llenergymeasure.core.visible import ordinal_caveat, select_visible
+from llenergymeasure.exceptions import MeterUnavailable
 from tests.simulators.nvml.machine import GPU_IS_LOST, Fault, MigDevice, NvmlMachine
 from tests.simulators.nvml.profiles import a100, h100
 from tests.support.simulator_fixtures import ChildJson, NvmlSimulator
@@ -129,6 +130,7 @@ def test_sessions_nest_and_let_errors_through(nvml_simulator: NvmlSimulator, chi
     code = """
         import json
         from llenergymeasure.core import nvml
+        from llenergymeasure.exceptions import MeterUnavailable
         seen = []
         try:
             with nvml.session() as outer:
@@ -151,13 +153,14 @@ def test_a_missing_library_is_named_with_its_remedy(child_json: ChildJson) -> No
     code = """
         import json
         from llenergymeasure.core import nvml
+        from llenergymeasure.exceptions import MeterUnavailable
         def missing(name, *arguments, **keywords):
             raise OSError(f"{name}: cannot open shared object file")
         import pynvml
         pynvml.CDLL = missing
         try:
             nvml.list_gpus()
-        except nvml.NvmlUnavailableError as error:
+        except MeterUnavailable as error:
             print(json.dumps([error.reason, error.remedy]))
     """
     reason, remedy = child_json(code, dict(os.environ))
@@ -167,6 +170,6 @@ def test_a_missing_library_is_named_with_its_remedy(child_json: ChildJson) -> No
 
 def test_a_missing_binding_is_named_with_its_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pynvml", None)
-    with pytest.raises(NvmlUnavailableError) as raised, session():
+    with pytest.raises(MeterUnavailable) as raised, session():
         pass
     assert raised.value.remedy == "pip install nvidia-ml-py"

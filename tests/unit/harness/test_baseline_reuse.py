@@ -16,7 +16,7 @@ from llenergymeasure.exceptions import ConfigError
 from llenergymeasure.harness import baseline_cache
 from llenergymeasure.harness.idle_baseline import measure_idle_baseline
 from llenergymeasure.harness.interference import OtherLoadWatch
-from llenergymeasure.harness.live_power import Unmetered
+from llenergymeasure.harness.metering import Unmetered
 from llenergymeasure.harness.recorder import Recorder
 from llenergymeasure.results.baseline_store import FILE
 from llenergymeasure.testing import VirtualClock
@@ -137,7 +137,7 @@ def test_another_state_of_the_machine_has_a_baseline_of_its_own(monkeypatch: pyt
 @pytest.mark.parametrize("change", [{"device": "GPU-1"}, {"meter": "zeus"}, {"note": "another power model"}])
 def test_other_devices_or_sensors_have_a_baseline_of_their_own(change: dict[str, str]) -> None:
     clock = VirtualClock()
-    channel = known_power(clock, _steady).trace_so_far().channels[0]
+    channel = known_power(clock, _steady).trace().channels[0]
     log, power = Recorder(clock=clock), known_power(clock, _steady)
     assert baseline_cache.BaselineCache([channel]).take(HOUR_S, log, power).origin == "measured"
     _rest()

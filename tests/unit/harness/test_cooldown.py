@@ -11,7 +11,7 @@ from llenergymeasure.config.models import CooldownConfig
 from llenergymeasure.domain.experiment import ExperimentResult
 from llenergymeasure.domain.progress import RunEvent
 from llenergymeasure.harness.cooldown import cool_down
-from llenergymeasure.harness.live_power import Unmetered
+from llenergymeasure.harness.metering import Unmetered
 from llenergymeasure.harness.recorder import Recorder
 from llenergymeasure.testing import VirtualClock
 from tests.support.idle_baseline_runs import config, known_power, run

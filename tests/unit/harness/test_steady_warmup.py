@@ -6,7 +6,7 @@ import random
 
 from llenergymeasure.config.models import ExperimentConfig, MeasurementConfig
 from llenergymeasure.domain.request import Prompt
-from llenergymeasure.harness.live_power import Unmetered
+from llenergymeasure.harness.metering import Unmetered
 from llenergymeasure.harness.recorder import Recorder
 from llenergymeasure.harness.warmup import warm_up
 from llenergymeasure.testing import KnownPower, StandInBackend, VirtualClock

@@ -5,7 +5,7 @@ from __future__ import annotations
 from llenergymeasure.config.models import ExperimentConfig, MeasurementConfig
 from llenergymeasure.domain.request import WARMUP_REPEAT, Prompt
 from llenergymeasure.harness.idle import measure_idle
-from llenergymeasure.harness.live_power import Unmetered
+from llenergymeasure.harness.metering import Unmetered
 from llenergymeasure.harness.recorder import Recorder
 from llenergymeasure.harness.warmup import warm_up
 from llenergymeasure.harness.window import WindowPlan, measure_window

@@ -15,7 +15,7 @@ from llenergymeasure.domain.request import Prompt
 from llenergymeasure.domain.run_facts import RunFacts
 from llenergymeasure.domain.trace import EnergyTrace
 from llenergymeasure.harness.idle import measure_idle
-from llenergymeasure.harness.live_power import empty_trace
+from llenergymeasure.harness.metering import Unmetered
 from llenergymeasure.harness.recorder import Recorder
 from llenergymeasure.harness.repeats import measure_repeats
 from llenergymeasure.orchestration.assemble import assemble
@@ -45,7 +45,7 @@ def _raw(power_w: Callable[[bool], float], trace: EnergyTrace | None = None) -> 
     clock.sleep(1.0)
     reason = measure_repeats(backend, backend.prepare(PROMPTS), CONFIG.measurement, log, power)
     return RawRun(
-        trace=power.trace_so_far() if trace is None else trace,
+        trace=power.trace() if trace is None else trace,
         phases=tuple(log.phases),
         requests=tuple(log.requests),
         facts=RunFacts(experiment_id="run", model_info=info, stopped_because=reason),
@@ -110,7 +110,7 @@ def test_every_measured_headline_has_an_interval_around_it() -> None:
 
 
 def test_run_without_a_meter_has_no_energy_but_all_the_rest() -> None:
-    result = assemble(CONFIG, _raw(lambda _at_work: 200.0, trace=empty_trace()))
+    result = assemble(CONFIG, _raw(lambda _at_work: 200.0, trace=Unmetered().trace()))
     assert result.total_energy_j is result.energy_per_token_j is result.mean_power_w is None
     assert result.energy.by_device == ()
     assert result.output_tokens_per_s is not None

@@ -13,6 +13,7 @@ from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.domain.experiment import ExperimentResult
 from llenergymeasure.domain.request import Prompt
 from llenergymeasure.domain.run_facts import RunFacts
+from llenergymeasure.domain.trace import EnergyTrace
 from llenergymeasure.harness.recorder import Recorder
 from llenergymeasure.harness.repeats import measure_repeats
 from llenergymeasure.harness.warmup import warm_up
@@ -65,7 +66,7 @@ def _run(cost: Cost, noise: float = 0.02, config: ExperimentConfig | None = None
     ended = warm_up(backend, batches, config.measurement, log, power)
     reason = measure_repeats(backend, batches, config.measurement, log, power)
     return RawRun(
-        trace=power.trace_so_far(),
+        trace=power.trace(),
         phases=tuple(log.phases),
         requests=tuple(log.requests),
         facts=RunFacts(experiment_id="run", model_info=info, warmup_ended=ended, stopped_because=reason),
@@ -141,7 +142,7 @@ def test_one_repeat_unlike_the_others_is_named_and_still_counted() -> None:
     dearer["power_w"][within] *= 1.3
     steps_j = np.diff(dearer["energy_j"], prepend=0.0) * np.where(within, 1.3, 1.0)
     dearer["energy_j"] = np.cumsum(steps_j)
-    result = _result(replace(raw, trace=replace(raw.trace, samples=dearer)))
+    result = _result(replace(raw, trace=EnergyTrace(channels=raw.trace.channels, samples=dearer)))
     (outlier,) = [warning for warning in result.warnings if warning.code == "repeat_outlier"]
     assert outlier.message.startswith("Repeat 3 of 4 cost +")
     assert len(result.repeats) == 4
@@ -169,7 +170,7 @@ def _with_state(raw: RawRun, **columns: Callable[[float], float]) -> RawRun:
     first_ns = samples["t_unix_ns"][0]
     for name, of in columns.items():
         samples[name] = [of((time_ns - first_ns) / 1e9) for time_ns in samples["t_unix_ns"]]
-    return replace(raw, trace=replace(raw.trace, samples=samples))
+    return replace(raw, trace=EnergyTrace(channels=raw.trace.channels, samples=samples))
 
 
 def test_heat_clocks_and_power_cap_are_told_with_their_figures() -> None:

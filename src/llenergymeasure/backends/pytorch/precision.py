@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.core import nvml
+from llenergymeasure.exceptions import MeterUnavailable
 
 logger = logging.getLogger(__name__)
 
@@ -66,7 +67,7 @@ def _capabilities() -> list[tuple[str, tuple[int, int]]]:
                     logger.debug("%s does not tell its compute capability: %s", gpu.name, error)
                     continue
                 found.append((gpu.name, (int(major), int(minor))))
-    except nvml.NvmlUnavailableError as error:
+    except MeterUnavailable as error:
         logger.debug("compute capabilities are unknown: %s", error)
     return found
 

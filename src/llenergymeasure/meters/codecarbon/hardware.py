@@ -10,6 +10,7 @@ from contextlib import contextmanager, redirect_stdout
 from typing import Any
 
 from llenergymeasure import plugins
+from llenergymeasure.exceptions import MeterUnavailable
 
 INSTALL = plugins.declaration("meters", "codecarbon").install
 FIXED: dict[str, Any] = {
@@ -31,15 +32,6 @@ FIXED: dict[str, Any] = {
 """Nothing is written or sent, and no ~/.codecarbon.config or CODECARBON_ variable changes what a number means."""
 
 
-class BlindError(Exception):
-    """CodeCarbon cannot measure what it should: `reason` says why, `remedy` what mends it (None: nothing does)."""
-
-    def __init__(self, reason: str, remedy: str | None = None) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.remedy = remedy
-
-
 def detect_hardware(gpu_indices: Sequence[int] | None) -> list[Any]:
     """Return CodeCarbon's hardware objects, their counters read for the first time.
 
@@ -47,7 +39,7 @@ def detect_hardware(gpu_indices: Sequence[int] | None) -> list[Any]:
     its threads, emissions and outputs are of no use here, and so nothing is left to stop.
 
     Raises:
-        BlindError: it is not installed, or fails.
+        MeterUnavailable: it is not installed, or fails.
     """
     with _quietly():
         try:
@@ -62,9 +54,11 @@ def detect_hardware(gpu_indices: Sequence[int] | None) -> list[Any]:
             for each in hardware:
                 each.start()
         except ImportError as error:
-            raise BlindError(f"CodeCarbon cannot be imported: {error}", INSTALL) from None
+            raise MeterUnavailable(f"CodeCarbon cannot be imported: {error}", INSTALL) from None
         except Exception as error:  # noqa: BLE001 - other people's code
-            raise BlindError(f"CodeCarbon did not start: {type(error).__name__}: {error}", INSTALL) from None
+            raise MeterUnavailable(
+                f"CodeCarbon did not start: {type(error).__name__}: {error}", INSTALL
+            ) from None
     return hardware
 
 

@@ -7,11 +7,8 @@ from typing import ClassVar
 
 from llenergymeasure.domain.sample import Sample
 from llenergymeasure.domain.trace import Channel
-from llenergymeasure.exceptions import MeterError
-from llenergymeasure.meters.base import MeterOptions, MeterStatus
-from llenergymeasure.meters.codecarbon.hardware import BlindError
+from llenergymeasure.meters.base import MeterOptions
 from llenergymeasure.meters.codecarbon.parts import Part, find_parts
-from llenergymeasure.meters.probing import readings_now
 
 
 class CodeCarbonMeter:
@@ -28,30 +25,13 @@ class CodeCarbonMeter:
     def __init__(self) -> None:
         self._parts: tuple[Part, ...] = ()
 
-    def probe(self, options: MeterOptions) -> MeterStatus:
-        try:
-            parts = find_parts(options)
-        except BlindError as error:
-            return MeterStatus(available=False, reason=error.reason, remedy=error.remedy)
-        channels = tuple(part.channel for part in parts)
-        readings = readings_now(lambda: _read(parts, 0), channels)
-        return MeterStatus(available=True, channels=channels, readings=readings)
-
     def open(self, options: MeterOptions) -> Sequence[Channel]:
-        try:
-            self._parts = find_parts(options)
-        except BlindError as error:
-            remedy = f". Try: {error.remedy}" if error.remedy else ""
-            raise MeterError(f"meter 'codecarbon' cannot be read: {error.reason}{remedy}") from None
+        self._parts = find_parts(options)
         return [part.channel for part in self._parts]
 
     def read(self, offset_ns: int) -> list[Sample]:
-        return _read(self._parts, offset_ns)
+        return [part.read(index, offset_ns) for index, part in enumerate(self._parts)]
 
     def close(self) -> None:
         """Nothing to stop: the tracker that knows the hardware was never started."""
         self._parts = ()
-
-
-def _read(parts: Sequence[Part], offset_ns: int) -> list[Sample]:
-    return [part.read(index, offset_ns) for index, part in enumerate(parts)]

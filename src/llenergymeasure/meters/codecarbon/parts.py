@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
-from llenergymeasure.core.nvml import Gpu, NvmlUnavailableError, list_gpus
+from llenergymeasure.core.nvml import Gpu, list_gpus
 from llenergymeasure.domain.sample import READ_FAILED, Sample
 from llenergymeasure.domain.trace import Channel, ChannelMethod, Domain
+from llenergymeasure.exceptions import MeterUnavailable
 from llenergymeasure.meters.base import MeterOptions
-from llenergymeasure.meters.codecarbon.hardware import BlindError, detect_hardware
+from llenergymeasure.meters.codecarbon.hardware import detect_hardware
 from llenergymeasure.meters.gpu_choice import choose_gpus, gpu_channel
 from llenergymeasure.meters.rapl import zones
 from llenergymeasure.meters.sampling.overlap import WHOLE
@@ -73,7 +74,7 @@ def find_parts(options: MeterOptions) -> tuple[Part, ...]:
     """Return all that CodeCarbon finds, of GPUs those that the run uses.
 
     Raises:
-        BlindError: it fails, or would leave out a GPU.
+        MeterUnavailable: it fails, or would leave out a GPU.
     """
     gpus, caveat = _nvidia_gpus(options)
     hardware = detect_hardware(None if gpus is None else [gpu.index for gpu in gpus])
@@ -86,12 +87,12 @@ def _nvidia_gpus(options: MeterOptions) -> tuple[tuple[Gpu, ...] | None, str | N
     """Return the cards of the run and what is uncertain about them; None where there is no NVIDIA driver or card."""
     try:
         return choose_gpus(options)
-    except NvmlUnavailableError as error:
+    except MeterUnavailable:
         if options.gpu_uuids is not None:
-            raise BlindError(error.reason, error.remedy) from None
+            raise
     try:
         return (() if list_gpus() else None), None
-    except NvmlUnavailableError:
+    except MeterUnavailable:
         return None, None
 
 
@@ -99,7 +100,7 @@ def _check_complete(parts: Sequence[Part], gpus: Sequence[Gpu]) -> None:
     read = {part.channel.device for part in parts}
     missing = [gpu for gpu in gpus if gpu.uuid not in read]
     if missing:
-        raise BlindError(
+        raise MeterUnavailable(
             f"CodeCarbon would leave out {len(missing)} of {len(gpus)} NVIDIA GPUs: it looks for them only where "
             "the command nvidia-smi works",
             'export PATH="$PATH:/usr/bin"  # the folder of nvidia-smi; '

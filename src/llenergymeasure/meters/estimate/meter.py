@@ -9,8 +9,8 @@ from typing import ClassVar
 from llenergymeasure.config.models import EstimateConfig
 from llenergymeasure.domain.sample import Sample
 from llenergymeasure.domain.trace import Channel
-from llenergymeasure.exceptions import MeterError
-from llenergymeasure.meters.base import MeterOptions, MeterStatus
+from llenergymeasure.exceptions import MeterUnavailable
+from llenergymeasure.meters.base import MeterOptions
 
 MAX_W_PER_CORE = 8.0
 """A server core at full load: 200-400 W parts of 28-64 cores lie between 5 and 9 W a core."""
@@ -32,15 +32,6 @@ class EstimateMeter:
         self._energy_j = 0.0
         self._last_ns = 0
         self._last_times = (0.0, 0.0)
-
-    def probe(self, options: MeterOptions) -> MeterStatus:
-        try:
-            channels = self.open(options)
-        except MeterError as error:
-            return MeterStatus(available=False, reason=str(error))
-        return MeterStatus(
-            available=True, channels=tuple(channels), readings=(f"model: {self._idle_w:g}-{self._max_w:g} W",)
-        )
 
     def open(self, options: MeterOptions) -> Sequence[Channel]:
         cores, config = _physical_cores(), options.energy.estimate
@@ -64,7 +55,7 @@ class EstimateMeter:
     def read(self, offset_ns: int) -> list[Sample]:
         try:
             busy_s, total_s = cpu_times(STAT)
-        except MeterError:
+        except MeterUnavailable:
             return [Sample(0, time.monotonic_ns() + offset_ns, error=1)]
         now_ns = time.monotonic_ns()
         return [self._advance(now_ns, busy_s, total_s, offset_ns)]
@@ -92,12 +83,12 @@ def power_model(config: EstimateConfig, cores: int) -> tuple[float, float]:
     """Return idle and full-load power in watts.
 
     Raises:
-        MeterError: idle power is above the maximum.
+        MeterUnavailable: idle power is above the maximum.
     """
     max_w = config.cpu_max_power_w or MAX_W_PER_CORE * cores
     idle_w = config.cpu_idle_power_w if config.cpu_idle_power_w is not None else IDLE_SHARE * max_w
     if idle_w > max_w:
-        raise MeterError(
+        raise MeterUnavailable(
             f"energy.estimate: idle power {idle_w:g} W is above the maximum {max_w:g} W; "
             "set cpu_max_power_w and cpu_idle_power_w together"
         )
@@ -121,13 +112,13 @@ def cpu_times(path: str) -> tuple[float, float]:
     inside user time.
 
     Raises:
-        MeterError: this kernel has no such file.
+        MeterUnavailable: this kernel has no such file.
     """
     try:
         with open(path, encoding="ascii") as file:
             fields = [float(word) for word in file.readline().split()[1:9]]
     except OSError as error:
-        raise MeterError(f"CPU time cannot be read: {error}; the estimate needs Linux") from None
+        raise MeterUnavailable(f"CPU time cannot be read, which only Linux reports: {error}") from None
     user, nice, system, idle, iowait, irq, softirq, steal = fields + [0.0] * (8 - len(fields))
     busy = user + nice + system + irq + softirq
     return busy, busy + idle + iowait + steal

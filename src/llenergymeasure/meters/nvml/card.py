@@ -8,8 +8,9 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any
 
-from llenergymeasure.core.nvml import Gpu, NvmlUnavailableError
+from llenergymeasure.core.nvml import Gpu
 from llenergymeasure.domain.sample import NAN, UNKNOWN_REASONS, Sample
+from llenergymeasure.exceptions import MeterUnavailable
 from llenergymeasure.meters.gpu_choice import gpu_channel, gpu_label
 from llenergymeasure.meters.nvml.power import NO_DATA, Reader, not_blank, power_readings
 
@@ -24,7 +25,7 @@ class Card:
     """One open card; `channel` says what its samples are.
 
     Raises:
-        NvmlUnavailableError: it tells neither energy nor power.
+        MeterUnavailable: it tells neither energy nor power.
     """
 
     def __init__(self, pynvml: Any, gpu: Gpu, caveat: str | None = None) -> None:
@@ -32,12 +33,12 @@ class Card:
         try:
             handle = pynvml.nvmlDeviceGetHandleByUUID(gpu.uuid)
         except pynvml.NVMLError as error:
-            raise NvmlUnavailableError(f"{gpu_label(gpu)} does not answer: {error}") from None
+            raise MeterUnavailable(f"{gpu_label(gpu)} does not answer: {error}") from None
         self._energy_j = self._first_working([_energy_reader(pynvml, handle)])
         readings = power_readings(pynvml, handle, alone=self._energy_j is None)
         self._power_w = self._first_working([reading.read for reading in readings])
         if self._energy_j is None and self._power_w is None:
-            raise NvmlUnavailableError(
+            raise MeterUnavailable(
                 f"{gpu_label(gpu)} reports neither energy nor power",
                 "leave it out with CUDA_VISIBLE_DEVICES, or name other meters in energy.meters",
             )
@@ -75,14 +76,6 @@ class Card:
             error=error,
             **state,
         )
-
-    def describe_reading(self) -> str:
-        """Return a live reading for people: the power, or the counter where there is no power."""
-        power_w, _ = self._attempt(self._power_w)
-        if not math.isnan(power_w):
-            return f"{power_w:.1f} W"
-        energy_j, error = self._attempt(self._energy_j)
-        return f"{energy_j:.0f} J counted" if error == 0 else f"NVML error {error}"
 
     def _first_working(self, readers: Iterable[Reader]) -> Reader | None:
         for reader in readers:

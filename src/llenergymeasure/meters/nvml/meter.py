@@ -7,11 +7,9 @@ from contextlib import ExitStack
 from typing import Any, ClassVar
 
 from llenergymeasure.core import nvml
-from llenergymeasure.core.nvml import NvmlUnavailableError
 from llenergymeasure.domain.sample import Sample
 from llenergymeasure.domain.trace import Channel
-from llenergymeasure.exceptions import MeterError
-from llenergymeasure.meters.base import MeterOptions, MeterStatus
+from llenergymeasure.meters.base import MeterOptions
 from llenergymeasure.meters.gpu_choice import choose_gpus
 from llenergymeasure.meters.nvml.card import Card
 
@@ -35,27 +33,11 @@ class NvmlMeter:
         self._cards: tuple[Card, ...] = ()
         self._turn = 0
 
-    def probe(self, options: MeterOptions) -> MeterStatus:
-        try:
-            with nvml.session() as pynvml:
-                cards = _open_cards(pynvml, options)
-                return MeterStatus(
-                    available=True,
-                    channels=tuple(card.channel for card in cards),
-                    readings=tuple(card.describe_reading() for card in cards),
-                )
-        except NvmlUnavailableError as error:
-            return MeterStatus(available=False, reason=error.reason, remedy=error.remedy)
-
     def open(self, options: MeterOptions) -> Sequence[Channel]:
-        try:
-            with ExitStack() as stack:
-                pynvml = stack.enter_context(nvml.session())
-                self._cards = _open_cards(pynvml, options)
-                self._stack = stack.pop_all()
-        except NvmlUnavailableError as error:
-            remedy = f". Try: {error.remedy}" if error.remedy else ""
-            raise MeterError(f"meter 'nvml' cannot be read: {error.reason}{remedy}") from None
+        with ExitStack() as stack:
+            pynvml = stack.enter_context(nvml.session())
+            self._cards = _open_cards(pynvml, options)
+            self._stack = stack.pop_all()
         if any(card.publishes_fast for card in self._cards):
             self.period_s = FAST_S
         return [card.channel for card in self._cards]

@@ -5,13 +5,11 @@ from __future__ import annotations
 import errno
 import os
 import time
-from collections.abc import Sequence
 from contextlib import ExitStack
 
 from llenergymeasure.domain.sample import Sample
 from llenergymeasure.meters.rapl.zones import Zone
 
-PROBE_S = 0.05
 _LONGEST_NUMBER = 32
 
 
@@ -32,14 +30,3 @@ def read_counter(index: int, counter: int, offset_ns: int) -> Sample:
     except ValueError:
         return Sample(index, time.monotonic_ns() + offset_ns, error=errno.EIO)
     return Sample(index, (before_ns + time.monotonic_ns()) // 2 + offset_ns, energy_j=energy_j)
-
-
-def power_now(zones: Sequence[Zone]) -> tuple[str, ...]:
-    """Return the mean power of each zone over `PROBE_S`, for people."""
-    before, start_s = [zone.read_j() for zone in zones], time.monotonic()
-    time.sleep(PROBE_S)
-    after, elapsed_s = [zone.read_j() for zone in zones], time.monotonic() - start_s
-    return tuple(
-        f"{(last - first) % (zone.range_j or float('inf')) / elapsed_s:.1f} W"
-        for zone, first, last in zip(zones, before, after, strict=True)
-    )

@@ -8,10 +8,10 @@ from typing import ClassVar
 
 from llenergymeasure.domain.sample import Sample
 from llenergymeasure.domain.trace import Channel
-from llenergymeasure.exceptions import MeterError
-from llenergymeasure.meters.base import MeterOptions, MeterStatus
-from llenergymeasure.meters.rapl.counters import open_counter, power_now, read_counter
-from llenergymeasure.meters.rapl.zones import RaplUnavailableError, find_zones, powercap_root, to_channel
+from llenergymeasure.exceptions import MeterUnavailable
+from llenergymeasure.meters.base import MeterOptions
+from llenergymeasure.meters.rapl.counters import open_counter, read_counter
+from llenergymeasure.meters.rapl.zones import find_zones, powercap_root, to_channel
 
 
 class RaplMeter:
@@ -29,29 +29,14 @@ class RaplMeter:
         self._stack = ExitStack()
         self._counters: tuple[int, ...] = ()
 
-    def probe(self, options: MeterOptions) -> MeterStatus:
-        try:
-            zones = find_zones(powercap_root())
-            readings = power_now(zones)
-        except RaplUnavailableError as error:
-            return MeterStatus(available=False, reason=error.reason, remedy=error.remedy)
-        except (OSError, ValueError) as error:
-            return MeterStatus(available=False, reason=f"the energy counters cannot be read: {error}")
-        return MeterStatus(
-            available=True, channels=tuple(to_channel(zone) for zone in zones), readings=readings
-        )
-
     def open(self, options: MeterOptions) -> Sequence[Channel]:
         try:
             with ExitStack() as stack:
                 zones = find_zones(powercap_root())
                 self._counters = tuple(open_counter(zone, stack) for zone in zones)
                 self._stack = stack.pop_all()
-        except RaplUnavailableError as error:
-            remedy = f". Try: {error.remedy}" if error.remedy else ""
-            raise MeterError(f"meter 'rapl' cannot be read: {error.reason}{remedy}") from None
-        except OSError as error:
-            raise MeterError(f"meter 'rapl' cannot be read: {error}") from None
+        except (OSError, ValueError) as error:
+            raise MeterUnavailable(f"the energy counters cannot be read: {error}") from None
         return [to_channel(zone) for zone in zones]
 
     def read(self, offset_ns: int) -> list[Sample]:

@@ -11,6 +11,7 @@ from typing import Literal
 
 from llenergymeasure.core.sysfs import read_number, read_text
 from llenergymeasure.domain.trace import Channel, Domain
+from llenergymeasure.exceptions import MeterUnavailable
 
 _ZONE = re.compile(r"((?:intel|amd)-rapl):(\d+)(?::(\d+))?")
 _PACKAGE = re.compile(r"(package-\d+)(-die-\d+)?")
@@ -24,15 +25,6 @@ RELATIVE_ERROR: dict[Kind, float] = {"package": 0.05, "dram": 0.10, "psys": 0.10
 
 UPDATE_PERIOD_S = 0.001
 """Intel SDM, volume 3, 16.10.3: the energy status registers are updated about every millisecond."""
-
-
-class RaplUnavailableError(Exception):
-    """The counters cannot be used: `reason` says why, `remedy` what mends it (None: nothing does)."""
-
-    def __init__(self, reason: str, remedy: str | None = None) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.remedy = remedy
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,11 +56,11 @@ def find_zones(root: Path) -> tuple[Zone, ...]:
     are left out.
 
     Raises:
-        RaplUnavailableError: there are none, or they may not be read.
+        MeterUnavailable: there are none, or they may not be read.
     """
     paths = _zone_paths(root)
     if not paths:
-        raise RaplUnavailableError(
+        raise MeterUnavailable(
             f"the kernel shows no energy counters in {root}",
             "sudo modprobe intel_rapl_msr  # no help in a virtual machine: most hypervisors hide the counters",
         )
@@ -79,7 +71,7 @@ def to_zones(root: Path, paths: Sequence[Path]) -> tuple[Zone, ...]:
     """Return what lies in these folders of the tree and may be read; mirrored registers are marked.
 
     Raises:
-        RaplUnavailableError: no package among them, or not readable.
+        MeterUnavailable: no package among them, or not readable.
     """
     zones = _unique([zone for path in paths if (zone := _read_zone(path)) is not None])
     if not any(zone.kind == "package" for zone in zones):
@@ -160,25 +152,25 @@ def _unique(zones: Iterable[Zone]) -> list[Zone]:
     return list(taken.values())
 
 
-def _hidden(root: Path, paths: Sequence[Path]) -> RaplUnavailableError:
+def _hidden(root: Path, paths: Sequence[Path]) -> MeterUnavailable:
     if not paths[0].exists():  # a link that leads nowhere
-        return RaplUnavailableError(
+        return MeterUnavailable(
             "this container hides the energy counters (Docker masks /sys/devices/virtual/powercap: CVE-2020-8694)",
             "docker run --security-opt systempaths=unconfined ...",
         )
-    return RaplUnavailableError(f"{root} holds no counter of a processor package")
+    return MeterUnavailable(f"{root} holds no counter of a processor package")
 
 
 def _check_readable(root: Path, zone: Zone) -> None:
     try:
         zone.read_j()
     except PermissionError:
-        raise RaplUnavailableError(
+        raise MeterUnavailable(
             "the energy counters are readable by root only (CVE-2020-8694)",
             f"sudo chmod -R a+r {root / zone.id.partition(':')[0]}",
         ) from None
     except (OSError, ValueError) as error:
-        raise RaplUnavailableError(f"{zone.counter} cannot be read: {error}") from None
+        raise MeterUnavailable(f"{zone.counter} cannot be read: {error}") from None
 
 
 def _mark_mirrors(zones: Sequence[Zone]) -> tuple[Zone, ...]:

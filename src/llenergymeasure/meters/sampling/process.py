@@ -1,8 +1,7 @@
-"""The sampler's process: reads every meter at its own rate into one spool file until its parent lets go of it."""
+"""The sampler's process: reads every meter at its own rate into one spool file until its standard input closes."""
 
 from __future__ import annotations
 
-import importlib
 import json
 import logging
 import os
@@ -18,6 +17,7 @@ from llenergymeasure.domain.sample import READ_FAILED, RECORD, Sample
 from llenergymeasure.domain.trace import Channel
 from llenergymeasure.exceptions import MeterError
 from llenergymeasure.meters.base import Meter, MeterOptions
+from llenergymeasure.meters.sampling.opening import OpenedMeters, open_meters
 from llenergymeasure.meters.sampling.overlap import count_once
 
 logger = logging.getLogger(__name__)
@@ -76,19 +76,28 @@ def main() -> int:
         spool = os.open(job["spool"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         stack.callback(os.close, spool)
         try:
-            open_meters = _open(job["meters"], MeterOptions.model_validate(job["options"]), stack)
+            opened = open_meters(
+                job["meters"], job["fallback"], MeterOptions.model_validate(job["options"]), stack
+            )
         except MeterError as error:
-            _say(answer, {"error": str(error)})
+            _answer(answer, {"error": str(error)})
             return MeterError.exit_code
-        _read_due(open_meters, job["offset_ns"], spool)
-        channels = count_once([channel for each in open_meters for channel in each.channels])
-        _say(answer, {"channels": [channel.model_dump(mode="json") for channel in channels]})
-        _sample(open_meters, job["offset_ns"], spool, job["parent"])
+        schedules = _schedules(opened)
+        _read_due(schedules, job["offset_ns"], spool)
+        channels = count_once([channel for each in schedules for channel in each.channels])
+        _answer(
+            answer,
+            {
+                "channels": [channel.model_dump(mode="json") for channel in channels],
+                "unavailable": opened.unavailable,
+            },
+        )
+        _sample(schedules, job["offset_ns"], spool, job["parent"])
     return 0
 
 
 def _ignore_interrupts() -> None:
-    """Ctrl-C and a job's end reach the whole process group: the parent still needs us, and lets go when it is done."""
+    """Ctrl-C and a job's end reach the whole process group; the parent still needs samples, and ends us when done."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
 
@@ -112,25 +121,19 @@ def _read_line() -> bytes:
     return line
 
 
-def _open(targets: Sequence[str], options: MeterOptions, stack: ExitStack) -> list[OpenMeter]:
-    open_meters: list[OpenMeter] = []
-    for target in targets:
-        module, _, name = target.partition(":")
-        meter: Meter = getattr(importlib.import_module(module), name)()
-        stack.callback(meter.close)
-        channels = meter.open(options)
-        if not channels:
-            raise MeterError(f"meter '{meter.name}' has nothing to read on this machine; see `llem doctor`")
-        taken = sum(len(each.channels) for each in open_meters)
-        open_meters.append(OpenMeter(meter, channels, taken, time.monotonic()))
-    return open_meters
+def _schedules(opened: OpenedMeters) -> list[OpenMeter]:
+    schedules: list[OpenMeter] = []
+    for meter, channels in opened.meters:
+        taken = sum(len(each.channels) for each in schedules)
+        schedules.append(OpenMeter(meter, channels, taken, time.monotonic()))
+    return schedules
 
 
-def _read_due(open_meters: Sequence[OpenMeter], offset_ns: int, spool: int) -> None:
+def _read_due(meters: Sequence[OpenMeter], offset_ns: int, spool: int) -> None:
     """Read the meters that are due and append their samples in one write, so that a kill loses nothing."""
     now_s = time.monotonic()
     packed = b""
-    for each in open_meters:
+    for each in meters:
         if each.due_s <= now_s:
             packed += each.read(offset_ns)
             each.schedule(time.monotonic())
@@ -138,21 +141,21 @@ def _read_due(open_meters: Sequence[OpenMeter], offset_ns: int, spool: int) -> N
         raise OSError("the samples could not be written whole: no space left for the spool file")
 
 
-def _sample(open_meters: Sequence[OpenMeter], offset_ns: int, spool: int, parent_pid: int) -> None:
-    """Read each meter when it is due, asleep in between, until the parent lets go."""
+def _sample(meters: Sequence[OpenMeter], offset_ns: int, spool: int, parent_pid: int) -> None:
+    """Read each meter when it is due, asleep in between, until the parent is gone."""
     parent = select.poll()
     parent.register(0)
-    while not _parent_let_go(parent, min([each.due_s for each in open_meters]), parent_pid):
-        _read_due(open_meters, offset_ns, spool)
+    while not _parent_is_gone(parent, min([each.due_s for each in meters]), parent_pid):
+        _read_due(meters, offset_ns, spool)
 
 
-def _parent_let_go(parent: select.poll, until_s: float, pid: int) -> bool:
+def _parent_is_gone(parent: select.poll, until_s: float, pid: int) -> bool:
     """Wait until `until_s`; True as soon as standard input ends or the parent is gone."""
     ended = parent.poll(max(0.0, until_s - time.monotonic()) * 1e3)
     return bool(ended) or os.getppid() != pid
 
 
-def _say(answer: int, message: dict[str, Any]) -> None:
+def _answer(answer: int, message: dict[str, Any]) -> None:
     os.write(answer, json.dumps(message).encode() + b"\n")
     os.close(answer)
 

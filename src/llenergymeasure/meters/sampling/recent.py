@@ -1,62 +1,56 @@
-"""Power and temperature at this moment, from the end of the spool file."""
+"""Mean power and latest temperature over the last second of sampling."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from llenergymeasure.domain.sample import RECORD, Sample
 from llenergymeasure.domain.trace import Channel, hottest_c
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
 SPAN_NS = 1_000_000_000
-"""Long enough for ten ticks of a slow counter, short enough to be called now."""
-TAIL_RECORDS = 1000
-"""Of eight GPUs at 50 Hz, two seconds."""
+"""Ten updates of a counter that is updated every 100 ms, and short enough to be called the present."""
 
 
-def recent_power_w(spool: Path, channels: Sequence[Channel], now_ns: int) -> float | None:
-    """Return the mean power over the last second, summed over counted channels; None where one is not known."""
-    recent: dict[int, list[Sample]] = {
-        index: [] for index, channel in enumerate(channels) if channel.included_in_total
-    }
-    for sample in _tail(spool):
-        if sample.channel in recent and sample.t_unix_ns >= now_ns - SPAN_NS:
-            recent[sample.channel].append(sample)
-    powers = [_power_w(samples) for samples in recent.values()]
+def recent_power_w(channels: Sequence[Channel], recent: Sequence[NDArray[Any]]) -> float | None:
+    """Return the mean power of the channels that are included in the total, summed; None where one is unknown.
+
+    `recent` has the samples of the last `SPAN_NS`, an array for each channel.
+    """
+    powers = [
+        _power_w(samples)
+        for channel, samples in zip(channels, recent, strict=True)
+        if channel.included_in_total
+    ]
     known = [power for power in powers if power is not None]
     return math.fsum(known) if known and len(known) == len(powers) else None
 
 
-def recent_temperature_c(spool: Path, channels: Sequence[Channel], now_ns: int) -> float | None:
-    """Return the latest temperature of the hottest device, as `domain.trace.hottest_c`; None if over a second old."""
-    return hottest_c(
-        channels,
-        {
-            sample.channel: sample.temperature_c
-            for sample in _tail(spool)
-            if sample.t_unix_ns >= now_ns - SPAN_NS and not math.isnan(sample.temperature_c)
-        },
-    )
+def recent_temperature_c(channels: Sequence[Channel], recent: Sequence[NDArray[Any]]) -> float | None:
+    """Return the latest temperature of the hottest device, as `domain.trace.hottest_c` does; None where unknown."""
+    import numpy as np
+
+    latest_c: dict[int, float] = {}
+    for index, samples in enumerate(recent):
+        known_c = samples["temperature_c"][np.isfinite(samples["temperature_c"])]
+        if len(known_c):
+            latest_c[index] = float(known_c[-1])
+    return hottest_c(channels, latest_c)
 
 
-def _tail(spool: Path) -> list[Sample]:
-    with spool.open("rb") as file:
-        records = file.seek(0, 2) // RECORD.size
-        kept = min(records, TAIL_RECORDS)
-        file.seek((records - kept) * RECORD.size)
-        raw = file.read(kept * RECORD.size)
-    return [Sample(*fields) for fields in RECORD.iter_unpack(raw)]
-
-
-def _power_w(samples: Sequence[Sample]) -> float | None:
+def _power_w(samples: NDArray[Any]) -> float | None:
     """Average the power readings; where there are none, take the rise of the counter over time."""
-    readings = [sample.power_w for sample in samples if not math.isnan(sample.power_w)]
-    if readings:
-        return math.fsum(readings) / len(readings)
-    counts = [sample for sample in samples if not math.isnan(sample.energy_j)]
+    import numpy as np
+
+    readings_w = samples["power_w"][np.isfinite(samples["power_w"])]
+    if len(readings_w):
+        return float(readings_w.mean())
+    counts = samples[np.isfinite(samples["energy_j"])]
     if len(counts) < 2:
         return None
-    rise_j = counts[-1].energy_j - counts[0].energy_j
-    span_s = (counts[-1].t_unix_ns - counts[0].t_unix_ns) / 1e9
+    rise_j = float(counts["energy_j"][-1] - counts["energy_j"][0])
+    span_s = float(counts["t_unix_ns"][-1] - counts["t_unix_ns"][0]) / 1e9
     return rise_j / span_s if rise_j >= 0 and span_s > 0 else None

@@ -11,13 +11,17 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from llenergymeasure.core.clock import AnchoredClock
-from llenergymeasure.domain.trace import Channel, EnergyTrace, sample_dtype
+from llenergymeasure.domain.trace import Channel, EnergyTrace
 from llenergymeasure.exceptions import MeterError
 from llenergymeasure.meters.base import Meter, MeterOptions
-from llenergymeasure.meters.sampling.recent import recent_power_w, recent_temperature_c
+from llenergymeasure.meters.sampling.recent import SPAN_NS, recent_power_w, recent_temperature_c
+from llenergymeasure.meters.sampling.spool import SpoolReader
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 logger = logging.getLogger(__name__)
 
@@ -27,16 +31,30 @@ TAIL_CHARACTERS = 500
 
 
 class Sampler:
-    """Samples meters into `spool` from `start` to `stop`; the trace is kept however the process ends."""
+    """Samples meters into the file `spool` from `start` to `stop`; the trace is kept however the process ends.
+
+    All of `meters` are required, unless there is a `fallback`: then those that can be opened are read, or where none
+    can, the fallback.
+    """
 
     def __init__(
-        self, meters: Sequence[type[Meter]], options: MeterOptions, clock: AnchoredClock, spool: Path
+        self,
+        meters: Sequence[type[Meter]],
+        options: MeterOptions,
+        clock: AnchoredClock,
+        spool: Path,
+        *,
+        fallback: type[Meter] | None = None,
     ) -> None:
         self.channels: tuple[Channel, ...] = ()
+        self.unavailable: dict[str, str] = {}
+        """Meters that were left out for others, with the reason."""
         self._meters = tuple(meters)
+        self._fallback = fallback
         self._options = options
         self._clock = clock
         self._spool = spool
+        self._reader = SpoolReader(spool)
         self._process: subprocess.Popen[bytes] | None = None
         self._trace: EnergyTrace | None = None
 
@@ -49,7 +67,7 @@ class Sampler:
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "llenergymeasure.meters.sampling.process"],
-                stdin=subprocess.PIPE,  # held open: its end tells the sampler that we are gone
+                stdin=subprocess.PIPE,  # held open: its end tells the sampler that its parent is gone
                 stdout=subprocess.PIPE,
                 stderr=log,
             )
@@ -63,6 +81,7 @@ class Sampler:
         if "error" in answer:
             self._end(self._process)
             raise MeterError(answer["error"])
+        self.unavailable = answer["unavailable"]
         self.channels = tuple(Channel.model_validate(channel) for channel in answer["channels"])
 
     @property
@@ -71,36 +90,43 @@ class Sampler:
         return self._process is not None and self._trace is None and self._process.poll() is None
 
     @property
+    def is_estimated(self) -> bool:
+        """Whether the power of one of the included channels comes from a model, not a sensor."""
+        return any(each.method == "estimated" for each in self.channels if each.included_in_total)
+
+    @property
     def pid(self) -> int | None:
-        """The process, for whoever looks at what sampling costs."""
+        """The sampler's process, to measure what sampling costs."""
         return None if self._process is None else self._process.pid
 
     def failure(self) -> str | None:
-        """Return why the process ended before it was told to; None where it did not."""
+        """Return why the process ended before it was asked to; None where it did not."""
         if self._trace is not None:
             return self._trace.interrupted
         if self._process is None or self._process.poll() is None:
             return None
         return self._cause(self._process.returncode)
 
-    def latest_power_w(self) -> float | None:
-        """Return the power of all counted channels over the last second; None where one of them is not known."""
-        if not self.alive:
-            return None
-        return recent_power_w(self._spool, self.channels, self._clock.now_ns())
+    def recent_power_w(self) -> float | None:
+        """Return the mean power of the included channels over the last second; None where one of them is unknown."""
+        return recent_power_w(self.channels, self._recent()) if self.alive else None
 
-    def latest_temperature_c(self) -> float | None:
-        """Return the temperature of the hottest device, over the last second; None where a GPU does not say."""
-        if not self.alive:
-            return None
-        return recent_temperature_c(self._spool, self.channels, self._clock.now_ns())
+    def recent_temperature_c(self) -> float | None:
+        """Return the temperature of the hottest device over the last second; None where a GPU reports none."""
+        return recent_temperature_c(self.channels, self._recent()) if self.alive else None
 
-    def trace_so_far(self) -> EnergyTrace:
-        """Return all samples taken until now."""
-        if self._trace is not None:
+    def trace(self, since_ns: int | None = None) -> EnergyTrace:
+        """Return the samples taken from `since_ns` on, until now; all of them by default.
+
+        It costs little, however long the run has lasted. The energy of an interval depends on the readings around its
+        edges: ask from a few seconds before it.
+        """
+        if self._trace is not None and since_ns is None:
             return self._trace
         return EnergyTrace(
-            channels=self.channels, samples=_read_spool(self._spool), interrupted=self.failure()
+            channels=self.channels,
+            by_channel=self._reader.read(len(self.channels), since_ns),
+            interrupted=self.failure(),
         )
 
     def stop(self) -> EnergyTrace:
@@ -109,11 +135,13 @@ class Sampler:
             failure = self.failure()
             if self._process is not None:
                 self._end(self._process)
-            self._trace = EnergyTrace(
-                channels=self.channels, samples=_read_spool(self._spool), interrupted=failure
-            )
-            self._tell_complaints()
+            samples = self._reader.read(len(self.channels))
+            self._trace = EnergyTrace(channels=self.channels, by_channel=samples, interrupted=failure)
+            self._report_log()
         return self._trace
+
+    def _recent(self) -> tuple[NDArray[Any], ...]:
+        return self._reader.read(len(self.channels), self._clock.now_ns() - SPAN_NS)
 
     @property
     def _log(self) -> Path:
@@ -121,7 +149,8 @@ class Sampler:
 
     def _hand_over_job(self, process: subprocess.Popen[bytes]) -> None:
         job = {
-            "meters": [f"{meter.__module__}:{meter.__qualname__}" for meter in self._meters],
+            "meters": [_target(meter) for meter in self._meters],
+            "fallback": _target(self._fallback) if self._fallback else None,
             "options": self._options.model_dump(mode="json"),
             "offset_ns": self._clock.offset_ns,
             "spool": str(self._spool),
@@ -164,27 +193,19 @@ class Sampler:
     def _cause(self, returncode: int) -> str:
         if returncode < 0:
             return f"sampler killed by signal {-returncode} ({signal.Signals(-returncode).name})"
-        last_words = self._complaints().splitlines()[-1:]
-        return ": ".join([f"sampler ended with code {returncode}", *last_words])
+        last_line = self._log_tail().splitlines()[-1:]
+        return ": ".join([f"sampler ended with code {returncode}", *last_line])
 
-    def _complaints(self) -> str:
+    def _log_tail(self) -> str:
         if not self._log.exists():
             return ""
         return self._log.read_text(encoding="utf-8", errors="replace")[-TAIL_CHARACTERS:].strip()
 
-    def _tell_complaints(self) -> None:
-        complaints = self._complaints()
-        if complaints:
-            logger.warning("the sampler said: %s", complaints)
+    def _report_log(self) -> None:
+        text = self._log_tail()
+        if text:
+            logger.warning("the sampler reported: %s", text)
 
 
-def _read_spool(spool: Path) -> Any:
-    """Return the whole records of the spool in time order; a record cut short by a kill is left out."""
-    import numpy as np
-
-    dtype = sample_dtype()
-    if not spool.exists():
-        return np.empty(0, dtype=dtype)
-    raw = spool.read_bytes()
-    samples = np.frombuffer(raw, dtype=dtype, count=len(raw) // dtype.itemsize)
-    return samples[np.argsort(samples["t_unix_ns"], kind="stable")]
+def _target(meter: type[Meter]) -> str:
+    return f"{meter.__module__}:{meter.__qualname__}"

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from llenergymeasure.core import nvml
-from llenergymeasure.core.nvml import Gpu, NvmlUnavailableError
+from llenergymeasure.core.nvml import Gpu
 from llenergymeasure.domain.sample import Sample
 from llenergymeasure.domain.trace import Channel
+from llenergymeasure.exceptions import MeterUnavailable
 from llenergymeasure.meters.base import MeterOptions
 from llenergymeasure.meters.gpu_choice import RELATIVE_ERROR, choose_gpus, gpu_channel
 from llenergymeasure.meters.rapl.counters import open_counter, read_counter
 from llenergymeasure.meters.rapl.zones import (
-    RaplUnavailableError,
     Zone,
     find_zones,
     powercap_root,
@@ -25,7 +25,7 @@ from llenergymeasure.meters.rapl.zones import (
 )
 from llenergymeasure.meters.zeus.gpu import ZeusGpu
 from llenergymeasure.meters.zeus.soc import open_soc
-from llenergymeasure.meters.zeus.source import AbsentError, Source, UnseenError
+from llenergymeasure.meters.zeus.source import Absent, Source
 
 AMD_DRIVER = Path("/dev/kfd")
 
@@ -34,33 +34,35 @@ def open_sources(options: MeterOptions, stack: ExitStack) -> tuple[Source, ...]:
     """Open all that there is; `stack` closes it.
 
     Raises:
-        UnseenError: there is nothing, or a GPU of the run cannot be read.
+        MeterUnavailable: there is nothing, or a GPU of the run cannot be read.
         ImportError: no Zeus, or not the one that is needed.
     """
     sources: list[Source] = []
-    absent: list[AbsentError] = []
+    absent: list[Absent] = []
     for open_kind in (_open_gpus, _open_cpus, open_soc):
-        try:
-            sources += open_kind(options, stack)
-        except AbsentError as error:  # noqa: PERF203 - three rounds
-            absent.append(error)
+        opened = open_kind(options, stack)
+        if isinstance(opened, Absent):
+            absent.append(opened)
+        else:
+            sources += opened
     if not sources:
-        remedy = next((error.remedy for error in absent if error.remedy), None)
-        raise UnseenError("Zeus sees nothing here: " + "; ".join(error.reason for error in absent), remedy)
+        remedy = next((kind.remedy for kind in absent if kind.remedy), None)
+        reasons = "; ".join(kind.reason for kind in absent)
+        raise MeterUnavailable(f"Zeus finds no device it can read: {reasons}", remedy)
     return tuple(sources)
 
 
-def _open_gpus(options: MeterOptions, stack: ExitStack) -> list[Source]:
+def _open_gpus(options: MeterOptions, stack: ExitStack) -> list[Source] | Absent:
     """NVIDIA before AMD, as Zeus does; it never reads both."""
     try:
         stack.enter_context(nvml.session())
         gpus, caveat = choose_gpus(options)
-    except NvmlUnavailableError as error:
+    except MeterUnavailable as error:
         if options.gpu_uuids is not None:
-            raise UnseenError(error.reason, error.remedy) from None
+            raise
         if AMD_DRIVER.exists():
             return _open_amd()
-        raise AbsentError(error.reason, error.remedy) from None
+        return Absent(reason=error.reason, remedy=error.remedy)
     return [_nvidia(gpu, caveat) for gpu in gpus]
 
 
@@ -72,17 +74,19 @@ def _nvidia(gpu: Gpu, caveat: str | None) -> Source:
     return _gpu_source(device, lambda counter: gpu_channel("zeus", gpu, counter, module, caveat))
 
 
-def _open_amd() -> list[Source]:
+def _open_amd() -> list[Source] | Absent:
     """Every GPU that HIP_VISIBLE_DEVICES lets through; Zeus compares each counter with the power for half a second."""
     from zeus.device.exception import ZeusBaseGPUError
     from zeus.device.gpu.amd import AMDGPUs, amdsmi_is_available
 
     if not amdsmi_is_available():
-        raise AbsentError("the library of AMD's driver did not load", "sudo apt install amd-smi-lib")
+        return Absent(
+            reason="the library of AMD's driver did not load", remedy="sudo apt install amd-smi-lib"
+        )
     try:
         devices = AMDGPUs().gpus
     except (ZeusBaseGPUError, ValueError) as error:
-        raise UnseenError(f"Zeus cannot open the AMD GPUs: {error}") from None
+        raise MeterUnavailable(f"Zeus cannot open the AMD GPUs: {error}") from None
     # the second half of a dual-die card draws its power under the name of the first
     whole = [device for device in devices if not device._is_dual_die_odd_chiplet]
     return [_gpu_source(device, partial(_amd_channel, device)) for device in whole]
@@ -106,14 +110,14 @@ def _gpu_source(device: Any, channel: Callable[[bool], Channel]) -> Source:
     gpu = ZeusGpu(device)
     described = channel(gpu.has_counter)
     if not gpu.is_readable:
-        raise UnseenError(
+        raise MeterUnavailable(
             f"Zeus reads neither energy nor power of {described.label}",
             "leave it out with CUDA_VISIBLE_DEVICES, or set energy.meters to auto",
         )
     return Source(channels=(described,), read=gpu.read)
 
 
-def _open_cpus(options: MeterOptions, stack: ExitStack) -> list[Source]:
+def _open_cpus(options: MeterOptions, stack: ExitStack) -> list[Source] | Absent:
     """Read the zones that Zeus finds, but directly.
 
     Beside each file that it reads itself, Zeus starts a process; that one notices a wrap up to a second late.
@@ -121,10 +125,10 @@ def _open_cpus(options: MeterOptions, stack: ExitStack) -> list[Source]:
     try:
         zones = _cpu_zones()
         counters = [open_counter(zone, stack) for zone in zones]
-    except RaplUnavailableError as error:
-        raise AbsentError(error.reason, error.remedy) from None
+    except MeterUnavailable as error:
+        return Absent(reason=error.reason, remedy=error.remedy)
     except OSError as error:
-        raise AbsentError(f"the energy counters cannot be read: {error}") from None
+        return Absent(reason=f"the energy counters cannot be read: {error}")
 
     def read(offset_ns: int) -> list[Sample]:
         return [read_counter(index, counter, offset_ns) for index, counter in enumerate(counters)]
@@ -139,13 +143,13 @@ def _cpu_zones() -> tuple[Zone, ...]:
     root, mounted = powercap_root(), Path(CONTAINER_RAPL_DIR)
     if mounted.exists() and not (root / mounted.name).exists():
         root = mounted.parent
-    find_zones(root)  # says why, and what mends it, where there is nothing to read
+    find_zones(root)  # raises with the reason and the remedy where there is nothing to read
     tree = root / mounted.name
     try:
         cpus = [
             RAPLCPU(int(folder.name.rpartition(":")[2]), str(tree)) for folder in tree.glob("intel-rapl:*")
         ]
     except ZeusBaseCPUError as error:
-        raise RaplUnavailableError(f"Zeus cannot read the energy counters: {error}") from None
+        raise MeterUnavailable(f"Zeus cannot read the energy counters: {error}") from None
     files = [file for cpu in cpus for file in (cpu.rapl_file, cpu.dram) if file is not None]
     return to_zones(root, sorted(Path(file.path) for file in files))

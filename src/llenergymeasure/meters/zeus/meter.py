@@ -9,11 +9,10 @@ from typing import ClassVar
 from llenergymeasure import plugins
 from llenergymeasure.domain.sample import Sample
 from llenergymeasure.domain.trace import Channel
-from llenergymeasure.exceptions import MeterError
-from llenergymeasure.meters.base import MeterOptions, MeterStatus
-from llenergymeasure.meters.probing import readings_now
+from llenergymeasure.exceptions import MeterUnavailable
+from llenergymeasure.meters.base import MeterOptions
 from llenergymeasure.meters.zeus.devices import open_sources
-from llenergymeasure.meters.zeus.source import Source, UnseenError
+from llenergymeasure.meters.zeus.source import Source
 
 
 class ZeusMeter:
@@ -32,53 +31,32 @@ class ZeusMeter:
         self._sources: tuple[Source, ...] = ()
         self._turn = 0
 
-    def probe(self, options: MeterOptions) -> MeterStatus:
-        try:
-            channels = tuple(self._open(options))
-            readings = readings_now(lambda: self._read_all(0), channels)
-            return MeterStatus(available=True, channels=channels, readings=readings)
-        except UnseenError as error:
-            return MeterStatus(available=False, reason=error.reason, remedy=error.remedy)
-        finally:
-            self.close()
-
     def open(self, options: MeterOptions) -> Sequence[Channel]:
-        try:
-            return self._open(options)
-        except UnseenError as error:
-            remedy = f". Try: {error.remedy}" if error.remedy else ""
-            raise MeterError(f"meter 'zeus' cannot be read: {error.reason}{remedy}") from None
-
-    def read(self, offset_ns: int) -> list[Sample]:
-        self._turn += 1
-        return self._read_all(offset_ns, self._turn)
-
-    def close(self) -> None:
-        self._sources = ()
-        self._stack.close()
-
-    def _open(self, options: MeterOptions) -> list[Channel]:
         with ExitStack() as stack:
             self._sources = _open_installed(options, stack)
             self._stack = stack.pop_all()
         return [channel for source in self._sources for channel in source.channels]
 
-    def _read_all(self, offset_ns: int, turn: int = 0) -> list[Sample]:
+    def read(self, offset_ns: int) -> list[Sample]:
         samples: list[Sample] = []
         first = 0
         for source in self._sources:
-            if turn % source.every == 0:
+            if self._turn % source.every == 0:
                 samples += [
                     sample._replace(channel=first + sample.channel) for sample in source.read(offset_ns)
                 ]
             first += len(source.channels)
+        self._turn += 1
         return samples
+
+    def close(self) -> None:
+        self._sources = ()
+        self._stack.close()
 
 
 def _open_installed(options: MeterOptions, stack: ExitStack) -> tuple[Source, ...]:
     try:
         return open_sources(options, stack)
     except ImportError as error:
-        raise UnseenError(
-            f"Zeus cannot be imported: {error}", plugins.declaration("meters", "zeus").install
-        ) from None
+        install = plugins.declaration("meters", "zeus").install
+        raise MeterUnavailable(f"Zeus cannot be imported: {error}", install) from None

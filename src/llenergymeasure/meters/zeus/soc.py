@@ -11,12 +11,12 @@ from typing import Any, NamedTuple
 from llenergymeasure.domain.sample import READ_FAILED, Sample
 from llenergymeasure.domain.trace import Channel, Domain
 from llenergymeasure.meters.base import MeterOptions
-from llenergymeasure.meters.zeus.source import AbsentError, Source
+from llenergymeasure.meters.zeus.source import Absent, Source
 
 logger = logging.getLogger(__name__)
 
 EVERY = 5
-"""Turns between two readings: Zeus itself samples a Jetson's rails ten times a second."""
+"""Every fifth reading: Zeus itself samples a Jetson's rails ten times a second."""
 RELATIVE_ERROR = 0.10
 """Assumed, for both kinds."""
 
@@ -42,23 +42,19 @@ RAILS = (
     Rail("gpu_sram_mj", "gpu", "soc/gpu-sram", "GPU SRAM of the Apple chip", APPLE),
     Rail("dram_mj", "dram", "soc/dram", "Memory of the Apple chip", APPLE),
 )
-"""What Zeus tells, without single cores, which the CPU's total holds, and the Neural Engine, which has no domain."""
+"""What Zeus reports, without single cores, which the CPU's total holds, and the Neural Engine, which has no domain."""
 
 
-def open_soc(options: MeterOptions, stack: ExitStack) -> list[Source]:
-    """Open the chip, if this is one.
-
-    Raises:
-        AbsentError: it is not, or Zeus cannot read it.
-    """
+def open_soc(options: MeterOptions, stack: ExitStack) -> list[Source] | Absent:
+    """Open the chip, if this is one and Zeus can read it."""
     from zeus.device.soc.common import ZeusSoCInitError
 
     try:
         chip = _find_chip()
     except ZeusSoCInitError as error:
-        raise AbsentError(f"Zeus cannot open the system on a chip: {error}") from None
+        return Absent(reason=f"Zeus cannot open the system on a chip: {error}")
     if chip is None:
-        raise AbsentError("no Apple or Jetson chip")
+        return Absent(reason="no Apple or Jetson chip")
     stack.callback(_end, chip)
     measured = chip.get_total_energy_consumption()
     rails = [rail for rail in RAILS if getattr(measured, rail.field, None) is not None]

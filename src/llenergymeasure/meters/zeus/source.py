@@ -1,4 +1,4 @@
-"""What is read in one go through Zeus, and why something is not."""
+"""Sensors that are read together through Zeus, and kinds of device that are absent."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from llenergymeasure.domain.trace import Channel
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """Sensors that are read together, on every so manieth turn.
+    """Sensors that are read together, on every n-th reading.
 
     `read` takes the clock's offset and numbers its samples from 0.
     """
@@ -21,14 +21,9 @@ class Source:
     every: int = 1
 
 
-class UnseenError(Exception):
-    """Zeus cannot read what it should: `reason` says why, `remedy` what mends it (None: nothing does)."""
+@dataclass(frozen=True, kw_only=True)
+class Absent:
+    """Why this machine has none of one kind of device, and the command that fixes it (None: nothing does)."""
 
-    def __init__(self, reason: str, remedy: str | None = None) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.remedy = remedy
-
-
-class AbsentError(UnseenError):
-    """One kind of device is not here; another may be."""
+    reason: str
+    remedy: str | None = None

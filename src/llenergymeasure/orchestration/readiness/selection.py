@@ -9,7 +9,8 @@ from pathlib import Path
 from llenergymeasure import plugins
 from llenergymeasure.config.models import EnergyConfig
 from llenergymeasure.exceptions import ConfigError, LLEMError, MeterError, PluginError
-from llenergymeasure.meters.base import Meter, MeterOptions, MeterStatus
+from llenergymeasure.meters.base import Meter, MeterOptions
+from llenergymeasure.meters.probing import MeterStatus, probe_meter
 from llenergymeasure.plugins import Capability
 from llenergymeasure.workloads.base import Workload
 
@@ -57,7 +58,7 @@ def meter_problems(energy: EnergyConfig, options: MeterOptions) -> list[str]:
 
 def probe_meters(options: MeterOptions) -> list[tuple[str, MeterStatus]]:
     """Return what each installed meter can do here, by name; one that does not even import says so."""
-    return [(name, _status(name, options)) for name in plugins.names("meters")]
+    return [(name, _status(name, options, with_readings=True)) for name in plugins.names("meters")]
 
 
 def _new_workload(name: str) -> Workload:
@@ -111,7 +112,7 @@ def _refusal(name: str, status: MeterStatus) -> LLEMError | None:
     return MeterError(f"meter '{name}' cannot be read: {status.reason}{remedy}")
 
 
-def _status(name: str, options: MeterOptions) -> MeterStatus:
+def _status(name: str, options: MeterOptions, *, with_readings: bool = False) -> MeterStatus:
     try:
         plugin = plugins.declaration("meters", name)
         missing = plugin.missing_modules()
@@ -119,8 +120,8 @@ def _status(name: str, options: MeterOptions) -> MeterStatus:
             reason = f"not installed: {', '.join(missing)}"
             return MeterStatus(available=False, reason=reason, remedy=plugin.install)
         meter: type[Meter] = plugin.load()
-        return meter().probe(options)
+        return probe_meter(meter(), options, with_readings=with_readings)
     except PluginError as error:
         return MeterStatus(available=False, reason=error.reason, remedy=error.remedy)
     except Exception as error:  # noqa: BLE001 - other people's code; one meter that fails must not hide the rest
-        return MeterStatus(available=False, reason=f"its probe failed: {type(error).__name__}: {error}")
+        return MeterStatus(available=False, reason=f"it failed to be read: {type(error).__name__}: {error}")

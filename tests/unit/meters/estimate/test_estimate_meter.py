@@ -13,6 +13,7 @@ from llenergymeasure.exceptions import MeterError
 from llenergymeasure.meters.base import MeterOptions
 from llenergymeasure.meters.estimate import meter as estimate_meter
 from llenergymeasure.meters.estimate.meter import EstimateMeter, cpu_times, describe, power_model
+from llenergymeasure.meters.probing import probe_meter
 
 
 def options(**fields: float) -> MeterOptions:
@@ -91,6 +92,6 @@ def test_without_proc_stat_it_is_unavailable_with_the_reason(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(estimate_meter, "STAT", str(tmp_path / "none"))
-    status = EstimateMeter().probe(MeterOptions())
+    status = probe_meter(EstimateMeter(), MeterOptions(), with_readings=False)
     assert not status.available
-    assert "the estimate needs Linux" in str(status.reason)
+    assert "which only Linux reports" in str(status.reason)

@@ -17,6 +17,7 @@ import pytest
 from llenergymeasure.domain.trace import Channel
 from llenergymeasure.exceptions import MeterError
 from llenergymeasure.meters.base import MeterOptions
+from llenergymeasure.meters.probing import probe_meter
 from llenergymeasure.meters.rapl.meter import RaplMeter
 from tests.simulators.powercap import PowercapTree, Zone, build_tree
 from tests.simulators.signals import Constant
@@ -184,7 +185,7 @@ def test_a_counter_near_its_range_is_read_raw_through_the_wrap(
 def test_probe_shows_watts(powercap_simulator: PowercapSimulator, monkeypatch: pytest.MonkeyPatch) -> None:
     running = powercap_simulator(PowercapTree(zones=(PACKAGE,)))
     monkeypatch.setenv("LLEM_POWERCAP_DIR", str(running.path))
-    status = RaplMeter().probe(OPTIONS)
+    status = probe_meter(RaplMeter(), OPTIONS, with_readings=True)
     assert status.available
     assert [channel.device for channel in status.channels] == ["package-0", "package-0/dram"]
     assert 0.0 < float(status.readings[0].removesuffix(" W")) < 600.0  # truly 60 W; the tree may lag
@@ -192,7 +193,7 @@ def test_probe_shows_watts(powercap_simulator: PowercapSimulator, monkeypatch: p
 
 def test_no_tree_is_no_meter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LLEM_POWERCAP_DIR", str(tmp_path / "missing"))
-    status = RaplMeter().probe(OPTIONS)
+    status = probe_meter(RaplMeter(), OPTIONS, with_readings=True)
     assert not status.available
     assert status.reason == f"the kernel shows no energy counters in {tmp_path / 'missing'}"
     assert "modprobe intel_rapl_msr" in (status.remedy or "")
@@ -202,7 +203,7 @@ def test_no_tree_is_no_meter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 def test_counters_for_root_only_give_the_exact_command(at_rest: Any, forbid_counters: None) -> None:
     path = at_rest(PowercapTree(zones=(PACKAGE,)))
-    status = RaplMeter().probe(OPTIONS)
+    status = probe_meter(RaplMeter(), OPTIONS, with_readings=True)
     assert "CVE-2020-8694" in (status.reason or "")
     assert status.remedy == f"sudo chmod -R a+r {path / 'intel-rapl'}"
     with pytest.raises(MeterError, match="sudo chmod -R a"):
@@ -212,14 +213,16 @@ def test_counters_for_root_only_give_the_exact_command(at_rest: Any, forbid_coun
 def test_a_container_that_masks_the_counters_is_recognised(at_rest: Any, tmp_path: Path) -> None:
     at_rest(PowercapTree(zones=(PACKAGE,)))
     shutil.rmtree(tmp_path / "devices")
-    status = RaplMeter().probe(OPTIONS)
+    status = probe_meter(RaplMeter(), OPTIONS, with_readings=True)
     assert "this container hides the energy counters" in (status.reason or "")
     assert "systempaths=unconfined" in (status.remedy or "")
 
 
 def test_a_tree_of_platforms_alone_has_no_processor(at_rest: Any) -> None:
     at_rest(PowercapTree(zones=(Zone(name="psys"),)))
-    assert "no counter of a processor package" in (RaplMeter().probe(OPTIONS).reason or "")
+    assert "no counter of a processor package" in (
+        probe_meter(RaplMeter(), OPTIONS, with_readings=True).reason or ""
+    )
 
 
 def test_a_counter_that_turns_unreadable_gives_an_error_sample(at_rest: Any) -> None:
@@ -237,6 +240,6 @@ def test_a_counter_that_turns_unreadable_gives_an_error_sample(at_rest: Any) -> 
 def test_probe_leaves_nothing_open(at_rest: Any) -> None:
     at_rest(PowercapTree(zones=(PACKAGE,)))
     before = len(os.listdir("/proc/self/fd"))
-    RaplMeter().probe(OPTIONS)
+    probe_meter(RaplMeter(), OPTIONS, with_readings=True)
     opened()
     assert len(os.listdir("/proc/self/fd")) == before

@@ -1,4 +1,4 @@
-"""How warm the devices are now, from the end of the spool."""
+"""Claims about the temperature of the devices at this moment."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from pathlib import Path
 
 from llenergymeasure.domain.sample import Sample
 from llenergymeasure.domain.trace import Channel
-from llenergymeasure.meters.sampling.recent import recent_temperature_c
+from llenergymeasure.meters.sampling.recent import SPAN_NS, recent_temperature_c
+from llenergymeasure.meters.sampling.spool import SpoolReader
 
 NOW_NS = 1_700_000_000_000_000_000
 CHANNELS = tuple(
@@ -18,7 +19,7 @@ CHANNELS = tuple(
 def _recent(tmp_path: Path, *samples: Sample) -> float | None:
     spool = tmp_path / "samples.bin"
     spool.write_bytes(b"".join(sample.pack() for sample in samples))
-    return recent_temperature_c(spool, CHANNELS, NOW_NS)
+    return recent_temperature_c(CHANNELS, SpoolReader(spool).read(len(CHANNELS), NOW_NS - SPAN_NS))
 
 
 def _sample(channel: int, age_s: float, **more: float) -> Sample:

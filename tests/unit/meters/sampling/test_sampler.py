@@ -67,13 +67,13 @@ def wait_until(condition: Callable[[], bool], limit_s: float = 10.0) -> None:
 
 
 def enough(sampler: Sampler, samples: int) -> None:
-    wait_until(lambda: len(sampler.trace_so_far().samples) >= samples)
+    wait_until(lambda: len(sampler.trace().samples) >= samples)
 
 
 def test_every_meter_is_read_before_the_run_goes_on(start: Start) -> None:
     sampler = start(SteadyMeter, SecondMeter)
     now_ns = AnchoredClock().now_ns()
-    samples = sampler.trace_so_far().samples
+    samples = sampler.trace().samples
     assert {0, 1} <= set(samples["channel"].tolist())
     assert samples["t_unix_ns"][0] < now_ns
 
@@ -111,13 +111,13 @@ def test_a_meter_slower_than_its_period_is_not_read_without_a_pause(start: Start
 
 def test_live_power_is_that_of_all_counted_channels(start: Start) -> None:
     sampler = start(SteadyMeter, SecondMeter)
-    assert sampler.latest_power_w() == pytest.approx(2 * STEADY_W)
+    assert sampler.recent_power_w() == pytest.approx(2 * STEADY_W)
 
 
 def test_live_power_is_unknown_once_sampling_has_ended(start: Start) -> None:
     sampler = start(SteadyMeter)
     sampler.stop()
-    assert sampler.latest_power_w() is None
+    assert sampler.recent_power_w() is None
 
 
 def test_stopping_twice_returns_the_same_trace(start: Start) -> None:
@@ -172,7 +172,7 @@ def test_interrupt_and_termination_of_the_group_do_not_end_it(start: Start) -> N
     assert sampler.pid is not None
     for number in (signal.SIGINT, signal.SIGTERM):
         os.kill(sampler.pid, number)
-    taken = len(sampler.trace_so_far().samples)
+    taken = len(sampler.trace().samples)
     enough(sampler, taken + 10)
     assert sampler.stop().interrupted is None
 

@@ -10,7 +10,7 @@ from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.domain.experiment import DeviceEnergy, EnergyBreakdown, RunWarning
 from llenergymeasure.domain.request import RequestRecord
 from llenergymeasure.domain.trace import Phase
-from llenergymeasure.harness.live_power import empty_trace
+from llenergymeasure.harness.metering import Unmetered
 from llenergymeasure.metrics.checks.inputs import CheckInputs
 from llenergymeasure.metrics.checks.verdict import run_warnings, verdict
 from llenergymeasure.metrics.energy.account import EnergyAccount, TotalEnergy
@@ -59,7 +59,7 @@ def _judge(
             config=config,
             rows=rows,
             energy=energy,
-            account=EnergyAccount(empty_trace()),
+            account=EnergyAccount(Unmetered().trace()),
             interrupted=interrupted,
             stopped_because=stopped_because,
         )

@@ -153,8 +153,8 @@ def test_former_baseline_of_another_sensor_is_no_device_power() -> None:
 def test_result_without_energy_has_no_net_energy() -> None:
     clock = VirtualClock()
     power = known_power(clock, lambda _second: 100.0)
-    empty = EnergyTrace(channels=(), samples=power.trace_so_far().samples[:0])
-    power.trace_so_far = lambda: empty  # type: ignore[method-assign]
+    empty = EnergyTrace(channels=(), samples=power.trace().samples[:0])
+    power.trace = lambda since_ns=None: empty  # type: ignore[method-assign]
     result = run(config(baseline=BASELINES), clock, power)
     assert result.energy.net_energy_j is result.energy.idle_power_w is None
     assert "net_energy_j" not in result.estimates

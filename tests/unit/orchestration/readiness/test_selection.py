@@ -27,7 +27,9 @@ raising = acme_power:RAISING
 riddles = acme_power:RIDDLES
 """
 MODULE = """
-from llenergymeasure.meters.base import MeterStatus
+from llenergymeasure.domain.sample import Sample
+from llenergymeasure.domain.trace import Channel
+from llenergymeasure.exceptions import MeterUnavailable
 from llenergymeasure.plugins import Plugin
 
 def meter(name, target, requires=(), capabilities=("measures", "by_name_only")):
@@ -42,17 +44,21 @@ RIDDLES = Plugin(name="riddles", target="acme_power:Riddles")
 
 class WallPlug:
     name, period_s = "wallplug", 1.0
-    def probe(self, options):
-        return MeterStatus(available=True, readings=("61.3 W",))
+    def open(self, options):
+        return [Channel(meter="wallplug", domain="system", device="plug", label="plug", method="sampled")]
+    def read(self, offset_ns):
+        return [Sample(0, offset_ns, power_w=61.3)]
+    def close(self):
+        pass
 
-class Unplugged:
-    name, period_s = "unplugged", 1.0
-    def probe(self, options):
-        return MeterStatus(available=False, reason="no plug on /dev/ttyUSB0", remedy="sudo modprobe ftdi_sio")
+class Unplugged(WallPlug):
+    name = "unplugged"
+    def open(self, options):
+        raise MeterUnavailable("no plug on /dev/ttyUSB0", "sudo modprobe ftdi_sio")
 
-class Raising:
-    name, period_s = "raising", 1.0
-    def probe(self, options):
+class Raising(WallPlug):
+    name = "raising"
+    def open(self, options):
         raise OSError("short circuit")
 
 class Riddles:
@@ -131,7 +137,7 @@ def test_auto_names_a_plugin_that_does_not_load_and_goes_on(caplog: pytest.LogCa
             "plugin 'broken' does not load: acme_broken:BROKEN: ModuleNotFoundError: No module named 'acme_broken' "
             "→ pip install --force-reinstall acme-power",
         ),
-        ("raising", "its probe failed: OSError: short circuit"),
+        ("raising", "it failed to open: OSError: short circuit"),
     ],
 )
 def test_named_meter_that_cannot_be_read_is_an_error_with_reason_and_remedy(name: str, text: str) -> None:

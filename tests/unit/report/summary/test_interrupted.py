@@ -10,7 +10,7 @@ import pytest
 
 from llenergymeasure.domain.trace import Phase
 from llenergymeasure.exceptions import ExperimentError
-from llenergymeasure.harness.live_power import empty_trace
+from llenergymeasure.harness.metering import Unmetered
 from llenergymeasure.report.summary.interrupted import (
     interrupted_run_json,
     is_interrupted,
@@ -33,7 +33,7 @@ def bundle(tmp_path: Path) -> Path:
     (folder / layout.CONFIG).write_text("model: x\n")
     write_phases(PHASES, folder / layout.PHASES)
     write_requests((), folder / layout.REQUESTS)
-    write_trace(empty_trace(), folder / layout.TRACE)
+    write_trace(Unmetered().trace(), folder / layout.TRACE)
     return folder
 
 
