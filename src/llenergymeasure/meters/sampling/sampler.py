@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llenergymeasure.core.clock import AnchoredClock
+from llenergymeasure.core.python_process import python_command, python_environment
 from llenergymeasure.domain.trace import Channel, EnergyTrace
 from llenergymeasure.exceptions import MeterError
 from llenergymeasure.meters.base import Meter, MeterOptions
@@ -66,7 +67,8 @@ class Sampler:
         """
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "llenergymeasure.meters.sampling.process"],
+                python_command("llenergymeasure.meters.sampling.process"),
+                env=python_environment(os.environ),
                 stdin=subprocess.PIPE,  # held open: its end tells the sampler that its parent is gone
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -154,7 +156,7 @@ class Sampler:
             "options": self._options.model_dump(mode="json"),
             "offset_ns": self._clock.offset_ns,
             "spool": str(self._spool),
-            "path": sys.path,
+            "path": [entry for entry in sys.path if entry],  # an empty one is the current folder
             "parent": os.getpid(),
         }
         assert process.stdin is not None

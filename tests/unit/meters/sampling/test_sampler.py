@@ -196,6 +196,16 @@ def test_a_meter_that_raises_is_marked_and_the_others_go_on(start: Start) -> Non
     assert build_curves(trace)[0].between(0, 1).reason == "its meter failed"
 
 
+def test_nothing_is_imported_from_the_current_folder(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("json", "struct", "select", "importlib", "psutil", "pydantic", "llenergymeasure"):
+        (tmp_path / f"{module}.py").write_text("raise SystemExit('imported from the current folder')")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend("")
+    assert [channel.device for channel in start(SteadyMeter).channels] == ["steady"]
+
+
 def test_what_a_library_prints_does_not_disturb_the_answer(start: Start) -> None:
     assert [channel.device for channel in start(ChattyMeter).channels] == ["steady"]
 

@@ -211,8 +211,9 @@ def test_a_machine_without_any_sensor_gives_reason_and_remedy(child_json: ChildJ
     environment = {**os.environ, "LLEM_POWERCAP_DIR": str(tmp_path), "LD_LIBRARY_PATH": ""}
     prelude = "import pynvml; pynvml.nvmlInit = lambda: pynvml._nvmlCheckReturn(9)  # no driver"
     outcome = run_meter(child_json, ZEUS, environment, prelude=prelude)
-    reason = "Zeus finds no device it can read: the NVIDIA driver is not loaded; the kernel shows no energy counters in "
-    assert outcome["status"]["reason"] == f"{reason}{tmp_path}; no Apple or Jetson chip"
+    start = "Zeus finds no device it can read: the NVIDIA driver is not loaded; "
+    reasons = f"the kernel shows no energy counters in {tmp_path}; no Apple or Jetson chip"
+    assert outcome["status"]["reason"] == start + reasons
     assert outcome["status"]["remedy"] == "sudo modprobe nvidia"
     assert outcome["channels"] == []
     assert outcome["failure"].startswith("Zeus finds no device it can read")
