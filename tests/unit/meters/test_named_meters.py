@@ -9,7 +9,6 @@ import pytest
 from llenergymeasure.config.models import EnergyConfig
 from llenergymeasure.meters.base import MeterOptions
 from llenergymeasure.orchestration.readiness.selection import (
-    MEASURING,
     meter_problems,
     probe_meters,
     select_meters,
@@ -31,5 +30,4 @@ def test_a_missing_library_gives_the_command_that_brings_it(
 
 @pytest.mark.parametrize("name", ["zeus", "codecarbon"])
 def test_auto_never_takes_other_software_that_reads_the_same_sensors(name: str) -> None:
-    assert name not in MEASURING
     assert name not in [meter.name for meter in select_meters(EnergyConfig(), MeterOptions())]
