@@ -22,7 +22,7 @@ ASKED := pyproject.toml constraints.txt requirements/weights.txt
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help quickstart test test-fast test-wheel check format bench bench-accuracy bench-coverage wheel clean distclean
+.PHONY: help quickstart test test-fast test-wheel check format docs-reference bench bench-accuracy bench-coverage wheel clean distclean
 
 help: ## List these targets.
 	@awk -F ':.*## ' '/^[a-z%.-]+:.*## / { sub(/%/, "X.Y", $$1); printf "  %-14s %s\n", $$1, $$2 }' Makefile
@@ -50,9 +50,12 @@ check: $(DEV_STAMP) ## Check format, lint, types and the layers of imports.
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-format: $(DEV_STAMP) ## Format the code and mend what the linter can mend.
+format: $(DEV_STAMP) ## Format the code and fix what the linter can fix.
 	$(BIN)/ruff format $(CODE)
 	$(BIN)/ruff check --fix $(CODE)
+
+docs-reference: $(DEV_STAMP) ## Write the pages of docs/reference that are generated from the code.
+	$(BIN)/python scripts/write_reference.py
 
 bench: $(DEV_STAMP) ## Measure start-up, overhead and time to the first token; JSON goes to benchmarks/out.
 	@export PYTHONPATH=.; for each in startup harness_cost first_token overhead overhead_batches; do $(BIN)/python -m benchmarks.$$each || exit 1; done

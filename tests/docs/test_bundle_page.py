@@ -18,8 +18,9 @@ from llenergymeasure.domain.trace import Channel, Phase
 from llenergymeasure.orchestration.verification.verify import COVERED_BY_SUMS_ONLY
 from llenergymeasure.results import layout
 
-PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "bundle.md").read_text(encoding="utf-8")
-WORDS = set(re.findall(r"`([^`\n]+)`", PAGE))
+REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
+PAGE = (REFERENCE / "bundle.md").read_text(encoding="utf-8")
+WORDS = set(re.findall(r"`([^`\n]+)`", PAGE + (REFERENCE / "metrics.md").read_text(encoding="utf-8")))
 
 
 def _models(annotation: Any) -> Iterator[type[BaseModel]]:

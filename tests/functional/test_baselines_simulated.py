@@ -78,14 +78,14 @@ def test_run_waits_for_the_card_and_meters_each_state_of_rest(
     assert "start_temperature" not in {warning.code for warning in result.warnings}
 
     for name, stored in (
-        ("baseline_idle", result.energy.idle_power_w),
-        ("baseline_context", result.energy.context_power_w),
-        ("baseline_loaded", result.energy.loaded_power_w),
+        ("baseline_idle", result.idle_power_w),
+        ("baseline_context", result.context_power_w),
+        ("baseline_loaded", result.loaded_power_w),
     ):
         assert stored == pytest.approx(_power_w(machine, phases[name]), rel=0.02), name
     windows_j = sum(machine.true_energy_j(0, each.start_unix_ns, each.end_unix_ns) for each in result.repeats)
     idle_j = _power_w(machine, phases["baseline_idle"]) * result.total_inference_time_s
-    assert result.energy.net_energy_j == pytest.approx(windows_j - idle_j, abs=0.02 * windows_j)
+    assert result.net_energy_j == pytest.approx(windows_j - idle_j, abs=0.02 * windows_j)
     assert result.estimates["net_energy_j"].half_width is not None
     assert verify(bundle).bundles[0].findings == ()
 
@@ -108,7 +108,7 @@ def test_second_run_takes_over_the_idle_power_of_the_first(
         result = load_result(bundle)
         assert result.baseline is not None
         origins.append(result.baseline.origin)
-        assert result.energy.idle_power_w == pytest.approx(95.0, rel=0.01)
+        assert result.idle_power_w == pytest.approx(95.0, rel=0.01)
         assert result.energy.net_baseline is not None
         assert result.energy.net_baseline.origin == result.baseline.origin
         assert verify(bundle).bundles[0].findings == ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from llenergymeasure.domain.estimate import Estimate, Method
+from llenergymeasure.domain.estimate import Estimate, Method, exact
 from llenergymeasure.domain.experiment import (
     DeviceEnergy,
     EnergyBreakdown,
@@ -14,6 +14,15 @@ from llenergymeasure.domain.experiment import (
     RunWarning,
 )
 
+ENERGIES = (
+    "total_energy_j",
+    "energy_per_output_token_j",
+    "energy_per_input_token_j",
+    "energy_per_token_j",
+    "energy_per_request_j",
+    "mean_power_w",
+    "idle_power_w",
+)
 SECOND_NS = 1_000_000_000
 
 
@@ -36,8 +45,14 @@ def unmeasured_result(**changes: Any) -> ExperimentResult:
         severity="info",
     )
     estimates = {"output_tokens_per_s": interval(25.0, 0.5, "tokens/s", "derived")}
+    energies = dict.fromkeys(ENERGIES, "no energy was measured: energy.meters is none")
+    others = {
+        "ttft_s": "the backend reports no time of the first token",
+        "total_flops": "the model does not state its shape",
+    }
     nothing: dict[str, Any] = {
         "estimates": estimates,
+        "unknown": {**energies, **others},
         "energy": EnergyBreakdown(),
         "total_flops": None,
         "peak_memory_bytes": {},
@@ -64,7 +79,7 @@ def estimated_result() -> ExperimentResult:
         energy_j=5000.0,
         mean_power_w=166.0,
     )
-    energy = EnergyBreakdown(method="estimated", by_device=(device,), idle_power_w=10.0, net_energy_j=4700.0)
+    energy = EnergyBreakdown(method="estimated", by_device=(device,))
     warning = RunWarning(
         code="energy_estimated",
         message="Energy of CPU (estimate) is an estimate, not a measurement: 8 W per core.",
@@ -112,11 +127,20 @@ def _estimates() -> dict[str, Estimate]:
         "mean_power_w": interval(301.78, 2.9, "W"),
         "net_energy_j": interval(7089.5, 92.3, "J"),
         "marginal_energy_j": interval(6780.4, 95.1, "J"),
+        "idle_power_w": interval(70.1, 3.5, "W"),
+        "context_power_w": interval(78.8, 3.9, "W"),
+        "loaded_power_w": interval(80.2, 4.0, "W"),
+        "load_energy_j": interval(412.3, 20.6, "J"),
         "output_tokens_per_s": interval(313.73, 1.2, "tokens/s", "derived"),
         "ttft_s": interval(0.02134, 0.0004, "s", "derived"),
         "tpot_s": Estimate(
             value=0.003187, unit="s", method="derived", reason="a single repeat has no spread"
         ),
+        "total_requests": exact(300, "requests", "counted"),
+        "input_tokens": exact(12_000, "tokens", "counted"),
+        "output_tokens": exact(9_600, "tokens", "counted"),
+        "total_tokens": exact(21_600, "tokens", "counted"),
+        "total_flops": exact(5.83e12, "FLOP", "counted"),
     }
 
 
@@ -153,12 +177,6 @@ def _energy() -> EnergyBreakdown:
     return EnergyBreakdown(
         method="counter",
         by_device=(gpu, package, psys),
-        idle_power_w=70.1,
-        context_power_w=78.8,
-        loaded_power_w=80.2,
-        net_energy_j=7089.5,
-        marginal_energy_j=6780.4,
-        load_energy_j=412.3,
     )
 
 

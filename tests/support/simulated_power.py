@@ -15,7 +15,8 @@ from llenergymeasure.domain.trace import Channel, EnergyTrace, Phase, sample_dty
 from llenergymeasure.domain.uncertainty import UncertaintyBudget
 from llenergymeasure.metrics.energy.account import EnergyAccount
 from llenergymeasure.metrics.energy.windows import window_totals
-from llenergymeasure.metrics.figures.headline import energy_budgets
+from llenergymeasure.metrics.figures.energies import TOTAL_ENERGY, energy_over
+from llenergymeasure.metrics.figures.figure import FigureInputs
 from tests.simulators.nvml import profiles, sensors
 from tests.simulators.nvml.machine import PowerSensor, SimulatedGpu
 from tests.simulators.powercap import Zone
@@ -71,7 +72,10 @@ class Run:
             Phase(name="window", start_unix_ns=ns(start), end_unix_ns=ns(end), repeat=number)
             for number, (start, end) in enumerate(self.windows)
         ]
-        return energy_budgets(window_totals(EnergyAccount(self.trace), phases, ()))["total_energy_j"]
+        rows = window_totals(EnergyAccount(self.trace), phases, ())
+        budget = energy_over(TOTAL_ENERGY, FigureInputs(rows=rows))
+        assert isinstance(budget, UncertaintyBudget)
+        return budget
 
 
 def random_run(sensor: Sensor, seed: int, window_s: float, **channel: Any) -> Run:

@@ -45,7 +45,9 @@ def print_bundle(bundle: Path, as_json: bool) -> None:
 
     result = load_result(bundle)
     if as_json:
-        print(result.model_dump_json(indent=2))
+        from llenergymeasure.results.bundle import result_json
+
+        print(result_json(result), end="")
         return
     from llenergymeasure.report.renderers.console import print_result
 

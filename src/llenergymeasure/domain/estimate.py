@@ -1,4 +1,4 @@
-"""A measured quantity with its doubt."""
+"""A figure's value with its 95 % interval."""
 
 from __future__ import annotations
 
@@ -8,20 +8,21 @@ from pydantic import model_validator
 
 from llenergymeasure.core.record import Record
 
-Method = Literal["counter", "sampled", "estimated", "derived"]
-"""How a figure came about: an energy counter, integrated power readings, a model, or arithmetic on others."""
+Method = Literal["counter", "sampled", "estimated", "derived", "counted"]
+"""How a figure was obtained: an energy counter, integrated power readings, a model, arithmetic on others, counting."""
 
 
 class Estimate(Record):
     """A value with its 95 % interval `[low, high]`, unit and method.
 
     `low` and `high` are None where the interval is unknown; `reason` then says why. Where there is an interval that
-    leaves something out (the spread, after a single repeat), it says what.
+    leaves something out (the spread, after a single repeat), it says what. The interval of an exact value has no width.
     """
 
-    value: float
-    low: float | None = None
-    high: float | None = None
+    value: int | float
+    """A whole number where it is counted."""
+    low: int | float | None = None
+    high: int | float | None = None
     unit: str
     method: Method
     reason: str | None = None
@@ -46,3 +47,8 @@ class Estimate(Record):
         """Half-width over the value: 0.02 means ±2 %."""
         half = self.half_width
         return None if half is None or self.value == 0 else half / abs(self.value)
+
+
+def exact(value: int | float, unit: str, method: Method) -> Estimate:
+    """Return a value that has no uncertainty: a count, or the result of a definition."""
+    return Estimate(value=value, low=value, high=value, unit=unit, method=method)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from llenergymeasure.constants import SCHEMA_VERSION
 from llenergymeasure.core.record import Record
@@ -72,29 +72,13 @@ class BaselineUsed(Record):
 
 
 class EnergyBreakdown(Record):
-    """Energy split by device, and the idle machine beside it.
-
-    Gross is `total_energy_j` of the result; net and marginal energy are less than it by an idle power times the time
-    of the windows, and keep their sign.
-    """
+    """Energy split by device, and where the idle power came from that net and marginal energy are less by."""
 
     method: Method | None = None
     """The weakest method among the counted devices: estimated, then sampled, then counter."""
     by_device: tuple[DeviceEnergy, ...] = ()
-    idle_power_w: float | None = None
-    """Of the bare machine, before anything was loaded."""
-    context_power_w: float | None = None
-    """With the device's context created, nothing loaded."""
-    loaded_power_w: float | None = None
-    """With the model loaded and waiting."""
-    net_energy_j: float | None = None
-    """Gross less `idle_power_w` over the windows: what the machine drew because it was used."""
     net_baseline: BaselineUsed | None = None
-    marginal_energy_j: float | None = None
-    """Gross less `loaded_power_w` over the windows: what the requests drew from a server that stood ready."""
     marginal_baseline: BaselineUsed | None = None
-    load_energy_j: float | None = None
-    """Energy of loading the model, outside the window."""
 
 
 class Span(Record):
@@ -168,11 +152,14 @@ class PhaseSummary(Record):
 
 
 class ExperimentResult(Record):
-    """One experiment: figures with their doubt, and what is needed to judge them.
+    """One experiment: figures with their 95 % intervals, and what is needed to judge them.
 
-    Totals are sums over the intervals of `repeats`; per-token figures are ratios of those sums. Energies are gross, in
-    joules; a figure that could not be measured is None, and `warnings` says why.
+    The headline fields from `total_energy_j` to `total_flops` are the figures of the table in `metrics.figures`, which
+    docs/reference/metrics.md describes. A figure that the table has and this class does not declare is a further field
+    of the same kind. A figure that could not be measured is None, and `unknown` says why.
     """
+
+    model_config = ConfigDict(extra="allow")
 
     schema_version: str = SCHEMA_VERSION
     experiment_id: str
@@ -182,29 +169,35 @@ class ExperimentResult(Record):
     device: str
     verdict: Verdict = "valid"
     total_energy_j: float | None = None
-    total_tokens: int = 0
-    input_tokens: int = 0
-    output_tokens: int = 0
-    total_requests: int = 0
-    total_inference_time_s: float = 0.0
-    output_tokens_per_s: float | None = None
     energy_per_output_token_j: float | None = None
     energy_per_input_token_j: float | None = None
     energy_per_token_j: float | None = None
     energy_per_request_j: float | None = None
     mean_power_w: float | None = None
-    total_flops: float | None = None
+    idle_power_w: float | None = None
+    context_power_w: float | None = None
+    loaded_power_w: float | None = None
+    net_energy_j: float | None = None
+    marginal_energy_j: float | None = None
+    load_energy_j: float | None = None
+    total_inference_time_s: float = 0.0
+    output_tokens_per_s: float | None = None
     ttft_s: float | None = None
-    """Mean time to first token."""
     tpot_s: float | None = None
-    """Mean time per output token after the first."""
+    total_requests: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    total_tokens: int = 0
+    total_flops: float | None = None
     peak_memory_bytes: dict[str, int] = Field(default_factory=dict)
     """Peak during the windows, by device (`cuda:0`, `host`)."""
     energy: EnergyBreakdown = EnergyBreakdown()
     estimates: dict[str, Estimate] = Field(default_factory=dict)
-    """By the name of a headline field."""
+    """By the name of a figure: its value and interval."""
+    unknown: dict[str, str] = Field(default_factory=dict)
+    """By the name of a figure that is None: why."""
     uncertainty: dict[str, UncertaintyBudget] = Field(default_factory=dict)
-    """By the name of an energy among the estimates: why its interval is as wide as it is."""
+    """By the name of an energy or power among the estimates: the terms of its interval."""
     warnings: tuple[RunWarning, ...] = ()
     repeats: tuple[Repeat, ...] = ()
     phases: tuple[PhaseSummary, ...] = ()

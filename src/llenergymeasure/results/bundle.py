@@ -20,6 +20,8 @@ from llenergymeasure.results import layout
 
 Writer = Callable[[Path], None]
 PARTIAL = ".partial"
+FIRST_BELOW_FIGURES = "peak_memory_bytes"
+"""The field of a result that follows the figures."""
 
 
 def write_bundle(parent: Path, name: str, files: Mapping[str, Writer]) -> Path:
@@ -85,8 +87,11 @@ def load_result(path: Path) -> ExperimentResult:
 
 
 def result_json(result: ExperimentResult) -> str:
-    """Return the text of result.json."""
-    return result.model_dump_json(indent=2) + "\n"
+    """Return the text of result.json: figures that the model does not declare stand with those that it does."""
+    document = result.model_dump(mode="json")
+    further = {name: document.pop(name) for name in result.model_extra or {}}
+    head = {name: document.pop(name) for name in list(document)[: list(document).index(FIRST_BELOW_FIGURES)]}
+    return json.dumps({**head, **further, **document}, indent=2, ensure_ascii=False) + "\n"
 
 
 def facts_json(facts: RunFacts) -> str:

@@ -18,6 +18,7 @@ from llenergymeasure.harness.idle import measure_idle
 from llenergymeasure.harness.metering import Unmetered
 from llenergymeasure.harness.recorder import Recorder
 from llenergymeasure.harness.repeats import measure_repeats
+from llenergymeasure.metrics.figures.table import FIGURES
 from llenergymeasure.orchestration.assemble import assemble
 from llenergymeasure.orchestration.raw import RawRun
 from llenergymeasure.testing import KnownPower, StandInBackend, VirtualClock
@@ -63,8 +64,8 @@ def test_energy_is_power_times_window_time() -> None:
 
 
 def test_net_energy_is_gross_less_idle_and_keeps_its_sign() -> None:
-    dearer = _result(lambda at_work: 300.0 if at_work else 80.0).energy
-    cheaper = _result(lambda at_work: 70.0 if at_work else 80.0).energy
+    dearer = _result(lambda at_work: 300.0 if at_work else 80.0)
+    cheaper = _result(lambda at_work: 70.0 if at_work else 80.0)
     assert dearer.idle_power_w == pytest.approx(80.0, rel=0.02)
     assert dearer.net_energy_j is not None
     assert dearer.net_energy_j > 0
@@ -101,10 +102,22 @@ def test_every_measured_headline_has_an_interval_around_it() -> None:
         "ttft_s",
         "tpot_s",
         "net_energy_j",
+        "idle_power_w",
+        "total_requests",
+        "input_tokens",
+        "output_tokens",
+        "total_tokens",
     }
     assert set(result.estimates) == measured
+    assert set(result.unknown) == {
+        "context_power_w",
+        "loaded_power_w",
+        "marginal_energy_j",
+        "load_energy_j",
+        "total_flops",
+    }
     for name, estimate in result.estimates.items():
-        assert estimate.value == getattr(result.energy if name == "net_energy_j" else result, name)
+        assert estimate.value == getattr(result, name)
         assert estimate.low is not None
         assert estimate.high is not None
 
@@ -156,3 +169,19 @@ def test_interrupted_window_is_not_counted() -> None:
     assert len(result.repeats) == 2
     assert result.total_requests == sum(request.repeat < 2 for request in raw.requests)
     assert np.isfinite(result.total_energy_j or math.nan)
+
+
+def test_a_result_has_no_further_fields_than_figures_of_the_table() -> None:
+    further = _result(lambda _at_work: 200.0).model_extra or {}
+    assert set(further) <= {figure.name for figure in FIGURES}
+
+
+def test_why_a_figure_is_unknown_stands_in_the_result() -> None:
+    without = assemble(CONFIG, _raw(lambda _at_work: 200.0, trace=Unmetered().trace()))
+    assert without.unknown["total_energy_j"] == "no energy source was read, in 3 of 3 windows"
+    assert without.unknown["loaded_power_w"] == "not measured: measurement.baseline.loaded_s is 0"
+    assert without.unknown["total_flops"] == "the model does not state its shape"
+    none = ExperimentConfig.model_validate({**CONFIG.model_dump(), "energy": {"meters": "none"}})
+    nothing = assemble(none, _raw(lambda _at_work: 200.0, trace=Unmetered().trace()))
+    assert nothing.unknown["net_energy_j"] == "no energy was measured: energy.meters is none"
+    assert all(getattr(nothing, name) is None for name in nothing.unknown)

@@ -1,11 +1,11 @@
-"""Energy split by device, with the idle machine beside it."""
+"""Energy split by device, with the idle power of each."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
-from llenergymeasure.domain.estimate import Estimate, Method
+from llenergymeasure.domain.estimate import Method
 from llenergymeasure.domain.experiment import BaselineUsed, DeviceEnergy, EnergyBreakdown
 from llenergymeasure.domain.trace import Phase
 from llenergymeasure.metrics.energy.account import EnergyAccount, curve_energy_j
@@ -15,7 +15,7 @@ _WEAKEST_FIRST: tuple[Method, ...] = ("estimated", "sampled", "counter")
 
 
 def energy_method(account: EnergyAccount) -> Method | None:
-    """Return the weakest method among the counted channels: a sum is no better than its worst part."""
+    """Return the weakest method among the channels included in the total: a sum is no better than its worst part."""
     methods = {curve.method for curve in account.included}
     return next((method for method in _WEAKEST_FIRST if method in methods), None)
 
@@ -24,26 +24,14 @@ def energy_breakdown(
     account: EnergyAccount,
     phases: Sequence[Phase],
     baselines: Baselines,
-    estimates: Mapping[str, Estimate],
 ) -> EnergyBreakdown:
-    """Return what each device drew over the complete windows, and the machine at rest.
-
-    Net and marginal energy are those of `estimates`.
-    """
+    """Return the energy of each device over the complete windows, and its idle power."""
     windows = [phase for phase in phases if phase.name == "window" and phase.complete]
-    load = next((phase for phase in phases if phase.name == "load" and phase.complete), None)
-    net, marginal = estimates.get("net_energy_j"), estimates.get("marginal_energy_j")
     return EnergyBreakdown(
         method=energy_method(account),
         by_device=tuple(_device(account, index, windows, baselines) for index in range(len(account.curves))),
-        idle_power_w=_power_w(baselines.bare),
-        context_power_w=_power_w(baselines.context),
-        loaded_power_w=_power_w(baselines.loaded),
-        net_energy_j=net.value if net else None,
-        net_baseline=_used("baseline_idle", baselines.bare) if net else None,
-        marginal_energy_j=marginal.value if marginal else None,
-        marginal_baseline=_used("baseline_loaded", baselines.loaded) if marginal else None,
-        load_energy_j=None if load is None else account.energy(load).energy_j,
+        net_baseline=_used("baseline_idle", baselines.bare),
+        marginal_baseline=_used("baseline_loaded", baselines.loaded),
     )
 
 
@@ -71,13 +59,12 @@ def _device(
     )
 
 
-def _power_w(rest: IdlePower | None) -> float | None:
-    return None if rest is None else rest.power_w
+def _of_channel(idle: IdlePower | None, index: int) -> float | None:
+    return None if idle is None else idle.by_channel[index]
 
 
-def _of_channel(rest: IdlePower | None, index: int) -> float | None:
-    return None if rest is None else rest.by_channel[index]
-
-
-def _used(phase: Literal["baseline_idle", "baseline_loaded"], rest: IdlePower | None) -> BaselineUsed | None:
-    return None if rest is None else BaselineUsed(phase=phase, origin=rest.origin)
+def _used(phase: Literal["baseline_idle", "baseline_loaded"], idle: IdlePower | None) -> BaselineUsed | None:
+    """Return which idle power was subtracted; None where none was known."""
+    if idle is None or idle.power_w is None:
+        return None
+    return BaselineUsed(phase=phase, origin=idle.origin)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from llenergymeasure.domain.trace import Channel
@@ -30,9 +30,13 @@ class MeterTerms:
 
 def meter_terms(rows: Sequence[WindowTotals]) -> MeterTerms:
     """Sum up the errors of all windows: a gain has one sign in all, the others are independent."""
-    errors = [each for row in rows for each in row.errors]
+    return combine_errors([each for row in rows for each in row.errors])
+
+
+def combine_errors(errors: Sequence[ChannelUncertainty]) -> MeterTerms:
+    """Combine the errors of several channels and intervals into those of their sum."""
     return MeterTerms(
-        gain_j=_gain_j(errors),
+        gain_j=combine_gains((each.channel, each.gain_j) for each in errors),
         edges_j=math.hypot(*(each.edges_j for each in errors)),
         resolution_j=math.hypot(*(each.resolution_j for each in errors)),
         alias_j=math.hypot(*(each.alias_j for each in errors))
@@ -49,11 +53,12 @@ def channels_of(rows: Sequence[WindowTotals]) -> list[Channel]:
     return found
 
 
-def _gain_j(errors: Sequence[ChannelUncertainty]) -> float:
-    by_source_j: defaultdict[tuple[str, ...], float] = defaultdict(float)
-    for each in errors:
-        by_source_j[_source(each.channel)] += each.gain_j
-    return math.hypot(*by_source_j.values())
+def combine_gains(errors: Iterable[tuple[Channel, float]]) -> float:
+    """Combine systematic errors of channels: those of one source add up, different sources add in quadrature."""
+    by_source: defaultdict[tuple[str, ...], float] = defaultdict(float)
+    for channel, error in errors:
+        by_source[_source(channel)] += error
+    return math.hypot(*by_source.values())
 
 
 def _source(channel: Channel) -> tuple[str, ...]:

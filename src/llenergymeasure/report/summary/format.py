@@ -26,8 +26,13 @@ NARROW = 72
 
 
 def estimate_text(estimate: Estimate) -> str:
-    """Return `12.34 ± 0.12 J`: two significant digits of doubt, the value to the same place."""
-    half = estimate.half_width
+    """Return `12.34 ± 0.12 J`: the half-width to two significant digits, the value to the same place.
+
+    A count has no interval to show: `12,000 tokens`.
+    """
+    if isinstance(estimate.value, int):
+        return f"{estimate.value:,} {estimate.unit}"
+    half = None if estimate.method == "counted" else estimate.half_width
     if half is None:
         return quantity(estimate.value, estimate.unit)
     factor, prefix = _scale(max(abs(estimate.value), half), estimate.unit)

@@ -6,34 +6,30 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from llenergymeasure.domain.experiment import DeviceEnergy, ExperimentResult
-from llenergymeasure.report.summary.baselines import baseline_rows
+from llenergymeasure.metrics.figures import table
+from llenergymeasure.metrics.figures.figure import Figure, Section
 from llenergymeasure.report.summary.conditions import conditions_rows
 from llenergymeasure.report.summary.format import bytes_text, duration_text, estimate_text, plural, quantity
 from llenergymeasure.report.summary.row import Row
-from llenergymeasure.report.summary.unknown import why_unknown
 
 
 @dataclass(frozen=True, kw_only=True)
-class Section:
+class RowGroup:
     """Rows that belong together."""
 
     rows: tuple[Row, ...]
 
 
-ENERGY_RATIOS = (
-    ("energy_per_output_token_j", "per output token"),
-    ("energy_per_input_token_j", "per input token"),
-    ("energy_per_token_j", "per token"),
-    ("energy_per_request_j", "per request"),
-)
 VERDICTS = {
     "valid": "valid",
     "valid_with_warnings": "valid with warnings",
     "invalid": "invalid",
 }
+UNSHOWN_METHODS = ("derived", "counted")
+"""Methods that say nothing about a meter."""
 WARMUPS = {
-    "steady": "until steady",
-    "cap": "not steady when its time was up",
+    "steady": "steady",
+    "cap": "not steady within max_duration_s",
     "fixed": "fixed length",
 }
 STOPS = {
@@ -50,47 +46,47 @@ def title(result: ExperimentResult) -> str:
     return " · ".join(parts)
 
 
-def summary(result: ExperimentResult) -> tuple[Section, ...]:
-    """Return the rows of a result, in sections."""
-    return (
-        Section(rows=tuple(_energy(result))),
-        Section(rows=tuple(_power(result))),
-        Section(rows=tuple(_speed(result))),
-        Section(rows=tuple(_run(result))),
+def summary(result: ExperimentResult) -> tuple[RowGroup, ...]:
+    """Return the rows of a result, in sections: the figures of the table, and how the run went."""
+    sections = (
+        tuple(_energy(result)),
+        tuple(_figures(result, "power")),
+        tuple(_figures(result, "speed")),
+        (*_figures(result, "work"), *_run(result)),
+        tuple(_further(result)),
     )
+    return tuple(RowGroup(rows=rows) for rows in sections if rows)
 
 
 def _energy(result: ExperimentResult) -> Iterator[Row]:
-    yield _figure(result, "total_energy_j", "Energy")
-    for device in result.energy.by_device:
-        yield _device_row(device)
-    for name, label in ENERGY_RATIOS:
-        yield _figure(result, name, f"Energy {label}")
+    """Yield the energies, the devices below their total."""
+    for figure in _stated(result, "energy"):
+        yield _figure(result, figure.name, figure.label)
+        if figure.name == "total_energy_j":
+            yield from map(_device_row, result.energy.by_device)
 
 
-def _power(result: ExperimentResult) -> Iterator[Row]:
-    yield _figure(result, "mean_power_w", "Mean power")
-    yield from baseline_rows(result)
-    yield _figure(result, "net_energy_j", "Net energy (less idle)")
-    yield _figure(result, "marginal_energy_j", "Marginal (less loaded idle)")
-    load_j = result.energy.load_energy_j
-    if load_j is None:
-        yield _unknown(result, "load_energy_j", "Energy of loading")
-    else:
-        yield Row(label="Energy of loading", value=quantity(load_j, "J"), method=result.energy.method)
+def _figures(result: ExperimentResult, section: Section) -> Iterator[Row]:
+    return (_figure(result, figure.name, figure.label) for figure in _stated(result, section))
 
 
-def _speed(result: ExperimentResult) -> Iterator[Row]:
-    yield _figure(result, "output_tokens_per_s", "Output tokens per second")
-    yield _figure(result, "ttft_s", "Time to first token")
-    yield _figure(result, "tpot_s", "Time per output token")
+def _stated(result: ExperimentResult, section: Section) -> Iterator[Figure]:
+    """Yield the figures of a section that the result states, known or unknown."""
+    names = {*result.estimates, *result.unknown}
+    for figure in table.FIGURES:
+        hidden = not figure.in_summary or (figure.needs_gpu and result.device == "cpu")
+        if figure.section == section and figure.name in names and not hidden:
+            yield figure
+
+
+def _further(result: ExperimentResult) -> Iterator[Row]:
+    """Yield the figures that this version does not know, as a newer one may write them, by name."""
+    for name in table.in_table_order({**result.estimates, **result.unknown}):
+        if table.find_figure(name) is None:
+            yield _figure(result, name, name)
 
 
 def _run(result: ExperimentResult) -> Iterator[Row]:
-    tokens = f"{result.input_tokens:,} in, {result.output_tokens:,} out"
-    yield Row(label="Requests", value=f"{result.total_requests:,}")
-    yield Row(label="Tokens", value=tokens)
-    yield _flops(result)
     yield from _peak_memory(result)
     yield from _warmup(result)
     yield Row(label="Windows", value=_windows(result))
@@ -102,17 +98,24 @@ def _run(result: ExperimentResult) -> Iterator[Row]:
 def _figure(result: ExperimentResult, name: str, label: str) -> Row:
     estimate = result.estimates.get(name)
     if estimate is None:
-        return _unknown(result, name, label)
+        return Row(label=label, value=f"unknown: {result.unknown[name]}", tone="unknown")
     text = estimate_text(estimate)
     if estimate.half_width is None:
-        text += f" (no interval: {estimate.reason or 'its spread is not known'})"
+        text += f" (no interval: {estimate.reason or 'its spread is unknown'})"
     elif estimate.reason is not None:
         text += f" ({estimate.reason})"
-    return Row(label=label, value=text, method=None if estimate.method == "derived" else estimate.method)
+    if name == "idle_power_w":
+        text += _age(result)
+    return Row(
+        label=label, value=text, method=None if estimate.method in UNSHOWN_METHODS else estimate.method
+    )
 
 
-def _unknown(result: ExperimentResult, name: str, label: str) -> Row:
-    return Row(label=label, value=f"unknown: {why_unknown(result, name)}", tone="unknown")
+def _age(result: ExperimentResult) -> str:
+    """Return how old the idle power is, where it was measured by an earlier run."""
+    if result.baseline is None or result.baseline.age_s is None:
+        return ""
+    return f" (measured {duration_text(result.baseline.age_s)} before)"
 
 
 def _device_row(device: DeviceEnergy) -> Row:
@@ -124,15 +127,9 @@ def _device_row(device: DeviceEnergy) -> Row:
     return Row(label=label, value=quantity(device.energy_j, "J"), method=method, tone="detail")
 
 
-def _flops(result: ExperimentResult) -> Row:
-    if result.total_flops is None:
-        return _unknown(result, "total_flops", "FLOPs (reference)")
-    return Row(label="FLOPs (reference)", value=quantity(result.total_flops, "FLOP"))
-
-
 def _peak_memory(result: ExperimentResult) -> Iterator[Row]:
     if not result.peak_memory_bytes:
-        yield _unknown(result, "peak_memory_bytes", "Peak memory")
+        yield Row(label="Peak memory", value="unknown: the backend reports none", tone="unknown")
     for device, size in result.peak_memory_bytes.items():
         yield Row(label=f"Peak memory, {device}", value=bytes_text(size))
 

@@ -8,21 +8,14 @@ from typing import IO, TYPE_CHECKING
 
 from llenergymeasure.domain.experiment import ExperimentResult
 from llenergymeasure.domain.uncertainty import BudgetTerm, UncertaintyBudget
+from llenergymeasure.metrics.figures.table import figure_label, in_table_order
 from llenergymeasure.report.summary.format import NARROW, estimate_text, quantity
-from llenergymeasure.report.summary.rows import ENERGY_RATIOS, title
-from llenergymeasure.report.summary.unknown import why_unknown
+from llenergymeasure.report.summary.rows import title
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.table import Table
 
-LABELS = {
-    "total_energy_j": "Energy",
-    **{name: f"Energy {label}" for name, label in ENERGY_RATIOS},
-    "mean_power_w": "Mean power",
-    "net_energy_j": "Net energy (less idle)",
-    "marginal_energy_j": "Marginal (less loaded idle)",
-}
 HEAD = ("term", "half-width", "share", "from")
 
 
@@ -66,19 +59,22 @@ def render_uncertainty(result: ExperimentResult, console: Console) -> None:
 def blocks(result: ExperimentResult) -> list[Block]:
     """Return the budgets of a result, those that agree in every term together."""
     alike: dict[object, list[UncertaintyBudget]] = {}
-    for name in sorted(result.uncertainty, key=list(LABELS).index):
+    for name in in_table_order(result.uncertainty):
         budget = result.uncertainty[name]
         alike.setdefault((tuple(_terms(budget)), tuple(_remarks(budget))), []).append(budget)
     return [
         Block(
-            figures=tuple(
-                (LABELS[each.figure], estimate_text(result.estimates[each.figure])) for each in group
-            ),
+            figures=tuple((figure_label(each.figure), _value(result, each)) for each in group),
             terms=tuple(_terms(group[0])),
             remarks=tuple(_remarks(group[0])),
         )
         for group in alike.values()
     ]
+
+
+def _value(result: ExperimentResult, budget: UncertaintyBudget) -> str:
+    estimate = result.estimates.get(budget.figure)
+    return quantity(budget.value, budget.unit) if estimate is None else estimate_text(estimate)
 
 
 def _terms(budget: UncertaintyBudget) -> Iterator[tuple[str, str, str, str]]:
@@ -151,5 +147,6 @@ def _label_width(block: Block) -> int:
 
 def _nothing(result: ExperimentResult) -> str:
     if "total_energy_j" in result.estimates:
-        return "This result holds no uncertainty budget: the release that wrote it made none."
-    return f"There is no energy to give a budget for: {why_unknown(result, 'total_energy_j')}."
+        return "This result has no uncertainty budget: the release that wrote it computed none."
+    reason = result.unknown.get("total_energy_j", "the result states no energy")
+    return f"There is no uncertainty budget, because the energy is unknown: {reason}."

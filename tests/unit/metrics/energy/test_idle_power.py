@@ -43,11 +43,11 @@ def _cached(**fields: float) -> BaselineReuse:
 
 
 def test_each_baseline_is_the_power_of_its_own_phase() -> None:
-    energy = _result().energy
-    assert energy.idle_power_w == pytest.approx(BARE_W, rel=1e-3)
-    assert energy.context_power_w == pytest.approx(CONTEXT_W, rel=1e-3)
-    assert energy.loaded_power_w == pytest.approx(LOADED_W, rel=1e-3)
-    (device,) = energy.by_device
+    result = _result()
+    assert result.idle_power_w == pytest.approx(BARE_W, rel=1e-3)
+    assert result.context_power_w == pytest.approx(CONTEXT_W, rel=1e-3)
+    assert result.loaded_power_w == pytest.approx(LOADED_W, rel=1e-3)
+    (device,) = result.energy.by_device
     assert device.context_power_w == pytest.approx(CONTEXT_W, rel=1e-3)
 
 
@@ -55,12 +55,12 @@ def test_net_is_less_the_bare_machine_and_marginal_less_the_loaded_one() -> None
     result = _result()
     time_s = result.total_inference_time_s
     assert result.total_energy_j == pytest.approx(BUSY_W * time_s, rel=2e-3)
-    assert result.energy.net_energy_j == pytest.approx((BUSY_W - BARE_W) * time_s, rel=2e-3)
-    assert result.energy.marginal_energy_j == pytest.approx((BUSY_W - LOADED_W) * time_s, rel=2e-3)
+    assert result.net_energy_j == pytest.approx((BUSY_W - BARE_W) * time_s, rel=2e-3)
+    assert result.marginal_energy_j == pytest.approx((BUSY_W - LOADED_W) * time_s, rel=2e-3)
     assert result.energy.net_baseline == BaselineUsed(phase="baseline_idle", origin="measured")
     assert result.energy.marginal_baseline == BaselineUsed(phase="baseline_loaded", origin="measured")
     for name in ("net_energy_j", "marginal_energy_j"):
-        assert result.estimates[name].value == getattr(result.energy, name)
+        assert result.estimates[name].value == getattr(result, name)
         assert result.estimates[name].method == "counter"
 
 
@@ -68,21 +68,21 @@ def test_energy_of_attaching_is_priced_apart_from_loading() -> None:
     result = _result()
     prices = {phase.name: phase.energy_j for phase in result.phases}
     assert prices["attach"] == pytest.approx(CONTEXT_W * 0.5, rel=0.1)
-    assert result.energy.load_energy_j == prices["load"] == pytest.approx(LOADED_W * 1.0, rel=0.1)
+    assert result.load_energy_j == prices["load"] == pytest.approx(LOADED_W * 1.0, rel=0.1)
 
 
 def test_sign_is_kept_where_the_machine_draws_less_at_work_than_at_rest() -> None:
     result = _result(lambda second: 100.0 if second < 26.5 else 80.0)
     time_s = result.total_inference_time_s
-    assert result.energy.net_energy_j == pytest.approx(-20.0 * time_s, rel=0.02)
-    assert result.energy.marginal_energy_j == pytest.approx(-20.0 * time_s, rel=0.02)
+    assert result.net_energy_j == pytest.approx(-20.0 * time_s, rel=0.02)
+    assert result.marginal_energy_j == pytest.approx(-20.0 * time_s, rel=0.02)
 
 
 @pytest.mark.parametrize(
     ("left_out", "unknown", "known"),
     [
-        ("idle_s", ("idle_power_w", "net_energy_j", "net_baseline"), ("loaded_power_w", "marginal_energy_j")),
-        ("loaded_s", ("loaded_power_w", "marginal_energy_j", "marginal_baseline"), ("net_energy_j",)),
+        ("idle_s", ("idle_power_w", "net_energy_j"), ("loaded_power_w", "marginal_energy_j")),
+        ("loaded_s", ("loaded_power_w", "marginal_energy_j"), ("net_energy_j",)),
         ("context_s", ("context_power_w",), ("net_energy_j", "marginal_energy_j")),
     ],
 )
@@ -90,8 +90,13 @@ def test_baseline_that_was_not_taken_leaves_unknown_what_needs_it(
     left_out: str, unknown: tuple[str, ...], known: tuple[str, ...]
 ) -> None:
     result = _result(**{left_out: 0.0})
-    assert [getattr(result.energy, name) for name in unknown] == [None] * len(unknown)
-    assert None not in [getattr(result.energy, name) for name in known]
+    assert [getattr(result, name) for name in unknown] == [None] * len(unknown)
+    assert None not in [getattr(result, name) for name in known]
+    assert {result.unknown[name] for name in unknown} == {
+        f"not measured: measurement.baseline.{left_out} is 0"
+    }
+    assert (result.energy.net_baseline is None) == ("net_energy_j" in unknown)
+    assert (result.energy.marginal_baseline is None) == ("marginal_energy_j" in unknown)
     assert not set(unknown) & set(result.estimates)
 
 
@@ -121,9 +126,9 @@ def test_baseline_too_short_for_a_spread_gives_no_interval_and_says_why() -> Non
 def test_former_baseline_is_subtracted_and_named_as_such() -> None:
     result = _result(lambda second: BARE_W if second < 3 else BUSY_W, _cached(), context_s=0, loaded_s=0)
     time_s = result.total_inference_time_s
-    assert result.energy.idle_power_w == BARE_W
+    assert result.idle_power_w == BARE_W
     assert result.energy.by_device[0].idle_power_w == BARE_W
-    assert result.energy.net_energy_j == pytest.approx((BUSY_W - BARE_W) * time_s, rel=0.02)
+    assert result.net_energy_j == pytest.approx((BUSY_W - BARE_W) * time_s, rel=0.02)
     assert result.energy.net_baseline == BaselineUsed(phase="baseline_idle", origin="cached")
     assert result.baseline is not None
     assert result.baseline.age_s == 60.0
@@ -156,5 +161,5 @@ def test_result_without_energy_has_no_net_energy() -> None:
     empty = EnergyTrace(channels=(), samples=power.trace().samples[:0])
     power.trace = lambda since_ns=None: empty  # type: ignore[method-assign]
     result = run(config(baseline=BASELINES), clock, power)
-    assert result.energy.net_energy_j is result.energy.idle_power_w is None
+    assert result.net_energy_j is result.idle_power_w is None
     assert "net_energy_j" not in result.estimates

@@ -16,8 +16,8 @@ from llenergymeasure.metrics.energy.account import TotalEnergy
 from llenergymeasure.metrics.energy.idle_power import TOO_SHORT, Baselines, IdlePower
 from llenergymeasure.metrics.energy.interval_uncertainty import ChannelUncertainty
 from llenergymeasure.metrics.energy.windows import WindowTotals
-from llenergymeasure.metrics.figures.headline import energy_budgets
-from llenergymeasure.metrics.figures.net_energy import net_budgets
+from llenergymeasure.metrics.figures.figure import FigureInputs
+from llenergymeasure.metrics.figures.table import compute_figures
 from llenergymeasure.metrics.statistics.estimates import budget_estimate
 from llenergymeasure.metrics.statistics.student import mean_half_width, student_t
 from llenergymeasure.metrics.uncertainty.budget import ONE_WINDOW
@@ -69,6 +69,14 @@ def request(request_id: str, tokens: int) -> RequestRecord:
         token_unix_ns=(),
         finish_reason="length",
     )
+
+
+def energy_budgets(
+    windows: list[WindowTotals], baselines: Baselines | None = None
+) -> dict[str, UncertaintyBudget]:
+    """Return the budget of each energy figure that is known."""
+    inputs = FigureInputs(rows=windows, method="counter", baselines=baselines or Baselines())
+    return dict(compute_figures(inputs).uncertainty)
 
 
 def total(*energies_j: float, **half_widths: float) -> UncertaintyBudget:
@@ -158,7 +166,7 @@ def test_a_single_repeat_has_the_interval_of_its_meters_and_says_what_is_missing
 
 def test_an_idle_power_is_subtracted_in_every_window_with_its_doubt() -> None:
     found = rows(1000.0, 1000.0, 1000.0, found=[errors(gain_j=50.0)])
-    budget = net_budgets(found, Baselines(bare=IDLE))["net_energy_j"]
+    budget = energy_budgets(found, Baselines(bare=IDLE))["net_energy_j"]
     assert budget.value == pytest.approx(3 * (1000 - 200))
     assert term(budget, "baseline").half_width == pytest.approx(0.5 * 30)
     assert term(budget, "gain").half_width == pytest.approx(150)
@@ -168,14 +176,14 @@ def test_an_idle_power_is_subtracted_in_every_window_with_its_doubt() -> None:
 
 def test_a_baseline_of_unknown_doubt_leaves_no_interval() -> None:
     short = IdlePower(power_w=20.0, half_width_w=None, by_channel=(20.0,), duration_s=1.0)
-    budget = net_budgets(rows(1000.0, 1000.0), Baselines(loaded=short))["marginal_energy_j"]
+    budget = energy_budgets(rows(1000.0, 1000.0), Baselines(loaded=short))["marginal_energy_j"]
     assert budget.half_width is None
     assert budget_estimate(budget, "counter").reason == TOO_SHORT
 
 
 def test_a_former_run_s_baseline_is_halved_by_measuring_it_anew() -> None:
     former = IdlePower(power_w=20.0, half_width_w=0.5, by_channel=(20.0,), origin="cached")
-    budget = net_budgets(rows(1000.0, 1000.0), Baselines(bare=former))["net_energy_j"]
+    budget = energy_budgets(rows(1000.0, 1000.0), Baselines(bare=former))["net_energy_j"]
     assert "measurement.baseline.reuse_max_age_s: 0" in str(term(budget, "baseline").halve_by)
 
 

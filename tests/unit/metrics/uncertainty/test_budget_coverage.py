@@ -11,10 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llenergymeasure.domain.trace import Channel, Phase
+from llenergymeasure.domain.uncertainty import UncertaintyBudget
 from llenergymeasure.metrics.energy.account import TotalEnergy
 from llenergymeasure.metrics.energy.interval_uncertainty import ChannelUncertainty
 from llenergymeasure.metrics.energy.windows import WindowTotals
-from llenergymeasure.metrics.figures.headline import energy_budgets
+from llenergymeasure.metrics.figures.energies import TOTAL_ENERGY, energy_over
+from llenergymeasure.metrics.figures.figure import FigureInputs
 from tests.simulators.signals import Steps
 from tests.support.simulated_power import (
     COUNTERS,
@@ -135,7 +137,10 @@ def test_taking_the_wider_of_spread_and_meters_covers_whatever_makes_repeats_dif
     for _ in range(600):
         drawn_j = 1000 + work * rng.normal(size=repeats)
         read_j = (drawn_j + meter * rng.normal(size=repeats)) * rng.normal(1, gain / 1.96)
-        half_width = energy_budgets(_rows(read_j.tolist(), meter, gain))["total_energy_j"].half_width
+        inputs = FigureInputs(rows=_rows(read_j.tolist(), meter, gain))
+        budget = energy_over(TOTAL_ENERGY, inputs)
+        assert isinstance(budget, UncertaintyBudget)
+        half_width = budget.half_width
         assert half_width is not None
         covered.append(
             [abs(read_j.sum() - truth) <= half_width for truth in (drawn_j.sum(), 1000.0 * repeats)]

@@ -70,4 +70,4 @@ def test_a_pipe_gets_plain_lines_without_escapes_and_one_row_a_line() -> None:
 def test_a_pipe_gets_the_reason_of_what_is_unknown() -> None:
     out = io.StringIO()
     print_result(unmeasured_result(), BUNDLE, out)
-    assert re.search(r"^Energy +unknown: No energy was measured", out.getvalue(), re.MULTILINE)
+    assert re.search(r"^Energy +unknown: no energy was measured", out.getvalue(), re.MULTILINE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from llenergymeasure.domain.baseline import BaselineReuse
 from llenergymeasure.domain.experiment import DeviceConditions, ExperimentResult, Span, WarmupSummary
 from llenergymeasure.report.summary.row import Row
 from llenergymeasure.report.summary.rows import summary, title
@@ -24,6 +25,8 @@ def rows(result: ExperimentResult) -> dict[str, Row]:
 def test_every_headline_has_its_interval_and_method() -> None:
     shown = rows(measured_result())
     assert shown["Energy"].value == "9,235 ± 88 J"
+    assert shown["Requests"].value == "300 requests"
+    assert shown["Input tokens"].value == "12,000 tokens"
     assert shown["Energy per output token"].value == "0.9619 ± 0.0091 J/token"
     assert shown["Mean power"].value == "301.8 ± 2.9 W"
     assert {shown[label].method for label in ENERGY_LABELS} == {"counter"}
@@ -63,16 +66,31 @@ def test_an_estimate_says_so_at_every_figure_it_touches() -> None:
 def test_what_is_unknown_has_a_reason_and_never_a_number() -> None:
     shown = rows(unmeasured_result())
     for label in ENERGY_LABELS:
-        assert shown[label].value == "unknown: No energy was measured: energy.meters is none"
+        assert shown[label].value == "unknown: no energy was measured: energy.meters is none"
     assert shown["Time to first token"].value.startswith("unknown: the backend")
     assert shown["FLOPs (reference)"].value.startswith("unknown: the model")
     assert shown["Peak memory"].value.startswith("unknown: the backend")
     assert all(row.tone == "unknown" for row in shown.values() if row.value.startswith("unknown"))
 
 
-def test_a_baseline_that_was_left_out_says_which_setting_did_it() -> None:
-    assert rows(unmeasured_result(phases=()))["Idle power"].value == (
-        "unknown: left out (measurement.baseline.idle_s is 0)"
+def test_figures_that_this_version_does_not_know_are_shown_by_name() -> None:
+    newer = {"carbon_g": interval(12.0, 0.5, "g"), **measured_result().estimates}
+    shown = rows(measured_result(estimates=newer, unknown={"water_l": "no source"}))
+    assert shown["carbon_g"].value == "12.00 ± 0.50 g"
+    assert shown["water_l"].value == "unknown: no source"
+
+
+def test_a_result_that_states_no_figure_has_no_rows_for_them() -> None:
+    shown = rows(measured_result(estimates={}))
+    assert "Energy" not in shown
+    assert "Verdict" in shown
+
+
+def test_an_idle_power_of_an_earlier_run_shows_its_age() -> None:
+    reuse = BaselineReuse(origin="cached", age_s=185.0)
+    assert (
+        rows(measured_result(baseline=reuse))["Idle power"].value
+        == "70.1 ± 3.5 W (measured 3 min 05 s before)"
     )
 
 
@@ -101,7 +119,7 @@ def test_warm_up_and_conditions_are_shown_where_they_are_known() -> None:
     )
     warmup = WarmupSummary(batches=1, duration_s=5.1, ended_because="cap")
     shown = rows(measured_result(conditions=(conditions,), warmup=warmup))
-    assert shown["Warm-up"].value == "1 batch, 5.10 s (not steady when its time was up)"
+    assert shown["Warm-up"].value == "1 batch, 5.10 s (not steady within max_duration_s)"
     assert shown["GPU 0, temperature"].value == "41 to 63 °C"
     assert shown["GPU 0, clock"].value == "1980 MHz"
     assert shown["GPU 0, held back"].value == "power cap 12% of the time"

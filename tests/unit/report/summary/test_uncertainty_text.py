@@ -27,7 +27,9 @@ def result(**half_widths: float) -> ExperimentResult:
     shares = half_widths or {"spread": 0.008, "gain": 0.0049, "edges": 1e-7, "resolution": 0.0}
     plain = measured_result()
     gross = (
-        name for name, each in plain.estimates.items() if each.method == "counter" and "_energy_j" not in name
+        name
+        for name, each in plain.estimates.items()
+        if name.startswith("energy_per") or name == "mean_power_w"
     )
     budgets = {name: budget(plain, name, shares) for name in (*gross, "total_energy_j")}
     net = budget(plain, "net_energy_j", {"baseline": 0.01, **shares})
@@ -73,6 +75,13 @@ def test_figures_with_the_same_budget_share_a_table() -> None:
     assert [label for label, _ in net.figures] == ["Net energy (less idle)"]
 
 
+def test_figures_that_are_in_no_table_are_shown_by_name() -> None:
+    plain = result()
+    newer = plain.uncertainty["mean_power_w"].model_copy(update={"figure": "peak_power_w"})
+    shown = plain.model_copy(update={"uncertainty": {"peak_power_w": newer, **plain.uncertainty}})
+    assert re.search(r"^peak_power_w +301\.8 W$", piped(shown), re.MULTILINE)
+
+
 def test_each_term_shows_its_width_its_share_and_where_it_comes_from() -> None:
     text = piped(result())
     assert re.search(rf"^  spread +± 0.8 % +73 % +{re.escape(SOURCE)}$", text, re.MULTILINE)
@@ -107,8 +116,8 @@ def test_no_line_is_wider_than_the_terminal_and_nothing_is_cut(width: int) -> No
 
 def test_a_result_without_energy_says_why_there_is_no_budget() -> None:
     for text in (piped(unmeasured_result()), drawn(unmeasured_result(), 120)):
-        assert "no energy to give a budget for: No energy was measured: energy.meters is none." in text
+        assert "because the energy is unknown: no energy was measured: energy.meters is none." in text
 
 
 def test_a_result_of_a_release_without_budgets_says_so() -> None:
-    assert "holds no uncertainty budget" in piped(measured_result())
+    assert "has no uncertainty budget" in piped(measured_result())

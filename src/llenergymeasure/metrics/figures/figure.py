@@ -1,0 +1,80 @@
+"""A figure of a result as a row of the table: what it is called, how it is computed, why it may be unknown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from llenergymeasure.domain.estimate import Estimate, Method
+from llenergymeasure.domain.model import ModelInfo
+from llenergymeasure.domain.trace import Phase
+from llenergymeasure.domain.uncertainty import UncertaintyBudget
+from llenergymeasure.metrics.energy.account import EnergyAccount
+from llenergymeasure.metrics.energy.idle_power import Baselines
+from llenergymeasure.metrics.energy.windows import WindowTotals
+
+Better = Literal["lower", "higher"]
+Section = Literal["energy", "power", "speed", "work"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FigureInputs:
+    """Everything that figures are computed from: windows, idle power, phases, the model's shape."""
+
+    rows: Sequence[WindowTotals] = ()
+    method: Method | None = None
+    """The weakest method among the channels included in the total; None without any."""
+    baselines: Baselines = field(default_factory=Baselines)
+    phases: Sequence[Phase] = ()
+    account: EnergyAccount | None = None
+    model_info: ModelInfo | None = None
+    device: str = "cuda"
+    meters_are_read: bool = True
+    """False where the configuration asks for no meter."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unknown:
+    """A figure without a value, and why."""
+
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quantity:
+    """A quantity of one measurement window, the numerator or the denominator of a figure."""
+
+    text: str
+    """As the reference page writes it: "energy", "output tokens"."""
+    of: Callable[[WindowTotals, FigureInputs], float | None]
+    """Its value in one window; None where it is unknown there."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figure:
+    """One row of the table of figures.
+
+    `compute` returns the value with its 95 % interval: an estimate, or for an energy its uncertainty budget.
+    """
+
+    name: str
+    """Key in `result.json`; ends in the unit."""
+    label: str
+    """What a person calls it."""
+    unit: str
+    better: Better | None
+    """Which way is better between two configurations that do the same work; None: neither."""
+    section: Section
+    """The group of rows in which a summary shows it."""
+    numerator: Quantity | None = None
+    denominator: Quantity | None = None
+    formula: str
+    """As the reference page prints it, with its source where it has one."""
+    missing_because: str
+    """When it is unknown, as the reference page prints it."""
+    compute: Callable[[Figure, FigureInputs], Estimate | UncertaintyBudget | Unknown]
+    in_summary: bool = True
+    """False for what follows from other rows of a summary."""
+    needs_gpu: bool = False
+    """Whether it has no meaning where the model runs on a CPU."""

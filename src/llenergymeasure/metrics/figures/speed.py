@@ -1,0 +1,89 @@
+"""Figures of time: durations, throughput, latency."""
+
+from __future__ import annotations
+
+from llenergymeasure.domain.estimate import Estimate, exact
+from llenergymeasure.metrics.figures.figure import Figure, FigureInputs, Quantity, Unknown
+from llenergymeasure.metrics.figures.quantities import DURATION, OUTPUT_TOKENS
+from llenergymeasure.metrics.performance.latency import mean_tpot_s, mean_ttft_s
+from llenergymeasure.metrics.statistics.estimates import mean_estimate, ratio_estimate, total_estimate
+
+
+def total(figure: Figure, inputs: FigureInputs) -> Estimate | Unknown:
+    """Return the sum of the figure's numerator over the windows, with the interval of another sum of as many."""
+    if not inputs.rows:
+        return exact(0.0, figure.unit, "derived")
+    values = _values(figure.numerator, inputs)
+    if not values:
+        return Unknown(reason=figure.missing_because)
+    return total_estimate(values, unit=figure.unit, method="derived")
+
+
+def ratio(figure: Figure, inputs: FigureInputs) -> Estimate | Unknown:
+    """Return the sum of numerators over the sum of denominators, with the interval of the windows' single ratios."""
+    numerators, denominators = _values(figure.numerator, inputs), _values(figure.denominator, inputs)
+    estimate = ratio_estimate(numerators, denominators, unit=figure.unit, method="derived")
+    return Unknown(reason=figure.missing_because) if estimate is None else estimate
+
+
+def window_mean(figure: Figure, inputs: FigureInputs) -> Estimate | Unknown:
+    """Return the mean of the numerator over the windows, with Student's 95 % interval."""
+    estimate = mean_estimate(_values(figure.numerator, inputs), unit=figure.unit, method="derived")
+    return Unknown(reason=figure.missing_because) if estimate is None else estimate
+
+
+def _values(quantity: Quantity | None, inputs: FigureInputs) -> list[float]:
+    """Return a quantity window by window; nothing where it is unknown in one of them."""
+    if quantity is None:
+        return []
+    values = [quantity.of(row, inputs) for row in inputs.rows]
+    known = [float(value) for value in values if value is not None]
+    return known if len(known) == len(values) else []
+
+
+DURATION_OF_WINDOWS = Figure(
+    name="total_inference_time_s",
+    label="Duration of the windows",
+    unit="s",
+    better="lower",
+    section="speed",
+    numerator=DURATION,
+    formula="sum of the durations of the windows",
+    missing_because="never (0 without a complete window)",
+    compute=total,
+    in_summary=False,
+)
+OUTPUT_THROUGHPUT = Figure(
+    name="output_tokens_per_s",
+    label="Output tokens per second",
+    unit="tokens/s",
+    better="higher",
+    section="speed",
+    numerator=OUTPUT_TOKENS,
+    denominator=DURATION,
+    formula="output tokens / duration of the windows",
+    missing_because="no window was completed",
+    compute=ratio,
+)
+TTFT = Figure(
+    name="ttft_s",
+    label="Time to first token",
+    unit="s",
+    better="lower",
+    section="speed",
+    numerator=Quantity(text="mean time to first token", of=lambda row, _: mean_ttft_s(row.requests)),
+    formula="mean over the windows of a window's mean (first token − scheduled)",
+    missing_because="the backend reports no time of the first token",
+    compute=window_mean,
+)
+TPOT = Figure(
+    name="tpot_s",
+    label="Time per output token",
+    unit="s",
+    better="lower",
+    section="speed",
+    numerator=Quantity(text="mean time per output token", of=lambda row, _: mean_tpot_s(row.requests)),
+    formula="mean over the windows of a window's mean (last token − first token) / (output tokens − 1)",
+    missing_because="the backend reports no token times, or no request has two output tokens",
+    compute=window_mean,
+)
