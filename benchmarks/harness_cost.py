@@ -9,6 +9,7 @@ from benchmarks.report import figure, publish
 
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.domain.request import Prompt
+from llenergymeasure.domain.request_table import RequestTable
 from llenergymeasure.domain.run_facts import RunFacts
 from llenergymeasure.domain.trace import Channel, EnergyTrace, Phase, sample_dtype
 from llenergymeasure.harness.metering import Unmetered
@@ -87,7 +88,7 @@ def _large_run() -> RawRun:
     return RawRun(
         trace=EnergyTrace(channels=channels, samples=samples),
         phases=phases,
-        requests=(),
+        requests=RequestTable.empty(),
         facts=RunFacts(experiment_id="run", stopped_because="fixed"),
     )
 

@@ -93,11 +93,11 @@ def _settings(prompts: Path, min_duration_s: float, windows: int, warmup_batches
 
 
 def _side(result: dict[str, object], folder: Path, start_ns: int, watch: _Watch) -> Side:
-    from llenergymeasure.results.tables import read_requests
+    from llenergymeasure.results.request_parquet import read_requests
 
     (bundle,) = (folder / "single").iterdir()
     requests = read_requests(bundle / "requests.parquet")
-    first_ns = min(request.first_token_unix_ns or 2**63 for request in requests)
+    first_ns = requests.first_token_unix_ns.min()
     repeats: list[dict[str, float]] = result["repeats"]  # type: ignore[assignment]
     return Side(
         first_token_s=(first_ns - start_ns) / 1e9,

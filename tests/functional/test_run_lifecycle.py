@@ -16,7 +16,8 @@ import pytest
 import yaml
 
 from llenergymeasure.api import load_result
-from llenergymeasure.results.tables import read_phases, read_requests, read_trace
+from llenergymeasure.results.request_parquet import read_requests
+from llenergymeasure.results.tables import read_phases, read_trace
 
 BUNDLE = {
     "SHA256SUMS",
@@ -123,7 +124,7 @@ def test_figures_are_those_of_the_raw_tables(tmp_path: Path, standin_env: dict[s
     assert _run(tmp_path, standin_env, QUICK).returncode == 0
     (bundle,) = _bundles(tmp_path)
     result = load_result(bundle)
-    requests = [each for each in read_requests(bundle / "requests.parquet") if each.repeat >= 0]
+    requests = [each for each in read_requests(bundle / "requests.parquet").rows() if each.repeat >= 0]
     assert result.total_requests == len(requests)
     assert result.output_tokens == sum(request.output_tokens for request in requests)
     assert result.input_tokens == sum(request.prompt_tokens for request in requests) == 5 * len(requests)
@@ -159,7 +160,7 @@ def test_ctrl_c_keeps_what_was_measured_under_a_name_that_says_so(
     assert {path.name for path in bundle.iterdir()} == BUNDLE - {"result.json"}
     phases = read_phases(bundle / "phases.parquet")
     assert [(phase.name, phase.complete) for phase in phases][-1] == ("window", False)
-    assert read_requests(bundle / "requests.parquet")
+    assert len(read_requests(bundle / "requests.parquet")) > 0
     assert len(read_trace(bundle / "trace.parquet").samples) > 0
     assert _gone(processes)
     facts = json.loads((bundle / "run.json").read_text())

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from llenergymeasure.api import load_result
-from llenergymeasure.results.tables import read_phases, read_requests
+from llenergymeasure.results.request_parquet import read_requests
+from llenergymeasure.results.tables import read_phases
 
 pytestmark = pytest.mark.model
 
@@ -93,11 +94,11 @@ def test_model_load_and_warmup_stay_outside_the_windows(tmp_path: Path, tiny_lla
     windows = [phase for phase in read_phases(bundle / "phases.parquet") if phase.name == "window"]
     assert phases["load"].end_unix_ns <= phases["warmup"].start_unix_ns
     assert phases["warmup"].end_unix_ns <= windows[0].start_unix_ns
-    for request in read_requests(bundle / "requests.parquet"):
+    for request in read_requests(bundle / "requests.parquet").rows():
         if request.repeat >= 0:
             window = windows[request.repeat]
-            assert window.start_unix_ns <= request.sent_unix_ns
-            assert request.end_unix_ns <= window.end_unix_ns
+            assert window.start_unix_ns <= request.scheduled_unix_ns
+            assert request.closed_unix_ns <= window.end_unix_ns
 
 
 def test_greedy_counts_do_not_depend_on_the_batch(tmp_path: Path, tiny_llama: Path) -> None:

@@ -33,7 +33,8 @@ from llenergymeasure.orchestration.assemble import assemble
 from llenergymeasure.orchestration.raw import RawRun
 from llenergymeasure.results import layout
 from llenergymeasure.results.bundle import Writer, facts_json, result_json, write_bundle
-from llenergymeasure.results.tables import write_phases, write_requests, write_trace
+from llenergymeasure.results.request_parquet import write_requests
+from llenergymeasure.results.tables import write_phases, write_trace
 from llenergymeasure.testing import KnownPower, StandInBackend, VirtualClock
 
 NAME = "20231114T221320-any-01234567"
@@ -87,7 +88,7 @@ def raw_run() -> RawRun:
     return RawRun(
         trace=_with_conditions(power.trace()),
         phases=tuple(log.phases),
-        requests=tuple(log.requests),
+        requests=log.requests.table(),
         facts=RunFacts(
             experiment_id=NAME,
             host="node-1",

@@ -18,6 +18,7 @@ from typing import Any
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.core.clock import AnchoredClock
 from llenergymeasure.domain.interference import Interference
+from llenergymeasure.domain.request_table import RequestTable
 from llenergymeasure.domain.run_facts import RunFacts
 from llenergymeasure.domain.trace import EnergyTrace, Phase, PhaseName
 from llenergymeasure.harness.interference import OtherLoadWatch
@@ -100,7 +101,7 @@ def _outcome(machine: NvmlMachine, trace: EnergyTrace, isolation: Interference) 
     raw = RawRun(
         trace=trace,
         phases=phases,
-        requests=(),
+        requests=RequestTable.empty(),
         facts=RunFacts(experiment_id="faults", interference=isolation),
     )
     result = assemble(ExperimentConfig(model="any"), raw)

@@ -92,7 +92,7 @@ def run(
     raw = RawRun(
         trace=power.trace(),
         phases=tuple(log.phases),
-        requests=tuple(log.requests),
+        requests=log.requests.table(),
         facts=RunFacts(experiment_id="run", model_info=info, baseline=reuse, stopped_because=reason),
     )
     return assemble(settings, raw)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from llenergymeasure.domain.request_table import RequestTable
 from llenergymeasure.domain.trace import Channel, EnergyTrace, Phase, sample_dtype
 from llenergymeasure.domain.uncertainty import UncertaintyBudget
 from llenergymeasure.metrics.energy.account import EnergyAccount
@@ -72,7 +73,7 @@ class Run:
             Phase(name="window", start_unix_ns=ns(start), end_unix_ns=ns(end), repeat=number)
             for number, (start, end) in enumerate(self.windows)
         ]
-        rows = window_totals(EnergyAccount(self.trace), phases, ())
+        rows = window_totals(EnergyAccount(self.trace), phases, RequestTable.empty())
         budget = energy_over(TOTAL_ENERGY, FigureInputs(rows=rows))
         assert isinstance(budget, UncertaintyBudget)
         return budget

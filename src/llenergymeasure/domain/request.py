@@ -1,11 +1,14 @@
-"""Prompts as they are asked, and requests as they were served."""
+"""Prompts as a workload gives them, and requests as they were served."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 FinishReason = Literal["stop", "length"]
+Status = Literal["ok", "error", "timeout", "cancelled", "rejected"]
+"""`rejected`: refused before anything was computed, for example by a full queue."""
 
 WARMUP_REPEAT = -1
 """`RequestRecord.repeat` of warm-up requests, which belong to no window."""
@@ -26,21 +29,53 @@ class Prompt:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RequestRecord:
-    """One request of one repeat, in tokens and Unix nanoseconds.
+class ServerTimes:
+    """Durations of one request as the server reports them, in seconds; None where it does not."""
 
-    `prompt_tokens` and `output_tokens` hold no padding and nothing after the first end-of-sequence token,
-    which itself counts. `token_unix_ns` has one entry per output token: when the host knew it.
+    queued_s: float | None = None
+    prefill_s: float | None = None
+    decode_s: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RequestRecord:
+    """One finished request, in tokens and Unix nanoseconds, as a backend or a load driver reports it.
+
+    `prompt_tokens` and `output_tokens` hold no padding and nothing after the first end-of-sequence token, which itself
+    counts. `repeat` is the window in which the request was scheduled; to which window its tokens belong is decided by
+    their times. `chunk_unix_ns` has the time at which each chunk of the answer was on the host, `chunk_tokens` how many
+    output tokens it carried (0 for a chunk with a role only); both are empty where token times are not known. Tokens
+    that arrive together, as accepted by speculative decoding, are one chunk. The first token is in the first chunk with
+    at least one token, the last token in the last one; `closed_unix_ns` is when the request was returned.
+
+    Raises:
+        ValueError: `chunk_unix_ns` and `chunk_tokens` differ in length.
     """
 
     request_id: str
     repeat: int
-    batch: int
+    status: Status = "ok"
+    error_kind: str | None = None
+    """Why the request failed, in one word or two, such as the class of the error."""
     prompt_tokens: int
+    cached_prompt_tokens: int | None = None
+    """Prompt tokens that came from a prefix cache; None where the backend does not report them."""
     output_tokens: int
     scheduled_unix_ns: int
-    sent_unix_ns: int
-    first_token_unix_ns: int | None
-    end_unix_ns: int
-    token_unix_ns: tuple[int, ...] = ()
-    finish_reason: FinishReason = "length"
+    sent_unix_ns: int | None = None
+    first_token_unix_ns: int | None = None
+    last_token_unix_ns: int | None = None
+    closed_unix_ns: int
+    chunk_unix_ns: Sequence[int] = ()
+    chunk_tokens: Sequence[int] = ()
+    finish_reason: FinishReason | None = None
+    server: ServerTimes | None = None
+    batch: int | None = None
+    """Number of the batch, for backends that serve requests in static batches."""
+
+    def __post_init__(self) -> None:
+        if len(self.chunk_unix_ns) != len(self.chunk_tokens):
+            raise ValueError(
+                f"request {self.request_id}: {len(self.chunk_unix_ns)} times of chunks, "
+                f"but {len(self.chunk_tokens)} counts of their tokens"
+            )

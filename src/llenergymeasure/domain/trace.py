@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
@@ -144,3 +144,8 @@ class Phase:
     @property
     def duration_s(self) -> float:
         return (self.end_unix_ns - self.start_unix_ns) / 1e9
+
+
+def complete_windows(phases: Iterable[Phase]) -> list[Phase]:
+    """Return the windows that were measured to their end: those that figures are computed from."""
+    return [phase for phase in phases if phase.name == "window" and phase.complete]

@@ -11,10 +11,10 @@ from typing import Any
 
 from llenergymeasure.core.clock import Clock
 from llenergymeasure.domain.progress import RunEvent
-from llenergymeasure.domain.request import RequestRecord
 from llenergymeasure.domain.run_facts import RunFacts
 from llenergymeasure.domain.trace import Phase, PhaseName
 from llenergymeasure.harness.metering import Metering, Unmetered
+from llenergymeasure.harness.request_log import RequestLog
 
 Emit = Callable[[RunEvent], None]
 PROGRESS_PERIOD_S = 0.25
@@ -32,7 +32,7 @@ class Recorder:
     emit: Emit = ignore_event
     facts: RunFacts = field(default_factory=lambda: RunFacts(experiment_id=""))
     phases: list[Phase] = field(default_factory=list)
-    requests: list[RequestRecord] = field(default_factory=list)
+    requests: RequestLog = field(default_factory=RequestLog)
     metering: Metering = field(default_factory=Unmetered)
     """Set when metering begins; it keeps its trace when it ends."""
     _last_progress_s: float = 0.0

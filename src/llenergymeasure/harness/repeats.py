@@ -10,7 +10,8 @@ from llenergymeasure.config.models import MeasurementConfig, RepeatsConfig
 from llenergymeasure.harness.metering import Metering
 from llenergymeasure.harness.recorder import Recorder
 from llenergymeasure.harness.window import WindowPlan, measure_window
-from llenergymeasure.metrics.energy.windows import cost_per_token
+from llenergymeasure.metrics.energy.account import EnergyAccount
+from llenergymeasure.metrics.energy.windows import cost_per_token, window_totals
 from llenergymeasure.metrics.statistics.student import relative_half_width
 
 StopReason = Literal["fixed", "target_reached", "max_reached"]
@@ -44,7 +45,8 @@ def _stop_reason(done: int, config: RepeatsConfig, log: Recorder, power: Meterin
         return None
     if config.target_relative_ci is None or config.max == config.min:
         return "fixed"
-    spread = relative_half_width(cost_per_token(power.trace(), log.phases, log.requests))
+    rows = window_totals(EnergyAccount(power.trace()), log.phases, log.requests.table())
+    spread = relative_half_width(cost_per_token(rows))
     if spread is not None and spread <= config.target_relative_ci:
         return "target_reached"
     return "max_reached" if done >= config.max else None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import groupby
+
 from llenergymeasure.backends.base import Backend, Generation, PreparedBatch
 from llenergymeasure.domain.request import RequestRecord
 
@@ -12,6 +14,8 @@ def serve_batch(backend: Backend, batch: PreparedBatch, repeat: int, label: str)
 
 
 def _record(generation: Generation, batch: PreparedBatch, repeat: int, label: str) -> RequestRecord:
+    times = generation.token_unix_ns
+    chunks = {time_ns: len(list(together)) for time_ns, together in groupby(times)}
     return RequestRecord(
         request_id=f"{label}.{generation.prompt_id}",
         repeat=repeat,
@@ -21,7 +25,9 @@ def _record(generation: Generation, batch: PreparedBatch, repeat: int, label: st
         scheduled_unix_ns=generation.sent_unix_ns,
         sent_unix_ns=generation.sent_unix_ns,
         first_token_unix_ns=generation.first_token_unix_ns,
-        end_unix_ns=generation.end_unix_ns,
-        token_unix_ns=generation.token_unix_ns,
+        last_token_unix_ns=times[-1] if times else None,
+        closed_unix_ns=generation.end_unix_ns,
+        chunk_unix_ns=tuple(chunks),
+        chunk_tokens=tuple(chunks.values()),
         finish_reason=generation.finish_reason,
     )

@@ -40,7 +40,8 @@ def warm_up(
         start_ns = log.clock.now_ns()
         look_at_s = 0.0
         for served, batch in enumerate(cycle(batches), start=1):
-            log.requests += serve_batch(backend, batch, WARMUP_REPEAT, f"warmup{served}")
+            for request in serve_batch(backend, batch, WARMUP_REPEAT, f"warmup{served}"):
+                log.requests.append(request)
             backend.synchronize()
             elapsed_s = (log.clock.now_ns() - start_ns) / 1e9
             log.progress(partial(_progress, _fraction(served, elapsed_s, config), power))
@@ -58,8 +59,7 @@ def _end(elapsed_s: float, protocol: MeasurementConfig, log: Recorder, power: Me
     cap_s = protocol.warmup.max_duration_s
     if cap_s is None:
         return "fixed"
-    warmup = [request for request in log.requests if request.repeat == WARMUP_REPEAT]
-    points = batch_points(warmup, EnergyAccount(power.trace()))
+    points = batch_points(log.requests.table().rows(), EnergyAccount(power.trace()))
     if settled(points, protocol.window.min_duration_s).is_steady:
         return "steady"
     return "cap" if elapsed_s >= cap_s else None

@@ -49,8 +49,9 @@ def measure_window(
         for number in count():
             for index, batch in enumerate(batches, start=1):
                 served = serve_batch(backend, batch, repeat, f"r{repeat}.p{number}")
-                log.requests += served
-                tokens += sum(request.output_tokens for request in served)
+                for request in served:
+                    log.requests.append(request)
+                    tokens += request.output_tokens
                 elapsed_s = (log.clock.now_ns() - start) / 1e9
                 _tell(
                     repeat,

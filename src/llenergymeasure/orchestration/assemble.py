@@ -114,7 +114,7 @@ def _repeat(row: WindowTotals) -> Repeat:
         energy_j=row.energy.energy_j,
         input_tokens=row.input_tokens,
         output_tokens=row.output_tokens,
-        requests=len(row.requests),
+        requests=len(row.served),
     )
 
 

@@ -38,7 +38,8 @@ from llenergymeasure.orchestration.readiness.selection import find_workload, sel
 from llenergymeasure.results import layout
 from llenergymeasure.results.bundle import Writer, facts_json, result_json, write_bundle
 from llenergymeasure.results.profile_store import load_profiles, machine_key
-from llenergymeasure.results.tables import write_phases, write_requests, write_trace
+from llenergymeasure.results.request_parquet import write_requests
+from llenergymeasure.results.tables import write_phases, write_trace
 
 logger = logging.getLogger(__name__)
 
@@ -155,7 +156,7 @@ def _raw(log: Recorder) -> RawRun:
         facts=log.facts,
         trace=log.metering.trace(),
         phases=tuple(log.phases),
-        requests=tuple(log.requests),
+        requests=log.requests.table(),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from llenergymeasure.domain.request import RequestRecord
+from llenergymeasure.domain.request_table import RequestTable
 from llenergymeasure.domain.run_facts import RunFacts
 from llenergymeasure.domain.trace import EnergyTrace, Phase
 
@@ -16,4 +16,4 @@ class RawRun:
     facts: RunFacts
     trace: EnergyTrace
     phases: tuple[Phase, ...]
-    requests: tuple[RequestRecord, ...]
+    requests: RequestTable

@@ -1,4 +1,4 @@
-"""The raw tables as Parquet, and back."""
+"""The trace and the phases as Parquet, and back."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from llenergymeasure.domain.request import RequestRecord
 from llenergymeasure.domain.sample import FIELDS, UNKNOWN_REASONS
 from llenergymeasure.domain.trace import Channel, EnergyTrace, Phase, sample_dtype
 
@@ -57,28 +56,6 @@ def read_trace(path: Path) -> EnergyTrace:
     )
 
 
-def write_requests(requests: Sequence[RequestRecord], path: Path) -> None:
-    """Write one row per request."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    pq.write_table(
-        pa.Table.from_pylist([asdict(request) for request in requests], schema=_request_schema()),
-        path,
-        compression="zstd",
-    )
-
-
-def read_requests(path: Path) -> tuple[RequestRecord, ...]:
-    """Read what `write_requests` wrote."""
-    import pyarrow.parquet as pq
-
-    return tuple(
-        RequestRecord(**{**row, "token_unix_ns": tuple(row["token_unix_ns"])})
-        for row in pq.read_table(path).to_pylist()
-    )
-
-
 def write_phases(phases: Sequence[Phase], path: Path) -> None:
     """Write one row per phase."""
     import pyarrow as pa
@@ -111,26 +88,6 @@ def _metadata(trace: EnergyTrace) -> dict[bytes, bytes]:
         CHANNELS_KEY: json.dumps(channels).encode(),
         INTERRUPTED_KEY: json.dumps(trace.interrupted).encode(),
     }
-
-
-def _request_schema() -> pa.Schema:
-    import pyarrow as pa
-
-    return pa.schema(
-        [
-            ("request_id", pa.string()),
-            ("repeat", pa.int32()),
-            ("batch", pa.int32()),
-            ("prompt_tokens", pa.int32()),
-            ("output_tokens", pa.int32()),
-            ("scheduled_unix_ns", pa.int64()),
-            ("sent_unix_ns", pa.int64()),
-            ("first_token_unix_ns", pa.int64()),
-            ("end_unix_ns", pa.int64()),
-            ("token_unix_ns", pa.list_(pa.int64())),
-            ("finish_reason", pa.string()),
-        ]
-    )
 
 
 def _phase_schema() -> pa.Schema:

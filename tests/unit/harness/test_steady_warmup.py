@@ -63,7 +63,7 @@ def test_cold_backend_is_waited_for() -> None:
     log = _log(clock)
     backend = _load(SettlingBackend(settles_after=60), clock)
     assert warm_up(backend, backend.prepare(PROMPTS), CONFIG, log, Unmetered()) == "steady"
-    steps = [request.token_unix_ns[-1] - request.token_unix_ns[0] for request in log.requests]
+    steps = [request.chunk_unix_ns[-1] - request.chunk_unix_ns[0] for request in log.requests.table().rows()]
     assert 8.0 < log.phases[0].duration_s < 60.0
     assert steps[-1] < 1.15 * 0.14e9
 

@@ -52,9 +52,10 @@ def test_every_request_lies_within_its_window() -> None:
     backend = _loaded(clock)
     measure_window(backend, backend.prepare(PROMPTS), WindowPlan(min_duration_s=0), 3, log, Unmetered())
     (window,) = log.phases
-    for request in log.requests:
+    for request in log.requests.table().rows():
         assert request.repeat == window.repeat == 3
-        assert window.start_unix_ns <= request.sent_unix_ns < request.end_unix_ns <= window.end_unix_ns
+        assert window.start_unix_ns <= request.scheduled_unix_ns
+        assert request.scheduled_unix_ns < request.closed_unix_ns <= window.end_unix_ns
 
 
 def test_request_ids_are_distinct_across_passes_and_repeats() -> None:
@@ -65,7 +66,7 @@ def test_request_ids_are_distinct_across_passes_and_repeats() -> None:
     for repeat in range(2):
         plan = WindowPlan(min_duration_s=0, passes=3)
         measure_window(backend, batches, plan, repeat, log, Unmetered())
-    assert len({request.request_id for request in log.requests}) == len(log.requests) == 36
+    assert len(set(log.requests.table().request_id)) == len(log.requests) == 36
 
 
 def test_warmup_stays_outside_the_window_and_its_requests_are_not_counted() -> None:
@@ -75,7 +76,7 @@ def test_warmup_stays_outside_the_window_and_its_requests_are_not_counted() -> N
     batches = backend.prepare(PROMPTS)
     config = _protocol(min_batches=3, min_duration_s=0, max_duration_s=None)
     assert warm_up(backend, batches, config, log, Unmetered()) == "fixed"
-    assert {request.repeat for request in log.requests} == {WARMUP_REPEAT}
+    assert set(log.requests.table().repeat) == {WARMUP_REPEAT}
     assert [phase.name for phase in log.phases] == ["warmup"]
     assert log.phases[0].duration_s == 3 * 0.08
 

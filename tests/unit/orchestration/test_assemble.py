@@ -48,7 +48,7 @@ def _raw(power_w: Callable[[bool], float], trace: EnergyTrace | None = None) -> 
     return RawRun(
         trace=power.trace() if trace is None else trace,
         phases=tuple(log.phases),
-        requests=tuple(log.requests),
+        requests=log.requests.table(),
         facts=RunFacts(experiment_id="run", model_info=info, stopped_because=reason),
     )
 
@@ -167,7 +167,7 @@ def test_interrupted_window_is_not_counted() -> None:
     phases = (*raw.phases[:-1], replace(raw.phases[-1], complete=False))
     result = assemble(CONFIG, replace(raw, phases=phases))
     assert len(result.repeats) == 2
-    assert result.total_requests == sum(request.repeat < 2 for request in raw.requests)
+    assert result.total_requests == (raw.requests.repeat < 2).sum()
     assert np.isfinite(result.total_energy_j or math.nan)
 
 

@@ -68,7 +68,7 @@ def _run(cost: Cost, noise: float = 0.02, config: ExperimentConfig | None = None
     return RawRun(
         trace=power.trace(),
         phases=tuple(log.phases),
-        requests=tuple(log.requests),
+        requests=log.requests.table(),
         facts=RunFacts(experiment_id="run", model_info=info, warmup_ended=ended, stopped_because=reason),
     )
 

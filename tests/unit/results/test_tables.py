@@ -9,15 +9,12 @@ import pyarrow.parquet as pq
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llenergymeasure.domain.request import RequestRecord
 from llenergymeasure.domain.sample import Sample
 from llenergymeasure.domain.trace import Channel, EnergyTrace, Phase, sample_dtype
 from llenergymeasure.results.tables import (
     read_phases,
-    read_requests,
     read_trace,
     write_phases,
-    write_requests,
     write_trace,
 )
 
@@ -78,27 +75,10 @@ def test_trace_without_channels_round_trips(tmp_path: Path) -> None:
     assert read_trace(tmp_path / "trace.parquet").channels == ()
 
 
-def test_requests_and_phases_round_trip(tmp_path: Path) -> None:
-    requests = (
-        RequestRecord(
-            request_id="r0.p0.a",
-            repeat=0,
-            batch=1,
-            prompt_tokens=7,
-            output_tokens=2,
-            scheduled_unix_ns=10,
-            sent_unix_ns=11,
-            first_token_unix_ns=None,
-            end_unix_ns=30,
-            token_unix_ns=(20, 30),
-            finish_reason="stop",
-        ),
-    )
+def test_phases_round_trip(tmp_path: Path) -> None:
     phases = (
         Phase(name="load", start_unix_ns=1, end_unix_ns=5),
         Phase(name="window", start_unix_ns=6, end_unix_ns=9, repeat=0, complete=False),
     )
-    write_requests(requests, tmp_path / "requests.parquet")
     write_phases(phases, tmp_path / "phases.parquet")
-    assert read_requests(tmp_path / "requests.parquet") == requests
     assert read_phases(tmp_path / "phases.parquet") == phases

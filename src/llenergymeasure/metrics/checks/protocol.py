@@ -33,12 +33,15 @@ def check_window_is_long(evidence: CheckInputs) -> Iterable[RunWarning]:
 
 def check_answers_are_answers(evidence: CheckInputs) -> Iterable[RunWarning]:
     """Answers that ended with their first token: the cost per output token is then that of reading prompts."""
-    requests = [request for row in evidence.rows for request in row.requests]
-    ended = [each for each in requests if each.output_tokens <= 1 and each.finish_reason == "stop"]
-    if len(ended) > EMPTY_SHARE * len(requests):
+    answered = sum(len(row.served) for row in evidence.rows)
+    ended = sum(
+        int(((row.served.output_tokens <= 1) & (row.served.finish_reason == "stop")).sum())
+        for row in evidence.rows
+    )
+    if ended > EMPTY_SHARE * answered:
         yield RunWarning(
             code="answers_empty",
-            message=f"{len(ended)} of {len(requests)} answers ended with their first token, the end of sequence.",
+            message=f"{ended} of {answered} answers ended with their first token, the end of sequence.",
             remedy="Ask an instruction-tuned model in its own words (workload.chat_template: true), or have every "
             "answer written in full (decoder.ignore_eos: true).",
             severity="info",

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from llenergymeasure.domain.experiment import RunWarning
 from llenergymeasure.metrics.checks.inputs import CheckInputs
-from llenergymeasure.metrics.energy.windows import WindowTotals
+from llenergymeasure.metrics.energy.windows import cost_per_token
 from llenergymeasure.metrics.performance.host_bound import OperatingPoint, is_host_bound
 from llenergymeasure.metrics.protocol.steady_state import TOLERANCE, BatchPoint, batch_points, steadiness
 from llenergymeasure.metrics.statistics.trend import Trend
@@ -47,7 +47,7 @@ def check_no_outlier(evidence: CheckInputs) -> Iterable[RunWarning]:
 
     Modified z-score over 3.5 (Iglewicz and Hoaglin, How to Detect and Handle Outliers, 1993).
     """
-    costs = _costs(evidence.rows)
+    costs = cost_per_token(evidence.rows)
     if len(costs) < OUTLIER_MIN_REPEATS:
         return
     middle = statistics.median(costs)
@@ -89,7 +89,7 @@ def check_not_host_bound(evidence: CheckInputs) -> Iterable[RunWarning]:
 
 
 def _points(evidence: CheckInputs) -> list[BatchPoint]:
-    requests = [request for row in evidence.rows for request in row.requests]
+    requests = [request for row in evidence.rows for request in row.served.rows()]
     return batch_points(requests, evidence.account)
 
 
@@ -101,11 +101,3 @@ def _drift(code: str, what: str, trend: Trend | None) -> Iterable[RunWarning]:
             f"(95 % interval {trend.low:+.1%} to {trend.high:+.1%}).",
             remedy="Warm up for longer (measurement.warmup.min_duration_s), or let the machine cool down first.",
         )
-
-
-def _costs(rows: Sequence[WindowTotals]) -> list[float]:
-    """Return joules per token of each repeat; seconds per token where an energy is unknown."""
-    energies = [row.energy.energy_j for row in rows]
-    known = [energy for energy in energies if energy is not None]
-    costs = known if len(known) == len(rows) else [row.duration_s for row in rows]
-    return [cost / row.total_tokens for cost, row in zip(costs, rows, strict=True) if row.total_tokens]

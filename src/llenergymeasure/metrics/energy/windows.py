@@ -1,75 +1,82 @@
-"""The repeats of a run as rows: interval, energy, tokens."""
+"""Totals of each measured window: interval, energy, tokens, requests."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 
-from llenergymeasure.domain.request import RequestRecord
-from llenergymeasure.domain.trace import EnergyTrace, Phase
+from llenergymeasure.domain.request_table import RequestTable
+from llenergymeasure.domain.trace import Phase, complete_windows
 from llenergymeasure.metrics.energy.account import EnergyAccount, TotalEnergy
 from llenergymeasure.metrics.energy.interval_uncertainty import ChannelUncertainty
 
 
 @dataclass(frozen=True, kw_only=True)
 class WindowTotals:
-    """One window with everything that is counted over it."""
+    """One window with everything that is counted over it.
+
+    Tokens belong to the window by their own times, a request to the window in which it ends.
+    """
 
     window: Phase
     energy: TotalEnergy
-    requests: tuple[RequestRecord, ...]
+    input_tokens: int = 0
+    output_tokens: int = 0
+    served: RequestTable = field(default_factory=RequestTable.empty)
+    """Requests that were answered and ended in the window; figures per request count these."""
+    failed: RequestTable = field(default_factory=RequestTable.empty)
+    """Requests that ended in the window without an answer."""
+    cut_off: int = 0
+    """How many requests were under way at an edge of the window; latency leaves them out."""
     errors: tuple[ChannelUncertainty, ...] = ()
-    """What each counted channel leaves open."""
+    """Uncertainty of the energy of each counted channel."""
 
     @property
     def duration_s(self) -> float:
         return self.window.duration_s
 
     @property
-    def input_tokens(self) -> int:
-        return sum(request.prompt_tokens for request in self.requests)
-
-    @property
-    def output_tokens(self) -> int:
-        return sum(request.output_tokens for request in self.requests)
-
-    @property
     def total_tokens(self) -> int:
         return self.input_tokens + self.output_tokens
 
+    @cached_property
+    def whole(self) -> RequestTable:
+        """Answered requests that were scheduled and ended in the window: those that latency looks at."""
+        return self.served.select(self.served.scheduled_unix_ns >= self.window.start_unix_ns)
+
 
 def window_totals(
-    account: EnergyAccount, phases: Sequence[Phase], requests: Sequence[RequestRecord]
+    account: EnergyAccount, phases: Sequence[Phase], requests: RequestTable
 ) -> list[WindowTotals]:
-    """Return a row per complete window, in order."""
-    windows = [phase for phase in phases if phase.name == "window" and phase.complete]
-    return [
-        WindowTotals(
-            window=window,
-            energy=account.energy(window),
-            requests=tuple(request for request in requests if request.repeat == window.repeat),
-            errors=account.errors(window),
-        )
-        for window in windows
-    ]
+    """Return the totals of each complete window, in order."""
+    return [_totals(account, window, requests) for window in complete_windows(phases)]
 
 
-def cost_per_token(
-    trace: EnergyTrace, phases: Sequence[Phase], requests: Sequence[RequestRecord]
-) -> list[float]:
-    """Return joules per token of each window; seconds per token where an energy is unknown."""
-    windows = [phase for phase in phases if phase.name == "window"]
-    account = EnergyAccount(trace)
-    energies = [account.energy(window).energy_j for window in windows]
+def cost_per_token(rows: Sequence[WindowTotals]) -> list[float]:
+    """Return joules per token of each window that has tokens; seconds per token where an energy is unknown."""
+    energies = [row.energy.energy_j for row in rows]
     known = [energy for energy in energies if energy is not None]
-    costs = known if len(known) == len(windows) else [window.duration_s for window in windows]
-    tokens = [_tokens(window, requests) for window in windows]
-    return [cost / count for cost, count in zip(costs, tokens, strict=True) if count]
+    costs = known if len(known) == len(rows) else [row.duration_s for row in rows]
+    return [cost / row.total_tokens for cost, row in zip(costs, rows, strict=True) if row.total_tokens]
 
 
-def _tokens(window: Phase, requests: Sequence[RequestRecord]) -> int:
-    return sum(
-        request.prompt_tokens + request.output_tokens
-        for request in requests
-        if request.repeat == window.repeat
+def _totals(account: EnergyAccount, window: Phase, requests: RequestTable) -> WindowTotals:
+    interval = window.start_unix_ns, window.end_unix_ns
+    input_tokens, output_tokens = _tokens(window, requests)
+    ended, ok = requests.ended_in(*interval), requests.is_ok()
+    return WindowTotals(
+        window=window,
+        energy=account.energy(window),
+        input_tokens=input_tokens,
+        output_tokens=output_tokens,
+        served=requests.select(ended & ok),
+        failed=requests.select(ended & ~ok),
+        cut_off=int(requests.is_cut_by(*interval).sum()),
+        errors=account.errors(window),
     )
+
+
+def _tokens(window: Phase, requests: RequestTable) -> tuple[int, int]:
+    interval = window.start_unix_ns, window.end_unix_ns
+    return requests.prompt_tokens_in(*interval), requests.output_tokens_in(*interval)

@@ -7,7 +7,7 @@ from typing import Literal
 
 from llenergymeasure.domain.estimate import Method
 from llenergymeasure.domain.experiment import BaselineUsed, DeviceEnergy, EnergyBreakdown
-from llenergymeasure.domain.trace import Phase
+from llenergymeasure.domain.trace import Phase, complete_windows
 from llenergymeasure.metrics.energy.account import EnergyAccount, curve_energy_j
 from llenergymeasure.metrics.energy.idle_power import Baselines, IdlePower
 
@@ -26,7 +26,7 @@ def energy_breakdown(
     baselines: Baselines,
 ) -> EnergyBreakdown:
     """Return the energy of each device over the complete windows, and its idle power."""
-    windows = [phase for phase in phases if phase.name == "window" and phase.complete]
+    windows = complete_windows(phases)
     return EnergyBreakdown(
         method=energy_method(account),
         by_device=tuple(_device(account, index, windows, baselines) for index in range(len(account.curves))),

@@ -33,12 +33,8 @@ def window_flops(row: WindowTotals, inputs: FigureInputs) -> float | None:
     """Return the reference FLOPs of one window's requests; None where the model's shape is unknown."""
     if inputs.model_info is None:
         return None
-    counts = [
-        request_flops(inputs.model_info, request.prompt_tokens, request.output_tokens)
-        for request in row.requests
-    ]
-    known = [each for each in counts if each is not None]
-    return math.fsum(known) if known and len(known) == len(counts) else None
+    flops = request_flops(inputs.model_info, row.served.prompt_tokens, row.served.output_tokens)
+    return None if flops is None else math.fsum(flops)
 
 
 TOTAL_REQUESTS = Figure(

@@ -1,12 +1,20 @@
-"""Reference FLOPs of a request, from the shape of the model."""
+"""Reference FLOPs of requests, from the shape of the model."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from llenergymeasure.domain.model import ModelInfo
 
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
-def request_flops(info: ModelInfo, prompt_tokens: int, output_tokens: int) -> float | None:
-    """Return the floating-point operations of one request to a dense decoder; None where its shape is unknown.
+
+def request_flops(
+    info: ModelInfo, prompt_tokens: NDArray[np.int32], output_tokens: NDArray[np.int32]
+) -> NDArray[np.float64] | None:
+    """Return the floating-point operations of each request to a dense decoder, shape (n,); None for an unknown shape.
 
     Each processed token costs 2 per matrix parameter (a multiplication and an addition) and, in attention, 2 for QK^T
     and 2 for AV per layer, head dimension and token looked back at, itself included. The last output token is never fed
@@ -19,9 +27,13 @@ def request_flops(info: ModelInfo, prompt_tokens: int, output_tokens: int) -> fl
     Sources: Kaplan et al. (2020), arXiv:2001.08361, section 2.1 (2N per token forward); Chowdhery et al. (2022),
     arXiv:2204.02311, appendix B (attention: 4 L H Q T per token forward).
     """
+    import numpy as np
+
     if info.n_layers is None or info.n_attention_heads is None or info.head_dim is None:
         return None
-    processed = max(prompt_tokens + output_tokens - 1, 0)
+    total = np.asarray(prompt_tokens, dtype=np.float64) + output_tokens
+    processed = np.maximum(total - 1, 0)
     looked_back_at = processed * (processed + 1) / 2
     per_look = 4 * info.n_layers * info.n_attention_heads * info.head_dim
-    return 2.0 * info.n_matmul_parameters * processed + per_look * looked_back_at
+    flops: NDArray[np.float64] = 2.0 * info.n_matmul_parameters * processed + per_look * looked_back_at
+    return flops

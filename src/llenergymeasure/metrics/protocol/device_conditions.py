@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from llenergymeasure.core.throttle import HARMFUL, REASONS, reason_names
 from llenergymeasure.domain.experiment import DeviceConditions, Span
 from llenergymeasure.domain.sample import UNKNOWN_REASONS
-from llenergymeasure.domain.trace import EnergyTrace, Phase
+from llenergymeasure.domain.trace import EnergyTrace, Phase, complete_windows
 from llenergymeasure.metrics.signals.gaps import within
 
 
 def device_conditions(trace: EnergyTrace, phases: Sequence[Phase]) -> tuple[DeviceConditions, ...]:
     """Return the conditions of every channel that says anything about them, over the complete windows."""
-    windows = [phase for phase in phases if phase.name == "window" and phase.complete]
+    windows = complete_windows(phases)
     if not windows:
         return ()
     found = (

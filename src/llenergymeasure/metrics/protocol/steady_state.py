@@ -41,7 +41,7 @@ class Steadiness:
 
 def batch_points(requests: Iterable[RequestRecord], account: EnergyAccount) -> list[BatchPoint]:
     """Return a point per batch, in time order; requests of one batch were sent at the same instant."""
-    ordered = sorted(requests, key=lambda request: (request.sent_unix_ns, request.request_id))
+    ordered = sorted(requests, key=lambda request: (request.sent_unix_ns or 0, request.request_id))
     batches = [list(batch) for _, batch in groupby(ordered, key=lambda request: request.sent_unix_ns)]
     return [_point(batch, account) for batch in batches]
 
@@ -66,8 +66,8 @@ def settled(points: Sequence[BatchPoint], window_s: float) -> Steadiness:
 
 
 def _point(batch: Sequence[RequestRecord], account: EnergyAccount) -> BatchPoint:
-    start_ns = batch[0].sent_unix_ns
-    end_ns = max(request.end_unix_ns for request in batch)
+    start_ns = batch[0].sent_unix_ns or batch[0].scheduled_unix_ns
+    end_ns = max(request.closed_unix_ns for request in batch)
     interval = Phase(name="window", start_unix_ns=start_ns, end_unix_ns=end_ns)
     return BatchPoint(
         end_s=end_ns / 1e9, step_s=_step_s(batch, start_ns, end_ns), power_w=account.mean_power_w(interval)
@@ -79,8 +79,8 @@ def _step_s(batch: Sequence[RequestRecord], start_ns: int, end_ns: int) -> float
 
     The prompt's share is left out, because prompts of different length would look like a change.
     """
-    longest = max(batch, key=lambda request: len(request.token_unix_ns))
-    times = longest.token_unix_ns
+    longest = max(batch, key=lambda request: len(request.chunk_unix_ns))
+    times = longest.chunk_unix_ns
     if len(times) > 1:
         return (times[-1] - times[0]) / 1e9 / (len(times) - 1)
     steps = max(request.output_tokens for request in batch)

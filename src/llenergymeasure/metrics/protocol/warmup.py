@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from llenergymeasure.domain.experiment import Change, WarmupEnd, WarmupSummary
-from llenergymeasure.domain.request import WARMUP_REPEAT, RequestRecord
+from llenergymeasure.domain.request import WARMUP_REPEAT
+from llenergymeasure.domain.request_table import RequestTable
 from llenergymeasure.domain.trace import Phase
 from llenergymeasure.metrics.energy.account import EnergyAccount
 from llenergymeasure.metrics.protocol.steady_state import batch_points, settled
@@ -15,7 +16,7 @@ from llenergymeasure.metrics.statistics.trend import Trend
 def summarise_warmup(
     account: EnergyAccount,
     phases: Sequence[Phase],
-    requests: Sequence[RequestRecord],
+    requests: RequestTable,
     ended_because: WarmupEnd | None,
     window_s: float,
 ) -> WarmupSummary | None:
@@ -23,7 +24,7 @@ def summarise_warmup(
     phase = next((phase for phase in phases if phase.name == "warmup"), None)
     if phase is None or ended_because is None:
         return None
-    points = batch_points((each for each in requests if each.repeat == WARMUP_REPEAT), account)
+    points = batch_points(requests.select(requests.repeat == WARMUP_REPEAT).rows(), account)
     trends = settled(points, window_s)
     return WarmupSummary(
         batches=len(points),

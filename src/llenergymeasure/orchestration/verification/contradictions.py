@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import TypeVar
 
 from llenergymeasure.domain.request import WARMUP_REPEAT, RequestRecord
+from llenergymeasure.domain.request_table import RequestTable
 from llenergymeasure.domain.trace import EnergyTrace, Phase
 from llenergymeasure.domain.verification import Finding
 from llenergymeasure.results import layout
@@ -55,11 +56,9 @@ def phase_contradictions(phases: Sequence[Phase]) -> Iterator[Finding]:
         yield Finding(file=layout.PHASES, field="repeat", message=message)
 
 
-def request_contradictions(
-    requests: Sequence[RequestRecord], phases: Sequence[Phase] | None
-) -> Iterator[Finding]:
+def request_contradictions(requests: RequestTable, phases: Sequence[Phase] | None) -> Iterator[Finding]:
     """Yield what is wrong within requests, and with their place in the phases where these are known."""
-    named = [(request.request_id, request) for request in requests]
+    named = [(request.request_id, request) for request in requests.rows()]
     yield from _broken(layout.REQUESTS, named, _REQUEST_RULES)
     if len({name for name, _ in named}) < len(named):
         yield Finding(file=layout.REQUESTS, field="request_id", message="stands for more than one request")
@@ -74,15 +73,25 @@ def request_contradictions(
 
 
 def _times_in_order(request: RequestRecord) -> bool:
-    first = [] if request.first_token_unix_ns is None else [request.first_token_unix_ns]
-    order = [request.scheduled_unix_ns, request.sent_unix_ns, *first, request.end_unix_ns]
-    return order == sorted(order)
+    times = (
+        request.scheduled_unix_ns,
+        request.sent_unix_ns,
+        request.first_token_unix_ns,
+        request.last_token_unix_ns,
+        request.closed_unix_ns,
+    )
+    known = [time_ns for time_ns in times if time_ns is not None]
+    return known == sorted(known)
 
 
 def _token_times_fit(request: RequestRecord) -> bool:
-    times = request.token_unix_ns
-    order = [request.sent_unix_ns, *times, request.end_unix_ns]
-    return len(times) in (0, request.output_tokens) and order == sorted(order)
+    order = [
+        request.sent_unix_ns or request.scheduled_unix_ns,
+        *request.chunk_unix_ns,
+        request.closed_unix_ns,
+    ]
+    fits = sum(request.chunk_tokens) == request.output_tokens if request.chunk_tokens else True
+    return fits and order == sorted(order)
 
 
 _REQUEST_RULES: dict[str, Callable[[RequestRecord], bool]] = {
@@ -95,7 +104,7 @@ _REQUEST_RULES: dict[str, Callable[[RequestRecord], bool]] = {
 def _inside(request: RequestRecord, phase: Phase | None) -> bool:
     if phase is None:
         return False
-    return phase.start_unix_ns <= request.sent_unix_ns and request.end_unix_ns <= phase.end_unix_ns
+    return phase.start_unix_ns <= request.scheduled_unix_ns and request.closed_unix_ns <= phase.end_unix_ns
 
 
 def _place(phase: Phase) -> int | None:

@@ -15,20 +15,14 @@ from llenergymeasure.config.loader import load_config
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.constants import SCHEMA_VERSION
 from llenergymeasure.domain.experiment import ExperimentResult
-from llenergymeasure.domain.request import RequestRecord
+from llenergymeasure.domain.request_table import RequestTable
 from llenergymeasure.domain.run_facts import RunFacts
 from llenergymeasure.domain.trace import EnergyTrace, Phase
 from llenergymeasure.domain.verification import Finding
 from llenergymeasure.exceptions import ConfigError
 from llenergymeasure.results import layout
-from llenergymeasure.results.tables import (
-    read_phases,
-    read_requests,
-    read_trace,
-    write_phases,
-    write_requests,
-    write_trace,
-)
+from llenergymeasure.results.request_parquet import read_requests, write_requests
+from llenergymeasure.results.tables import read_phases, read_trace, write_phases, write_trace
 from llenergymeasure.results.untrusted.tables import read_table
 
 MAX_RESULT_BYTES = 16 * 2**20
@@ -47,7 +41,7 @@ class UntrustedBundle:
     facts: RunFacts | None
     config: ExperimentConfig | None
     trace: EnergyTrace | None
-    requests: tuple[RequestRecord, ...] | None
+    requests: RequestTable | None
     phases: tuple[Phase, ...] | None
     findings: tuple[Finding, ...]
 
@@ -68,9 +62,7 @@ def read_untrusted(folder: Path, readable: Collection[str]) -> UntrustedBundle:
         facts=read(layout.FACTS, partial(_read_document, model=RunFacts)),
         config=read(layout.CONFIG, _read_config),
         trace=read(layout.TRACE, lambda path: read_table(path, read_trace, write_trace)),
-        requests=read(
-            layout.REQUESTS, lambda path: read_table(path, read_requests, write_requests, RequestRecord)
-        ),
+        requests=read(layout.REQUESTS, lambda path: read_table(path, read_requests, write_requests)),
         phases=read(layout.PHASES, lambda path: read_table(path, read_phases, write_phases, Phase)),
         findings=tuple(findings),
     )

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.domain.experiment import EnergyBreakdown, RunWarning
+from llenergymeasure.domain.request_table import RequestTable
 from llenergymeasure.domain.trace import Channel, EnergyTrace, Phase, sample_dtype
 from llenergymeasure.meters.gpu_choice import WHOLE_CARD
 from llenergymeasure.metrics.checks import energy, energy_source, sensors
@@ -80,12 +81,12 @@ def judge(samples: NDArray[Any], **channel: Any) -> tuple[list[RunWarning], Ener
     ]
     account = EnergyAccount(EnergyTrace(channels=(one,), samples=samples))
     idle_w = account.mean_power_w(IDLE)
-    breakdown = energy_breakdown(account, phases, Baselines(), {})
+    breakdown = energy_breakdown(account, phases, Baselines())
     device = breakdown.by_device[0].model_copy(update={"idle_power_w": idle_w})
     breakdown = breakdown.model_copy(update={"by_device": (device,)})
     evidence = CheckInputs(
         config=ExperimentConfig(model="any"),
-        rows=window_totals(account, phases, ()),
+        rows=window_totals(account, phases, RequestTable.empty()),
         energy=breakdown,
         account=account,
     )

@@ -9,6 +9,7 @@ import pytest
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.domain.experiment import DeviceEnergy, EnergyBreakdown, RunWarning
 from llenergymeasure.domain.request import RequestRecord
+from llenergymeasure.domain.request_table import RequestTable
 from llenergymeasure.domain.trace import Phase
 from llenergymeasure.harness.metering import Unmetered
 from llenergymeasure.metrics.checks.inputs import CheckInputs
@@ -25,7 +26,6 @@ def _rows(count: int = 3, duration_s: float = 2.0, energy: TotalEnergy | None = 
         WindowTotals(
             window=Phase(name="window", repeat=number, start_unix_ns=0, end_unix_ns=round(duration_s * 1e9)),
             energy=energy or TotalEnergy(energy_j=5.0),
-            requests=tuple[RequestRecord, ...](),
         )
         for number in range(count)
     ]
@@ -96,23 +96,21 @@ def test_weak_protocol_is_flagged(rows: list[WindowTotals], code: str) -> None:
 
 @pytest.mark.parametrize(("empty", "codes"), [(0, []), (1, []), (4, ["answers_empty"])])
 def test_answers_that_end_at_once_are_told(empty: int, codes: list[str]) -> None:
-    requests = tuple(
+    requests = RequestTable.from_records(
         RequestRecord(
             request_id=str(number),
             repeat=0,
-            batch=0,
             prompt_tokens=10,
             output_tokens=1 if number < empty else 16,
             scheduled_unix_ns=0,
             sent_unix_ns=0,
             first_token_unix_ns=1,
-            end_unix_ns=2,
-            token_unix_ns=(),
+            closed_unix_ns=2,
             finish_reason="stop",
         )
         for number in range(20)
     )
-    rows = [replace(row, requests=requests) for row in _rows()]
+    rows = [replace(row, served=requests) for row in _rows()]
     warnings = _judge(CPU, rows, _energy("cpu"), None, "fixed")
     assert _codes(warnings) == codes
     assert verdict(warnings) == "valid"

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from llenergymeasure.domain.request import RequestRecord
+from llenergymeasure.domain.request_table import RequestTable
 from llenergymeasure.domain.trace import Channel, Phase
 from llenergymeasure.domain.uncertainty import BudgetTerm, UncertaintyBudget
 from llenergymeasure.metrics.energy.account import TotalEnergy
@@ -48,7 +49,9 @@ def rows(
                 repeat=number,
             ),
             energy=TotalEnergy(energy_j=energy_j),
-            requests=tuple(request(f"{number}-{each}", tokens) for each in range(2)),
+            input_tokens=2 * tokens,
+            output_tokens=2 * tokens,
+            served=RequestTable.from_records(request(f"{number}-{each}", tokens) for each in range(2)),
             errors=tuple(found or ()),
         )
         for number, energy_j in enumerate(energies_j)
@@ -59,14 +62,11 @@ def request(request_id: str, tokens: int) -> RequestRecord:
     return RequestRecord(
         request_id=request_id,
         repeat=0,
-        batch=0,
         prompt_tokens=tokens,
         output_tokens=tokens,
         scheduled_unix_ns=ns(0),
         sent_unix_ns=ns(0),
-        first_token_unix_ns=None,
-        end_unix_ns=ns(1),
-        token_unix_ns=(),
+        closed_unix_ns=ns(1),
         finish_reason="length",
     )
 
@@ -152,9 +152,7 @@ def test_nothing_is_known_of_tokens_that_were_not_there_or_energy_that_was_not_r
         "mean_power_w",
         "energy_per_request_j",
     }
-    unknown = WindowTotals(
-        window=rows(1.0)[0].window, energy=TotalEnergy(energy_j=None, reason="gone"), requests=()
-    )
+    unknown = WindowTotals(window=rows(1.0)[0].window, energy=TotalEnergy(energy_j=None, reason="gone"))
     assert energy_budgets([*rows(1000.0), unknown]) == {}
 
 

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from llenergymeasure.domain.request_table import RequestTable
 from llenergymeasure.domain.trace import EnergyTrace
 from llenergymeasure.domain.verification import Finding
 from llenergymeasure.orchestration.verification.verify import (
@@ -23,7 +24,8 @@ from llenergymeasure.orchestration.verification.verify import (
     verify_bundle,
     verify_paths,
 )
-from llenergymeasure.results.tables import write_phases, write_requests, write_trace
+from llenergymeasure.results.request_parquet import write_requests
+from llenergymeasure.results.tables import write_phases, write_trace
 from llenergymeasure.results.untrusted.bundle import MAX_RESULT_BYTES, read_untrusted
 from tests.support import bundles
 from tests.support.bundles import NAME, leaves, read_json, refresh_sums, write_json, write_run
@@ -93,7 +95,8 @@ def test_every_fact_of_the_run_is_handed_to_the_recomputation(bundle: Path) -> N
     original, again = bundles.raw_run(), raw_run(read_untrusted(bundle, FILES))
     assert again is not None
     assert again.trace.channels == original.trace.channels
-    assert (again.phases, again.requests) == (original.phases, original.requests)
+    assert again.phases == original.phases
+    assert list(again.requests.rows()) == list(original.requests.rows())
     for name, fact in original.facts:
         assert getattr(again.facts, name) == fact
         assert fact or name == "interrupted", f"the run of this test needs a {name}"
@@ -459,25 +462,28 @@ def test_endless_power_is_a_finding_and_breaks_nothing(bundle: Path) -> None:
         {"repeat": -1},
         {"scheduled_unix_ns": 0},
         {"sent_unix_ns": 0},
-        {"end_unix_ns": 2**62},
+        {"closed_unix_ns": 2**62},
         {"first_token_unix_ns": 1},
-        {"token_unix_ns": (3, 2, 1)},
+        {"chunk_unix_ns": (3, 2, 1), "chunk_tokens": (4, 2, 2)},
+        {"chunk_tokens": (2,) * 8},
+        {"status": "lost"},
         {"finish_reason": "bored"},
         {"request_id": "r0.p0.p1"},
     ],
     ids=lambda change: "-".join(f"{key}={value}" for key, value in change.items()),
 )
 def test_request_that_cannot_have_been_is_found(bundle: Path, change: dict[str, Any]) -> None:
-    requests = list(bundles.raw_run().requests)
+    requests = list(bundles.raw_run().requests.rows())
     index = next(index for index, request in enumerate(requests) if request.request_id == "r0.p0.p0")
     requests[index] = replace(requests[index], **change)
-    write_requests(requests, bundle / "requests.parquet")
+    write_requests(RequestTable.from_records(requests), bundle / "requests.parquet")
     refresh_sums(bundle)
     assert _findings(bundle)
 
 
 def test_removed_request_is_found(bundle: Path) -> None:
-    write_requests(bundles.raw_run().requests[:-1], bundle / "requests.parquet")
+    requests = bundles.raw_run().requests
+    write_requests(requests.select(np.arange(len(requests) - 1)), bundle / "requests.parquet")
     refresh_sums(bundle)
     assert ("result.json", "total_requests") in _told(bundle)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from llenergymeasure.domain.request_table import RequestTable
 from llenergymeasure.domain.trace import Phase
 from llenergymeasure.exceptions import ExperimentError
 from llenergymeasure.harness.metering import Unmetered
@@ -18,7 +19,8 @@ from llenergymeasure.report.summary.interrupted import (
     read_interrupted_run,
 )
 from llenergymeasure.results import layout
-from llenergymeasure.results.tables import write_phases, write_requests, write_trace
+from llenergymeasure.results.request_parquet import write_requests
+from llenergymeasure.results.tables import write_phases, write_trace
 
 PHASES = (
     Phase(name="baseline_idle", start_unix_ns=0, end_unix_ns=3_000_000_000),
@@ -32,7 +34,7 @@ def bundle(tmp_path: Path) -> Path:
     folder.mkdir()
     (folder / layout.CONFIG).write_text("model: x\n")
     write_phases(PHASES, folder / layout.PHASES)
-    write_requests((), folder / layout.REQUESTS)
+    write_requests(RequestTable.empty(), folder / layout.REQUESTS)
     write_trace(Unmetered().trace(), folder / layout.TRACE)
     return folder
 
