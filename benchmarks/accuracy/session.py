@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+import numpy as np
 from benchmarks.accuracy.cells import Cell
 
 from llenergymeasure.core.clock import AnchoredClock
@@ -191,7 +192,7 @@ def _of_trace(session: Session, trace: EnergyTrace, start_unix_ns: int) -> Itera
     for window in session.windows:
         first_ns, last_ns = (start_unix_ns + round(at_s * 1e9) for at_s in (window.start_s, window.end_s))
         for card in session.cards:
-            part = curves[card].between(first_ns, last_ns)
+            part = curves[card].energies(np.array([first_ns]), np.array([last_ns])).at(0)
             if part.energy_j is None:
                 yield Refused(tool=OURS, card=card, reason=part.reason or "")
             else:

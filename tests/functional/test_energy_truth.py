@@ -14,12 +14,14 @@ from llenergymeasure.meters.base import Meter, MeterOptions
 from llenergymeasure.meters.nvml.meter import NvmlMeter
 from llenergymeasure.meters.rapl.meter import RaplMeter
 from llenergymeasure.meters.sampling.sampler import Sampler
-from llenergymeasure.metrics.energy.build import EnergyCurve, build_curves
+from llenergymeasure.metrics.energy.build import build_curves
+from llenergymeasure.metrics.energy.curve import EnergyCurve
 from tests.simulators.nvml.machine import EnergyCounter, NvmlMachine, SimulatedGpu
 from tests.simulators.nvml.profiles import a100, h100
 from tests.simulators.powercap import PowercapTree, Zone
 from tests.simulators.signals import Constant, Square
 from tests.support.simulator_fixtures import NvmlSimulator, PowercapSimulator
+from tests.support.synthetic import energy_between
 
 pytestmark = pytest.mark.slow
 
@@ -55,7 +57,7 @@ def worst_error(trace: EnergyTrace, curve: EnergyCurve, truth_j: Callable[[int, 
     for number in range(WINDOWS):
         start_ns = first_ns + round(MARGIN_S * 1e9) + span_ns * number // (WINDOWS - 1)
         end_ns = start_ns + round(WINDOW_S * 1e9)
-        found = curve.between(start_ns, end_ns)
+        found = energy_between(curve, start_ns, end_ns)
         assert found.energy_j is not None, found.reason
         errors.append(abs(found.energy_j / truth_j(start_ns, end_ns) - 1))
     return max(errors)

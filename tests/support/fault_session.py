@@ -162,7 +162,7 @@ def _phases(machine: NvmlMachine) -> tuple[Phase, ...]:
 
 
 def _window(account: EnergyAccount, machine: NvmlMachine, number: int, phase: Phase) -> dict[str, Any]:
-    part = account.curves[number].between(phase.start_unix_ns, phase.end_unix_ns)
+    part = account.channel_energies(number, [phase]).at(0)
     errors = next((each for each in account.errors(phase) if each.channel is account.channels[number]), None)
     return {
         "energy_j": part.energy_j,

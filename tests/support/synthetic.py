@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llenergymeasure.domain.trace import Channel, ChannelMethod, EnergyTrace, sample_dtype
-from llenergymeasure.metrics.energy.build import EnergyCurve, build_curves
+from llenergymeasure.metrics.energy.build import build_curves
+from llenergymeasure.metrics.energy.curve import EnergyCurve, IntervalEnergy
 
 BASE_NS = 1_700_000_000_000_000_000
 SAMPLING_S = 0.02
@@ -89,9 +90,14 @@ def counter_curve(
     return build_curves(trace_of(t_s, counter_j(power, t_s, tick_s, phase_s), **more))[0]
 
 
+def energy_between(curve: EnergyCurve, start_ns: int, end_ns: int) -> IntervalEnergy:
+    """Return the energy of one interval, in Unix time."""
+    return curve.energies(np.array([start_ns]), np.array([end_ns])).at(0)
+
+
 def joules(curve: EnergyCurve, start_s: float, end_s: float) -> float:
     """Return the energy of an interval that must be known."""
-    found = curve.between(ns(start_s), ns(end_s))
+    found = energy_between(curve, ns(start_s), ns(end_s))
     assert found.energy_j is not None, found.reason
     return found.energy_j
 

@@ -1,4 +1,4 @@
-"""Whether a device's energy counter and its power readings agree under a steady load."""
+"""Ratio of a device's energy counter to its integrated power readings under a steady load."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from llenergymeasure.domain.calibration import LoadStep
 from llenergymeasure.domain.estimate import Estimate
 from llenergymeasure.domain.trace import Channel, EnergyTrace
-from llenergymeasure.metrics.calibration.settled_interval import settled
+from llenergymeasure.metrics.calibration.settled_interval import settled_interval
 from llenergymeasure.metrics.energy.build import build_curves
 from llenergymeasure.metrics.statistics.estimates import ratio_estimate
 
@@ -23,7 +23,7 @@ BLOCK_S = 2.0
 def counter_over_power(channel: Channel, samples: NDArray[Any], steps: Sequence[LoadStep]) -> Estimate | str:
     """Return energy by the counter over energy by integrated power, block by block of the steady load, or why not.
 
-    The interval is from the spread of the blocks and from what edges and sampling leave open in each.
+    The interval is from the spread of the blocks and from the uncertainty of edges and sampling in each.
     """
     if channel.method != "counter":
         return "it has no counter and power reading to compare"
@@ -31,17 +31,21 @@ def counter_over_power(channel: Channel, samples: NDArray[Any], steps: Sequence[
         channels=(channel, channel.model_copy(update={"method": "sampled"})), samples=_twice(samples)
     )
     counter, power = build_curves(both)
-    pairs = [(counter.between(*block), power.between(*block)) for block in _blocks(steps)]
-    counted_j, powered_j, edges_j = [], [], []
-    for count, integral in pairs:
-        if count.energy_j is None or integral.energy_j is None or count.method != "counter":
-            return f"it cannot be compared: {count.reason or integral.reason or 'the counter does not move'}"
-        counted_j.append(count.energy_j)
-        powered_j.append(integral.energy_j)
-        edges_j += [count.edge_error_j, integral.edge_error_j]
-    doubt = math.hypot(*edges_j) / math.fsum(powered_j) if pairs else 0.0
-    ratio = ratio_estimate(counted_j, powered_j, unit="1", method="derived", fixed_half_width=doubt)
-    return ratio or "there was no steady load long enough to compare them"
+    edges_ns = np.array(list(_blocks(steps)), dtype=np.int64).reshape(-1, 2).T
+    if edges_ns.size == 0:
+        return "there was no steady load long enough to compare them"
+    counted, integrated = counter.energies(*edges_ns), power.energies(*edges_ns)
+    if counted.total_j is None or integrated.total_j is None or counted.method != "counter":
+        return f"it cannot be compared: {counted.reason or integrated.reason or 'the counter does not move'}"
+    error_j = math.hypot(*counted.edge_error_j, *integrated.edge_error_j)
+    ratio = ratio_estimate(
+        counted.energy_j.tolist(),
+        integrated.energy_j.tolist(),
+        unit="1",
+        method="derived",
+        fixed_half_width=error_j / integrated.total_j,
+    )
+    return ratio or "the integrated power is not above zero"
 
 
 def _twice(samples: NDArray[Any]) -> NDArray[Any]:
@@ -54,7 +58,7 @@ def _twice(samples: NDArray[Any]) -> NDArray[Any]:
 def _blocks(steps: Sequence[LoadStep]) -> Iterator[tuple[int, int]]:
     for step in steps:
         if step.steady and step.loaded:
-            start_ns, end_ns = settled(step)
+            start_ns, end_ns = settled_interval(step)
             count = max(1, int((end_ns - start_ns) / (BLOCK_S * 1e9)))
             length_ns = (end_ns - start_ns) // count
             for number in range(count):

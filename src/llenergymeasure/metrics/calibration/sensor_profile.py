@@ -14,9 +14,10 @@ from llenergymeasure.domain.calibration import LoadStep, SensorProfile
 from llenergymeasure.domain.trace import Channel, EnergyTrace
 from llenergymeasure.metrics.calibration.averaging_window import fit_averaging
 from llenergymeasure.metrics.calibration.counter_power_ratio import counter_over_power
-from llenergymeasure.metrics.calibration.settled_interval import mean_power_w, settled
-from llenergymeasure.metrics.energy.build import EnergyCurve, build_curves
+from llenergymeasure.metrics.calibration.settled_interval import MeanPowers, mean_powers_w, settled_interval
+from llenergymeasure.metrics.energy.build import build_curves
 from llenergymeasure.metrics.energy.counter_curve import CounterCurve
+from llenergymeasure.metrics.energy.curve import EnergyCurve
 from llenergymeasure.metrics.signals.power_updates import PowerUpdates, find_power_updates
 from llenergymeasure.metrics.statistics.student import mean_half_width
 
@@ -48,9 +49,14 @@ class Calibration:
 def calibrate_sensors(trace: EnergyTrace, steps: Sequence[LoadStep], stamp: Stamp) -> Calibration:
     """Return the profile of every sensor of the trace that followed the load."""
     curves = build_curves(trace)
-    responses = [_response(curve, steps) for curve in curves]
-    saw = [curve for curve, (_, _, refusal) in zip(curves, responses, strict=True) if refusal is None]
-    told = tuple(_with_power(step, saw) for step in steps)
+    powers = [mean_powers_w(curve, [step for step in steps if step.steady]) for curve in curves]
+    responses = [_response(power, steps) for power in powers]
+    included = [
+        power.power_w
+        for curve, power, (_, _, refusal) in zip(curves, powers, responses, strict=True)
+        if refusal is None and curve.channel.included_in_total
+    ]
+    steps_with_power = _with_power(steps, included)
     profiles: list[SensorProfile] = []
     refused: dict[str, str] = {}
     for index, (curve, (idle_w, loaded_w, refusal)) in enumerate(zip(curves, responses, strict=True)):
@@ -70,37 +76,31 @@ def calibrate_sensors(trace: EnergyTrace, steps: Sequence[LoadStep], stamp: Stam
                 **found,
                 unknown=unknown,
                 load=stamp.load,
-                steps=told,
+                steps=steps_with_power,
             )
         )
     return Calibration(profiles=tuple(profiles), refused=refused)
 
 
-def _response(curve: EnergyCurve, steps: Sequence[LoadStep]) -> tuple[float, float, str | None]:
-    """Return the power without and under load, and why the sensor cannot be said to have seen the load."""
-    powers_w = [(step.loaded, mean_power_w(curve, step)) for step in steps if step.steady]
-    idle = [power for loaded, power in powers_w if not loaded and power is not None]
-    busy = [power for loaded, power in powers_w if loaded and power is not None]
-    if len(idle) + len(busy) < len(powers_w) or len(idle) < 2 or len(busy) < 2:
-        reasons = (curve.between(*settled(step)).reason for step in steps if step.steady)
-        return 0.0, 0.0, next(filter(None, reasons), "the load had too few steady steps")
+def _response(powers: MeanPowers, steps: Sequence[LoadStep]) -> tuple[float, float, str | None]:
+    """Return the power without and under load, and why it cannot be claimed that the sensor responds to the load."""
+    loaded = np.array([step.loaded for step in steps if step.steady], dtype=bool)
+    idle, busy = powers.power_w[~loaded].tolist(), powers.power_w[loaded].tolist()
+    if powers.reason is not None or len(idle) < 2 or len(busy) < 2:
+        return 0.0, 0.0, powers.reason or "the load had too few steady steps"
     idle_w, busy_w = math.fsum(idle) / len(idle), math.fsum(busy) / len(busy)
-    doubt_w = math.hypot(mean_half_width(idle) or 0.0, mean_half_width(busy) or 0.0)
-    if busy_w - idle_w > max(doubt_w, LEAST_RESPONSE * busy_w):
+    half_width_w = math.hypot(mean_half_width(idle) or 0.0, mean_half_width(busy) or 0.0)
+    if busy_w - idle_w > max(half_width_w, LEAST_RESPONSE * busy_w):
         return idle_w, busy_w, None
     return idle_w, busy_w, f"it showed {idle_w:.1f} W without load and {busy_w:.1f} W under it"
 
 
-def _with_power(step: LoadStep, curves: Sequence[EnergyCurve]) -> LoadStep:
-    """Return the step with the summed power of the counted sensors that saw the load."""
-    powers = (
-        [mean_power_w(curve, step) for curve in curves if curve.channel.included_in_total]
-        if step.steady
-        else []
+def _with_power(steps: Sequence[LoadStep], powers_w: Sequence[NDArray[np.float64]]) -> tuple[LoadStep, ...]:
+    """Return the steps, the steady ones with the summed power of the included sensors that respond to the load."""
+    totals_w = iter(np.sum(powers_w, axis=0).tolist() if powers_w else ())
+    return tuple(
+        step.model_copy(update={"power_w": next(totals_w, None) if step.steady else None}) for step in steps
     )
-    known = [power for power in powers if power is not None]
-    whole = bool(known) and len(known) == len(powers)
-    return step.model_copy(update={"power_w": math.fsum(known) if whole else None})
 
 
 def _sensor_figures(
@@ -173,7 +173,7 @@ def _noise(published: PowerUpdates, steps: Sequence[LoadStep], origin_ns: int) -
     squares: list[float] = []
     for step in steps:
         if step.steady and step.loaded:
-            start_s, end_s = ((edge - origin_ns) / 1e9 for edge in settled(step))
+            start_s, end_s = ((edge - origin_ns) / 1e9 for edge in settled_interval(step))
             squares.extend(np.diff(published.between(start_s, end_s).power_w) ** 2)
     if len(squares) < FEWEST_PAIRS:
         return "under the steady load its readings hardly ever changed"

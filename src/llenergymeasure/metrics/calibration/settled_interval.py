@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
 from llenergymeasure.domain.calibration import LoadStep
 from llenergymeasure.metrics.energy.curve import EnergyCurve
 
@@ -11,7 +17,15 @@ EDGE_S = 0.1
 """Left out before the end: the load may end a kernel early."""
 
 
-def settled(step: LoadStep) -> tuple[int, int]:
+@dataclass(frozen=True, kw_only=True)
+class MeanPowers:
+    """Mean power of load steps, array of shape (n,); NaN where unknown, and `reason` is that of the first of these."""
+
+    power_w: NDArray[np.float64]
+    reason: str | None
+
+
+def settled_interval(step: LoadStep) -> tuple[int, int]:
     """Return start and end, in Unix time, of the settled part; of a short step its second half."""
     length_ns = step.end_unix_ns - step.start_unix_ns
     return (
@@ -20,8 +34,10 @@ def settled(step: LoadStep) -> tuple[int, int]:
     )
 
 
-def mean_power_w(curve: EnergyCurve, step: LoadStep) -> float | None:
-    """Return the mean power over the settled part of a step; None where the energy is not known."""
-    start_ns, end_ns = settled(step)
-    energy_j = curve.between(start_ns, end_ns).energy_j
-    return None if energy_j is None else energy_j / ((end_ns - start_ns) / 1e9)
+def mean_powers_w(curve: EnergyCurve, steps: Sequence[LoadStep]) -> MeanPowers:
+    """Return the mean power over the settled part of each step."""
+    edges_ns = np.array([settled_interval(step) for step in steps], dtype=np.int64).reshape(-1, 2)
+    energies = curve.energies(edges_ns[:, 0], edges_ns[:, 1])
+    return MeanPowers(
+        power_w=energies.energy_j / ((edges_ns[:, 1] - edges_ns[:, 0]) / 1e9), reason=energies.reason
+    )

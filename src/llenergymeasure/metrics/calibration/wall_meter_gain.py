@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from llenergymeasure.domain.calibration import LoadStep, WallGain
 from llenergymeasure.domain.estimate import Estimate
-from llenergymeasure.metrics.calibration.settled_interval import settled
+from llenergymeasure.metrics.calibration.settled_interval import settled_interval
 from llenergymeasure.metrics.statistics.student import student_t
 
 LARGEST_OFFSET_S = 900.0
@@ -133,7 +133,7 @@ def _slope(steps: Sequence[LoadStep], t_s: NDArray[Any], power_w: NDArray[Any]) 
     """Return watts at the wall per reported watt, and the 95 % half-width, from the steady steps."""
     rows: list[tuple[float, float, float]] = []
     for step in steps:
-        start_s, end_s = (edge / 1e9 for edge in settled(step))
+        start_s, end_s = (edge / 1e9 for edge in settled_interval(step))
         inside = (t_s >= start_s) & (t_s < end_s)
         if step.steady and step.power_w is not None and inside.sum() >= 2:
             rows.append((step.power_w, (start_s + end_s) / 2, float(power_w[inside].mean())))

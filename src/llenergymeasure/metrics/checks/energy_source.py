@@ -44,7 +44,7 @@ def check_counter_agrees_with_power(evidence: CheckInputs) -> Iterable[RunWarnin
                 message=f"Over the windows the power readings of {curve.channel.label} give "
                 f"{compared.difference:+.1%} against its energy counter, which was used; more than "
                 f"{AGREEMENT:.0%} and what lies between the readings "
-                f"({compared.open_j / compared.counter_j:.1%}) explain.",
+                f"({compared.half_width_j / compared.counter_j:.1%}) explain.",
                 remedy="Run `llem calibrate` on this machine to find out which of the two is off.",
             )
 

@@ -34,7 +34,7 @@ def check_counters_held(evidence: CheckInputs) -> Iterable[RunWarning]:
     for curve in evidence.account.curves:
         if not isinstance(curve, CounterCurve):
             continue
-        for fault in curve.faults:
+        for fault in curve.known.faults:
             lapse = _lapse(curve, fault)
             where = "within a window" if lapse.touches(_windows(evidence)) else "outside the windows"
             yield RunWarning(
@@ -103,7 +103,7 @@ def _windows(evidence: CheckInputs) -> list[Phase]:
 
 
 def _lapse(curve: CounterCurve, fault: Fault) -> Gap:
-    start_ns, end_ns = (curve.origin_ns + round(at_s * 1e9) for at_s in (fault.start_s, fault.end_s))
+    start_ns, end_ns = (curve.known.origin_ns + round(at_s * 1e9) for at_s in (fault.start_s, fault.end_s))
     return Gap(start_ns=start_ns, end_ns=end_ns)
 
 

@@ -1,81 +1,116 @@
-"""The energy of a run's intervals, channel by channel and summed over what is counted."""
+"""The energy account of a run: energies of its intervals, channel by channel and summed over the included channels."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from llenergymeasure.domain.trace import Channel, EnergyTrace, Phase
-from llenergymeasure.metrics.energy.build import EnergyCurve, build_curves
+from llenergymeasure.metrics.energy.build import build_curves
+from llenergymeasure.metrics.energy.curve import EnergyCurve, IntervalEnergies, interval_edges
 from llenergymeasure.metrics.energy.interval_uncertainty import (
+    ChannelUncertainties,
     ChannelUncertainty,
-    channel_uncertainty,
-    reading_step,
+    UncertaintyModel,
 )
+from llenergymeasure.metrics.energy.remembered import RememberedEnergies
 
 
 @dataclass(frozen=True, kw_only=True)
 class TotalEnergy:
-    """Energy of one interval over all counted channels; None with the reason where one of them is unknown."""
+    """Energy of one interval over all included channels; None with the reason where one of them is unknown."""
 
     energy_j: float | None
     reason: str | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class TotalEnergies:
+    """Energies of n intervals over all included channels, arrays of shape (n,); NaN with the reason where unknown."""
+
+    energy_j: NDArray[np.float64]
+    reasons: NDArray[np.object_]
+
+    def at(self, index: int) -> TotalEnergy:
+        """Return the energy of one of the intervals."""
+        energy_j = float(self.energy_j[index])
+        if np.isnan(energy_j):
+            return TotalEnergy(energy_j=None, reason=self.reasons[index])
+        return TotalEnergy(energy_j=energy_j)
+
+
 class EnergyAccount:
-    """Prices intervals from one trace; curves are built once."""
+    """Energies of any intervals of one trace. Curves are built once, and each interval is computed once."""
 
     def __init__(self, trace: EnergyTrace) -> None:
-        self.curves: tuple[EnergyCurve, ...] = build_curves(trace)
         self.trace = trace
-        self._steps: dict[int, float] = {}
+        self.curves: tuple[EnergyCurve, ...] = build_curves(trace)
+        self._remembered = RememberedEnergies(self.curves)
+        self._models = [
+            UncertaintyModel(curve=curve, samples=trace.of(index)) for index, curve in enumerate(self.curves)
+        ]
 
     @property
     def included(self) -> tuple[EnergyCurve, ...]:
-        return tuple(curve for curve in self.curves if curve.channel.included_in_total)
+        """The curves of the channels that are included in totals."""
+        return tuple(self.curves[index] for index in self._included)
 
     @property
     def channels(self) -> tuple[Channel, ...]:
+        """The channels of the trace, in its order."""
         return tuple(curve.channel for curve in self.curves)
 
-    def energy(self, phase: Phase) -> TotalEnergy:
-        """Return the energy of one phase over all counted channels."""
-        if not self.included:
-            return TotalEnergy(energy_j=None, reason="no energy source was read")
-        parts = [curve.between(phase.start_unix_ns, phase.end_unix_ns) for curve in self.included]
-        for curve, part in zip(self.included, parts, strict=True):
-            if part.energy_j is None:
-                return TotalEnergy(energy_j=None, reason=f"{curve.channel.label}: {part.reason}")
-        return TotalEnergy(energy_j=math.fsum(part.energy_j for part in parts if part.energy_j is not None))
+    def energy(self, interval: Phase) -> TotalEnergy:
+        """Return the energy of one interval over all included channels."""
+        return self.total_energies(*interval_edges([interval])).at(0)
 
-    def errors(self, phase: Phase) -> tuple[ChannelUncertainty, ...]:
-        """Return what each counted channel leaves open over a phase; without those whose energy is unknown."""
-        counted = [index for index, channel in enumerate(self.channels) if channel.included_in_total]
-        found = (self._errors(index, phase) for index in counted)
+    def errors(self, interval: Phase) -> tuple[ChannelUncertainty, ...]:
+        """Return the uncertainty of each included channel's energy; without those whose energy is unknown."""
+        found = (each.at(0) for each in self.uncertainties(*interval_edges([interval])))
         return tuple(each for each in found if each is not None)
 
-    def mean_power_w(self, phase: Phase | None) -> float | None:
-        """Return the mean power of a phase over all counted channels; None where it is not known."""
-        if phase is None or phase.duration_s <= 0:
+    def mean_power_w(self, interval: Phase | None) -> float | None:
+        """Return the mean power of an interval over all included channels; None where it is unknown."""
+        if interval is None or interval.duration_s <= 0:
             return None
-        energy_j = self.energy(phase).energy_j
-        return None if energy_j is None else energy_j / phase.duration_s
+        energy_j = self.energy(interval).energy_j
+        return None if energy_j is None else energy_j / interval.duration_s
 
-    def _errors(self, index: int, phase: Phase) -> ChannelUncertainty | None:
-        curve = self.curves[index]
-        samples = self.trace.of(index)
-        if index not in self._steps:  # the same for every window
-            self._steps[index] = reading_step(curve, samples)
-        return channel_uncertainty(curve, samples, self._steps[index], phase)
+    def channel_energies(self, index: int, intervals: Sequence[Phase]) -> IntervalEnergies:
+        """Return the energies of one channel, given by its index in the trace, over several intervals."""
+        return self.energies(*interval_edges(intervals))[index]
 
+    def energies(
+        self, start_ns: NDArray[np.int64], end_ns: NDArray[np.int64]
+    ) -> tuple[IntervalEnergies, ...]:
+        """Return the energies of each channel of the trace over the intervals `[start_ns, end_ns)`, Unix time."""
+        return tuple(self._remembered.of(start_ns, end_ns))
 
-def curve_energy_j(curve: EnergyCurve, phases: Sequence[Phase]) -> tuple[float | None, str | None]:
-    """Return one channel's energy over several phases, or None and why."""
-    total = 0.0
-    for phase in phases:
-        part = curve.between(phase.start_unix_ns, phase.end_unix_ns)
-        if part.energy_j is None:
-            return None, part.reason
-        total += part.energy_j
-    return total, None
+    def total_energies(self, start_ns: NDArray[np.int64], end_ns: NDArray[np.int64]) -> TotalEnergies:
+        """Return the energies of the intervals `[start_ns, end_ns)` over all included channels."""
+        if not self._included:
+            nothing = np.full(len(start_ns), "no energy source was read", dtype=object)
+            return TotalEnergies(energy_j=np.full(len(start_ns), np.nan), reasons=nothing)
+        energies = self._remembered.of(start_ns, end_ns)
+        reasons = np.full(len(start_ns), None, dtype=object)
+        for index in reversed(self._included):
+            label = self.curves[index].channel.label
+            for at in np.flatnonzero(np.isnan(energies[index].energy_j)):
+                reasons[at] = f"{label}: {energies[index].reasons[at]}"
+        return TotalEnergies(
+            energy_j=np.sum([energies[index].energy_j for index in self._included], axis=0), reasons=reasons
+        )
+
+    def uncertainties(
+        self, start_ns: NDArray[np.int64], end_ns: NDArray[np.int64]
+    ) -> tuple[ChannelUncertainties, ...]:
+        """Return the uncertainty of each included channel's energy over the intervals `[start_ns, end_ns)`."""
+        energies = self._remembered.of(start_ns, end_ns)
+        return tuple(self._models[index].of(energies[index], start_ns, end_ns) for index in self._included)
+
+    @property
+    def _included(self) -> list[int]:
+        return [index for index, curve in enumerate(self.curves) if curve.channel.included_in_total]

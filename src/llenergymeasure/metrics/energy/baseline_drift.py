@@ -20,9 +20,11 @@ def baseline_drift(account: EnergyAccount, check: Phase, stored: StoredBaseline)
     A channel agrees whose mean over the check lies within 5 % of the stored one, or within three standard errors of
     the difference of two means of one-second slices that scatter as the stored ones did.
     """
-    for curve in account.included:
-        label = curve.channel.label
-        before, now_w = stored.of(curve.channel), mean_channel_power_w(curve, check)
+    for index, channel in enumerate(account.channels):
+        if not channel.included_in_total:
+            continue
+        label = channel.label
+        before, now_w = stored.of(channel), mean_channel_power_w(account, index, check)
         if before is None or now_w is None:
             return f"the idle power of {label} could not be checked"
         if abs(now_w - before.power_w) > _tolerance_w(before, check.duration_s, stored.duration_s):

@@ -11,17 +11,15 @@ from numpy.typing import NDArray
 from llenergymeasure.domain.sample import READ_FAILED
 from llenergymeasure.domain.trace import Channel, EnergyTrace
 from llenergymeasure.metrics.energy.counter_curve import CounterCurve
-from llenergymeasure.metrics.energy.curve import EnergyCurve, IntervalEnergy, UnknownCurve
-from llenergymeasure.metrics.energy.deconvolved_curve import deconvolved_curve
-from llenergymeasure.metrics.energy.sampled_curve import sampled_curve
+from llenergymeasure.metrics.energy.curve import EnergyCurve, KnownRange, UnknownCurve
+from llenergymeasure.metrics.energy.deconvolved_curve import DeconvolvedCurve
+from llenergymeasure.metrics.energy.sampled_curve import power_gaps, sampled_curve
 from llenergymeasure.metrics.signals.counter_freeze import find_freezes
 from llenergymeasure.metrics.signals.counter_ticks import locate_ticks
 from llenergymeasure.metrics.signals.counter_unwrap import unwrap
 from llenergymeasure.metrics.signals.deconvolution import deconvolve
 from llenergymeasure.metrics.signals.power_updates import find_update_grid
 from llenergymeasure.metrics.signals.sub_tick_power import sub_tick_power
-
-__all__ = ["EnergyCurve", "IntervalEnergy", "build_curves"]
 
 LONG_AVERAGE = 1.2
 """Readings that average over more than so many of their periods overlap."""
@@ -71,16 +69,21 @@ def _counter(channel: Channel, samples: NDArray[Any], interrupted: str | None) -
     gap_s = float(np.median(np.diff(rising.t_s)))
     powered = samples[np.isfinite(samples["power_w"])]
     power = (_seconds(powered, origin_ns), powered["power_w"])
-    return CounterCurve(
-        channel=channel,
-        method=channel.method,
+    known = KnownRange(
         origin_ns=origin_ns,
-        ticks=ticks,
-        beside=sub_tick_power(ticks, *power, channel.averaging_window_s),
-        faults=(*rising.faults, *find_freezes(ticks, rising.t_s, power)),
+        first_s=float(ticks.t_s[0]),
+        last_s=float(ticks.t_s[-1]),
         reach_s=1.5 * (ticks.period_s or 0.0) + 3 * gap_s,
         began=_began(read),
         ended=_ended(samples, read, interrupted),
+        faults=(*rising.faults, *find_freezes(ticks, rising.t_s, power)),
+    )
+    return CounterCurve(
+        channel=channel,
+        method=channel.method,
+        known=known,
+        ticks=ticks,
+        sub_tick_power=sub_tick_power(ticks, *power, channel.averaging_window_s),
     )
 
 
@@ -90,15 +93,23 @@ def _sampled(channel: Channel, samples: NDArray[Any], interrupted: str | None) -
         return None
     origin_ns = int(read["t_unix_ns"][0])
     t_s, power_w = _seconds(read, origin_ns), read["power_w"]
-    began, ended = _began(read), _ended(samples, read, interrupted)
+    known = KnownRange(
+        origin_ns=origin_ns,
+        first_s=float(t_s[0]),
+        last_s=float(t_s[-1]),
+        reach_s=3 * float(np.median(np.diff(t_s))),
+        began=_began(read),
+        ended=_ended(samples, read, interrupted),
+        faults=power_gaps(t_s),
+    )
     averaging_s = channel.averaging_window_s
-    beat = find_update_grid(t_s, power_w) if averaging_s else None
-    if beat is not None and averaging_s is not None and averaging_s > LONG_AVERAGE * beat.period_s:
-        course = deconvolve(beat, averaging_s)
-        if course is not None:
-            return deconvolved_curve(channel, origin_ns, course, t_s, began=began, ended=ended)
-        beat = None
-    return sampled_curve(channel, origin_ns, t_s, power_w, beat=beat, began=began, ended=ended)
+    grid = find_update_grid(t_s, power_w) if averaging_s else None
+    if grid is not None and averaging_s is not None and averaging_s > LONG_AVERAGE * grid.period_s:
+        power = deconvolve(grid, averaging_s)
+        if power is not None:
+            return DeconvolvedCurve(channel=channel, known=known, power=power)
+        grid = None
+    return sampled_curve(channel, known, t_s, power_w, grid)
 
 
 def _unknown(channel: Channel, samples: NDArray[Any]) -> UnknownCurve:

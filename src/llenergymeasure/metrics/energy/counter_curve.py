@@ -1,95 +1,95 @@
-"""Energy of any interval from a cumulative counter, interpolated between its ticks."""
+"""Energy of intervals from a cumulative counter, interpolated between its ticks."""
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from llenergymeasure.domain.estimate import Method
 from llenergymeasure.domain.trace import Channel
-from llenergymeasure.metrics.energy.curve import IntervalEnergy, UnknownEnergyError, check_faults, check_reach
+from llenergymeasure.metrics.energy.curve import IntervalEnergies, KnownRange, is_known, known_energies
 from llenergymeasure.metrics.signals.counter_ticks import Ticks
-from llenergymeasure.metrics.signals.faults import Fault
 from llenergymeasure.metrics.signals.sub_tick_power import SubTickPower
-from llenergymeasure.metrics.signals.tick_interpolation import Share, edge_energy
+from llenergymeasure.metrics.signals.tick_interpolation import EdgeEnergy, edge_energy
 
-LONGEST_CELL_S = 1.0
-"""An edge between two ticks that are further apart cannot be placed."""
+LONGEST_INTERVAL_S = 1.0
+"""An edge between two ticks that are further apart cannot be placed: ten periods of the slowest counter known, 100 ms
+(NVML on A100 and GH200)."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class CounterCurve:
-    """A counter's ticks on an axis that begins at `origin_ns`.
-
-    `reach_s` is how far an edge may lie before the first tick or after the last one; `began` and `ended` say why there
-    is nothing beyond.
-    """
+    """A counter's ticks, on the axis of `known`."""
 
     channel: Channel
     method: Method
-    origin_ns: int
+    known: KnownRange
     ticks: Ticks
-    beside: SubTickPower | None
-    """The power read beside it, where that shows more than the ticks do."""
-    faults: tuple[Fault, ...]
-    reach_s: float
-    began: str
-    ended: str
-    edges: dict[float, Share] = field(default_factory=dict, init=False, repr=False, compare=False)
-    """Those that were placed before: every figure asks for the edges of the same windows."""
+    sub_tick_power: SubTickPower | None
+    """The power readings of the same sensor, where they show more than the ticks do."""
 
-    def between(self, start_ns: int, end_ns: int) -> IntervalEnergy:
-        start_s, end_s = (start_ns - self.origin_ns) / 1e9, (end_ns - self.origin_ns) / 1e9
-        try:
-            check_faults(self.faults, start_s, end_s)
-            start, end = self._until(start_s), self._until(end_s)
-        except UnknownEnergyError as unknown:
-            return IntervalEnergy(energy_j=None, method=self.method, reason=str(unknown))
-        energy_j = end.energy_j - start.energy_j
-        return IntervalEnergy(
-            energy_j=energy_j,
-            method=self.method,
-            edge_error_j=math.hypot(start.error_j, end.error_j),
-            sensor_error_j=self.channel.relative_error * abs(energy_j),
+    def energies(self, start_ns: NDArray[np.int64], end_ns: NDArray[np.int64]) -> IntervalEnergies:
+        """Return the counted energies: each edge is placed within its tick interval, once however many share it."""
+        start_s, end_s = self.known.seconds(start_ns), self.known.seconds(end_ns)
+        reasons = self.known.reasons(start_s, end_s)
+        for edge_s in (start_s, end_s):
+            self._note_long_intervals(reasons, edge_s)
+        known = is_known(reasons)
+        edges_s, where = np.unique(np.concatenate([start_s[known], end_s[known]]), return_inverse=True)
+        until = self._until(edges_s)
+        start, end = np.split(where.ravel(), 2)
+        return known_energies(
+            self,
+            reasons,
+            energy_j=until.energy_j[end] - until.energy_j[start],
+            edge_error_j=np.hypot(until.error_j[start], until.error_j[end]),
+            between_readings_j=np.zeros(len(start)),
         )
 
-    def _until(self, t_s: float) -> Share:
-        """Return the energy from the first tick to `t_s`, negative before it."""
+    def _note_long_intervals(self, reasons: NDArray[np.object_], edge_s: NDArray[np.float64]) -> None:
         ticks = self.ticks
-        check_reach(self, t_s, float(ticks.t_s[0]), float(ticks.t_s[-1]))
-        if t_s not in self.edges:
-            cell = int(np.clip(np.searchsorted(ticks.t_s, t_s, side="right") - 1, 0, len(ticks) - 2))
-            self.edges[t_s] = self._within(cell, t_s)
-        return self.edges[t_s]
+        number = self._interval(edge_s)
+        length_s = ticks.t_s[number + 1] - ticks.t_s[number]
+        between = (edge_s >= ticks.t_s[0]) & (edge_s <= ticks.t_s[-1])
+        long = between & (length_s > max(LONGEST_INTERVAL_S, 3 * (ticks.period_s or 0.0)))
+        for at in np.flatnonzero(long & is_known(reasons)):
+            reasons[at] = f"the counter was not read for {length_s[at]:.1f} s around an edge"
 
-    def _within(self, cell: int, t_s: float) -> Share:
-        """Place an edge within a tick interval, or beyond the outermost ones at the power they had."""
-        ticks = self.ticks
-        start_s, duration_s = float(ticks.t_s[cell]), float(ticks.t_s[cell + 1] - ticks.t_s[cell])
-        here_w = self._power_w(cell)
-        fraction = (t_s - start_s) / duration_s
-        if 0 <= fraction <= 1:
-            if duration_s > max(LONGEST_CELL_S, 3 * (ticks.period_s or 0.0)):
-                raise UnknownEnergyError(f"the counter was not read for {duration_s:.1f} s around an edge")
-            around_w = [self._power_w(number) for number in range(cell - 2, cell + 3)]
-            share = edge_energy(fraction, duration_s, around_w)
-            shaped_j = self.beside.energy_within(cell, t_s) if self.beside else None
-            if shaped_j is not None:
-                share = replace(share, energy_j=shaped_j)
-        else:
-            beyond_s = abs(t_s - start_s - (duration_s if fraction > 1 else 0.0))
-            share = Share(energy_j=here_w * (t_s - start_s), error_j=beyond_s * here_w)
-        late_j = here_w * float(max(ticks.error_s[cell], ticks.error_s[cell + 1]))
-        return Share(
-            energy_j=float(ticks.energy_j[cell]) + share.energy_j, error_j=math.hypot(share.error_j, late_j)
-        )
+    def _interval(self, t_s: NDArray[np.float64]) -> NDArray[np.intp]:
+        """Return the number of the tick interval of each moment; of the nearest one beyond the outermost ticks."""
+        return np.clip(np.searchsorted(self.ticks.t_s, t_s, side="right") - 1, 0, len(self.ticks) - 2)
 
-    def _power_w(self, cell: int) -> float:
-        """Return the mean power of a tick interval; of the nearest one where it lies outside."""
-        ticks = self.ticks
-        cell = min(max(cell, 0), len(ticks) - 2)
-        return float(
-            (ticks.energy_j[cell + 1] - ticks.energy_j[cell]) / (ticks.t_s[cell + 1] - ticks.t_s[cell])
-        )
+    def _until(self, t_s: NDArray[np.float64]) -> EdgeEnergy:
+        """Return the energy from the first tick to each moment, negative before it.
+
+        Beyond the outermost ticks it is that of the power they had: equation (7) of
+        docs/explanation/signal-processing.md.
+        """
+        ticks, number = self.ticks, self._interval(t_s)
+        start_s, length_s = ticks.t_s[number], ticks.t_s[number + 1] - ticks.t_s[number]
+        fraction = (t_s - start_s) / length_s
+        power_w = np.diff(ticks.energy_j) / np.diff(ticks.t_s)
+        around_w = power_w[np.clip(number + np.arange(-2, 3)[:, None], 0, len(power_w) - 1)]
+        beyond = (fraction < 0) | (fraction > 1)
+        within = edge_energy(np.clip(fraction, 0.0, 1.0), length_s, around_w)
+        energy_j = np.where(beyond, around_w[2] * (t_s - start_s), self._shaped(within, number, t_s, ~beyond))
+        beyond_s = np.abs(t_s - start_s - np.where(fraction > 1, length_s, 0.0))
+        error_j = np.where(beyond, around_w[2] * beyond_s, within.error_j)
+        late_j = around_w[2] * np.maximum(ticks.error_s[number], ticks.error_s[number + 1])
+        return EdgeEnergy(energy_j=ticks.energy_j[number] + energy_j, error_j=np.hypot(error_j, late_j))
+
+    def _shaped(
+        self,
+        within: EdgeEnergy,
+        number: NDArray[np.intp],
+        t_s: NDArray[np.float64],
+        inside: NDArray[np.bool_],
+    ) -> NDArray[np.float64]:
+        """Return the energy within the tick intervals, by the power readings where they show more than the ticks."""
+        if self.sub_tick_power is None:
+            return within.energy_j
+        shaped_j = np.full(len(t_s), np.nan)
+        shaped_j[inside] = self.sub_tick_power.energy_within(number[inside], t_s[inside])
+        return np.where(np.isnan(shaped_j), within.energy_j, shaped_j)

@@ -1,20 +1,20 @@
-"""Whether a device's energy counter and its power readings tell the same over the windows of a run."""
+"""Comparison of a device's energy counter with its integrated power readings over the windows of a run."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from llenergymeasure.domain.trace import Channel, EnergyTrace, Phase
 from llenergymeasure.metrics.energy.account import EnergyAccount
 from llenergymeasure.metrics.energy.build import build_curves
 from llenergymeasure.metrics.energy.counter_curve import CounterCurve
-from llenergymeasure.metrics.energy.curve import EnergyCurve
-from llenergymeasure.metrics.energy.interval_uncertainty import channel_uncertainty, reading_step
+from llenergymeasure.metrics.energy.curve import EnergyCurve, interval_edges
+from llenergymeasure.metrics.energy.interval_uncertainty import UncertaintyModel
 from llenergymeasure.metrics.signals.gaps import Gap, find_stale_power_gap
 
 AGREEMENT = 0.03
@@ -29,13 +29,13 @@ UNDER_LOAD = 1.2
 class Comparison:
     """Energy of all windows by the counter and by the power readings.
 
-    `open_j` is the 95 % half-width of what lies between the readings and at the windows' edges. It is summed as if it
-    had one sign: a load that keeps step with its sensor is misjudged the same way in every window.
+    `half_width_j` is the 95 % half-width of their difference, by the power between the readings and the windows'
+    edges. It is summed as if it had one sign: a load in step with its sensor is misjudged alike in every window.
     """
 
     counter_j: float
     power_j: float
-    open_j: float
+    half_width_j: float
     duration_s: float
 
     @property
@@ -45,8 +45,8 @@ class Comparison:
 
     @property
     def disagrees(self) -> bool:
-        """Whether they differ by more than they may, and than the power readings leave open."""
-        return abs(self.power_j - self.counter_j) > AGREEMENT * self.counter_j + self.open_j
+        """Whether they differ by more than sources do that agree, and the uncertainty of the power readings."""
+        return abs(self.power_j - self.counter_j) > AGREEMENT * self.counter_j + self.half_width_j
 
     def is_under_load(self, idle_power_w: float | None) -> bool:
         """Whether the device did more than idle; where its idle power is not known, it is taken to have."""
@@ -60,41 +60,40 @@ def compare_sources(account: EnergyAccount, index: int, windows: Sequence[Phase]
         return None
     samples = account.trace.of(index)
     power = _power_curve(curve.channel, samples)
-    counter_j = power_j = open_j = 0.0
-    step_w = reading_step(power, samples)
-    for window in windows:
-        counted = curve.between(window.start_unix_ns, window.end_unix_ns)
-        integrated = power.between(window.start_unix_ns, window.end_unix_ns)
-        errors = channel_uncertainty(power, samples, step_w, window)
-        if counted.energy_j is None or integrated.energy_j is None or errors is None:
-            return None
-        counter_j += counted.energy_j
-        power_j += integrated.energy_j
-        open_j += math.hypot(errors.random_j, counted.edge_error_j)
-    duration_s = sum(window.duration_s for window in windows)
-    return Comparison(counter_j=counter_j, power_j=power_j, open_j=open_j, duration_s=duration_s)
+    edges = interval_edges(windows)
+    counted, integrated = account.channel_energies(index, windows), power.energies(*edges)
+    counter_j, power_j = counted.total_j, integrated.total_j
+    if counter_j is None or power_j is None:
+        return None
+    errors = UncertaintyModel(curve=power, samples=samples).of(integrated, *edges)
+    return Comparison(
+        counter_j=counter_j,
+        power_j=power_j,
+        half_width_j=float(np.hypot(errors.random_j, counted.edge_error_j).sum()),
+        duration_s=sum(window.duration_s for window in windows),
+    )
 
 
 def find_stale_power(account: EnergyAccount, index: int, windows: Sequence[Phase]) -> Gap | None:
-    """Return the longest stretch that touches a window in which a channel's power reading stood still and was wrong to.
+    """Return the longest stale power reading that touches a window: constant for long, and contradicted by the counter.
 
-    The counter beside it, if there is one, tells, or is itself in doubt; without one, standing still is enough.
+    Without a counter, being constant for long is enough.
     """
     curve = account.curves[index]
     if curve.method == "estimated":
         return None
-    standing = find_stale_power_gap(account.trace.of(index))
-    stale = [lapse for lapse in standing if lapse.touches(windows) and _is_wrong(curve, lapse)]
-    return max(stale, key=lambda lapse: lapse.duration_s, default=None)
+    constant = find_stale_power_gap(account.trace.of(index))
+    stale = [gap for gap in constant if gap.touches(windows) and _is_wrong(curve, gap)]
+    return max(stale, key=lambda gap: gap.duration_s, default=None)
 
 
-def _is_wrong(curve: EnergyCurve, lapse: Gap) -> bool:
+def _is_wrong(curve: EnergyCurve, gap: Gap) -> bool:
     if curve.method != "counter":
         return True
-    counted = curve.between(lapse.start_ns, lapse.end_ns)
-    if counted.energy_j is None or lapse.value is None:
+    counted = curve.energies(np.array([gap.start_ns]), np.array([gap.end_ns])).at(0)
+    if counted.energy_j is None or gap.value is None:
         return False
-    shown_j = lapse.value * curve.channel.gain * lapse.duration_s
+    shown_j = gap.value * curve.channel.gain * gap.duration_s
     return abs(shown_j - counted.energy_j) > AGREEMENT * counted.energy_j + counted.edge_error_j
 
 

@@ -1,22 +1,24 @@
-"""The energy of an interval, and what every source of it can be asked."""
+"""A channel's cumulative energy as a curve that can be asked for the energies of many intervals at once."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from llenergymeasure.domain.estimate import Method
-from llenergymeasure.domain.trace import Channel
+from llenergymeasure.domain.trace import Channel, Phase
 from llenergymeasure.metrics.signals.faults import Fault
 
 
 @dataclass(frozen=True, kw_only=True)
 class IntervalEnergy:
-    """Energy of one channel over one interval; None with the reason where it is not known.
+    """Energy of one channel over one interval; None with the reason where it is unknown.
 
-    Both errors are 95 % half-widths: `edge_error_j` is what ticks and sampling leave open, independent from one
-    interval to the next; `sensor_error_j` the sensor's systematic error, the same share of every interval.
+    Both errors are 95 % half-widths, as in `IntervalEnergies`.
     """
 
     energy_j: float | None
@@ -26,8 +28,75 @@ class IntervalEnergy:
     sensor_error_j: float = 0.0
 
 
+@dataclass(frozen=True, kw_only=True)
+class IntervalEnergies:
+    """Energies of one channel over n intervals, arrays of shape (n,); NaN where unknown, and `reasons` says why.
+
+    Errors are 95 % half-widths: `edge_error_j` is that of ticks and sampling, independent from one interval to the
+    next; `between_readings_j` the part of it that stems from power between readings, 0 for a counter;
+    `sensor_error_j` the sensor's systematic error, the same share of every interval.
+    """
+
+    method: Method
+    energy_j: NDArray[np.float64]
+    edge_error_j: NDArray[np.float64]
+    between_readings_j: NDArray[np.float64]
+    sensor_error_j: NDArray[np.float64]
+    reasons: NDArray[np.object_]
+    """A string or None for each interval."""
+
+    def __len__(self) -> int:
+        return len(self.energy_j)
+
+    @property
+    def total_j(self) -> float | None:
+        """Energy of all intervals together; None where one of them is unknown."""
+        total_j = float(self.energy_j.sum())
+        return None if np.isnan(total_j) else total_j
+
+    @property
+    def reason(self) -> str | None:
+        """Why the first unknown energy is unknown; None where all are known."""
+        return next(filter(None, self.reasons), None)
+
+    def at(self, index: int) -> IntervalEnergy:
+        """Return the energy of one of the intervals."""
+        energy_j = float(self.energy_j[index])
+        if np.isnan(energy_j):
+            return IntervalEnergy(energy_j=None, method=self.method, reason=self.reasons[index])
+        return IntervalEnergy(
+            energy_j=energy_j,
+            method=self.method,
+            edge_error_j=float(self.edge_error_j[index]),
+            sensor_error_j=float(self.sensor_error_j[index]),
+        )
+
+    def rows(self, index: NDArray[Any]) -> IntervalEnergies:
+        """Return the energies of some of the intervals, in the order of `index`."""
+        return IntervalEnergies(
+            method=self.method,
+            energy_j=self.energy_j[index],
+            edge_error_j=self.edge_error_j[index],
+            between_readings_j=self.between_readings_j[index],
+            sensor_error_j=self.sensor_error_j[index],
+            reasons=self.reasons[index],
+        )
+
+
+def join_energies(first: IntervalEnergies, second: IntervalEnergies) -> IntervalEnergies:
+    """Return the energies of one channel over the intervals of both."""
+    return IntervalEnergies(
+        method=first.method,
+        energy_j=np.concatenate([first.energy_j, second.energy_j]),
+        edge_error_j=np.concatenate([first.edge_error_j, second.edge_error_j]),
+        between_readings_j=np.concatenate([first.between_readings_j, second.between_readings_j]),
+        sensor_error_j=np.concatenate([first.sensor_error_j, second.sensor_error_j]),
+        reasons=np.concatenate([first.reasons, second.reasons]),
+    )
+
+
 class EnergyCurve(Protocol):
-    """One channel's cumulative energy, to be asked for any interval of the trace."""
+    """One channel's cumulative energy."""
 
     @property
     def channel(self) -> Channel: ...
@@ -37,50 +106,93 @@ class EnergyCurve(Protocol):
         """How the energy came about; `sampled` for a counter that proved unusable beside a power reading."""
         ...
 
-    def between(self, start_ns: int, end_ns: int) -> IntervalEnergy:
-        """Return the energy of `[start_ns, end_ns)`, Unix time."""
+    def energies(self, start_ns: NDArray[np.int64], end_ns: NDArray[np.int64]) -> IntervalEnergies:
+        """Return the energies of the intervals `[start_ns, end_ns)`, Unix time, arrays of shape (n,)."""
         ...
 
 
-class UnknownEnergyError(Exception):
-    """Why the energy of an interval cannot be told; never leaves a curve."""
+def interval_edges(intervals: Sequence[Phase]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the starts and the ends of phases, Unix time, as curves take them."""
+    return (
+        np.array([each.start_unix_ns for each in intervals], dtype=np.int64),
+        np.array([each.end_unix_ns for each in intervals], dtype=np.int64),
+    )
 
 
-class Reaching(Protocol):
-    """A curve that says how far beyond its readings it may be asked, and why not further."""
+@dataclass(frozen=True, kw_only=True)
+class KnownRange:
+    """The range of time over which a curve is known: from its first reading to its last, without its faults.
 
-    @property
-    def reach_s(self) -> float: ...
+    Seconds after `origin_ns`. `reach_s` is how far an edge may lie before the first reading or after the last one;
+    `began` and `ended` say why nothing is known beyond.
+    """
 
-    @property
-    def began(self) -> str: ...
+    origin_ns: int
+    first_s: float
+    last_s: float
+    reach_s: float
+    began: str
+    ended: str
+    faults: tuple[Fault, ...] = ()
 
-    @property
-    def ended(self) -> str: ...
+    def seconds(self, unix_ns: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return times on the axis of the curve."""
+        after_s: NDArray[np.float64] = (unix_ns - self.origin_ns) / 1e9
+        return after_s
+
+    def reasons(self, start_s: NDArray[np.float64], end_s: NDArray[np.float64]) -> NDArray[np.object_]:
+        """Return why the energy of each interval is unknown, None where nothing speaks against it.
+
+        A fault that the interval touches comes first, then an edge that lies too far outside.
+        """
+        reasons = np.full(len(start_s), None, dtype=object)
+        for edge_s in (end_s, start_s):
+            reasons[edge_s > self.last_s + self.reach_s] = self.ended
+            reasons[edge_s < self.first_s - self.reach_s] = self.began
+        for fault in reversed(self.faults):
+            reasons[(fault.start_s < end_s) & (start_s < fault.end_s)] = fault.reason
+        return reasons
 
 
-def check_reach(curve: Reaching, t_s: float, first_s: float, last_s: float) -> None:
-    """Raise where a moment lies too far before the first reading or after the last one."""
-    if t_s < first_s - curve.reach_s:
-        raise UnknownEnergyError(curve.began)
-    if t_s > last_s + curve.reach_s:
-        raise UnknownEnergyError(curve.ended)
+def is_known(reasons: NDArray[np.object_]) -> NDArray[np.bool_]:
+    """Return of which intervals there is no reason why their energy is unknown."""
+    return ~reasons.astype(bool)
 
 
-def check_faults(faults: Sequence[Fault], start_s: float, end_s: float) -> None:
-    """Raise for the first fault that the interval touches."""
-    for fault in faults:
-        if fault.start_s < end_s and start_s < fault.end_s:
-            raise UnknownEnergyError(fault.reason)
+def known_energies(
+    curve: EnergyCurve,
+    reasons: NDArray[np.object_],
+    energy_j: NDArray[np.float64],
+    edge_error_j: NDArray[np.float64],
+    between_readings_j: NDArray[np.float64],
+) -> IntervalEnergies:
+    """Return the energies of all intervals from those of the known ones, of which `reasons` is None."""
+    known = is_known(reasons)
+
+    def everywhere(values: NDArray[np.float64]) -> NDArray[np.float64]:
+        filled = np.full(len(reasons), np.nan)
+        filled[known] = values
+        return filled
+
+    return IntervalEnergies(
+        method=curve.method,
+        energy_j=everywhere(energy_j),
+        edge_error_j=everywhere(edge_error_j),
+        between_readings_j=everywhere(between_readings_j),
+        sensor_error_j=everywhere(curve.channel.relative_error * np.abs(energy_j)),
+        reasons=reasons,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
 class UnknownCurve:
-    """A channel that told nothing usable at all."""
+    """A channel none of whose readings can be used."""
 
     channel: Channel
     method: Method
     reason: str
 
-    def between(self, start_ns: int, end_ns: int) -> IntervalEnergy:
-        return IntervalEnergy(energy_j=None, method=self.method, reason=self.reason)
+    def energies(self, start_ns: NDArray[np.int64], end_ns: NDArray[np.int64]) -> IntervalEnergies:
+        reasons = np.full(len(start_ns), self.reason, dtype=object)
+        nothing = np.empty(0)
+        return known_energies(self, reasons, nothing, nothing, nothing)

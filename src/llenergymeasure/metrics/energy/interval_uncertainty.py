@@ -1,24 +1,30 @@
-"""What the meters leave open in the energy of one interval, channel by channel."""
+"""Measurement uncertainty of the energy of intervals, channel by channel."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from llenergymeasure.domain.trace import Channel, Phase
+from llenergymeasure.domain.trace import Channel
 from llenergymeasure.metrics.energy.counter_curve import CounterCurve
-from llenergymeasure.metrics.energy.curve import EnergyCurve
+from llenergymeasure.metrics.energy.curve import EnergyCurve, IntervalEnergies
 from llenergymeasure.metrics.energy.deconvolved_curve import DeconvolvedCurve
 from llenergymeasure.metrics.energy.sampled_curve import NORMAL_95, SampledCurve
-from llenergymeasure.metrics.energy.sub_tick_variation import sub_tick_variation_j
+from llenergymeasure.metrics.energy.sub_tick_variation import SubTickVariation, sub_tick_variation
 from llenergymeasure.metrics.signals.resolution import resolution
+from llenergymeasure.metrics.statistics.segments import segments
 
 TWO_ROUNDINGS = 1 - math.sqrt(0.05)
-"""The difference of two values, each cut off to a step, is within this share of the step in 95 % of cases."""
+"""The difference of two values, each cut off to a step, is within this share of the step in 95 % of cases: two uniform
+errors have a triangular distribution."""
+STEP_SHARE = 1 / math.sqrt(120)
+"""A step anywhere within the averaging time W changes the energy by `step * W * x * (1 - x) / 2` for x in [0, 1]; this
+is the root of its mean square over `step * W`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,101 +52,130 @@ class ChannelUncertainty:
         return math.hypot(self.edges_j, self.alias_j, self.resolution_j)
 
 
-def channel_uncertainty(
-    curve: EnergyCurve, samples: NDArray[Any], step: float, phase: Phase
-) -> ChannelUncertainty | None:
-    """Return what one channel leaves open over a phase; None where its energy is not known.
+@dataclass(frozen=True, kw_only=True)
+class ChannelUncertainties:
+    """The same of n intervals, arrays of shape (n,); NaN where the energy is unknown."""
 
-    `samples` are all of the channel, and `step` is their `reading_step`.
-    """
-    part = curve.between(phase.start_unix_ns, phase.end_unix_ns)
-    if part.energy_j is None:
-        return None
-    found = ChannelUncertainty(
-        channel=curve.channel, gain_j=part.sensor_error_j, edges_j=part.edge_error_j, step=step
-    )
-    if isinstance(curve, SampledCurve):
-        return _of_readings(curve, found, phase)
-    if isinstance(curve, DeconvolvedCurve):
-        return _of_means(curve, found, phase)
-    if isinstance(curve, CounterCurve):
-        return _of_counter(curve, found, phase, samples)
-    return found
+    channel: Channel
+    step: float
+    gain_j: NDArray[np.float64]
+    edges_j: NDArray[np.float64]
+    alias_j: NDArray[np.float64]
+    resolution_j: NDArray[np.float64]
+    readings: NDArray[np.float64]
 
+    @property
+    def random_j(self) -> NDArray[np.float64]:
+        """All that differs from one interval to the next."""
+        random_j: NDArray[np.float64] = np.sqrt(self.edges_j**2 + self.alias_j**2 + self.resolution_j**2)
+        return random_j
 
-def reading_step(curve: EnergyCurve, samples: NDArray[Any]) -> float:
-    """Return the step of a channel's readings: joules for a counter, watts for power, 0 for a model."""
-    if curve.method == "estimated":
-        return 0.0
-    return resolution(samples["power_w" if curve.method == "sampled" else "energy_j"])
-
-
-def _of_counter(
-    curve: CounterCurve, found: ChannelUncertainty, phase: Phase, samples: NDArray[Any]
-) -> ChannelUncertainty:
-    first, last = np.searchsorted(samples["t_unix_ns"], [phase.start_unix_ns, phase.end_unix_ns])
-    during = samples[first:last]
-    read = during[np.isfinite(during["power_w"])]
-    read_s = (read["t_unix_ns"] - curve.origin_ns) / 1e9
-    flicker_j = sub_tick_variation_j(curve.ticks, read_s, read["power_w"] * curve.channel.gain)
-    return replace(
-        found,
-        edges_j=math.hypot(found.edges_j, flicker_j),
-        resolution_j=TWO_ROUNDINGS * found.step,
-    )
+    def at(self, index: int) -> ChannelUncertainty | None:
+        """Return the uncertainty of one of the intervals; None where its energy is unknown."""
+        if np.isnan(self.gain_j[index]):
+            return None
+        return ChannelUncertainty(
+            channel=self.channel,
+            step=self.step,
+            gain_j=float(self.gain_j[index]),
+            edges_j=float(self.edges_j[index]),
+            alias_j=float(self.alias_j[index]),
+            resolution_j=float(self.resolution_j[index]),
+            readings=float(self.readings[index]),
+        )
 
 
-def _of_readings(curve: SampledCurve, found: ChannelUncertainty, phase: Phase) -> ChannelUncertainty:
-    """Split what the curve states, `s sqrt(g T + 2 g g)` for readings every g over T, into its two parts."""
-    start_s, end_s = ((at_ns - curve.origin_ns) / 1e9 for at_ns in (phase.start_unix_ns, phase.end_unix_ns))
-    first, last = np.searchsorted(curve.t_s, [start_s, end_s])
-    gaps_s = np.diff(curve.t_s[max(0, int(first) - 2) : int(last) + 2])
-    if len(gaps_s) == 0 or end_s <= start_s:
-        return found
-    gap_s = float(np.median(gaps_s))
-    readings = (end_s - start_s) / gap_s
-    within = readings / (readings + 2)
+@dataclass(frozen=True, kw_only=True)
+class UncertaintyModel:
+    """What is computed once of a channel's `samples`, all of them, for the uncertainty of any of its intervals."""
+
+    curve: EnergyCurve
+    samples: NDArray[Any]
+
+    def of(
+        self, energies: IntervalEnergies, start_ns: NDArray[np.int64], end_ns: NDArray[np.int64]
+    ) -> ChannelUncertainties:
+        """Return the uncertainty of `energies`, which the curve gave for these intervals."""
+        curve, duration_s = self.curve, (end_ns - start_ns) / 1e9
+        edges_j, alias_j = energies.edge_error_j, energies.between_readings_j
+        readings = resolution_j = np.zeros(len(energies))
+        if isinstance(curve, CounterCurve):
+            resolution_j = np.full(len(energies), TWO_ROUNDINGS * self.step)
+            if self._variation is not None:
+                edges_j = np.hypot(edges_j, self._variation.energy_j(start_ns, end_ns))
+        elif isinstance(curve, (SampledCurve, DeconvolvedCurve)):
+            edges_j = np.sqrt(np.maximum(edges_j**2 - alias_j**2, 0.0))
+            resolution_j = self.step / 2 * duration_s
+            if isinstance(curve, SampledCurve):
+                readings, averaging_j = _readings_of(curve, start_ns, end_ns)
+                edges_j = np.hypot(edges_j, averaging_j)
+            else:
+                readings = duration_s / curve.power.period_s
+        unknown = np.isnan(energies.energy_j)
+        return ChannelUncertainties(
+            channel=curve.channel,
+            step=self.step,
+            gain_j=energies.sensor_error_j,
+            edges_j=np.where(unknown, np.nan, edges_j),
+            alias_j=alias_j,
+            resolution_j=np.where(unknown, np.nan, resolution_j),
+            readings=np.where(unknown, np.nan, readings),
+        )
+
+    @cached_property
+    def step(self) -> float:
+        """Step of the readings: joules for a counter, watts for power, 0 for a model."""
+        if self.curve.method == "estimated":
+            return 0.0
+        return resolution(self.samples["power_w" if self.curve.method == "sampled" else "energy_j"])
+
+    @cached_property
+    def _variation(self) -> SubTickVariation | None:
+        curve = self.curve
+        assert isinstance(curve, CounterCurve)
+        read = self.samples[np.isfinite(self.samples["power_w"])]
+        read_s = curve.known.seconds(read["t_unix_ns"])
+        return sub_tick_variation(
+            curve.ticks, read["t_unix_ns"], read_s, read["power_w"] * curve.channel.gain
+        )
+
+
+def _readings_of(
+    curve: SampledCurve, start_ns: NDArray[np.int64], end_ns: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return how many readings stand for each interval, and the half-width by their averaging, in joules."""
+    start_s, end_s = curve.known.seconds(start_ns), curve.known.seconds(end_ns)
+    gap_s, _ = curve.scatter(start_s, end_s)
+    has_readings = (gap_s > 0) & (end_s > start_s)
+    readings = np.zeros(len(start_s))
+    readings[has_readings] = (end_s - start_s)[has_readings] / gap_s[has_readings]
     averaging_s = curve.channel.averaging_window_s or 0.0
-    smear_j = deconvolution_error_j(curve, start_s, end_s, averaging_s) if averaging_s > gap_s else 0.0
-    return replace(
-        found,
-        edges_j=math.hypot(math.sqrt(1 - within) * found.edges_j, smear_j),
-        alias_j=math.sqrt(within) * found.edges_j,
-        resolution_j=found.step / 2 * (end_s - start_s),
-        readings=readings,
-    )
+    averaging_j = np.zeros(len(start_s))
+    smeared = has_readings & (averaging_s > gap_s)
+    if smeared.any():
+        averaging_j[smeared] = averaging_error_j(curve, start_s[smeared], end_s[smeared], averaging_s)
+    return readings, averaging_j
 
 
-def _of_means(curve: DeconvolvedCurve, found: ChannelUncertainty, phase: Phase) -> ChannelUncertainty:
-    """Tell what the undone averaging leaves open from the edges of the window."""
-    alias_j = curve.averaging_error_j(phase.start_unix_ns, phase.end_unix_ns)
-    period_s = float(curve.course.edges_s[1] - curve.course.edges_s[0])
-    return replace(
-        found,
-        edges_j=math.sqrt(max(found.edges_j**2 - alias_j**2, 0.0)),
-        alias_j=alias_j,
-        resolution_j=found.step / 2 * phase.duration_s,
-        readings=phase.duration_s / period_s,
-    )
+def averaging_error_j(
+    curve: SampledCurve, start_s: NDArray[np.float64], end_s: NDArray[np.float64], averaging_s: float
+) -> NDArray[np.float64]:
+    """Return the 95 % half-width of the energy of intervals from means over `averaging_s` that were not deconvolved.
 
-
-STEP_SHARE = 1 / math.sqrt(120)
-"""A step anywhere within the averaging time W leaves `step * W * x * (1 - x) / 2` open for x in [0, 1]; this is the
-root of its mean square over `step * W`."""
-
-
-def deconvolution_error_j(curve: SampledCurve, start_s: float, end_s: float, averaging_s: float) -> float:
-    """Return the 95 % half-width of what means over `averaging_s` leave open in a window, in joules.
-
-    A mean that appears now is, if the power was steady, of half an averaging time ago: so the window's readings miss
-    the difference between its two ends times that half. When within an averaging time a change came, they do not
-    tell.
+    A mean that appears now is, if the power was steady, of half an averaging time ago: so the readings of an interval
+    miss the difference between its two ends times that half. They do not show when within an averaging time a change
+    came.
     """
-    near = (curve.t_s > start_s - averaging_s) & (curve.t_s < end_s + averaging_s)
-    gaps_s, changes_w = np.diff(curve.t_s[near]), np.diff(curve.power_w[near])
-    if len(gaps_s) == 0:
-        return 0.0
-    at_start_w, at_end_w = np.interp([start_s, end_s], curve.t_s, curve.power_w)
-    late_j = averaging_s / 2 * abs(float(at_end_w - at_start_w))
-    step_w = math.sqrt(float(np.mean(changes_w**2))) * max(1.0, averaging_s / float(np.median(gaps_s)))
-    return late_j + NORMAL_95 * math.sqrt(2) * STEP_SHARE * step_w * averaging_s
+    first = np.searchsorted(curve.t_s, start_s - averaging_s, side="right")
+    last = np.searchsorted(curve.t_s, end_s + averaging_s) - 1
+    step_w, ends_w = np.zeros(len(start_s)), np.interp([start_s, end_s], curve.t_s, curve.power_w)
+    gaps_s, changes_w = np.diff(curve.t_s), np.diff(curve.power_w)
+    has_changes = last > first
+    for rows, index in segments(first, last):
+        usual_s = np.median(gaps_s[index], axis=1)
+        step_w[rows] = np.sqrt(np.mean(changes_w[index] ** 2, axis=1)) * np.maximum(
+            1.0, averaging_s / usual_s
+        )
+    late_j = np.where(has_changes, averaging_s / 2 * np.abs(ends_w[1] - ends_w[0]), 0.0)
+    error_j: NDArray[np.float64] = late_j + NORMAL_95 * math.sqrt(2) * STEP_SHARE * step_w * averaging_s
+    return error_j

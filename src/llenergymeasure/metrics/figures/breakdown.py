@@ -8,7 +8,7 @@ from typing import Literal
 from llenergymeasure.domain.estimate import Method
 from llenergymeasure.domain.experiment import BaselineUsed, DeviceEnergy, EnergyBreakdown
 from llenergymeasure.domain.trace import Phase, complete_windows
-from llenergymeasure.metrics.energy.account import EnergyAccount, curve_energy_j
+from llenergymeasure.metrics.energy.account import EnergyAccount
 from llenergymeasure.metrics.energy.idle_power import Baselines, IdlePower
 
 _WEAKEST_FIRST: tuple[Method, ...] = ("estimated", "sampled", "counter")
@@ -39,7 +39,8 @@ def _device(
     account: EnergyAccount, index: int, windows: Sequence[Phase], baselines: Baselines
 ) -> DeviceEnergy:
     curve = account.curves[index]
-    energy_j, reason = curve_energy_j(curve, windows)
+    energies = account.channel_energies(index, windows)
+    energy_j = energies.total_j
     duration_s = sum(window.duration_s for window in windows)
     channel = curve.channel
     return DeviceEnergy(
@@ -55,7 +56,7 @@ def _device(
         loaded_power_w=_of_channel(baselines.loaded, index),
         included_in_total=channel.included_in_total,
         note=channel.note,
-        reason=reason,
+        reason=energies.reason,
     )
 
 

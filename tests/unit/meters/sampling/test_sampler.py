@@ -31,6 +31,7 @@ from tests.support.sampled_fakes import (
     SlowMeter,
     SteadyMeter,
 )
+from tests.support.synthetic import energy_between
 
 Start = Callable[..., Sampler]
 ROOT = Path(__file__).parents[4]
@@ -151,9 +152,9 @@ def test_energy_before_the_kill_is_kept_and_after_it_unknown_with_the_reason(sta
     trace = sampler.stop()
     curve = build_curves(trace)[0]
     first_ns, last_ns = (int(trace.samples["t_unix_ns"][at]) for at in (10, -10))
-    before = curve.between(first_ns, last_ns)
+    before = energy_between(curve, first_ns, last_ns)
     assert before.energy_j == pytest.approx(STEADY_W * (last_ns - first_ns) / 1e9, rel=0.01)
-    after = curve.between(first_ns, last_ns + 5_000_000_000)
+    after = energy_between(curve, first_ns, last_ns + 5_000_000_000)
     assert after.energy_j is None
     assert "killed by signal 9" in str(after.reason)
 
@@ -193,7 +194,7 @@ def test_a_meter_that_raises_is_marked_and_the_others_go_on(start: Start) -> Non
     trace = sampler.stop()
     assert (trace.of(0)["error"] == READ_FAILED).all()
     assert (trace.of(1)["error"] == 0).all()
-    assert build_curves(trace)[0].between(0, 1).reason == "its meter failed"
+    assert energy_between(build_curves(trace)[0], 0, 1).reason == "its meter failed"
 
 
 def test_nothing_is_imported_from_the_current_folder(

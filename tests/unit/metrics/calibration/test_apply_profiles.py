@@ -10,7 +10,15 @@ from llenergymeasure.domain.estimate import Estimate
 from llenergymeasure.domain.trace import Channel
 from llenergymeasure.metrics.calibration.apply_profiles import apply_profiles
 from llenergymeasure.metrics.energy.build import build_curves
-from tests.support.synthetic import constant, counter_j, joules, ns, sample_times, trace_of
+from tests.support.synthetic import (
+    constant,
+    counter_j,
+    energy_between,
+    joules,
+    ns,
+    sample_times,
+    trace_of,
+)
 
 MADE_NS = 1_767_225_600_000_000_000
 CARD = Channel(
@@ -82,7 +90,7 @@ def test_energies_are_multiplied_by_the_gain_once_and_their_doubt_with_them() ->
     curve = build_curves(trace)[0]
     assert joules(curve, 2.0, 9.0) == pytest.approx(1.04 * joules(plain, 2.0, 9.0))
     assert np.array_equal(trace.samples["energy_j"], before["energy_j"])
-    found = curve.between(ns(2.0), ns(9.0))
+    found = energy_between(curve, ns(2.0), ns(9.0))
     assert found.energy_j == pytest.approx(1.04 * 2100.0, rel=1e-3)
 
 

@@ -17,6 +17,7 @@ from tests.support.synthetic import (
     constant,
     counter_curve,
     counter_j,
+    energy_between,
     joules,
     ns,
     relative_errors,
@@ -81,20 +82,20 @@ def test_the_stated_edge_error_covers_the_truth(tick_s: float) -> None:
         power = Power((-10.0, *edges, 200.0), tuple(rng.uniform(80, 500, 61)))
         curve = counter_curve(power, tick_s, seed=seed, phase_s=rng.uniform(0, tick_s))
         for start in rng.uniform(0.5, 10, 10):
-            found = curve.between(ns(start), ns(start + 1))
+            found = energy_between(curve, ns(start), ns(start + 1))
             assert found.energy_j is not None
             covered.append(abs(found.energy_j - power.between(start, start + 1)) <= found.edge_error_j + 2e-3)
     assert np.mean(covered) >= 0.95
 
 
 def test_steady_power_leaves_almost_nothing_open_at_the_edges() -> None:
-    found = counter_curve(constant(), 0.1).between(ns(2.0), ns(3.0))
+    found = energy_between(counter_curve(constant(), 0.1), ns(2.0), ns(3.0))
     assert found.energy_j == pytest.approx(300.0, rel=1e-3)
     assert found.edge_error_j < 0.003 * 300.0
 
 
 def test_sensor_error_is_the_channel_s_share_of_the_energy() -> None:
-    found = counter_curve(constant(), 0.1, relative_error=0.05).between(ns(2.0), ns(4.0))
+    found = energy_between(counter_curve(constant(), 0.1, relative_error=0.05), ns(2.0), ns(4.0))
     assert found.sensor_error_j == pytest.approx(30.0, rel=0.01)
 
 
@@ -115,8 +116,8 @@ def test_a_reset_makes_its_own_interval_unknown_and_no_other(at: float, level: f
     shown = counter_j(power, t_s, 0.1)
     shown = np.where(t_s < at, shown, shown - float(power.energy_j(at)) - 5000.0 + level)
     curve = build_curves(trace_of(t_s, shown, counter_range_j=262_000.0))[0]
-    assert curve.between(ns(at - 1), ns(at + 1)).energy_j is None
-    assert curve.between(ns(at - 1), ns(at + 1)).reason == "the energy counter was reset"
+    assert energy_between(curve, ns(at - 1), ns(at + 1)).energy_j is None
+    assert energy_between(curve, ns(at - 1), ns(at + 1)).reason == "the energy counter was reset"
     assert joules(curve, at - 1.5, at - 0.5) == pytest.approx(300.0, rel=0.01)
     assert joules(curve, at + 0.5, at + 1.5) == pytest.approx(300.0, rel=0.01)
 
@@ -140,25 +141,25 @@ def frozen(power_w: float = np.nan, *, lost: bool = True) -> EnergyTrace:
 
 def test_a_frozen_counter_makes_the_interval_unknown() -> None:
     curve = build_curves(frozen(300.0))[0]
-    assert "the energy counter stood still for 2." in str(curve.between(ns(3.0), ns(7.0)).reason)
+    assert "the energy counter stood still for 2." in str(energy_between(curve, ns(3.0), ns(7.0)).reason)
     assert joules(curve, 1.0, 3.0) == pytest.approx(600.0, rel=0.01)
     assert joules(curve, 7.0, 9.0) == pytest.approx(600.0, rel=0.01)
 
 
 def test_a_frozen_counter_is_found_without_power_readings_too() -> None:
-    assert build_curves(frozen())[0].between(ns(3.0), ns(7.0)).energy_j is None
+    assert energy_between(build_curves(frozen())[0], ns(3.0), ns(7.0)).energy_j is None
 
 
 def test_a_counter_that_was_late_but_lost_nothing_is_believed() -> None:
     curve = build_curves(frozen(300.0, lost=False))[0]
     assert joules(curve, 3.0, 7.0) == pytest.approx(1200.0, rel=0.01)
-    assert curve.between(ns(3.0), ns(5.0)).energy_j is None
+    assert energy_between(curve, ns(3.0), ns(5.0)).energy_j is None
 
 
 def test_a_counter_that_freezes_to_the_end_is_no_zero() -> None:
     t_s = sample_times(10.0)
     trace = trace_of(t_s, counter_j(constant(), np.clip(t_s, None, 4.0), 0.02), 300.0)
-    assert build_curves(trace)[0].between(ns(5.0), ns(8.0)).energy_j is None
+    assert energy_between(build_curves(trace)[0], ns(5.0), ns(8.0)).energy_j is None
 
 
 def gapped(start_s: float, end_s: float) -> EnergyTrace:
@@ -172,7 +173,7 @@ def test_a_pause_of_the_sampling_within_an_interval_costs_nothing() -> None:
 
 
 def test_a_pause_of_the_sampling_around_an_edge_makes_the_interval_unknown() -> None:
-    found = build_curves(gapped(4.0, 6.0))[0].between(ns(3.0), ns(5.0))
+    found = energy_between(build_curves(gapped(4.0, 6.0))[0], ns(3.0), ns(5.0))
     assert "was not read for 2." in str(found.reason)
 
 
@@ -181,13 +182,13 @@ def test_a_wrapping_counter_is_not_believed_over_a_pause_that_may_hide_a_lap() -
     t_s = t_s[(t_s < 4.0) | (t_s > 14.0)]
     shown = counter_j(constant(), t_s, 0.02) % 2000.0
     curve = build_curves(trace_of(t_s, shown, counter_range_j=2000.0))[0]
-    assert "gone round unseen" in str(curve.between(ns(3.0), ns(15.0)).reason)
+    assert "gone round unseen" in str(energy_between(curve, ns(3.0), ns(15.0)).reason)
 
 
 def test_before_and_after_the_trace_nothing_is_known() -> None:
     curve = counter_curve(constant(), 0.1, duration_s=10.0, interrupted="sampler killed by signal 9")
-    assert "was not read before" in str(curve.between(ns(-2.0), ns(3.0)).reason)
-    assert "sampler killed by signal 9" in str(curve.between(ns(3.0), ns(13.0)).reason)
+    assert "was not read before" in str(energy_between(curve, ns(-2.0), ns(3.0)).reason)
+    assert "sampler killed by signal 9" in str(energy_between(curve, ns(3.0), ns(13.0)).reason)
 
 
 def test_a_sensor_that_is_lost_names_its_error() -> None:
@@ -196,7 +197,7 @@ def test_a_sensor_that_is_lost_names_its_error() -> None:
     shown = np.where(lost, np.nan, counter_j(constant(), t_s, 0.02))
     curve = build_curves(trace_of(t_s, shown, error=np.where(lost, 15, 0)))[0]
     assert joules(curve, 2.0, 5.0) == pytest.approx(900.0, rel=0.005)
-    assert "the sensor answered with error 15" in str(curve.between(ns(5.0), ns(8.0)).reason)
+    assert "the sensor answered with error 15" in str(energy_between(curve, ns(5.0), ns(8.0)).reason)
 
 
 def test_a_sensor_that_now_and_then_refuses_is_interpolated() -> None:
@@ -221,18 +222,18 @@ def test_a_dead_counter_gives_way_to_the_power_readings() -> None:
 )
 def test_a_dead_counter_alone_is_unknown_with_the_reason(shown: float, error: int, reason: str) -> None:
     curve = build_curves(trace_of(sample_times(5.0), shown, error=error))[0]
-    assert curve.between(ns(1.0), ns(2.0)).reason == reason
+    assert energy_between(curve, ns(1.0), ns(2.0)).reason == reason
 
 
 def test_a_channel_without_samples_was_never_read() -> None:
     curve = build_curves(trace_of(np.empty(0)))[0]
-    assert curve.between(ns(0.0), ns(1.0)).reason == "it was never read"
+    assert energy_between(curve, ns(0.0), ns(1.0)).reason == "it was never read"
 
 
 def test_a_counter_that_moves_with_every_reading_is_exact() -> None:
     t_s = sample_times(10.0, period_s=0.1)
     trace = trace_of(t_s, constant(40.0).energy_j(t_s), method="estimated", update_period_s=0.0)
-    found = build_curves(trace)[0].between(ns(2.0), ns(5.0))
+    found = energy_between(build_curves(trace)[0], ns(2.0), ns(5.0))
     assert found.method == "estimated"
     assert found.energy_j == pytest.approx(120.0, abs=1e-6)
     assert found.edge_error_j == pytest.approx(0.0, abs=1e-6)

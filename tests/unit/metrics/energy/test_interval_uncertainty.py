@@ -13,7 +13,12 @@ from llenergymeasure.metrics.energy.interval_uncertainty import ChannelUncertain
 from llenergymeasure.metrics.signals.resolution import resolution
 from tests.simulators.signals import Constant, Signal, Square, Steps
 from tests.support.simulated_power import COUNTERS, POWER_ONLY, Sensor, read
-from tests.support.synthetic import ns, sample_times, trace_of
+from tests.support.synthetic import (
+    energy_between,
+    ns,
+    sample_times,
+    trace_of,
+)
 
 WINDOW = Phase(name="window", start_unix_ns=ns(2.0), end_unix_ns=ns(5.0))
 
@@ -44,7 +49,9 @@ def test_only_power_readings_have_an_alias() -> None:
 def test_alias_and_edges_of_readings_are_together_what_their_curve_states() -> None:
     trace = read(POWER_ONLY["a100"], fast(), 7.0, np.random.default_rng(3))
     found = errors_of(trace)
-    stated = EnergyAccount(trace).curves[0].between(WINDOW.start_unix_ns, WINDOW.end_unix_ns).edge_error_j
+    stated = energy_between(
+        EnergyAccount(trace).curves[0], WINDOW.start_unix_ns, WINDOW.end_unix_ns
+    ).edge_error_j
     assert math.hypot(found.alias_j, found.edges_j) == pytest.approx(stated)
 
 

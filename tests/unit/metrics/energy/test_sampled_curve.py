@@ -10,8 +10,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from llenergymeasure.metrics.energy.build import EnergyCurve, build_curves
-from tests.support.synthetic import Power, constant, joules, ns, sample_times, square, trace_of
+from llenergymeasure.metrics.energy.build import build_curves
+from llenergymeasure.metrics.energy.curve import EnergyCurve
+from tests.support.synthetic import (
+    Power,
+    constant,
+    energy_between,
+    joules,
+    ns,
+    sample_times,
+    square,
+    trace_of,
+)
 
 
 def published(power: Power, t_s: NDArray[Any], period_s: float, window_s: float) -> NDArray[Any]:
@@ -65,7 +75,7 @@ def test_the_stated_error_covers_a_sensor_that_sees_a_quarter_of_the_time() -> N
         power = square(rng.uniform(0, 0.7), period_s=rng.uniform(0.4, 0.9))
         curve = sampled_curve_of(power, period_s=0.1, window_s=0.025)
         for start in rng.uniform(0.5, 8, 5):
-            found = curve.between(ns(start), ns(start + 3))
+            found = energy_between(curve, ns(start), ns(start + 3))
             assert found.energy_j is not None
             covered.append(abs(found.energy_j - power.between(start, start + 3)) <= found.edge_error_j)
     assert np.mean(covered) >= 0.95
@@ -75,15 +85,15 @@ def test_a_pause_in_the_readings_makes_the_interval_unknown() -> None:
     t_s = sample_times(12.0)
     t_s = t_s[(t_s < 5.0) | (t_s > 5.8)]
     curve = build_curves(trace_of(t_s, power_w=250.0, method="sampled"))[0]
-    assert "power was not read for 0.8" in str(curve.between(ns(4.0), ns(7.0)).reason)
+    assert "power was not read for 0.8" in str(energy_between(curve, ns(4.0), ns(7.0)).reason)
     assert joules(curve, 2.0, 4.0) == pytest.approx(500.0)
 
 
 def test_beyond_the_last_reading_nothing_is_known() -> None:
     curve = sampled_curve_of(constant(), interrupted="sampler killed by signal 9")
-    assert "sampler killed by signal 9" in str(curve.between(ns(10.0), ns(14.0)).reason)
+    assert "sampler killed by signal 9" in str(energy_between(curve, ns(10.0), ns(14.0)).reason)
 
 
 def test_readings_that_all_fail_name_the_error() -> None:
     curve = build_curves(trace_of(sample_times(5.0), method="sampled", error=3))[0]
-    assert curve.between(ns(1.0), ns(2.0)).reason == "the sensor answered with error 3"
+    assert energy_between(curve, ns(1.0), ns(2.0)).reason == "the sensor answered with error 3"

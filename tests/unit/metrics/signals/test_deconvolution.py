@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from llenergymeasure.domain.trace import Channel, EnergyTrace, sample_dtype
-from llenergymeasure.metrics.energy.build import EnergyCurve, build_curves
+from llenergymeasure.metrics.energy.build import build_curves
+from llenergymeasure.metrics.energy.curve import EnergyCurve
 from llenergymeasure.metrics.energy.deconvolved_curve import DeconvolvedCurve
 from llenergymeasure.metrics.energy.sampled_curve import SampledCurve
 from llenergymeasure.metrics.signals.part_time_power import part_time_energy
@@ -17,7 +18,13 @@ from llenergymeasure.metrics.signals.power_updates import find_update_grid
 from tests.simulators.nvml import sensors
 from tests.simulators.nvml.machine import PowerSensor, SimulatedGpu
 from tests.simulators.signals import Constant, Signal, Square, Steps, bursts
-from tests.support.synthetic import BASE_NS, joules, ns, sample_times
+from tests.support.synthetic import (
+    BASE_NS,
+    energy_between,
+    joules,
+    ns,
+    sample_times,
+)
 
 END_S = 16.0
 MEAN = {"window_s": 1.0, "period_s": 0.1}
@@ -53,7 +60,7 @@ def errors(
     """Yield the relative error of windows at random, and by how much of its half-width it is off."""
     rng = np.random.default_rng(seed)
     for start_s in rng.uniform(2.0, END_S - length_s - 1.0, 12):
-        found = curve.between(ns(start_s), ns(start_s + length_s))
+        found = energy_between(curve, ns(start_s), ns(start_s + length_s))
         truth = power.integral(start_s + length_s) - power.integral(start_s)
         assert found.energy_j is not None
         yield abs(found.energy_j / truth - 1), abs(found.energy_j - truth) / found.edge_error_j
@@ -142,14 +149,14 @@ def test_a_pause_in_means_makes_the_interval_unknown_and_no_other() -> None:
     t_s, power_w = read(wave(1), 1, MEAN)
     kept = (t_s < 8.0) | (t_s > 9.0)
     curve = curve_of(t_s[kept], power_w[kept], 1.0)
-    assert "power was not read for" in str(curve.between(ns(7.0), ns(10.0)).reason)
+    assert "power was not read for" in str(energy_between(curve, ns(7.0), ns(10.0)).reason)
     assert joules(curve, 3.0, 6.0) == pytest.approx(wave(1).integral(6.0) - wave(1).integral(3.0), rel=0.02)
 
 
 def test_beyond_the_last_mean_nothing_is_known() -> None:
     curve = curve_of(*read(wave(1), 1, MEAN), 1.0)
-    assert "was not read after" in str(curve.between(ns(14.0), ns(18.0)).reason)
-    assert "was not read before" in str(curve.between(ns(-2.0), ns(3.0)).reason)
+    assert "was not read after" in str(energy_between(curve, ns(14.0), ns(18.0)).reason)
+    assert "was not read before" in str(energy_between(curve, ns(-2.0), ns(3.0)).reason)
 
 
 @pytest.mark.parametrize(("sensor", "sampling_s", "most"), [(QUARTER, 0.02, 0.075), (HALF, 0.01, 0.008)])
@@ -199,5 +206,5 @@ def test_ten_minutes_of_means_are_undone_in_a_second() -> None:
     means_w = 250.0 + np.cumsum(rng.normal(0, 3, beats[-1] + 1))
     began_s = time.process_time()
     curve = curve_of(t_s, means_w[beats], 1.0)
-    curve.between(ns(100.0), ns(400.0))
+    energy_between(curve, ns(100.0), ns(400.0))
     assert time.process_time() - began_s < 1.0
