@@ -1,4 +1,4 @@
-"""What a window costs to open and close, and how long a large trace takes to become a result."""
+"""What a window costs to open and close, how long a large trace takes to become a result, and many energies of it."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from llenergymeasure.domain.trace import Channel, EnergyTrace, Phase, sample_dty
 from llenergymeasure.harness.metering import Unmetered
 from llenergymeasure.harness.recorder import Recorder
 from llenergymeasure.harness.window import WindowPlan, measure_window
+from llenergymeasure.metrics.energy.account import EnergyAccount
 from llenergymeasure.orchestration.assemble import assemble
 from llenergymeasure.orchestration.raw import RawRun
 from llenergymeasure.testing import StandInBackend, VirtualClock
@@ -22,6 +23,7 @@ from llenergymeasure.testing import StandInBackend, VirtualClock
 WINDOWS = 200
 GPUS, SECONDS, RATE_HZ, TICK_S = 8, 600, 50, 0.1
 ASSEMBLIES = 5
+REQUESTS = 10_000
 
 
 def main() -> None:
@@ -31,6 +33,7 @@ def main() -> None:
         [
             figure("open and close a window", "ms", _windows_ms(), 5.0),
             figure("assemble 8 GPUs x 10 min x 50 Hz", "s", _assemblies_s(), 1.0),
+            figure("energies of 20,000 intervals on these GPUs, with uncertainty", "s", _energies_s(), 2.0),
         ],
     )
 
@@ -58,6 +61,26 @@ def _assemblies_s() -> list[float]:
         result = assemble(config, raw)
         spent.append(time.perf_counter() - start)
         assert result.total_energy_j is not None
+    return spent
+
+
+def _energies_s() -> list[float]:
+    """Time prefill and decoding of 10,000 requests that overlap, as a server with continuous batching has them."""
+    trace, random = _large_run().trace, np.random.default_rng(0)
+    sent_s = np.sort(random.uniform(5, SECONDS - 15, REQUESTS))
+    first_token_s = sent_s + random.uniform(0.05, 0.4, REQUESTS)
+    ended_s = first_token_s + random.uniform(0.5, 8.0, REQUESTS)
+    edges_ns = [(each * 1e9).astype("i8") + _ns(0) for each in (sent_s, first_token_s, ended_s)]
+    start_ns, end_ns = np.concatenate(edges_ns[:2]), np.concatenate(edges_ns[1:])
+    spent = []
+    for _ in range(ASSEMBLIES):
+        account = EnergyAccount(trace)
+        start = time.perf_counter()
+        energy_j = account.total_energies(start_ns, end_ns).energy_j
+        errors = account.uncertainties(start_ns, end_ns)
+        spent.append(time.perf_counter() - start)
+        assert np.isfinite(energy_j).all()
+        assert all(np.isfinite(each.random_j).all() for each in errors)
     return spent
 
 

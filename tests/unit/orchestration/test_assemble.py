@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.domain.experiment import ExperimentResult
@@ -18,6 +19,8 @@ from llenergymeasure.harness.idle import measure_idle
 from llenergymeasure.harness.metering import Unmetered
 from llenergymeasure.harness.recorder import Recorder
 from llenergymeasure.harness.repeats import measure_repeats
+from llenergymeasure.metrics.energy.counter_curve import CounterCurve
+from llenergymeasure.metrics.energy.curve import IntervalEnergies
 from llenergymeasure.metrics.figures.table import FIGURES
 from llenergymeasure.orchestration.assemble import assemble
 from llenergymeasure.orchestration.raw import RawRun
@@ -61,6 +64,25 @@ def test_energy_is_power_times_window_time() -> None:
     result = _result(lambda at_work: 300.0 if at_work else 80.0)
     assert result.total_energy_j == pytest.approx(300.0 * result.total_inference_time_s, rel=1e-3)
     assert result.mean_power_w == pytest.approx(300.0, rel=1e-3)
+
+
+def test_the_energy_of_each_interval_of_a_run_is_computed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Windows, phases, slices of the idle baseline and batches: many ask for them, by several figures and checks."""
+    computed: list[tuple[int, int]] = []
+    energies = CounterCurve.energies
+
+    def recorded(
+        curve: CounterCurve, start_ns: NDArray[np.int64], end_ns: NDArray[np.int64]
+    ) -> IntervalEnergies:
+        computed.extend(zip(start_ns.tolist(), end_ns.tolist(), strict=True))
+        return energies(curve, start_ns, end_ns)
+
+    raw = _raw(lambda at_work: 300.0 if at_work else 80.0)
+    monkeypatch.setattr(CounterCurve, "energies", recorded)
+    assemble(CONFIG, raw)
+    windows = {(each.start_unix_ns, each.end_unix_ns) for each in raw.phases if each.name == "window"}
+    assert windows <= set(computed)
+    assert len(computed) == len(set(computed))
 
 
 def test_net_energy_is_gross_less_idle_and_keeps_its_sign() -> None:
