@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 # Processes of a test run; work is stolen, since a few tests of whole runs take as long as all others.
 JOBS ?= 2
 TORCH_FREE := not model and not weights and not simulator and not gpu
-CODE := src tests benchmarks
+CODE := src tests benchmarks scripts
 
 # One version of everything, for what is installed and for what builds it.
 export PIP_CONSTRAINT := constraints.txt

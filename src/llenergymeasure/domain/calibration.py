@@ -84,3 +84,14 @@ class SensorProfile(Record):
         """Whether both describe one sensor."""
         mine = (self.meter, self.domain, self.device, self.label, self.machine)
         return mine == (other.meter, other.domain, other.device, other.label, other.machine)
+
+
+class CalibrationReport(Record):
+    """The outcome of a calibration: a profile of each sensor, where they are stored, and what could not be found."""
+
+    profiles: tuple[SensorProfile, ...]
+    refused: dict[str, str]
+    """By label, why a sensor has no profile."""
+    wall_problem: str | None = None
+    """Why the wall meter's log gave no gain; None where it did, or there was none."""
+    stored_in: str

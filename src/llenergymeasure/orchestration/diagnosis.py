@@ -9,13 +9,11 @@ import shutil
 from datetime import datetime, timezone
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
-
 from llenergymeasure import plugins
 from llenergymeasure.config.models import EnergyConfig
 from llenergymeasure.constants import VERSION
 from llenergymeasure.core.environment import collect_environment_metadata
-from llenergymeasure.core.hardware import EnvironmentMetadata
+from llenergymeasure.domain.diagnosis import BackendFinding, Diagnosis, MeterFinding, StorageFinding
 from llenergymeasure.domain.trace import Channel
 from llenergymeasure.exceptions import LLEMError, PluginError
 from llenergymeasure.meters.base import MeterOptions
@@ -23,57 +21,6 @@ from llenergymeasure.orchestration.readiness.selection import probe_meters, sele
 from llenergymeasure.results.profile_store import load_profiles, machine_key
 
 PACKAGES = ("torch", "transformers", "accelerate", "peft", "bitsandbytes", "nvidia-ml-py", "pyarrow", "numpy")
-
-
-class _Finding(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class MeterFinding(_Finding):
-    """A meter: what it reads now, or why it cannot and what mends that."""
-
-    name: str
-    available: bool
-    channels: tuple[Channel, ...] = ()
-    readings: tuple[str, ...] = ()
-    calibrated: tuple[datetime | None, ...] = ()
-    """When each channel was calibrated; None: it never was."""
-    reason: str | None = None
-    remedy: str | None = None
-
-
-class BackendFinding(_Finding):
-    """A backend: the versions of what it needs, or what is missing and the command that brings it."""
-
-    name: str
-    installed: bool
-    versions: dict[str, str] = {}
-    missing: tuple[str, ...] = ()
-    install: str | None = None
-
-
-class StorageFinding(_Finding):
-    """Where results would be written."""
-
-    folder: str
-    writable: bool
-    free_bytes: int | None = None
-    reason: str | None = None
-
-
-class Diagnosis(_Finding):
-    """Everything `llem doctor` looks at; missing things are findings, never errors."""
-
-    version: str
-    python: str
-    machine: EnvironmentMetadata
-    meters: tuple[MeterFinding, ...]
-    auto_meters: tuple[str, ...]
-    """What `energy.meters: auto` reads here."""
-    backends: tuple[BackendFinding, ...]
-    storage: StorageFinding
-    packages: dict[str, str | None]
-    """Installed versions; None: not installed."""
 
 
 def diagnose(output_dir: Path) -> Diagnosis:

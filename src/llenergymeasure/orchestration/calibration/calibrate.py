@@ -7,12 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
-
 from llenergymeasure.config.models import EnergyConfig
 from llenergymeasure.constants import VERSION
 from llenergymeasure.core.clock import AnchoredClock
-from llenergymeasure.domain.calibration import LoadStep, SensorProfile
+from llenergymeasure.domain.calibration import CalibrationReport, LoadStep, SensorProfile
 from llenergymeasure.domain.trace import Channel, EnergyTrace
 from llenergymeasure.exceptions import ConfigError, MeterError
 from llenergymeasure.meters.base import MeterOptions
@@ -37,19 +35,6 @@ class WallFile:
 
     path: Path
     meter: WallMeter
-
-
-class CalibrationReport(BaseModel):
-    """What a calibration found, where it is stored, and what stands in the way of the rest."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    profiles: tuple[SensorProfile, ...]
-    refused: dict[str, str]
-    """Sensors that did not see the load, with what they showed."""
-    wall_problem: str | None = None
-    """Why the wall meter's log told nothing; None where it did, or there was none."""
-    stored_in: str
 
 
 def load_for(channels: Sequence[Channel]) -> Load:

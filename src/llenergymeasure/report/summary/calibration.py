@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from llenergymeasure.domain.calibration import SensorProfile, WallGain
+from llenergymeasure.domain.calibration import CalibrationReport, SensorProfile, WallGain
 from llenergymeasure.domain.estimate import Estimate
-from llenergymeasure.orchestration.calibration.calibrate import CalibrationReport
 
 LABEL_WIDTH = 22
 UNKNOWN_GAIN = (

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import IO, Literal
 
 from llenergymeasure.core.hardware import NONE, GPUEnvironment
-from llenergymeasure.orchestration.diagnosis import BackendFinding, Diagnosis, MeterFinding
+from llenergymeasure.domain.diagnosis import BackendFinding, Diagnosis, MeterFinding
 from llenergymeasure.report.summary.format import bytes_text
 
 Mark = Literal["ok", "missing", "note"]

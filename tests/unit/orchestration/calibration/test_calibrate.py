@@ -10,10 +10,10 @@ import pytest
 
 from llenergymeasure import plugins
 from llenergymeasure.config.models import EnergyConfig
+from llenergymeasure.domain.calibration import CalibrationReport
 from llenergymeasure.exceptions import ConfigError, MeterError
 from llenergymeasure.metrics.calibration.wall_meter_gain import WallMeter
 from llenergymeasure.orchestration.calibration.calibrate import (
-    CalibrationReport,
     WallFile,
     calibrate,
     calibrate_again,

@@ -12,8 +12,8 @@ from llenergymeasure.core.hardware import (
     EnvironmentMetadata,
     GPUEnvironment,
 )
+from llenergymeasure.domain.diagnosis import BackendFinding, Diagnosis, MeterFinding, StorageFinding
 from llenergymeasure.domain.trace import Channel
-from llenergymeasure.orchestration.diagnosis import BackendFinding, Diagnosis, MeterFinding, StorageFinding
 from llenergymeasure.report.summary.doctor import findings, print_diagnosis
 
 GPU = GPUEnvironment(
