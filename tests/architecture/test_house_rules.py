@@ -6,7 +6,7 @@ import ast
 import re
 from collections.abc import Iterator
 
-from tests.architecture.tree import ROOT, parsed, pyproject, where
+from tests.architecture.tree import ROOT, SOURCE, parsed, pyproject, where
 
 MODULE_LINES = 300
 FUNCTION_LINES = 50
@@ -44,6 +44,17 @@ def test_only_the_command_line_prints():
         and ast.unparse(node.func) in ("print", "sys.stdout.write", "pprint.pprint")
     ]
     assert printing == []
+
+
+def test_a_summary_is_content_and_neither_draws_nor_writes():
+    drawing = [
+        where(path, node)
+        for path, tree in parsed()
+        if path.is_relative_to(SOURCE / "report" / "summary")
+        for node in ast.walk(tree)
+        if ast.unparse(node).startswith(("from rich", "import rich", "from typing import IO", "out.write"))
+    ]
+    assert drawing == []
 
 
 def test_no_exception_is_swallowed_without_a_word():

@@ -76,12 +76,13 @@ def calibrate(
     if as_json:
         print(report.model_dump_json(indent=2))
     else:
-        from llenergymeasure.report.summary.calibration import calibration_text
+        from llenergymeasure.report.render import render
+        from llenergymeasure.report.summary.calibration import calibration_document
 
-        sys.stdout.write(calibration_text(report))
+        render(calibration_document(report), sys.stdout)
     if report.wall_problem is not None:
         again = f"llem calibrate --last --wall-meter {wall_meter}"
-        print(f"warning: {report.wall_problem} → once it is mended: {again}", file=sys.stderr)
+        print(f"warning: {report.wall_problem} → when it is fixed: {again}", file=sys.stderr)
 
 
 def _check_duration(duration_s: float) -> None:

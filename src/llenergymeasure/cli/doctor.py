@@ -1,4 +1,4 @@
-"""`llem doctor`: what this machine can measure, and what would mend the rest."""
+"""`llem doctor`: what this machine can measure, and how to fix what is missing."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ def doctor(
     if as_json:
         print(diagnosis.model_dump_json(indent=2))
         return
-    from llenergymeasure.report.summary.doctor import print_diagnosis
+    from llenergymeasure.report.render import render
+    from llenergymeasure.report.summary.doctor import diagnosis_document
 
-    print_diagnosis(diagnosis, sys.stdout)
+    render(diagnosis_document(diagnosis), sys.stdout)

@@ -10,36 +10,53 @@ from typing import Annotated
 import typer
 
 
+def _complete_format(incomplete: str) -> list[str]:
+    from llenergymeasure.report.render import RENDERERS
+
+    return [name for name in sorted(RENDERERS) if name.startswith(incomplete)]
+
+
 def show(
     bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="Folder of a bundle, or its result.json.")],
     uncertainty: Annotated[
         bool,
-        typer.Option("--uncertainty", help="Print where the doubt about each energy comes from instead."),
+        typer.Option("--uncertainty", help="Print the uncertainty budget of each energy and power instead."),
     ] = False,
+    output_format: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            metavar="NAME",
+            help="Format of the output: console on a terminal, else plain, if not given.",
+            autocompletion=_complete_format,
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Print the result in a bundle, or what an interrupted run left."""
     from llenergymeasure.report.summary.interrupted import (
+        interrupted_document,
         interrupted_run_json,
         is_interrupted,
-        print_interrupted_run,
         read_interrupted_run,
     )
 
     if not is_interrupted(bundle):
         if uncertainty and not as_json:
-            print_budgets(bundle)
+            print_budgets(bundle, output_format)
         else:
-            print_bundle(bundle, as_json)
+            print_bundle(bundle, as_json, output_format)
         return
-    remains = read_interrupted_run(bundle)
+    run = read_interrupted_run(bundle)
     if as_json:
-        print(json.dumps(interrupted_run_json(remains), indent=2))
+        print(json.dumps(interrupted_run_json(run), indent=2))
     else:
-        print_interrupted_run(remains, sys.stdout)
+        from llenergymeasure.report.render import render
+
+        render(interrupted_document(run), sys.stdout, output_format)
 
 
-def print_bundle(bundle: Path, as_json: bool) -> None:
+def print_bundle(bundle: Path, as_json: bool, output_format: str | None = None) -> None:
     """Print the result of a bundle as a summary, or as its JSON document."""
     from llenergymeasure.api import load_result
 
@@ -49,14 +66,16 @@ def print_bundle(bundle: Path, as_json: bool) -> None:
 
         print(result_json(result), end="")
         return
-    from llenergymeasure.report.renderers.console import print_result
+    from llenergymeasure.report.render import render
+    from llenergymeasure.report.summary.result import result_document
 
-    print_result(result, bundle, sys.stdout)
+    render(result_document(result, bundle), sys.stdout, output_format)
 
 
-def print_budgets(bundle: Path) -> None:
+def print_budgets(bundle: Path, output_format: str | None = None) -> None:
     """Print the uncertainty budgets of the result in a bundle."""
     from llenergymeasure.api import load_result
-    from llenergymeasure.report.summary.uncertainty import print_uncertainty
+    from llenergymeasure.report.render import render
+    from llenergymeasure.report.summary.uncertainty import uncertainty_document
 
-    print_uncertainty(load_result(bundle), sys.stdout)
+    render(uncertainty_document(load_result(bundle)), sys.stdout, output_format)

@@ -1,4 +1,4 @@
-"""`llem verify`: check bundles against their sums and their raw tables."""
+"""`llem verify`: check bundles against their checksums and their raw tables."""
 
 from __future__ import annotations
 
@@ -17,16 +17,17 @@ def verify(
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """Check the sums of bundles, and recompute every figure from the raw tables."""
+    """Check the checksums of bundles, and recompute every figure from the raw tables."""
     from llenergymeasure.api import verify as verify_bundles
+    from llenergymeasure.report.render import render
     from llenergymeasure.report.summary.format import plural
-    from llenergymeasure.report.summary.verify import verification_text
+    from llenergymeasure.report.summary.verify import verification_document
 
     report = verify_bundles(*bundles)
     if as_json:
         print(report.model_dump_json(indent=2))
     else:
-        sys.stdout.write(verification_text(report))
+        render(verification_document(report), sys.stdout)
     wrong = sum(not bundle.ok for bundle in report.bundles)
     if wrong:
         raise VerificationError(f"{wrong} of {plural(len(report.bundles), 'bundle')} failed verification")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from pydantic import Field
+
 from llenergymeasure.core.hardware import EnvironmentMetadata
 from llenergymeasure.core.record import Record
 from llenergymeasure.domain.trace import Channel
@@ -27,7 +29,7 @@ class BackendFinding(Record):
 
     name: str
     installed: bool
-    versions: dict[str, str] = {}
+    versions: dict[str, str] = Field(default_factory=dict)
     missing: tuple[str, ...] = ()
     install: str | None = None
 

@@ -1,58 +1,66 @@
-"""A result in the terminal: a table that fits its width; plain lines where the output is piped."""
+"""A terminal: colours, and tables that fit its width."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from llenergymeasure.domain.experiment import ExperimentResult, RunWarning
-from llenergymeasure.report.renderers.plain import plain_text
-from llenergymeasure.report.summary.format import NARROW
-from llenergymeasure.report.summary.row import Row
-from llenergymeasure.report.summary.rows import summary, title
+from llenergymeasure.report.summary.document import Block, Document, Grid, Notes, Paragraph, Row, Rows, Tone
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
-    from rich.table import Table
     from rich.text import Text
 
-STYLES = {
+NARROW = 72
+"""Columns under which a value moves below its label, so that the longest figure with its method fits on a line."""
+STYLES: dict[Tone, str] = {
     "figure": "bold",
     "detail": "",
     "unknown": "yellow",
-    "valid": "bold green",
-    "valid_with_warnings": "bold yellow",
-    "invalid": "bold red",
+    "good": "bold green",
+    "info": "cyan",
+    "warning": "yellow",
+    "bad": "bold red",
 }
-SEVERITIES = {"info": "cyan", "warning": "yellow", "invalid": "red"}
 
 
-def print_result(result: ExperimentResult, bundle: Path, out: IO[str]) -> None:
-    """Print the summary of a result, its warnings and where it lies."""
-    if not out.isatty():
-        out.write(plain_text(result, bundle))
-        return
+def render(document: Document, out: IO[str]) -> None:
+    """Draw a document on a terminal."""
     from rich.console import Console
 
-    render_result(result, bundle, Console(file=out, highlight=False))
+    draw(document, Console(file=out, highlight=False))
 
 
-def render_result(result: ExperimentResult, bundle: Path, console: Console) -> None:
-    """Draw the summary as wide as the console is."""
+def draw(document: Document, console: Console) -> None:
+    """Draw a document as wide as a console is."""
     from rich.text import Text
 
-    console.print()
-    console.print(Text(title(result), style="bold"))
-    console.print()
-    console.print(_narrow(result) if console.width < NARROW else _wide(result))
-    if result.warnings:
-        console.print(_warnings(result.warnings))
-        console.print()
-    console.print(f"Bundle: {bundle}", soft_wrap=True, markup=False)
+    if document.title is not None:
+        console.print(Text(f"\n{document.title}\n", style="bold"))
+    for block in document.blocks:
+        if isinstance(block, Paragraph) and block.copied:
+            console.print(Text(block.text), soft_wrap=True)
+        else:
+            console.print(*_block(block, console.width), "", sep="\n")
 
 
-def _wide(result: ExperimentResult) -> Table:
+def _block(block: Block, width: int) -> Iterator[RenderableType]:
+    from rich.text import Text
+
+    if isinstance(block, Paragraph):
+        yield Text(block.text, style="" if block.tone == "figure" else STYLES[block.tone])
+        return
+    if isinstance(block, (Rows, Notes)) and block.heading is not None:
+        yield Text(block.heading, style="bold")
+    if isinstance(block, Rows):
+        yield from _stacked_rows(block.rows) if width < NARROW else [_rows(block.rows)]
+    elif isinstance(block, Grid):
+        yield from _stacked_grid(block) if width < NARROW else [_grid(block)]
+    else:
+        yield _notes(block)
+
+
+def _rows(rows: Sequence[Row]) -> RenderableType:
     from rich.table import Table
     from rich.text import Text
 
@@ -60,30 +68,21 @@ def _wide(result: ExperimentResult) -> Table:
     table.add_column(no_wrap=True)
     table.add_column()
     table.add_column()
-    for section in summary(result):
-        for row in section.rows:
-            style = "dim" if row.tone == "detail" else ""
-            table.add_row(Text(row.label, style=style), Text(row.value, style=STYLES[row.tone]), _method(row))
-        table.add_row()
+    for row in rows:
+        style = "dim" if row.tone == "detail" else ""
+        table.add_row(Text(row.label, style=style), Text(row.value, style=STYLES[row.tone]), _method(row))
     return table
 
 
-def _narrow(result: ExperimentResult) -> RenderableType:
-    from rich.console import Group
-
-    return Group(*(line for section in summary(result) for line in (*_stacked(section.rows), "")))
-
-
-def _stacked(rows: Sequence[Row]) -> Iterator[RenderableType]:
+def _stacked_rows(rows: Sequence[Row]) -> Iterator[RenderableType]:
+    """Yield each value below its label."""
     from rich.padding import Padding
     from rich.text import Text
 
     for row in rows:
         yield Text(row.label, style="dim")
-        figure = Text(row.value, style=STYLES[row.tone])
-        if row.method:
-            figure = Text.assemble(figure, "  ", _method(row))
-        yield Padding(figure, (0, 0, 0, 4))
+        value = Text(row.value, style=STYLES[row.tone])
+        yield Padding(Text.assemble(value, "  ", _method(row)) if row.method else value, (0, 0, 0, 4))
 
 
 def _method(row: Row) -> Text:
@@ -92,16 +91,40 @@ def _method(row: Row) -> Text:
     return Text(row.method or "", style="bold yellow" if row.estimated else "dim")
 
 
-def _warnings(warnings: Sequence[RunWarning]) -> Table:
+def _grid(grid: Grid) -> RenderableType:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table.grid(padding=(0, 1, 0, 0))
-    table.add_column(width=1)
-    table.add_column(overflow="fold")
-    for warning in warnings:
-        style = SEVERITIES[warning.severity]
-        mark = "i" if warning.severity == "info" else "!"
-        table.add_row(Text(mark, style=style), Text.assemble((f"{warning.code}: ", style), warning.message))
-        table.add_row("", Text.assemble(("→ ", "bold"), warning.remedy))
+    table = Table.grid(padding=(0, 2, 0, 0))
+    for name in grid.head:
+        table.add_column(no_wrap=name != grid.head[-1])
+    table.add_row(*(Text(name, style="dim") for name in grid.head))
+    for line in grid.lines:
+        table.add_row(*map(Text, line))
     return table
+
+
+def _stacked_grid(grid: Grid) -> Iterator[RenderableType]:
+    """Yield each line over its last cell."""
+    from rich.padding import Padding
+    from rich.text import Text
+
+    for *cells, last in grid.lines:
+        yield Text("  ".join(cells))
+        yield Padding(Text(last, style="dim"), (0, 0, 0, 4))
+
+
+def _notes(notes: Notes) -> RenderableType:
+    from rich.console import Group
+    from rich.padding import Padding
+    from rich.text import Text
+
+    drawn: list[RenderableType] = []
+    for note in notes.notes:
+        drawn.append(
+            Text.assemble((f"{note.lead} ", STYLES[note.tone]), note.text) if note.lead else Text(note.text)
+        )
+        if note.remedy is not None:
+            drawn.append(Padding(Text.assemble(("→ ", "bold"), note.remedy), (0, 0, 0, 2)))
+    indent = 0 if notes.heading is None else 2
+    return Padding(Group(*drawn), (0, 0, 0, indent))

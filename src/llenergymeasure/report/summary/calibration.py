@@ -1,4 +1,4 @@
-"""What `llem calibrate` prints: the figures of each sensor, and what it does not tell."""
+"""The outcome of `llem calibrate`: the figures of each sensor, and what they do not state."""
 
 from __future__ import annotations
 
@@ -6,70 +6,80 @@ from collections.abc import Iterator
 
 from llenergymeasure.domain.calibration import CalibrationReport, SensorProfile, WallGain
 from llenergymeasure.domain.estimate import Estimate
+from llenergymeasure.report.summary.document import Block, Document, Note, Notes, Paragraph, Row, Rows
 
-LABEL_WIDTH = 22
 UNKNOWN_GAIN = (
-    "What this does not tell: how true the watts are. Both counter and power may be wrong by the same factor, so the "
-    "gain term of the uncertainty stays. A wall meter's log fixes it: --wall-meter FILE.csv --psu-efficiency 0.94"
+    "The accuracy of the watts is not calibrated. Counter and power may both be wrong by the same factor, so the gain "
+    "term of the uncertainty stays. A wall meter's log gives the gain: --wall-meter FILE.csv --psu-efficiency 0.94"
 )
 
 
-def calibration_text(report: CalibrationReport) -> str:
-    """Return the text for people."""
-    lines = [line for profile in report.profiles for line in _profile(profile)]
-    lines += [f"{label}: no profile: {reason}" for label, reason in report.refused.items()]
-    if report.refused:
-        lines.append("")
+def calibration_document(report: CalibrationReport) -> Document:
+    """Return the profile of each sensor, the sensors without one, and where profiles are stored."""
+    blocks: list[Block] = [_profile(profile) for profile in report.profiles]
+    refused = tuple(
+        Note(lead="✗", tone="bad", text=f"{label}: no profile: {reason}")
+        for label, reason in report.refused.items()
+    )
+    if refused:
+        blocks.append(Notes(notes=refused))
     if report.wall_problem is not None:
-        lines += [f"No gain: {report.wall_problem}", ""]
+        blocks.append(Paragraph(text=f"No gain: {report.wall_problem}", tone="unknown"))
     if not any(profile.wall and profile.wall.corrects for profile in report.profiles):
-        lines += [UNKNOWN_GAIN, ""]
-    return "\n".join([*lines, f"Stored in {report.stored_in}; later runs on this machine use it.", ""])
+        blocks.append(Paragraph(text=UNKNOWN_GAIN))
+    stored = Paragraph(text=f"Stored in {report.stored_in}; later runs on this machine use it.", copied=True)
+    return Document(blocks=(*blocks, stored))
 
 
-def _profile(profile: SensorProfile) -> Iterator[str]:
-    yield f"{profile.label}, {profile.meter} ({profile.device})"
-    yield _row("power", f"{profile.idle_power_w:.1f} W without load, {profile.loaded_power_w:.1f} W under it")
+def _profile(profile: SensorProfile) -> Rows:
+    heading = f"{profile.label}, {profile.meter} ({profile.device})"
+    return Rows(heading=heading, rows=tuple(_rows(profile)))
+
+
+def _rows(profile: SensorProfile) -> Iterator[Row]:
+    power = f"{profile.idle_power_w:.1f} W without load, {profile.loaded_power_w:.1f} W under load"
+    yield Row(label="power", value=power)
     yield _figure(profile, "counter period", "counter_period_s", 1e3, "ms")
     yield _figure(profile, "power period", "power_period_s", 1e3, "ms")
     yield _figure(profile, "averaging window", "averaging_window_s", 1e3, "ms")
     yield _figure(profile, "power noise", "power_noise_w", 1.0, "W")
     ratio = profile.counter_over_power
-    known = _ratio(ratio) if ratio is not None else _unknown(profile, "counter_over_power")
-    yield _row("counter over power", known)
+    if ratio is None:
+        yield _unknown(profile, "counter over power", "counter_over_power")
+    else:
+        yield Row(label="counter over power", value=_ratio(ratio))
     if profile.wall is not None:
         yield from _wall(profile.wall)
-    yield ""
 
 
-def _wall(wall: WallGain) -> Iterator[str]:
+def _wall(wall: WallGain) -> Iterator[Row]:
     if wall.corrects:
         effect = (
             f"with a power supply of {100 * (wall.psu_efficiency or 1):g} %; energies are multiplied by it"
         )
     else:
         effect = (
-            "with the losses of the power supply, so nothing is multiplied; --psu-efficiency takes them out"
+            "with the losses of the power supply, so nothing is multiplied; --psu-efficiency removes them"
         )
-    yield _row("gain, true/reported", f"{_ratio(wall.gain)}, {effect}")
+    yield Row(label="gain, true/reported", value=f"{_ratio(wall.gain)}, {effect}")
     together = "" if len(wall.sensors) == 1 else f"; of {', '.join(wall.sensors)} together"
-    yield _row("wall meter", f"its clock was {wall.clock_offset_s:+.1f} s off{together}")
-    yield _row("", "whatever else draws more under load (fans, memory, the host) counts as the sensor's")
+    yield Row(label="wall meter", value=f"its clock was {wall.clock_offset_s:+.1f} s off{together}")
+    others = "other power that rises with the load (fans, memory, the host) counts as the sensor's"
+    yield Row(label="", value=others, tone="detail")
 
 
-def _figure(profile: SensorProfile, label: str, field: str, factor: float, unit: str) -> str:
+def _figure(profile: SensorProfile, label: str, field: str, factor: float, unit: str) -> Row:
     value: float | None = getattr(profile, field)
-    return _row(label, _unknown(profile, field) if value is None else f"{value * factor:.3g} {unit}")
+    if value is None:
+        return _unknown(profile, label, field)
+    return Row(label=label, value=f"{value * factor:.3g} {unit}")
 
 
-def _unknown(profile: SensorProfile, field: str) -> str:
-    return f"unknown: {profile.unknown.get(field, 'not looked for')}"
+def _unknown(profile: SensorProfile, label: str, field: str) -> Row:
+    reason = profile.unknown.get(field, "not measured")
+    return Row(label=label, value=f"unknown: {reason}", tone="unknown")
 
 
 def _ratio(estimate: Estimate) -> str:
     half = estimate.half_width
     return f"{estimate.value:.4f}" + ("" if half is None else f" ± {half:.4f}")
-
-
-def _row(label: str, text: str) -> str:
-    return f"  {label:<{LABEL_WIDTH}}{text}"

@@ -1,11 +1,11 @@
-"""The conditions under which a device worked, as rows."""
+"""The temperature, clock and throttling of a device, as rows."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from llenergymeasure.domain.experiment import DeviceConditions, Span
-from llenergymeasure.report.summary.row import Row
+from llenergymeasure.report.summary.document import Row
 
 
 def conditions_rows(device: DeviceConditions) -> Iterator[Row]:
@@ -15,8 +15,8 @@ def conditions_rows(device: DeviceConditions) -> Iterator[Row]:
     if device.sm_clock_mhz is not None:
         yield _row(device, "clock", _span(device.sm_clock_mhz, "MHz"))
     if device.throttle_fractions:
-        said = ", ".join(f"{reason} {share:.0%}" for reason, share in device.throttle_fractions.items())
-        yield _row(device, "held back", f"{said} of the time")
+        shares = ", ".join(f"{reason} {share:.0%}" for reason, share in device.throttle_fractions.items())
+        yield _row(device, "throttled", f"{shares} of the readings")
 
 
 def _row(device: DeviceConditions, what: str, value: str) -> Row:

@@ -8,6 +8,8 @@ from llenergymeasure.domain.estimate import Estimate
 
 SIGNIFICANT = 4
 """Digits of a figure whose interval is not known."""
+ROUNDING = 1e-12
+"""A relative half-width below it is what sums of floating-point numbers leave (2.2e-16 each)."""
 _BINARY = ("B", "KiB", "MiB", "GiB", "TiB")
 _SCALED = ("J", "W", "s", "FLOP", "FLOP/s")
 _PREFIXES = (
@@ -21,9 +23,6 @@ _PREFIXES = (
     (1e-6, "µ"),
 )
 
-NARROW = 72
-"""Columns under which a figure moves below its label, with its method behind it."""
-
 
 def estimate_text(estimate: Estimate) -> str:
     """Return `12.34 ± 0.12 J`: the half-width to two significant digits, the value to the same place.
@@ -33,6 +32,8 @@ def estimate_text(estimate: Estimate) -> str:
     if isinstance(estimate.value, int):
         return f"{estimate.value:,} {estimate.unit}"
     half = None if estimate.method == "counted" else estimate.half_width
+    if half is not None and half <= ROUNDING * abs(estimate.value):
+        half = 0.0
     if half is None:
         return quantity(estimate.value, estimate.unit)
     factor, prefix = _scale(max(abs(estimate.value), half), estimate.unit)

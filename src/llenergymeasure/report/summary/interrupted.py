@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from llenergymeasure.domain.trace import Phase
 from llenergymeasure.exceptions import ExperimentError
+from llenergymeasure.report.summary.document import Document, Paragraph, Row, Rows
 from llenergymeasure.report.summary.format import duration_text, plural
 from llenergymeasure.results import layout
 from llenergymeasure.results.tables import read_phases
@@ -47,26 +48,32 @@ def read_interrupted_run(bundle: Path) -> InterruptedRun:
         raise ExperimentError(f"{bundle} cannot be read as an interrupted run: {error}") from None
 
 
-def print_interrupted_run(remains: InterruptedRun, out: IO[str]) -> None:
-    """Print what there is, in plain lines."""
-    lines = ["This run was interrupted: there is no result, but what was measured until then is kept.", ""]
-    lines += [
-        f"{_name(phase):<32}{duration_text(phase.duration_s)}{_broken_off(phase)}" for phase in remains.phases
-    ]
-    lines += ["" if remains.phases else "It was stopped before its first phase ended."]
-    lines += [f"{name:<32}{plural(count, 'row')}" for name, count in remains.table_rows.items()]
-    lines += ["", f"Repeat it: llem run {remains.bundle / layout.CONFIG}", f"Bundle: {remains.bundle}", ""]
-    out.write("\n".join(lines))
+def interrupted_document(run: InterruptedRun) -> Document:
+    """Return the phases and raw tables of an interrupted run, and how to repeat it."""
+    phases = tuple(
+        Row(label=_name(phase), value=duration_text(phase.duration_s) + _broken_off(phase))
+        for phase in run.phases
+    )
+    tables = tuple(Row(label=name, value=plural(count, "row")) for name, count in run.table_rows.items())
+    return Document(
+        title="This run was interrupted: there is no result, but what was measured until then is kept.",
+        blocks=(
+            Rows(rows=phases) if phases else Paragraph(text="It was stopped before its first phase ended."),
+            Rows(rows=tables),
+            Paragraph(text=f"Repeat it: llem run {run.bundle / layout.CONFIG}", copied=True),
+            Paragraph(text=f"Bundle: {run.bundle}", copied=True),
+        ),
+    )
 
 
-def interrupted_run_json(remains: InterruptedRun) -> dict[str, Any]:
+def interrupted_run_json(run: InterruptedRun) -> dict[str, Any]:
     """Return what there is as a JSON document."""
     return {
         "interrupted": True,
-        "bundle": str(remains.bundle),
-        "config": remains.config,
-        "phases": [{**asdict(phase), "duration_s": phase.duration_s} for phase in remains.phases],
-        "table_rows": remains.table_rows,
+        "bundle": str(run.bundle),
+        "config": run.config,
+        "phases": [{**asdict(phase), "duration_s": phase.duration_s} for phase in run.phases],
+        "table_rows": run.table_rows,
     }
 
 

@@ -1,35 +1,35 @@
-"""What `llem verify` prints: a line per bundle, what does not hold under it, and how far checking reaches."""
+"""The outcome of `llem verify`: the findings of each bundle, and what no raw table can confirm."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from llenergymeasure.domain.verification import Finding, Verification, VerificationReport
+from llenergymeasure.report.summary.document import Block, Document, Note, Notes, Paragraph
 from llenergymeasure.report.summary.format import plural
 
 MAX_FINDINGS = 20
 """Shown of one bundle; a changed trace changes every figure. The JSON document has them all."""
 
 
-def verification_text(report: VerificationReport) -> str:
-    """Return the lines, ended by a count where there is more than one bundle."""
-    lines = [line for bundle in report.bundles for line in _bundle(bundle)]
+def verification_document(report: VerificationReport) -> Document:
+    """Return the findings of each bundle, the number of bundles where there are several, and what is not checked."""
+    blocks: list[Block] = [_bundle(bundle) for bundle in report.bundles]
     if len(report.bundles) > 1:
-        lines.append(_count(report))
+        blocks.append(Paragraph(text=_count(report)))
     facts = ", ".join(report.covered_by_sums_only)
-    lines += ["", f"Covered by the sums alone, since no raw table holds them: {facts}.", ""]
-    return "\n".join(_printable(line) for line in lines)
+    blocks.append(Paragraph(text=f"Covered by the checksums alone, because no raw table has them: {facts}."))
+    return Document(blocks=tuple(blocks))
 
 
-def _bundle(bundle: Verification) -> Iterator[str]:
-    yield f"{'ok' if bundle.ok else 'differs':<8} {bundle.bundle}"
-    for finding in bundle.findings[:MAX_FINDINGS]:
-        yield f"         ✗ {_finding(finding)}"
+def _bundle(bundle: Verification) -> Notes:
+    notes = [
+        Note(lead="✗", tone="bad", text=_printable(_finding(each))) for each in bundle.findings[:MAX_FINDINGS]
+    ]
     left = len(bundle.findings) - MAX_FINDINGS
     if left > 0:
-        yield f"         ✗ and {left:,} more; --json lists them all"
-    for note in bundle.notes:
-        yield f"         · {note}"
+        notes.append(Note(lead="✗", tone="bad", text=f"and {left:,} more; --json lists them all"))
+    notes += [Note(lead="·", text=_printable(note)) for note in bundle.notes]
+    status = "ok" if bundle.ok else "differs"
+    return Notes(heading=f"{status:<8} {_printable(bundle.bundle)}", notes=tuple(notes))
 
 
 def _finding(finding: Finding) -> str:
@@ -42,5 +42,5 @@ def _count(report: VerificationReport) -> str:
 
 
 def _printable(line: str) -> str:
-    """Escape what would command the terminal: names and texts in a bundle are anybody's."""
+    """Escape control characters: names and texts in a bundle may come from anybody."""
     return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in line)

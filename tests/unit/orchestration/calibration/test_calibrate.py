@@ -19,7 +19,8 @@ from llenergymeasure.orchestration.calibration.calibrate import (
     calibrate_again,
 )
 from llenergymeasure.orchestration.calibration.known_load import Load, plan_steps
-from llenergymeasure.report.summary.calibration import calibration_text
+from llenergymeasure.report.renderers.plain import plain_text
+from llenergymeasure.report.summary.calibration import calibration_document
 from llenergymeasure.results.profile_store import load_profiles, machine_key
 from tests.support.following_meter import FOLLOWING, IDLE_W, LOADED_W, VARIABLE, FileLoad, NoLoad, StoppedLoad
 
@@ -67,7 +68,7 @@ def test_profile_is_found_stored_and_told_with_what_it_does_not_tell(store: Path
     assert profile.loaded_power_w == pytest.approx(LOADED_W, rel=0.05)
     assert profile.machine == machine_key()
     assert load_profiles() == (profile,)
-    text = calibration_text(report)
+    text = plain_text(calibration_document(report))
     assert "the gain term of the uncertainty stays" in text
     assert f"Stored in {store}" in text
 

@@ -10,8 +10,9 @@ import pytest
 from rich.console import Console
 
 from llenergymeasure.domain.experiment import ExperimentResult
-from llenergymeasure.report.renderers.console import print_result, render_result
-from llenergymeasure.report.summary.rows import summary
+from llenergymeasure.report.render import render
+from llenergymeasure.report.renderers.console import draw
+from llenergymeasure.report.summary.result import result_document, row_blocks
 from tests.support.sample_results import estimated_result, measured_result, unmeasured_result
 
 BUNDLE = Path("results/single/20260101T000000-smollm2-135m-instruct-01234567")
@@ -20,7 +21,7 @@ RESULTS = {"measured": measured_result(), "estimated": estimated_result(), "unme
 
 def drawn(result: ExperimentResult, width: int) -> str:
     out = io.StringIO()
-    render_result(result, BUNDLE, Console(file=out, width=width, highlight=False))
+    draw(result_document(result, BUNDLE), Console(file=out, width=width, highlight=False))
     return out.getvalue()
 
 
@@ -37,8 +38,8 @@ def test_no_line_is_wider_than_the_terminal_and_nothing_is_cut(name: str, width:
     *lines, bundle = text.rstrip("\n").split("\n")
     assert bundle == f"Bundle: {BUNDLE}"
     assert max(map(len, lines)) <= width
-    for section in summary(result):
-        for row in section.rows:
+    for block in row_blocks(result):
+        for row in block.rows:
             assert words(row.label) in words(text)
 
 
@@ -59,7 +60,7 @@ def test_warnings_show_code_sentence_and_remedy(width: int) -> None:
 
 def test_a_pipe_gets_plain_lines_without_escapes_and_one_row_a_line() -> None:
     out = io.StringIO()
-    print_result(estimated_result(), BUNDLE, out)
+    render(result_document(estimated_result(), BUNDLE), out)
     text = out.getvalue()
     assert "\x1b" not in text
     assert re.search(r"^Energy +9,235 ± 88 J +estimated$", text, re.MULTILINE)
@@ -69,5 +70,5 @@ def test_a_pipe_gets_plain_lines_without_escapes_and_one_row_a_line() -> None:
 
 def test_a_pipe_gets_the_reason_of_what_is_unknown() -> None:
     out = io.StringIO()
-    print_result(unmeasured_result(), BUNDLE, out)
+    render(result_document(unmeasured_result(), BUNDLE), out)
     assert re.search(r"^Energy +unknown: no energy was measured", out.getvalue(), re.MULTILINE)

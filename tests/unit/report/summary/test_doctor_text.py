@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from datetime import datetime, timezone
 from typing import Any
 
@@ -14,7 +13,8 @@ from llenergymeasure.core.hardware import (
 )
 from llenergymeasure.domain.diagnosis import BackendFinding, Diagnosis, MeterFinding, StorageFinding
 from llenergymeasure.domain.trace import Channel
-from llenergymeasure.report.summary.doctor import findings, print_diagnosis
+from llenergymeasure.report.renderers.plain import plain_text
+from llenergymeasure.report.summary.doctor import diagnosis_document, findings
 
 GPU = GPUEnvironment(
     name="NVIDIA H100",
@@ -66,15 +66,13 @@ def diagnosis(**changes: Any) -> Diagnosis:
 
 
 def printed(**changes: Any) -> str:
-    out = io.StringIO()
-    print_diagnosis(diagnosis(**changes), out)
-    return out.getvalue()
+    return plain_text(diagnosis_document(diagnosis(**changes)))
 
 
-def test_a_meter_shows_its_live_reading_or_its_reason_and_the_command_that_mends_it() -> None:
+def test_a_meter_shows_its_live_reading_or_its_reason_and_the_command_that_fixes_it() -> None:
     text = printed()
     assert "✓ nvml: GPU 0 NVIDIA H100: 61.3 W (counter)" in text
-    assert "✗ rapl: only root may read it\n      → sudo chmod a+r FILE" in text
+    assert "✗ rapl: only root may read it\n    → sudo chmod a+r FILE" in text
     assert "energy.meters: auto reads nvml here" in text
 
 
@@ -83,7 +81,7 @@ def test_an_estimate_is_no_success() -> None:
 
 
 def test_a_missing_backend_comes_with_its_pip_command() -> None:
-    assert "✗ other: missing other_lib\n      → pip install other-lib" in printed()
+    assert "✗ other: missing other_lib\n    → pip install other-lib" in printed()
 
 
 def test_gpus_are_listed_with_what_would_disturb_a_measurement() -> None:

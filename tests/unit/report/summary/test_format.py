@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from llenergymeasure.domain.estimate import Estimate
+from llenergymeasure.domain.estimate import Estimate, exact
 from llenergymeasure.report.summary.format import bytes_text, duration_text, estimate_text, plural, quantity
 from tests.support.sample_results import interval
 
@@ -66,3 +66,13 @@ def test_sizes_and_spans_are_written_as_people_say_them() -> None:
         "2 h 07 min",
     ]
     assert [plural(count, "row") for count in (0, 1, 1200)] == ["0 rows", "1 row", "1,200 rows"]
+
+
+def test_a_half_width_of_rounding_errors_is_zero() -> None:
+    estimate = Estimate(value=0.05, low=0.05 - 1e-17, high=0.05 + 1e-17, unit="s", method="derived")
+    assert estimate_text(estimate) == "50.00 ± 0.00 ms"
+
+
+def test_a_count_has_no_interval_and_a_count_of_flops_is_rounded() -> None:
+    assert estimate_text(exact(12_000, "tokens", "counted")) == "12,000 tokens"
+    assert estimate_text(exact(5.83e12, "FLOP", "counted")) == "5.830 TFLOP"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 from pathlib import Path
 
@@ -12,10 +11,11 @@ from llenergymeasure.domain.request_table import RequestTable
 from llenergymeasure.domain.trace import Phase
 from llenergymeasure.exceptions import ExperimentError
 from llenergymeasure.harness.metering import Unmetered
+from llenergymeasure.report.renderers.plain import plain_text
 from llenergymeasure.report.summary.interrupted import (
+    interrupted_document,
     interrupted_run_json,
     is_interrupted,
-    print_interrupted_run,
     read_interrupted_run,
 )
 from llenergymeasure.results import layout
@@ -40,9 +40,8 @@ def bundle(tmp_path: Path) -> Path:
 
 
 def test_the_phases_so_far_are_shown_with_their_durations(bundle: Path) -> None:
-    out = io.StringIO()
-    print_interrupted_run(read_interrupted_run(bundle), out)
-    lines = [" ".join(line.split()) for line in out.getvalue().splitlines()]
+    text = plain_text(interrupted_document(read_interrupted_run(bundle)))
+    lines = [" ".join(line.split()) for line in text.splitlines()]
     assert "baseline_idle 3.00 s" in lines
     assert "window 2 0.50 s (broken off)" in lines
     assert "trace.parquet 0 rows" in lines

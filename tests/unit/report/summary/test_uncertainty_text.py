@@ -11,7 +11,10 @@ from rich.console import Console
 
 from llenergymeasure.domain.experiment import ExperimentResult
 from llenergymeasure.domain.uncertainty import BudgetTerm, TermName, UncertaintyBudget
-from llenergymeasure.report.summary.uncertainty import blocks, print_uncertainty, render_uncertainty
+from llenergymeasure.report.renderers.console import draw
+from llenergymeasure.report.renderers.plain import plain_text
+from llenergymeasure.report.summary.document import Rows
+from llenergymeasure.report.summary.uncertainty import uncertainty_document
 from tests.support.sample_results import measured_result, unmeasured_result
 
 SOURCE = "the energy of 3 repeats scatters by 1.3 % (standard deviation); what the meters explain is left out"
@@ -51,19 +54,17 @@ def budget(plain: ExperimentResult, name: str, shares: dict[Any, float]) -> Unce
 
 def drawn(shown: ExperimentResult, width: int) -> str:
     out = io.StringIO()
-    render_uncertainty(shown, Console(file=out, width=width, highlight=False))
+    draw(uncertainty_document(shown), Console(file=out, width=width, highlight=False))
     return out.getvalue()
 
 
 def piped(shown: ExperimentResult) -> str:
-    out = io.StringIO()
-    print_uncertainty(shown, out)
-    return out.getvalue()
+    return plain_text(uncertainty_document(shown))
 
 
 def test_figures_with_the_same_budget_share_a_table() -> None:
-    gross, net = blocks(result())
-    assert [label for label, _ in gross.figures] == [
+    gross, net = (block.rows for block in uncertainty_document(result()).blocks if isinstance(block, Rows))
+    assert [row.label for row in gross] == [
         "Energy",
         "Energy per output token",
         "Energy per input token",
@@ -71,8 +72,8 @@ def test_figures_with_the_same_budget_share_a_table() -> None:
         "Energy per request",
         "Mean power",
     ]
-    assert dict(gross.figures)["Energy"] == "9,235 ± 88 J"
-    assert [label for label, _ in net.figures] == ["Net energy (less idle)"]
+    assert gross[0].value == "9,235 ± 88 J"
+    assert [row.label for row in net] == ["Net energy (less idle)"]
 
 
 def test_figures_that_are_in_no_table_are_shown_by_name() -> None:
@@ -91,7 +92,7 @@ def test_each_term_shows_its_width_its_share_and_where_it_comes_from() -> None:
 
 
 def test_the_widest_term_is_named_with_what_would_halve_it() -> None:
-    assert f"Most of it is spread. What would halve that: {REMEDY}." in piped(result())
+    assert f"The widest term is spread. To halve it: {REMEDY}." in piped(result())
 
 
 def test_a_term_wider_than_its_figure_is_shown_in_the_figure_s_unit() -> None:
@@ -101,7 +102,7 @@ def test_a_term_wider_than_its_figure_is_shown_in_the_figure_s_unit() -> None:
 def test_what_is_missing_from_a_budget_is_said() -> None:
     shown = result()
     single = shown.uncertainty["mean_power_w"].model_copy(update={"reason": "without the spread"})
-    assert "Not complete: without the spread." in piped(
+    assert "Not included: without the spread." in piped(
         shown.model_copy(update={"uncertainty": {"mean_power_w": single}})
     )
 

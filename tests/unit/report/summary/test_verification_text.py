@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from llenergymeasure.domain.verification import Finding, Verification, VerificationReport
-from llenergymeasure.report.summary.verify import MAX_FINDINGS, verification_text
+from llenergymeasure.report.renderers.plain import plain_text
+from llenergymeasure.report.summary.verify import MAX_FINDINGS, verification_document
 
 HOLDS = Verification(bundle="results/a", notes=("renamed",))
 DIFFERS = Verification(
@@ -19,22 +20,23 @@ DIFFERS = Verification(
 
 
 def _lines(*bundles: Verification) -> list[str]:
-    return verification_text(
-        VerificationReport(bundles=bundles, covered_by_sums_only=("model_info",))
-    ).splitlines()
+    report = VerificationReport(bundles=bundles, covered_by_sums_only=("model_info",))
+    return plain_text(verification_document(report)).splitlines()
 
 
 def test_each_bundle_has_a_line_with_its_findings_below() -> None:
     assert _lines(HOLDS, DIFFERS) == [
         "ok       results/a",
-        "         · renamed",
+        "  · renamed",
+        "",
         "differs  results/b",
-        "         ✗ trace.parquet: is missing",
-        "         ✗ result.json: total_energy_j: stored 1.0, recomputed 2.0",
-        "         ✗ there is no bundle here",
+        "  ✗ trace.parquet: is missing",
+        "  ✗ result.json: total_energy_j: stored 1.0, recomputed 2.0",
+        "  ✗ there is no bundle here",
+        "",
         "2 bundles: 1 ok, 1 differ",
         "",
-        "Covered by the sums alone, since no raw table holds them: model_info.",
+        "Covered by the checksums alone, because no raw table has them: model_info.",
     ]
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from llenergymeasure.domain.baseline import BaselineReuse
 from llenergymeasure.domain.experiment import DeviceConditions, ExperimentResult, Span, WarmupSummary
-from llenergymeasure.report.summary.row import Row
-from llenergymeasure.report.summary.rows import summary, title
+from llenergymeasure.report.summary.document import Row
+from llenergymeasure.report.summary.result import row_blocks, title
 from tests.support.sample_results import estimated_result, interval, measured_result, unmeasured_result
 
 ENERGY_LABELS = (
@@ -19,7 +19,7 @@ ENERGY_LABELS = (
 
 
 def rows(result: ExperimentResult) -> dict[str, Row]:
-    return {row.label.strip(): row for section in summary(result) for row in section.rows}
+    return {row.label.strip(): row for block in row_blocks(result) for row in block.rows}
 
 
 def test_every_headline_has_its_interval_and_method() -> None:
@@ -122,5 +122,5 @@ def test_warm_up_and_conditions_are_shown_where_they_are_known() -> None:
     assert shown["Warm-up"].value == "1 batch, 5.10 s (not steady within max_duration_s)"
     assert shown["GPU 0, temperature"].value == "41 to 63 °C"
     assert shown["GPU 0, clock"].value == "1980 MHz"
-    assert shown["GPU 0, held back"].value == "power cap 12% of the time"
+    assert shown["GPU 0, throttled"].value == "power cap 12% of the readings"
     assert "Warm-up" not in rows(measured_result())

@@ -1,30 +1,24 @@
-"""The summary of a result as rows: what is shown, whoever draws it."""
+"""The summary of a result: its figures, how the run went, its warnings."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from pathlib import Path
 
 from llenergymeasure.domain.experiment import DeviceEnergy, ExperimentResult
 from llenergymeasure.metrics.figures import table
 from llenergymeasure.metrics.figures.figure import Figure, Section
 from llenergymeasure.report.summary.conditions import conditions_rows
+from llenergymeasure.report.summary.document import Block, Document, Notes, Paragraph, Row, Rows, Tone
 from llenergymeasure.report.summary.format import bytes_text, duration_text, estimate_text, plural, quantity
-from llenergymeasure.report.summary.row import Row
-
-
-@dataclass(frozen=True, kw_only=True)
-class RowGroup:
-    """Rows that belong together."""
-
-    rows: tuple[Row, ...]
-
+from llenergymeasure.report.summary.warnings import warning_note
 
 VERDICTS = {
     "valid": "valid",
     "valid_with_warnings": "valid with warnings",
     "invalid": "invalid",
 }
+VERDICT_TONES: dict[str, Tone] = {"valid": "good", "valid_with_warnings": "warning", "invalid": "bad"}
 UNSHOWN_METHODS = ("derived", "counted")
 """Methods that say nothing about a meter."""
 WARMUPS = {
@@ -38,6 +32,14 @@ STOPS = {
 }
 
 
+def result_document(result: ExperimentResult, bundle: Path) -> Document:
+    """Return the summary of a result, its warnings and where its bundle lies."""
+    blocks: list[Block] = [*row_blocks(result)]
+    if result.warnings:
+        blocks.append(Notes(notes=tuple(warning_note(warning) for warning in result.warnings)))
+    return Document(title=title(result), blocks=(*blocks, Paragraph(text=f"Bundle: {bundle}", copied=True)))
+
+
 def title(result: ExperimentResult) -> str:
     """Return what was measured, in one line."""
     parts = [result.model, result.backend, _device(result)]
@@ -46,16 +48,16 @@ def title(result: ExperimentResult) -> str:
     return " · ".join(parts)
 
 
-def summary(result: ExperimentResult) -> tuple[RowGroup, ...]:
-    """Return the rows of a result, in sections: the figures of the table, and how the run went."""
-    sections = (
+def row_blocks(result: ExperimentResult) -> tuple[Rows, ...]:
+    """Return the rows of a result: the figures of the table by section, and how the run went."""
+    groups = (
         tuple(_energy(result)),
         tuple(_figures(result, "power")),
         tuple(_figures(result, "speed")),
         (*_figures(result, "work"), *_run(result)),
         tuple(_further(result)),
     )
-    return tuple(RowGroup(rows=rows) for rows in sections if rows)
+    return tuple(Rows(rows=rows) for rows in groups if rows)
 
 
 def _energy(result: ExperimentResult) -> Iterator[Row]:
@@ -92,7 +94,7 @@ def _run(result: ExperimentResult) -> Iterator[Row]:
     yield Row(label="Windows", value=_windows(result))
     for device in result.conditions:
         yield from conditions_rows(device)
-    yield Row(label="Verdict", value=_verdict(result), tone=result.verdict)
+    yield Row(label="Verdict", value=_verdict(result), tone=VERDICT_TONES[result.verdict])
 
 
 def _figure(result: ExperimentResult, name: str, label: str) -> Row:

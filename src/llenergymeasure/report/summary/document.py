@@ -1,0 +1,78 @@
+"""The content of a report as blocks, which every renderer can draw."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+Tone = Literal["figure", "detail", "unknown", "good", "info", "warning", "bad"]
+"""How a text stands out; a renderer gives each a colour, or none."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One named value, or "unknown: why"; `method` says how it was measured, where that matters."""
+
+    label: str
+    value: str
+    method: str | None = None
+    tone: Tone = "figure"
+
+    @property
+    def estimated(self) -> bool:
+        """Whether the figure comes from a model and not from a meter."""
+        return (self.method or "").startswith("estimated")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rows:
+    """Named values that belong together."""
+
+    rows: tuple[Row, ...]
+    heading: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grid:
+    """A table with a head; the last column holds sentences."""
+
+    head: tuple[str, ...]
+    lines: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Note:
+    """One finding: `lead` in the colour of its tone, the text, and what to do or type."""
+
+    text: str
+    lead: str = ""
+    tone: Tone = "detail"
+    remedy: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Notes:
+    """Findings that belong together."""
+
+    notes: tuple[Note, ...]
+    heading: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Paragraph:
+    """A sentence or several; `copied` ones, such as a path, stay on one line."""
+
+    text: str
+    tone: Tone = "figure"
+    copied: bool = False
+
+
+Block: TypeAlias = Rows | Grid | Notes | Paragraph
+
+
+@dataclass(frozen=True, kw_only=True)
+class Document:
+    """A report from its title to its last block."""
+
+    blocks: tuple[Block, ...]
+    title: str | None = None
