@@ -7,6 +7,7 @@ import time
 import numpy as np
 from benchmarks.report import figure, publish
 
+from llenergymeasure.config.load import OfflineLoad
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.domain.request import Prompt
 from llenergymeasure.domain.request_table import RequestTable
@@ -14,7 +15,9 @@ from llenergymeasure.domain.run_facts import RunFacts
 from llenergymeasure.domain.trace import Channel, EnergyTrace, Phase, sample_dtype
 from llenergymeasure.harness.metering import Unmetered
 from llenergymeasure.harness.recorder import Recorder
-from llenergymeasure.harness.window import WindowPlan, measure_window
+from llenergymeasure.harness.window import measure_window
+from llenergymeasure.load.base import WindowPlan
+from llenergymeasure.load.offline import OfflineDriver
 from llenergymeasure.metrics.energy.account import EnergyAccount
 from llenergymeasure.orchestration.assemble import assemble
 from llenergymeasure.orchestration.raw import RawRun
@@ -42,13 +45,14 @@ def _windows_ms() -> list[float]:
     backend, clock = StandInBackend(), VirtualClock()
     config = ExperimentConfig(model="any", backend="standin", options={"token_s": 0, "output_tokens": 1})
     backend.load(config, clock)
-    batches = backend.prepare([Prompt(prompt_id="p", n_tokens=1, token_seed=0)])
+    workload = backend.encode([Prompt(prompt_id="p", n_tokens=1, token_seed=0)])
+    driver = OfflineDriver(OfflineLoad(), backend, workload, clock)
     plan = WindowPlan(min_duration_s=0, passes=1)
     spent = []
     for number in range(WINDOWS):
         log = Recorder(clock=clock)
         start = time.perf_counter()
-        measure_window(backend, batches, plan, number, log, Unmetered())
+        measure_window(driver, plan, number, log, Unmetered())
         spent.append((time.perf_counter() - start) * 1e3)
     return spent
 

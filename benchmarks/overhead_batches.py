@@ -19,11 +19,14 @@ from benchmarks.report import figure, publish
 from benchmarks.sides import BATCH_SIZE, PROMPTS, write_prompts
 
 from llenergymeasure.backends.pytorch.backend import PyTorchBackend
+from llenergymeasure.config.load import OfflineLoad
 from llenergymeasure.config.loader import load_config
 from llenergymeasure.core.clock import AnchoredClock
 from llenergymeasure.domain.progress import RunEvent
 from llenergymeasure.harness.recorder import Recorder
-from llenergymeasure.harness.window import WindowPlan, measure_window
+from llenergymeasure.harness.window import measure_window
+from llenergymeasure.load.base import WindowPlan
+from llenergymeasure.load.offline import OfflineDriver
 from llenergymeasure.meters.base import MeterOptions
 from llenergymeasure.meters.sampling.sampler import Sampler
 from llenergymeasure.orchestration.readiness.selection import find_workload, select_meters
@@ -85,8 +88,10 @@ def _prepare(folder: Path) -> tuple[Callable[[], object], Callable[[], object], 
     clock, backend = AnchoredClock(), PyTorchBackend()
     backend.load(config, clock)
     prompts = find_workload(config.workload.dataset).prompts(config.workload, config.random_seed)
-    batch = backend.prepare(prompts)[0]
+    workload = backend.encode(prompts)[:BATCH_SIZE]
     run: Any = backend._run  # the model itself, which a bare script has too
+    batch = run._batch(workload)
+    driver = OfflineDriver(OfflineLoad(), backend, workload, clock)
     options = MeterOptions(energy=config.energy)
     sampler = Sampler(select_meters(config.energy, options), options, clock, folder / "samples.bin")
     sampler.start()
@@ -94,7 +99,7 @@ def _prepare(folder: Path) -> tuple[Callable[[], object], Callable[[], object], 
     plan = WindowPlan(min_duration_s=0, passes=1)
     return (
         lambda: run._model.generate(**batch.inputs, generation_config=run._settings),
-        lambda: measure_window(backend, [batch], plan, 0, log, sampler),
+        lambda: measure_window(driver, plan, 0, log, sampler),
         sampler,
     )
 

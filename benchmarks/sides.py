@@ -83,7 +83,7 @@ def _settings(prompts: Path, min_duration_s: float, windows: int, warmup_batches
         "pytorch.batch_size": BATCH_SIZE,
         "measurement.baseline.idle_s": 0,
         "measurement.baseline.loaded_s": 0,
-        "measurement.warmup.min_batches": warmup_batches,
+        "measurement.warmup.min_requests": warmup_batches * BATCH_SIZE,
         "measurement.warmup.min_duration_s": 0,
         "measurement.warmup.max_duration_s": "null",
         "measurement.window.min_duration_s": min_duration_s,

@@ -26,7 +26,7 @@ BASE: dict[str, Any] = {
     "workload": {"n_prompts": 2, "max_input_tokens": 8, "max_output_tokens": 2},
     "measurement": {
         "baseline": {"idle_s": 0, "loaded_s": 0},
-        "warmup": {"min_batches": 0, "min_duration_s": 0},
+        "warmup": {"min_requests": 0, "min_duration_s": 0},
         "window": {"min_duration_s": 0},
         "repeats": {"min": 1, "max": 1},
     },
@@ -55,6 +55,7 @@ OTHER_VALUES: dict[str, dict[str, Any]] = {
     "decoder.top_p": {"decoder": {"preset": "sampling", "top_p": 0.9}},
     "decoder.repetition_penalty": {"decoder": {"repetition_penalty": 1.2}},
     "decoder.ignore_eos": {"decoder": {"ignore_eos": True}},
+    "load.kind": {"load": {"kind": "closed", "concurrency": 2}},
     "measurement.baseline.idle_s": {"measurement": {"baseline": {"idle_s": 0.1}}},
     "measurement.cooldown.max_temperature_c": {"measurement": {"cooldown": {"max_temperature_c": 30.0}}},
     "measurement.cooldown.max_wait_s": {
@@ -65,10 +66,10 @@ OTHER_VALUES: dict[str, dict[str, Any]] = {
         "measurement": {"baseline": {"idle_s": 0.1, "reuse_max_age_s": 60.0}}
     },
     "measurement.baseline.loaded_s": {"measurement": {"baseline": {"loaded_s": 0.1}}},
-    "measurement.warmup.min_batches": {"measurement": {"warmup": {"min_batches": 1}}},
+    "measurement.warmup.min_requests": {"measurement": {"warmup": {"min_requests": 1}}},
     "measurement.warmup.min_duration_s": {"measurement": {"warmup": {"min_duration_s": 0.1}}},
     "measurement.warmup.max_duration_s": {
-        "measurement": {"warmup": {"min_batches": 1, "max_duration_s": None}}
+        "measurement": {"warmup": {"min_requests": 1, "max_duration_s": None}}
     },
     "measurement.window.min_duration_s": {"measurement": {"window": {"min_duration_s": 0.1}}},
     "measurement.repeats.min": {"measurement": {"repeats": {"min": 2, "max": 2}}},

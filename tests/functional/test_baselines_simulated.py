@@ -44,7 +44,7 @@ def _settings(tmp_path: Path, **measurement: Any) -> dict[str, Any]:
         "workload": {"dataset": "synthetic", "n_prompts": 8, "input_tokens": 5, "max_output_tokens": 8},
         "measurement": {
             "baseline": {"idle_s": 2.0, "context_s": 2.0, "loaded_s": 2.0},
-            "warmup": {"min_batches": 1, "min_duration_s": 0, "max_duration_s": None},
+            "warmup": {"min_requests": 1, "min_duration_s": 0, "max_duration_s": None},
             "window": {"min_duration_s": 1.0},
             "repeats": {"min": 3, "max": 3},
             **measurement,

@@ -70,7 +70,7 @@ def test_run_multiplies_by_the_gain_that_was_stored_and_verifies(
         "workload": {"dataset": "synthetic", "n_prompts": 8, "input_tokens": 5},
         "measurement": {
             "baseline": {"idle_s": 0.3, "loaded_s": 0},
-            "warmup": {"min_batches": 1, "min_duration_s": 0, "max_duration_s": 1},
+            "warmup": {"min_requests": 1, "min_duration_s": 0, "max_duration_s": 1},
             "window": {"min_duration_s": 0.4},
             "repeats": {"min": 3, "max": 3},
         },

@@ -25,7 +25,7 @@ QUICK = [
     "--set=workload.input_tokens=5",
     "--set=energy.meters=estimate",
     "--set=measurement={baseline: {idle_s: 0.3, loaded_s: 0}, window: {min_duration_s: 0.5}, repeats: {min: 3, max: 3},"
-    " warmup: {min_batches: 1, min_duration_s: 0, max_duration_s: null}}",
+    " warmup: {min_requests: 1, min_duration_s: 0, max_duration_s: null}}",
     "--set=options={token_s: 0.005}",
 ]
 

@@ -27,7 +27,7 @@ SETTINGS = {
     "workload.max_output_tokens": 8,
     "measurement.baseline.idle_s": 1,
     "measurement.baseline.loaded_s": 0,
-    "measurement.warmup.min_batches": 1,
+    "measurement.warmup.min_requests": 1,
     "measurement.warmup.min_duration_s": 0,
     "measurement.warmup.max_duration_s": "null",
     "measurement.repeats.max": 3,

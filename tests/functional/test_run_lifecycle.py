@@ -35,7 +35,7 @@ QUICK = {
     "workload": {"dataset": "synthetic", "n_prompts": 8, "input_tokens": 5},
     "measurement": {
         "baseline": {"idle_s": 0.4, "loaded_s": 0},
-        "warmup": {"min_batches": 1, "min_duration_s": 0, "max_duration_s": None},
+        "warmup": {"min_requests": 1, "min_duration_s": 0, "max_duration_s": None},
         "window": {"min_duration_s": 0.5},
         "repeats": {"min": 3, "max": 3},
     },

@@ -23,7 +23,7 @@ SETTINGS = {
     "workload.max_output_tokens": 6,
     "measurement.baseline.idle_s": 0.3,
     "measurement.baseline.loaded_s": 0.3,
-    "measurement.warmup.min_batches": 1,
+    "measurement.warmup.min_requests": 1,
     "measurement.warmup.min_duration_s": 0,
     "measurement.warmup.max_duration_s": "null",
     "measurement.window.min_duration_s": 0.3,

@@ -7,24 +7,24 @@ from typing import Any
 
 import pytest
 
-from llenergymeasure.backends.base import Generation
 from llenergymeasure.backends.pytorch.backend import PyTorchBackend
+from llenergymeasure.backends.pytorch.generation import Generation
 from llenergymeasure.core.clock import AnchoredClock
 from llenergymeasure.domain.model import ModelInfo
 from llenergymeasure.metrics.performance.flops import request_flops
-from tests.support.pytorch_runs import as_prompts, configure
+from tests.support.pytorch_runs import as_prompts, configure, serve
 
 pytestmark = [pytest.mark.model, pytest.mark.weights, pytest.mark.slow]
 
 N_PARAMETERS = 134_515_008
 
 
-def serve(model: str, prompt: str, **workload: Any) -> tuple[ModelInfo, Generation, str]:
+def answer(model: str, prompt: str, **workload: Any) -> tuple[ModelInfo, Generation, str]:
     config = configure(model, max_output_tokens=12, workload=workload)
     backend = PyTorchBackend()
     try:
         info = backend.load(config, AnchoredClock())
-        (generation,) = backend.generate(backend.prepare(as_prompts([prompt]))[0])
+        (generation,) = serve(backend, as_prompts([prompt]))
         return info, generation, backend._loaded()._tokenizer.decode(generation.output_ids)
     finally:
         backend.close()
@@ -32,7 +32,7 @@ def serve(model: str, prompt: str, **workload: Any) -> tuple[ModelInfo, Generati
 
 @pytest.fixture(scope="module")
 def served(smollm2: str) -> tuple[ModelInfo, Generation, str]:
-    return serve(smollm2, "The capital of France is")
+    return answer(smollm2, "The capital of France is")
 
 
 def test_it_knows_the_capital_of_france(served):
@@ -41,10 +41,10 @@ def test_it_knows_the_capital_of_france(served):
 
 
 def test_as_a_chat_it_answers_and_ends(smollm2):
-    _info, generation, text = serve(smollm2, "What is the capital of France?", chat_template=True)
+    _info, generation, text = answer(smollm2, "What is the capital of France?", chat_template=True)
     assert text == "The capital of France is Paris.<|im_end|>"
     assert generation.finish_reason == "stop"
-    assert generation.output_tokens == 8
+    assert len(generation.output_ids) == 8
 
 
 def test_its_size_and_provenance_are_told(served):
@@ -58,8 +58,9 @@ def test_its_size_and_provenance_are_told(served):
 
 def test_its_flops_are_two_per_parameter_and_a_little_attention(served):
     info, generation, _text = served
-    flops = request_flops(info, generation.prompt_tokens, generation.output_tokens)
-    processed = generation.prompt_tokens + generation.output_tokens - 1
+    n_prompt, n_output = generation.request.prompt_tokens, len(generation.output_ids)
+    flops = request_flops(info, n_prompt, n_output)
+    processed = n_prompt + n_output - 1
     assert flops == pytest.approx(2 * N_PARAMETERS * processed, rel=0.01)
 
 

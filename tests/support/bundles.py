@@ -36,6 +36,7 @@ from llenergymeasure.results.bundle import Writer, facts_json, result_json, writ
 from llenergymeasure.results.request_parquet import write_requests
 from llenergymeasure.results.tables import write_phases, write_trace
 from llenergymeasure.testing import KnownPower, StandInBackend, VirtualClock
+from tests.support.driving import offline
 
 NAME = "20231114T221320-any-01234567"
 CONFIG = ExperimentConfig.model_validate(
@@ -45,7 +46,7 @@ CONFIG = ExperimentConfig.model_validate(
         "options": {"token_s": 0.05},
         "measurement": {
             "baseline": {"idle_s": 2.0, "loaded_s": 2.0},
-            "warmup": {"min_batches": 5, "min_duration_s": 1.0, "max_duration_s": 4.0},
+            "warmup": {"min_requests": 20, "min_duration_s": 1.0, "max_duration_s": 4.0},
             "window": {"min_duration_s": 2.0},
             "repeats": {"min": 3, "max": 3},
         },
@@ -81,9 +82,9 @@ def raw_run() -> RawRun:
         clock.sleep(1.0)
     measure_idle("baseline_loaded", protocol.baseline.loaded_s, log, power)
     prompts = [Prompt(prompt_id=f"p{number}", n_tokens=10, token_seed=number) for number in range(4)]
-    batches = backend.prepare(prompts)
-    warmup_ended = warm_up(backend, batches, protocol, log, power)
-    reason = measure_repeats(backend, batches, protocol, log, power)
+    driver = offline(backend, prompts, clock)
+    warmup_ended = warm_up(driver, protocol, log, power)
+    reason = measure_repeats(driver, protocol, log, power)
     clock.sleep(1.0)
     return RawRun(
         trace=_with_conditions(power.trace()),

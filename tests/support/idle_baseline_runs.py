@@ -21,6 +21,7 @@ from llenergymeasure.harness.repeats import measure_repeats
 from llenergymeasure.orchestration.assemble import assemble
 from llenergymeasure.orchestration.raw import RawRun
 from llenergymeasure.testing import KnownPower, StandInBackend, VirtualClock
+from tests.support.driving import offline
 
 PROMPTS = [Prompt(prompt_id=f"p{number}", n_tokens=10, token_seed=number) for number in range(4)]
 Power = Callable[[float], float]
@@ -87,7 +88,7 @@ def run(
         info = backend.load(settings, clock)
         clock.sleep(1.0)
     measure_idle("baseline_loaded", baseline.loaded_s, log, power)
-    reason = measure_repeats(backend, backend.prepare(PROMPTS), settings.measurement, log, power)
+    reason = measure_repeats(offline(backend, PROMPTS, clock), settings.measurement, log, power)
     clock.sleep(1.0)
     raw = RawRun(
         trace=power.trace(),

@@ -1,4 +1,4 @@
-"""The stand-in backend as a plugin that child processes find through its entry point, as any other."""
+"""The stand-in backends as plugins that child processes find through its entry point, as any others."""
 
 from __future__ import annotations
 
@@ -7,12 +7,16 @@ from pathlib import Path
 
 import pytest
 
-ENTRY_POINTS = "[llenergymeasure.backends]\nstandin = llenergymeasure.testing:STANDIN\n"
+ENTRY_POINTS = """[llenergymeasure.backends]
+standin = llenergymeasure.testing:STANDIN
+standin_continuous = llenergymeasure.testing:STANDIN_CONTINUOUS
+standin_streaming = llenergymeasure.testing:STANDIN_STREAMING
+"""
 
 
 @pytest.fixture
 def standin_env(tmp_path: Path) -> dict[str, str]:
-    """Return an environment for child processes in which the `standin` backend is installed."""
+    """Return an environment for child processes in which the stand-in backends are installed."""
     site = tmp_path / "site"
     info = site / "llem_standin-1.0.dist-info"
     info.mkdir(parents=True)

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from llenergymeasure.backends.base import Generation
 from llenergymeasure.backends.pytorch.backend import PyTorchBackend
+from llenergymeasure.backends.pytorch.generation import Generation, StaticBatch
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.core.clock import AnchoredClock
 from llenergymeasure.domain.request import Prompt
@@ -49,8 +49,18 @@ def generate(model: Path | str, texts: Sequence[str] = TEXTS, **fields: Any) -> 
     """Load, serve each prompt once, close."""
     config = configure(model, **fields)
     with loaded(config) as backend:
-        batches = backend.prepare(as_prompts(texts))
-        return [generation for batch in batches for generation in backend.generate(batch)]
+        return serve(backend, as_prompts(texts))
+
+
+def serve(backend: PyTorchBackend, prompts: Sequence[Prompt]) -> list[Generation]:
+    """Serve each prompt once, and return the answers with their token ids, which a request's record does not have."""
+    return [answer for batch in batches_of(backend, prompts) for answer in backend._loaded().generate(batch)]
+
+
+def batches_of(backend: PyTorchBackend, prompts: Sequence[Prompt]) -> list[StaticBatch]:
+    """Return the batches in which the backend serves a workload."""
+    backend.encode(prompts)
+    return list(backend._loaded()._batches.values())
 
 
 def with_ends(folder: Path, target: Path, eos_token_id: int | list[int]) -> Path:

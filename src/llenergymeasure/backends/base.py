@@ -2,46 +2,75 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import ClassVar, Literal, Protocol, TypeGuard
 
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.core.clock import Clock
 from llenergymeasure.domain.model import ModelInfo
-from llenergymeasure.domain.request import FinishReason, Prompt
+from llenergymeasure.domain.request import FinishReason, Prompt, RequestRecord, ServerTimes
+from llenergymeasure.domain.step import StepRecord
+
+Done = Callable[[RequestRecord], None]
+"""Takes each request when it has ended, from any thread."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class PreparedBatch:
-    """Requests that go to the model together; `inputs` is the backend's own (tokenised, on the device)."""
+@dataclass(frozen=True, kw_only=True, eq=False)
+class EncodedRequest:
+    """A prompt as the model reads it. Compared by identity: a backend may keep what it has prepared for it."""
 
+    prompt: Prompt
     index: int
-    prompt_ids: tuple[str, ...]
-    prompt_tokens: tuple[int, ...]
-    inputs: Any
+    """Place in the workload, from 0."""
+    prompt_tokens: int
+    """Tokens of the prompt, special tokens included, without padding."""
+    token_ids: tuple[int, ...] = ()
+    """Empty where only the inference software knows them."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Generation:
-    """What became of one prompt: see `domain.request.RequestRecord` for what is counted."""
+class ScheduledRequest:
+    """A request as a load driver sends it."""
 
-    prompt_id: str
-    prompt_tokens: int
-    output_tokens: int
-    sent_unix_ns: int
-    first_token_unix_ns: int | None
-    end_unix_ns: int
-    token_unix_ns: tuple[int, ...]
-    finish_reason: FinishReason
-    output_ids: tuple[int, ...] = ()
+    request_id: str
+    """Unique within the run."""
+    repeat: int
+    scheduled_unix_ns: int
+    """When it was due; a request that is sent later has waited in the client."""
+    encoded: EncodedRequest
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chunk:
+    """One message of a stream, as it reached the client."""
+
+    unix_ns: int
+    tokens: int
+    """Generated tokens of any kind in it; 0 for a message with a role alone, an empty one or a comment."""
+    finish_reason: FinishReason | None = None
+    """In the last message with tokens, or after it."""
+    output_tokens: int | None = None
+    """All tokens of the answer as the server counts them, where this message states it (`usage`)."""
+    cached_prompt_tokens: int | None = None
+    server: ServerTimes | None = None
+
+
+class RequestError(Exception):
+    """One request failed and the backend lives on: the request is recorded with this status and kind."""
+
+    def __init__(self, kind: str, status: Literal["error", "timeout", "rejected"] = "error") -> None:
+        super().__init__(kind)
+        self.kind = kind
+        self.status = status
 
 
 class Backend(Protocol):
-    """Inference software for one experiment; constructed without arguments, heavy imports inside methods.
+    """Inference software for one experiment: its life, whatever the way in which requests reach it.
 
-    Order of calls: `check` at pre-flight; then `attach` (not on a CPU), `load`, `prepare`, any number of
-    `generate` with `synchronize` around what is timed, and `close` in any case, also after a failed `load`.
+    Constructed without arguments, heavy imports inside methods. Order of calls: `check` at pre-flight; then `attach`
+    (not on a CPU), `load`, `encode`, any number of requests with `synchronize` around what is timed, and `close` in
+    any case, also after a failed `load`. A backend is an `OfflineBackend`, an `OnlineBackend`, or both.
     """
 
     name: ClassVar[str]
@@ -68,20 +97,19 @@ class Backend(Protocol):
         """
         ...
 
-    def prepare(self, prompts: Sequence[Prompt]) -> list[PreparedBatch]:
-        """Tokenise, truncate and batch; outside every window."""
-        ...
+    def encode(self, prompts: Sequence[Prompt]) -> list[EncodedRequest]:
+        """Tokenise and truncate the prompts of the workload, in their order; outside every window.
 
-    def generate(self, batch: PreparedBatch) -> list[Generation]:
-        """Serve one batch, in the order of its prompts.
-
-        Raises:
-            BackendError: with what to try; out of memory included.
+        What can be prepared for a request (tensors on the device, say) is prepared here.
         """
         ...
 
+    def processes(self) -> Collection[int]:
+        """Return the ids of all processes that belong to this backend, a server's workers included."""
+        ...
+
     def synchronize(self) -> None:
-        """Return when the device has done all it was given."""
+        """Return when the device has done all it was given; at once while a stream is open."""
         ...
 
     def reset_peak_memory(self) -> None:
@@ -95,3 +123,52 @@ class Backend(Protocol):
     def close(self) -> None:
         """Give back memory and devices; never raises, may be called twice."""
         ...
+
+
+class OfflineBackend(Backend, Protocol):
+    """Takes many requests at once and serves them in its own order (static batches, continuous batching)."""
+
+    def max_batch_size(self) -> int:
+        """Return how many requests it computes together at most; the warm-up serves that many at a time."""
+        ...
+
+    def run(self, requests: Sequence[ScheduledRequest], done: Done) -> None:
+        """Serve these requests and return when all have ended; call `done` as each ends, from any thread.
+
+        A request that fails alone is reported with its status and the rest goes on.
+
+        Raises:
+            BackendError: no further request can be served, with what to try; out of memory included.
+        """
+        ...
+
+
+class OnlineBackend(Backend, Protocol):
+    """Serves one request at a time to each of many clients, as a stream."""
+
+    def stream(self, request: ScheduledRequest) -> AsyncIterator[Chunk]:
+        """Send one request and yield its messages as they come; many streams are open at once in one event loop.
+
+        Raises:
+            RequestError: this request failed; others may succeed.
+            BackendError: no further request can be served, with what to try.
+        """
+        ...
+
+
+class ReportsSteps(Protocol):
+    """What a backend offers in addition where its engine reports its iterations."""
+
+    def steps(self) -> Sequence[StepRecord]:
+        """Return the iterations since the last call, in time order."""
+        ...
+
+
+def serves_offline(backend: Backend | type[Backend]) -> TypeGuard[OfflineBackend]:
+    """Whether a backend takes many requests at once."""
+    return callable(getattr(backend, "run", None))
+
+
+def serves_online(backend: Backend | type[Backend]) -> TypeGuard[OnlineBackend]:
+    """Whether a backend streams single requests."""
+    return callable(getattr(backend, "stream", None))

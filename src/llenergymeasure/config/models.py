@@ -10,6 +10,7 @@ from llenergymeasure.backends.pytorch.options import PyTorchConfig
 from llenergymeasure.config.base import NOT_MEASURED, Section
 from llenergymeasure.config.defaults import CONFIG_VERSION, complete
 from llenergymeasure.config.identity import config_hash
+from llenergymeasure.config.load import LoadConfig, OfflineLoad
 
 __all__ = [
     "BaselineConfig",
@@ -90,8 +91,8 @@ class DecoderConfig(Section):
 class WarmupConfig(Section):
     """Work done before the first window, until caches, clocks and compilers have settled; none if both minima are 0."""
 
-    min_batches: int = Field(2, ge=0)
-    """At least so many batches of the workload."""
+    min_requests: int = Field(2, ge=0)
+    """At least so many requests of the workload; those that a backend computes together are served together."""
     min_duration_s: float = Field(5.0, ge=0)
     """At least so long."""
     max_duration_s: float | None = Field(60.0, ge=0)
@@ -225,6 +226,8 @@ class ExperimentConfig(Section):
     """Seed of every random generator: weights, sampling, synthetic prompts."""
     workload: WorkloadConfig = WorkloadConfig()
     decoder: DecoderConfig = DecoderConfig()
+    load: LoadConfig = OfflineLoad()
+    """When the requests are sent."""
     measurement: MeasurementConfig = MeasurementConfig()
     energy: EnergyConfig = EnergyConfig()
     passthrough_kwargs: dict[str, Any] | None = None

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Literal
 
-from llenergymeasure.backends.base import Backend, PreparedBatch
 from llenergymeasure.config.models import MeasurementConfig, RepeatsConfig
 from llenergymeasure.harness.metering import Metering
 from llenergymeasure.harness.recorder import Recorder
-from llenergymeasure.harness.window import WindowPlan, measure_window
+from llenergymeasure.harness.window import measure_window
+from llenergymeasure.load.base import LoadDriver, WindowPlan
 from llenergymeasure.metrics.energy.account import EnergyAccount
 from llenergymeasure.metrics.energy.windows import cost_per_token, window_totals
 from llenergymeasure.metrics.statistics.student import relative_half_width
@@ -21,18 +20,13 @@ SETTLE_S = 0.3
 
 
 def measure_repeats(
-    backend: Backend,
-    batches: Sequence[PreparedBatch],
-    config: MeasurementConfig,
-    log: Recorder,
-    power: Metering,
+    driver: LoadDriver, config: MeasurementConfig, log: Recorder, power: Metering
 ) -> StopReason:
     """Measure windows of identical work and return why there was no further one."""
     plan = WindowPlan(min_duration_s=config.window.min_duration_s)
     done = 0
     while True:
-        passes = measure_window(backend, batches, plan, done, log, power)
-        plan = WindowPlan(min_duration_s=config.window.min_duration_s, passes=passes)
+        plan = measure_window(driver, plan, done, log, power)
         log.clock.sleep(SETTLE_S)
         done += 1
         reason = _stop_reason(done, config.repeats, log, power)

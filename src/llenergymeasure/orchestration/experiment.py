@@ -28,6 +28,7 @@ from llenergymeasure.harness.metering import Metering, Unmetered
 from llenergymeasure.harness.recorder import Emit, Recorder, ignore_event
 from llenergymeasure.harness.repeats import measure_repeats
 from llenergymeasure.harness.warmup import warm_up
+from llenergymeasure.load.drivers import open_driver
 from llenergymeasure.meters.base import MeterOptions
 from llenergymeasure.meters.sampling.sampler import Sampler
 from llenergymeasure.metrics.calibration.apply_profiles import apply_profiles
@@ -88,13 +89,14 @@ def measure(config: ExperimentConfig, clock: AnchoredClock, log: Recorder) -> No
         with log.phase("load"):
             log.note(model_info=backend.load(config, clock))
         with log.phase("prepare"):
-            batches = backend.prepare(prompts)
+            workload = backend.encode(prompts)
             snapshot.result()
+        driver = stack.enter_context(open_driver(config.load, backend, workload, clock))
         measure_idle("baseline_loaded", protocol.baseline.loaded_s, log, power)
-        log.note(warmup_ended=warm_up(backend, batches, protocol, log, power))
+        log.note(warmup_ended=warm_up(driver, protocol, log, power))
         backend.reset_peak_memory()
         with _noting_windows(before, backend, log):
-            log.note(stopped_because=measure_repeats(backend, batches, protocol, log, power))
+            log.note(stopped_because=measure_repeats(driver, protocol, log, power))
 
 
 @contextmanager

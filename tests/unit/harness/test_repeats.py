@@ -9,6 +9,7 @@ from llenergymeasure.domain.request import Prompt
 from llenergymeasure.harness.recorder import Recorder
 from llenergymeasure.harness.repeats import measure_repeats
 from llenergymeasure.testing import KnownPower, StandInBackend, VirtualClock
+from tests.support.driving import offline
 
 PROMPTS = [Prompt(prompt_id=f"p{number}", text="one two three") for number in range(4)]
 
@@ -22,7 +23,7 @@ def _measure(power_w: Callable[[int], float], drift: float = 0.0, **repeats: obj
     config = MeasurementConfig.model_validate({"window": {"min_duration_s": 1.0}, "repeats": repeats})
     power = KnownPower(clock, power_w)
     clock.sleep(1.0)
-    return measure_repeats(backend, backend.prepare(PROMPTS), config, log, power), log
+    return measure_repeats(offline(backend, PROMPTS, clock), config, log, power), log
 
 
 def _steady(_time_ns: int) -> float:

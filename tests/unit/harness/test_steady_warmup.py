@@ -10,6 +10,7 @@ from llenergymeasure.harness.metering import Unmetered
 from llenergymeasure.harness.recorder import Recorder
 from llenergymeasure.harness.warmup import warm_up
 from llenergymeasure.testing import KnownPower, StandInBackend, VirtualClock
+from tests.support.driving import offline
 
 PROMPTS = [Prompt(prompt_id=f"p{number}", text="one two three") for number in range(4)]
 
@@ -18,7 +19,7 @@ def _protocol(**warmup: float | None) -> MeasurementConfig:
     return MeasurementConfig.model_validate({"warmup": warmup, "window": {"min_duration_s": 5.0}})
 
 
-CONFIG = _protocol(min_batches=2, min_duration_s=2.0, max_duration_s=60.0)
+CONFIG = _protocol(min_requests=8, min_duration_s=2.0, max_duration_s=60.0)
 
 
 class SettlingBackend(StandInBackend):
@@ -52,8 +53,7 @@ def test_steady_backend_needs_no_more_than_the_minimum() -> None:
     log = _log(clock)
     backend = _load(StandInBackend(), clock, token_s=0.02)
     assert (
-        warm_up(backend, backend.prepare(PROMPTS), CONFIG, log, KnownPower(clock, lambda _: 100.0))
-        == "steady"
+        warm_up(offline(backend, PROMPTS, clock), CONFIG, log, KnownPower(clock, lambda _: 100.0)) == "steady"
     )
     assert log.phases[0].duration_s < 3.0
 
@@ -62,7 +62,7 @@ def test_cold_backend_is_waited_for() -> None:
     clock = VirtualClock()
     log = _log(clock)
     backend = _load(SettlingBackend(settles_after=60), clock)
-    assert warm_up(backend, backend.prepare(PROMPTS), CONFIG, log, Unmetered()) == "steady"
+    assert warm_up(offline(backend, PROMPTS, clock), CONFIG, log, Unmetered()) == "steady"
     steps = [request.chunk_unix_ns[-1] - request.chunk_unix_ns[0] for request in log.requests.table().rows()]
     assert 8.0 < log.phases[0].duration_s < 60.0
     assert steps[-1] < 1.15 * 0.14e9
@@ -77,7 +77,7 @@ def test_rising_power_is_waited_for_though_latency_is_flat() -> None:
     def power_w(time_ns: int) -> float:
         return 100.0 + 20.0 * min((time_ns - start) / 1e9, 15.0)
 
-    assert warm_up(backend, backend.prepare(PROMPTS), CONFIG, log, KnownPower(clock, power_w)) == "steady"
+    assert warm_up(offline(backend, PROMPTS, clock), CONFIG, log, KnownPower(clock, power_w)) == "steady"
     assert log.phases[0].duration_s > 15.0
 
 
@@ -85,6 +85,6 @@ def test_backend_that_never_settles_ends_at_the_cap_and_says_so() -> None:
     clock = VirtualClock()
     log = _log(clock)
     backend = _load(StandInBackend(), clock, token_s=0.01, drift=0.01)
-    config = _protocol(min_batches=2, min_duration_s=2.0, max_duration_s=10.0)
-    assert warm_up(backend, backend.prepare(PROMPTS), config, log, Unmetered()) == "cap"
+    config = _protocol(min_requests=8, min_duration_s=2.0, max_duration_s=10.0)
+    assert warm_up(offline(backend, PROMPTS, clock), config, log, Unmetered()) == "cap"
     assert 10.0 <= log.phases[0].duration_s < 11.0

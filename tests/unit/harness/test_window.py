@@ -8,8 +8,11 @@ from llenergymeasure.harness.idle import measure_idle
 from llenergymeasure.harness.metering import Unmetered
 from llenergymeasure.harness.recorder import Recorder
 from llenergymeasure.harness.warmup import warm_up
-from llenergymeasure.harness.window import WindowPlan, measure_window
+from llenergymeasure.harness.window import measure_window
+from llenergymeasure.load.base import WindowPlan
+from llenergymeasure.load.offline import OfflineDriver
 from llenergymeasure.testing import StandInBackend, VirtualClock
+from tests.support.driving import offline
 
 PROMPTS = [Prompt(prompt_id=f"p{number}", text="one two three") for number in range(6)]
 
@@ -18,21 +21,20 @@ def _protocol(**warmup: float | None) -> MeasurementConfig:
     return MeasurementConfig.model_validate({"warmup": warmup, "window": {"min_duration_s": 5.0}})
 
 
-def _loaded(clock: VirtualClock, **options: object) -> StandInBackend:
+def _driver(clock: VirtualClock, **options: object) -> OfflineDriver:
     backend = StandInBackend()
     config = ExperimentConfig(model="any", backend="standin", options={"token_s": 0.01, **options})
     backend.load(config, clock)
-    return backend
+    return offline(backend, PROMPTS, clock)
 
 
 def test_window_serves_whole_passes_until_it_is_long_enough() -> None:
     clock = VirtualClock()
     log = Recorder(clock=clock)
-    backend = _loaded(clock)
-    batches = backend.prepare(PROMPTS)  # two batches of 8 x 10 ms: 0.16 s a pass
-    passes = measure_window(backend, batches, WindowPlan(min_duration_s=1.0), 0, log, Unmetered())
+    driver = _driver(clock)  # two batches of 8 x 10 ms: 0.16 s a pass
+    plan = measure_window(driver, WindowPlan(min_duration_s=1.0), 0, log, Unmetered())
     (window,) = log.phases
-    assert passes == 7
+    assert plan.passes == 7
     assert window.duration_s == 7 * 0.16
     assert len(log.requests) == 7 * len(PROMPTS)
 
@@ -40,59 +42,54 @@ def test_window_serves_whole_passes_until_it_is_long_enough() -> None:
 def test_window_with_fixed_passes_does_that_work_however_long_it_takes() -> None:
     clock = VirtualClock()
     log = Recorder(clock=clock)
-    backend = _loaded(clock)
-    batches = backend.prepare(PROMPTS)
-    measure_window(backend, batches, WindowPlan(min_duration_s=100.0, passes=2), 0, log, Unmetered())
+    plan = WindowPlan(min_duration_s=100.0, passes=2)
+    assert measure_window(_driver(clock), plan, 0, log, Unmetered()) == plan
     assert len(log.requests) == 2 * len(PROMPTS)
 
 
 def test_every_request_lies_within_its_window() -> None:
     clock = VirtualClock()
     log = Recorder(clock=clock)
-    backend = _loaded(clock)
-    measure_window(backend, backend.prepare(PROMPTS), WindowPlan(min_duration_s=0), 3, log, Unmetered())
+    measure_window(_driver(clock), WindowPlan(min_duration_s=0), 3, log, Unmetered())
     (window,) = log.phases
     for request in log.requests.table().rows():
         assert request.repeat == window.repeat == 3
-        assert window.start_unix_ns <= request.scheduled_unix_ns
-        assert request.scheduled_unix_ns < request.closed_unix_ns <= window.end_unix_ns
+        assert request.sent_unix_ns is not None
+        assert window.start_unix_ns <= request.sent_unix_ns < request.closed_unix_ns <= window.end_unix_ns
 
 
-def test_request_ids_are_distinct_across_passes_and_repeats() -> None:
+def test_request_ids_are_distinct_across_warmup_passes_and_repeats() -> None:
     clock = VirtualClock()
     log = Recorder(clock=clock)
-    backend = _loaded(clock)
-    batches = backend.prepare(PROMPTS)
+    driver = _driver(clock)
+    warm_up(driver, _protocol(min_requests=18, min_duration_s=0, max_duration_s=None), log, Unmetered())
     for repeat in range(2):
-        plan = WindowPlan(min_duration_s=0, passes=3)
-        measure_window(backend, batches, plan, repeat, log, Unmetered())
-    assert len(set(log.requests.table().request_id)) == len(log.requests) == 36
+        measure_window(driver, WindowPlan(min_duration_s=0, passes=3), repeat, log, Unmetered())
+    ids = {request.request_id for request in log.requests.table().rows()}
+    assert len(ids) == len(log.requests) == 18 + 36
 
 
 def test_warmup_stays_outside_the_window_and_its_requests_are_not_counted() -> None:
     clock = VirtualClock()
     log = Recorder(clock=clock)
-    backend = _loaded(clock)
-    batches = backend.prepare(PROMPTS)
-    config = _protocol(min_batches=3, min_duration_s=0, max_duration_s=None)
-    assert warm_up(backend, batches, config, log, Unmetered()) == "fixed"
-    assert set(log.requests.table().repeat) == {WARMUP_REPEAT}
+    config = _protocol(min_requests=7, min_duration_s=0, max_duration_s=None)
+    assert warm_up(_driver(clock), config, log, Unmetered()) == "fixed"
+    assert {request.repeat for request in log.requests.table().rows()} == {WARMUP_REPEAT}
     assert [phase.name for phase in log.phases] == ["warmup"]
-    assert log.phases[0].duration_s == 3 * 0.08
+    assert log.phases[0].duration_s == 3 * 0.08  # batches of four, two and four
 
 
 def test_warmup_meets_both_its_minima() -> None:
     clock = VirtualClock()
     log = Recorder(clock=clock)
-    backend = _loaded(clock)
-    warm_up(backend, backend.prepare(PROMPTS), _protocol(min_batches=1, min_duration_s=1.0), log, Unmetered())
+    config = _protocol(min_requests=1, min_duration_s=1.0)
+    warm_up(_driver(clock), config, log, Unmetered())
     assert 1.0 <= log.phases[0].duration_s < 1.0 + 0.08 + 1e-9
 
 
 def test_warmup_of_nothing_leaves_no_phase() -> None:
     log = Recorder(clock=VirtualClock())
-    backend = _loaded(VirtualClock())
-    warm_up(backend, backend.prepare(PROMPTS), _protocol(min_batches=0, min_duration_s=0), log, Unmetered())
+    warm_up(_driver(VirtualClock()), _protocol(min_requests=0, min_duration_s=0), log, Unmetered())
     assert log.phases == []
 
 

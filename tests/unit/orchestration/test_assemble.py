@@ -25,6 +25,7 @@ from llenergymeasure.metrics.figures.table import FIGURES
 from llenergymeasure.orchestration.assemble import assemble
 from llenergymeasure.orchestration.raw import RawRun
 from llenergymeasure.testing import KnownPower, StandInBackend, VirtualClock
+from tests.support.driving import offline
 
 PROMPTS = [Prompt(prompt_id=f"p{number}", n_tokens=10, token_seed=number) for number in range(4)]
 CONFIG = ExperimentConfig.model_validate(
@@ -47,7 +48,7 @@ def _raw(power_w: Callable[[bool], float], trace: EnergyTrace | None = None) -> 
     measure_idle("baseline_idle", 5.0, log, power)
     info = backend.load(CONFIG, clock)
     clock.sleep(1.0)
-    reason = measure_repeats(backend, backend.prepare(PROMPTS), CONFIG.measurement, log, power)
+    reason = measure_repeats(offline(backend, PROMPTS, clock), CONFIG.measurement, log, power)
     return RawRun(
         trace=power.trace() if trace is None else trace,
         phases=tuple(log.phases),

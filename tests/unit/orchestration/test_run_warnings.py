@@ -20,6 +20,7 @@ from llenergymeasure.harness.warmup import warm_up
 from llenergymeasure.orchestration.assemble import assemble
 from llenergymeasure.orchestration.raw import RawRun
 from llenergymeasure.testing import KnownPower, StandInBackend, VirtualClock
+from tests.support.driving import offline
 
 PROMPTS = [Prompt(prompt_id=f"p{number}", n_tokens=10, token_seed=number) for number in range(4)]
 STEP_S = 0.02
@@ -46,7 +47,7 @@ class ShapedBackend(StandInBackend):
 
 def _config(**repeats: float | None) -> ExperimentConfig:
     protocol = {
-        "warmup": {"min_batches": 5, "min_duration_s": 2.0, "max_duration_s": 30.0},
+        "warmup": {"min_requests": 20, "min_duration_s": 2.0, "max_duration_s": 30.0},
         "window": {"min_duration_s": 3.0},
         "repeats": {"min": 4, "max": 12, "target_relative_ci": 0.02, **repeats},
     }
@@ -62,9 +63,9 @@ def _run(cost: Cost, noise: float = 0.02, config: ExperimentConfig | None = None
     backend = ShapedBackend(clock, cost, noise)
     info = backend.load(config, clock)
     clock.sleep(1.0)
-    batches = backend.prepare(PROMPTS)
-    ended = warm_up(backend, batches, config.measurement, log, power)
-    reason = measure_repeats(backend, batches, config.measurement, log, power)
+    driver = offline(backend, PROMPTS, clock)
+    ended = warm_up(driver, config.measurement, log, power)
+    reason = measure_repeats(driver, config.measurement, log, power)
     return RawRun(
         trace=power.trace(),
         phases=tuple(log.phases),

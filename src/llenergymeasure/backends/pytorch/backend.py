@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Sequence
-from typing import Any, ClassVar
+import os
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any, ClassVar, TypeVar
 
-from llenergymeasure.backends.base import Generation, PreparedBatch
+from llenergymeasure.backends.base import Done, EncodedRequest, ScheduledRequest
 from llenergymeasure.backends.pytorch.arguments import options_of
 from llenergymeasure.backends.pytorch.context import create_contexts
 from llenergymeasure.backends.pytorch.decoding import rows, take_over_decoding
 from llenergymeasure.backends.pytorch.error_messages import explain_generating
-from llenergymeasure.backends.pytorch.generation import generate_batch
+from llenergymeasure.backends.pytorch.generation import Generation, StaticBatch, as_record, generate_batch
 from llenergymeasure.backends.pytorch.info import describe
 from llenergymeasure.backends.pytorch.loading import Loaded, load
 from llenergymeasure.backends.pytorch.memory import HostPeak, gpu_peaks, release_gpu_memory, reset_gpu_peaks
 from llenergymeasure.backends.pytorch.placement import input_device
 from llenergymeasure.backends.pytorch.seeds import seed_batch, seed_everything
-from llenergymeasure.backends.pytorch.tokens import check_context, check_padding, encode, make_batches
+from llenergymeasure.backends.pytorch.tokens import check_context, check_padding, encode, make_batch
 from llenergymeasure.backends.pytorch.unsupported import refusals
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.core.clock import Clock
@@ -25,9 +26,11 @@ from llenergymeasure.domain.model import ModelInfo
 from llenergymeasure.domain.request import Prompt
 from llenergymeasure.exceptions import BackendError
 
+T = TypeVar("T")
+
 
 class PyTorchBackend:
-    """Static batches through `AutoModelForCausalLM.generate`; see `backends.base.Backend`."""
+    """Static batches through `AutoModelForCausalLM.generate`; see `backends.base.OfflineBackend`."""
 
     name: ClassVar[str] = "pytorch"
 
@@ -49,11 +52,18 @@ class PyTorchBackend:
         self._run = _Run(loaded, info, config, clock)
         return info
 
-    def prepare(self, prompts: Sequence[Prompt]) -> list[PreparedBatch]:
-        return self._loaded().prepare(prompts)
+    def encode(self, prompts: Sequence[Prompt]) -> list[EncodedRequest]:
+        return self._loaded().encode(prompts)
 
-    def generate(self, batch: PreparedBatch) -> list[Generation]:
-        return self._loaded().generate(batch)
+    def max_batch_size(self) -> int:
+        return self._loaded().batch_size
+
+    def run(self, requests: Sequence[ScheduledRequest], done: Done) -> None:
+        """Serve the requests in batches of `pytorch.batch_size`, in their order; those of a batch end together."""
+        self._loaded().run(requests, done)
+
+    def processes(self) -> Collection[int]:
+        return (os.getpid(),)
 
     def synchronize(self) -> None:
         self._loaded().synchronize()
@@ -86,18 +96,32 @@ class _Run:
         self._config = config
         self._clock = clock
         self._settings: Any = take_over_decoding(self._model, self._tokenizer, config)
+        self._batches: dict[tuple[EncodedRequest, ...], StaticBatch] = {}
+        """Those of the workload, laid out on the device before the first window."""
+        self.batch_size = options_of(config).batch_size
 
-    def prepare(self, prompts: Sequence[Prompt]) -> list[PreparedBatch]:
+    def encode(self, prompts: Sequence[Prompt]) -> list[EncodedRequest]:
+        """Tokenise the workload and lay its batches out on the device."""
         workload = self._config.workload
         encoded = encode(self._tokenizer, prompts, workload, rows(self._model))
         check_context(encoded, workload, self._info.context_length)
-        pad_id, batch_size = self._settings.pad_token_id, options_of(self._config).batch_size
-        batches = make_batches(prompts, encoded, batch_size, pad_id, input_device(self._model))
+        requests = [
+            EncodedRequest(prompt=prompt, index=index, prompt_tokens=len(ids), token_ids=tuple(ids))
+            for index, (prompt, ids) in enumerate(zip(prompts, encoded, strict=True))
+        ]
+        batches = [self._batch(each) for each in self._split(requests)]
         own = self._tokenizer.pad_token_id
         check_padding(
             batches, self._config.decoder, pads_with_end=own in (None, self._tokenizer.eos_token_id)
         )
-        return batches
+        self._batches = {batch.requests: batch for batch in batches}
+        return requests
+
+    def run(self, requests: Sequence[ScheduledRequest], done: Done) -> None:
+        for part in self._split(requests):
+            batch = self._batch([request.encoded for request in part])
+            for request, generation in zip(part, self.generate(batch), strict=True):
+                done(as_record(request, generation, batch.index))
 
     def synchronize(self) -> None:
         """Wait for the GPUs of this model; a question to any other would create a context there."""
@@ -107,10 +131,22 @@ class _Run:
             if device.startswith("cuda"):
                 torch.cuda.synchronize(device)
 
-    def generate(self, batch: PreparedBatch) -> list[Generation]:
+    def generate(self, batch: StaticBatch) -> list[Generation]:
+        """Serve one batch; what sampling draws is a function of the seed and of the batch's place in the workload."""
         if self._settings.do_sample:
             seed_batch(self._config.random_seed, batch.index)
         with explain_generating(
-            f"a batch of {len(batch.prompt_ids)} prompts of up to {max(batch.prompt_tokens)} tokens"
+            f"a batch of {len(batch.requests)} prompts of up to {max(batch.prompt_tokens)} tokens"
         ):
             return generate_batch(self._model, batch, self._settings, self._clock)
+
+    def _split(self, requests: Sequence[T]) -> Iterator[Sequence[T]]:
+        for start in range(0, len(requests), self.batch_size):
+            yield requests[start : start + self.batch_size]
+
+    def _batch(self, requests: Sequence[EncodedRequest]) -> StaticBatch:
+        known = self._batches.get(tuple(requests))
+        if known is not None:
+            return known
+        index = requests[0].index // self.batch_size
+        return make_batch(requests, index, self._settings.pad_token_id, input_device(self._model))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from llenergymeasure.backends.base import PreparedBatch
+from llenergymeasure.backends.base import EncodedRequest
+from llenergymeasure.backends.pytorch.generation import StaticBatch
 from llenergymeasure.config.models import DecoderConfig, WorkloadConfig
 from llenergymeasure.domain.request import Prompt
 from llenergymeasure.exceptions import BackendError, ConfigError
@@ -49,7 +50,7 @@ def check_context(
         )
 
 
-def check_padding(batches: Sequence[PreparedBatch], decoder: DecoderConfig, *, pads_with_end: bool) -> None:
+def check_padding(batches: Iterable[StaticBatch], decoder: DecoderConfig, *, pads_with_end: bool) -> None:
     """Refuse a repetition penalty that would also meet padding: a padded row would be less likely to end.
 
     Raises:
@@ -63,20 +64,13 @@ def check_padding(batches: Sequence[PreparedBatch], decoder: DecoderConfig, *, p
         )
 
 
-def make_batches(
-    prompts: Sequence[Prompt], encoded: Sequence[list[int]], batch_size: int, pad_id: int, device: Any
-) -> list[PreparedBatch]:
-    """Return batches in the order of the prompts, padded on the left, with int64 tensors (batch, length)."""
-    starts = range(0, len(prompts), batch_size)
-    return [
-        PreparedBatch(
-            index=index,
-            prompt_ids=tuple(prompt.prompt_id for prompt in prompts[start : start + batch_size]),
-            prompt_tokens=tuple(len(ids) for ids in encoded[start : start + batch_size]),
-            inputs=_padded(encoded[start : start + batch_size], pad_id, device),
-        )
-        for index, start in enumerate(starts)
-    ]
+def make_batch(requests: Sequence[EncodedRequest], index: int, pad_id: int, device: Any) -> StaticBatch:
+    """Return requests as one batch in their order, padded on the left."""
+    return StaticBatch(
+        index=index,
+        requests=tuple(requests),
+        inputs=_padded([request.token_ids for request in requests], pad_id, device),
+    )
 
 
 class _Encoder:
@@ -126,11 +120,11 @@ def _check(prompt: Prompt, ids: Sequence[int], n_rows: int) -> None:
         )
 
 
-def _padded(rows: Sequence[list[int]], pad_id: int, device: Any) -> dict[str, Any]:
+def _padded(rows: Sequence[Sequence[int]], pad_id: int, device: Any) -> dict[str, Any]:
     import torch
 
     width = max(len(row) for row in rows)
-    ids = [[pad_id] * (width - len(row)) + row for row in rows]
+    ids = [[pad_id] * (width - len(row)) + list(row) for row in rows]
     mask = [[0] * (width - len(row)) + [1] * len(row) for row in rows]
     return {
         "input_ids": torch.tensor(ids, dtype=torch.long, device=device),

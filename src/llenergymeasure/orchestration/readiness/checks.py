@@ -14,6 +14,7 @@ from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.core.secrets import is_secret_name, mask_secrets
 from llenergymeasure.domain.model_ref import parse_model_ref
 from llenergymeasure.exceptions import ConfigError, LLEMError, PluginError
+from llenergymeasure.load.drivers import load_problem
 from llenergymeasure.meters.base import MeterOptions
 from llenergymeasure.orchestration.readiness.model_files import model_files_problem
 from llenergymeasure.orchestration.readiness.selection import find_workload, meter_problems
@@ -95,7 +96,8 @@ def check_backend_options(config: ExperimentConfig) -> list[str]:
         if missing:
             return _partly_installed(config, plugin, missing)
         backend: type[Backend] = plugin.load()
-        return backend().check(config)
+        problem = load_problem(config.load, backend)
+        return [*([problem] if problem else []), *backend().check(config)]
     except PluginError as error:
         return [str(error)]
     except Exception as error:  # noqa: BLE001 - other people's code

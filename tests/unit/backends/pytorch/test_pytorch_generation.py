@@ -4,9 +4,18 @@ from pathlib import Path
 
 import pytest
 
-from llenergymeasure.backends.base import Generation
+from llenergymeasure.backends.pytorch.generation import Generation
 from llenergymeasure.exceptions import ConfigError
-from tests.support.pytorch_runs import TEXTS, as_prompts, configure, generate, loaded, with_ends
+from tests.support.pytorch_runs import (
+    TEXTS,
+    as_prompts,
+    batches_of,
+    configure,
+    generate,
+    loaded,
+    serve,
+    with_ends,
+)
 
 pytestmark = pytest.mark.model
 
@@ -20,7 +29,7 @@ def tiny_model(request: pytest.FixtureRequest) -> Path:
 
 
 def counts(generations: list[Generation]) -> list[tuple[int, int]]:
-    return [(generation.prompt_tokens, generation.output_tokens) for generation in generations]
+    return [(generation.request.prompt_tokens, len(generation.output_ids)) for generation in generations]
 
 
 def outputs(generations: list[Generation]) -> list[tuple[int, ...]]:
@@ -35,7 +44,7 @@ def first_seen_at(step: int, output: tuple[int, ...]) -> int:
 def test_a_batch_of_unequal_prompts_gives_what_each_prompt_gives_alone(tiny_model):
     alone = generate(tiny_model, pytorch={"batch_size": 1}, decoder={"ignore_eos": True})
     together = generate(tiny_model, pytorch={"batch_size": 3}, decoder={"ignore_eos": True})
-    assert len({generation.prompt_tokens for generation in alone}) == len(TEXTS)
+    assert len({generation.request.prompt_tokens for generation in alone}) == len(TEXTS)
     assert counts(together) == counts(alone)
     assert outputs(together) == outputs(alone)
 
@@ -49,11 +58,10 @@ def test_the_end_counts_and_nothing_after_it(tiny_model, tmp_path):
     stopped = generate(ending, max_output_tokens=16, pytorch={"batch_size": 3})
 
     assert stopped[0].output_ids == whole[0].output_ids[: stop + 1]
-    assert stopped[0].output_tokens == stop + 1
     assert stopped[0].finish_reason == "stop"
-    assert len(stopped[0].token_unix_ns) == stop + 1
+    assert sum(stopped[0].chunk_tokens) == stop + 1
     for cut, full in zip(stopped, whole, strict=True):
-        assert cut.output_ids == full.output_ids[: cut.output_tokens]
+        assert cut.output_ids == full.output_ids[: len(cut.output_ids)]
         assert (cut.finish_reason == "stop") == (end in full.output_ids)
 
 
@@ -63,9 +71,9 @@ def test_a_tokenizer_that_pads_with_its_end_token_is_counted_right(tiny_gpt2, tm
     ending = with_ends(tiny_gpt2, tmp_path / "ending", end)
     config = configure(ending, max_output_tokens=16, pytorch={"batch_size": 3})
     with loaded(config) as backend:
-        (batch,) = backend.prepare(as_prompts(TEXTS))
+        (batch,) = batches_of(backend, as_prompts(TEXTS))
         assert end in batch.inputs["input_ids"][0].tolist(), "padded with the end token"
-        together = backend.generate(batch)
+        together = backend._loaded().generate(batch)
     alone = generate(ending, max_output_tokens=16)
     assert counts(together) == counts(alone)
     assert outputs(together) == outputs(alone)
@@ -76,7 +84,7 @@ def test_any_of_several_end_tokens_ends(tiny_llama, tmp_path):
     late, early = first_seen_at(9, whole.output_ids), first_seen_at(4, whole.output_ids)
     ending = with_ends(tiny_llama, tmp_path / "ending", [late, early])
     (stopped,) = generate(ending, TEXTS[:1], max_output_tokens=16)
-    assert stopped.output_tokens == whole.output_ids.index(early) + 1
+    assert len(stopped.output_ids) == whole.output_ids.index(early) + 1
     assert stopped.finish_reason == "stop"
 
 
@@ -90,19 +98,17 @@ def test_ignoring_the_end_gives_exactly_the_tokens_asked_for(tiny_llama, tmp_pat
 
 def test_every_token_has_a_time_between_sending_and_end(tiny_llama):
     for generation in generate(tiny_llama, pytorch={"batch_size": 2}):
-        times = generation.token_unix_ns
-        assert len(times) == generation.output_tokens
+        times = generation.chunk_unix_ns
+        assert generation.chunk_tokens == (1,) * len(generation.output_ids)
         assert list(times) == sorted(times)
-        assert generation.first_token_unix_ns == times[0]
-        assert generation.sent_unix_ns < times[0] <= times[-1] <= generation.end_unix_ns
+        assert generation.sent_unix_ns < times[0] <= times[-1] <= generation.closed_unix_ns
 
 
 def test_beam_search_gives_other_output_and_no_invented_times(tiny_llama):
     greedy = generate(tiny_llama, pytorch={"batch_size": 2})
     beams = generate(tiny_llama, pytorch={"batch_size": 2, "num_beams": 3})
     assert outputs(beams) != outputs(greedy)
-    assert all(generation.token_unix_ns == () for generation in beams)
-    assert all(generation.first_token_unix_ns is None for generation in beams)
+    assert all(generation.chunk_unix_ns == generation.chunk_tokens == () for generation in beams)
 
 
 def test_a_long_output_is_favoured_by_the_length_penalty(tiny_llama, tmp_path):
@@ -112,7 +118,7 @@ def test_a_long_output_is_favoured_by_the_length_penalty(tiny_llama, tmp_path):
 
     def total(**options: object) -> int:
         served = generate(ending, max_output_tokens=16, pytorch={"batch_size": 3, "num_beams": 4, **options})
-        return sum(generation.output_tokens for generation in served)
+        return sum(len(generation.output_ids) for generation in served)
 
     assert total(length_penalty=4.0) > total(length_penalty=-4.0)
     assert total(early_stopping=True) <= total(length_penalty=4.0)
@@ -128,7 +134,8 @@ def test_prompt_lookup_drafts_from_the_prompt_and_changes_no_token(tiny_llama):
         pytorch={"prompt_lookup_num_tokens": 4},
     )
     assert drafted.output_ids == plain.output_ids
-    assert len(drafted.token_unix_ns) == drafted.output_tokens == 60
+    assert sum(drafted.chunk_tokens) == len(drafted.output_ids) == 60
+    assert max(drafted.chunk_tokens) > 1
 
 
 @pytest.mark.parametrize("options", [{"cache_implementation": "static"}, {"use_cache": False}])
@@ -157,12 +164,12 @@ def test_a_repetition_penalty_never_meets_padding(tiny_gpt2, tiny_llama):
 def test_sampling_is_the_same_in_every_repeat_and_every_run_of_one_seed(tiny_llama):
     config = configure(tiny_llama, decoder={"preset": "sampling"}, pytorch={"batch_size": 2}, random_seed=7)
     with loaded(config) as backend:
-        batches = backend.prepare(as_prompts(TEXTS))
-        backend.generate(batches[1])  # as a warm-up of another length would
-        first = [outputs(backend.generate(batch)) for batch in batches]
-        assert [outputs(backend.generate(batch)) for batch in batches] == first
+        batches = batches_of(backend, as_prompts(TEXTS))
+        backend._loaded().generate(batches[1])  # as a warm-up of another length would
+        first = [outputs(backend._loaded().generate(batch)) for batch in batches]
+        assert [outputs(backend._loaded().generate(batch)) for batch in batches] == first
     with loaded(config) as backend:
-        assert [outputs(backend.generate(batch)) for batch in backend.prepare(as_prompts(TEXTS))] == first
+        assert outputs(serve(backend, as_prompts(TEXTS))) == [ids for each in first for ids in each]
 
 
 def test_another_seed_samples_other_tokens(tiny_llama):

@@ -8,7 +8,7 @@ from llenergymeasure.backends.pytorch.tokens import check_context, encode, ordin
 from llenergymeasure.config.models import WorkloadConfig
 from llenergymeasure.domain.request import Prompt
 from llenergymeasure.exceptions import BackendError, ConfigError
-from tests.support.pytorch_runs import TEXTS, as_prompts, configure, loaded
+from tests.support.pytorch_runs import TEXTS, as_prompts, batches_of, configure, loaded, serve
 
 pytestmark = pytest.mark.model
 
@@ -37,7 +37,7 @@ def test_a_chat_gets_the_templates_special_tokens_and_no_others(tokenizer):
 def test_a_model_without_a_chat_template_is_said_to_have_none(tiny_gpt2):
     config = configure(tiny_gpt2, workload={"chat_template": True})
     with loaded(config) as backend, pytest.raises(ConfigError, match="no chat template"):
-        backend.prepare(as_prompts(TEXTS))
+        backend.encode(as_prompts(TEXTS))
 
 
 def test_long_prompts_keep_their_last_tokens(tokenizer):
@@ -70,7 +70,7 @@ def test_synthetic_prompts_are_drawn_from_tokens_that_the_model_has(tokenizer):
 
 def test_an_empty_prompt_is_named(tiny_gpt2):
     with loaded(configure(tiny_gpt2)) as backend, pytest.raises(ConfigError, match="prompt p1 has no tokens"):
-        backend.prepare(as_prompts(["fine", ""]))
+        backend.encode(as_prompts(["fine", ""]))
 
 
 def test_a_tokenizer_of_another_model_is_refused(tokenizer):
@@ -81,7 +81,7 @@ def test_a_tokenizer_of_another_model_is_refused(tokenizer):
 def test_what_exceeds_the_context_is_refused_with_the_numbers(tiny_llama):
     config = configure(tiny_llama, max_output_tokens=500)
     with loaded(config) as backend, pytest.raises(ConfigError) as refused:
-        backend.prepare([Prompt(prompt_id="s", n_tokens=13, token_seed=0)])
+        backend.encode([Prompt(prompt_id="s", n_tokens=13, token_seed=0)])
     for part in ("13 tokens", "(500)", "513", "512"):
         assert part in str(refused.value)
 
@@ -89,9 +89,8 @@ def test_what_exceeds_the_context_is_refused_with_the_numbers(tiny_llama):
 def test_what_just_fits_the_context_is_served(tiny_llama):
     config = configure(tiny_llama, max_output_tokens=12, decoder={"ignore_eos": True})
     with loaded(config) as backend:
-        (batch,) = backend.prepare([Prompt(prompt_id="s", n_tokens=500, token_seed=0)])
-        (generation,) = backend.generate(batch)
-    assert (generation.prompt_tokens, generation.output_tokens) == (500, 12)
+        (answer,) = serve(backend, [Prompt(prompt_id="s", n_tokens=500, token_seed=0)])
+    assert (answer.request.prompt_tokens, len(answer.output_ids)) == (500, 12)
 
 
 def test_a_context_of_unknown_length_is_not_guessed():
@@ -101,8 +100,11 @@ def test_a_context_of_unknown_length_is_not_guessed():
 def test_batches_keep_the_order_and_pad_on_the_left(tiny_llama):
     config = configure(tiny_llama, pytorch={"batch_size": 2})
     with loaded(config) as backend:
-        batches = backend.prepare(as_prompts(TEXTS))
-    assert [batch.prompt_ids for batch in batches] == [("p0", "p1"), ("p2",)]
+        batches = batches_of(backend, as_prompts(TEXTS))
+    assert [tuple(each.prompt.prompt_id for each in batch.requests) for batch in batches] == [
+        ("p0", "p1"),
+        ("p2",),
+    ]
     assert [batch.index for batch in batches] == [0, 1]
     for batch in batches:
         mask = batch.inputs["attention_mask"]

@@ -49,7 +49,7 @@ def test_the_formula_agrees_with_a_count_of_what_torch_multiplies(model, n_promp
     from llenergymeasure.backends.pytorch.backend import PyTorchBackend
     from llenergymeasure.core.clock import AnchoredClock
     from llenergymeasure.domain.request import Prompt
-    from tests.support.pytorch_runs import configure
+    from tests.support.pytorch_runs import batches_of, configure
 
     config = configure(
         request.getfixturevalue(model),
@@ -59,9 +59,9 @@ def test_the_formula_agrees_with_a_count_of_what_torch_multiplies(model, n_promp
     )
     backend = PyTorchBackend()
     info = backend.load(config, AnchoredClock())
-    (batch,) = backend.prepare([Prompt(prompt_id="s", n_tokens=n_prompt, token_seed=0)])
+    (batch,) = batches_of(backend, [Prompt(prompt_id="s", n_tokens=n_prompt, token_seed=0)])
     with FlopCounterMode(display=False) as counter:
-        backend.generate(batch)
+        backend._loaded().generate(batch)
     backend.close()
     skipped = 2 * (n_prompt - 1) * info.vocab_size * info.hidden_size
     masked = 4 * info.n_layers * info.n_attention_heads * info.head_dim * n_prompt * (n_prompt - 1) / 2

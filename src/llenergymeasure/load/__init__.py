@@ -1,0 +1,1 @@
+"""When requests are sent, one driver a kind of load."""

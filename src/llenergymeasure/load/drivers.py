@@ -1,0 +1,43 @@
+"""The driver of each kind of load: one literal table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from llenergymeasure.backends.base import Backend, EncodedRequest
+from llenergymeasure.config.load import LoadConfig
+from llenergymeasure.core.clock import Clock
+from llenergymeasure.exceptions import ConfigError
+from llenergymeasure.load.base import LoadDriver
+from llenergymeasure.load.closed import ClosedLoopDriver
+from llenergymeasure.load.offline import OfflineDriver
+
+DRIVERS: dict[str, Any] = {"offline": OfflineDriver, "closed": ClosedLoopDriver}
+"""By the `kind` of the `load:` section."""
+
+
+def load_problem(load: LoadConfig, backend: Backend | type[Backend]) -> str | None:
+    """Return why this load cannot be driven with a backend, with what to set instead; None where it can."""
+    problem: str | None = DRIVERS[load.kind].problem(backend)
+    return problem
+
+
+@contextmanager
+def open_driver(
+    load: LoadConfig, backend: Backend, workload: Sequence[EncodedRequest], clock: Clock
+) -> Iterator[LoadDriver]:
+    """Make the driver of a load, and close it at the end.
+
+    Raises:
+        ConfigError: this load cannot be driven with this backend.
+    """
+    problem = load_problem(load, backend)
+    if problem is not None:
+        raise ConfigError(problem)
+    driver: LoadDriver = DRIVERS[load.kind](load, backend, workload, clock)
+    try:
+        yield driver
+    finally:
+        driver.close()
