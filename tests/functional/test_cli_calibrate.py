@@ -27,13 +27,13 @@ def _llem(arguments: list[str], env: dict[str, str], cwd: Path) -> subprocess.Co
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--duration", "5"], "--duration must lie between 20 and 3600 s, not 5"),
+        (["--duration", "5"], "--duration must be between 20 and 3600 s, not 5"),
         (["--meters", "nvm"], "energy.meters: unknown meter 'nvm'"),
         (["--meters", "none"], "--meters none leaves nothing to calibrate"),
         (["--meters", "auto,nvml"], "auto stands alone"),
-        (["--last"], "--last goes with --wall-meter"),
+        (["--last"], "--last needs --wall-meter"),
         (["--last", "--wall-meter", "wall.csv"], "no calibration is stored yet"),
-        (["--psu-efficiency", "0.9"], "--psu-efficiency goes with --wall-meter"),
+        (["--psu-efficiency", "0.9"], "--psu-efficiency needs --wall-meter"),
         (["--wall-meter", "w.csv", "--psu-efficiency", "94"], "between 0.5 and 1, not 94"),
         (["--wall-meter", "w.csv", "--wall-meter-error", "2"], "0.01 is 1 %"),
     ],

@@ -47,16 +47,14 @@ def _print_version(asked: bool) -> None:
 def _options(
     _version: Annotated[
         bool,
-        typer.Option(
-            "--version", callback=_print_version, is_eager=True, help="Print the version and leave."
-        ),
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit."),
     ] = False,
 ) -> None:
     """Options before the command."""
 
 
 def _reported(command: Callable[..., None]) -> Callable[..., None]:
-    """Return the command with its errors told in one sentence on standard error, and their exit code."""
+    """Return the command with its errors printed as one sentence on standard error, and their exit code."""
 
     @functools.wraps(command)
     def reported(*arguments: object, **options: object) -> None:
@@ -74,7 +72,7 @@ def _reported(command: Callable[..., None]) -> Callable[..., None]:
                 os.open(os.devnull, os.O_WRONLY), 1
             )  # the reader has gone; the flush at exit must not fail
             raise SystemExit(0) from None
-        except Exception as error:  # noqa: BLE001 - a defect is told like any other error
+        except Exception as error:  # noqa: BLE001 - a defect is reported like any other error
             if os.environ.get(DEBUG):
                 traceback.print_exc()
             _leave(_internal(f"{type(error).__name__}: {error}"), LLEMError.exit_code)
@@ -88,13 +86,13 @@ def _leave(sentence: str, code: int) -> None:
     from llenergymeasure.core.secrets import mask_secrets
 
     sentence = mask_secrets(sentence)  # messages quote what they were given
-    with suppress(OSError):  # nobody may be reading any more; the exit code still tells
+    with suppress(OSError):  # standard error may be closed; the exit code remains
         print(sentence if code == INTERRUPTED else f"error: {sentence}", file=sys.stderr, flush=True)
     raise SystemExit(code)
 
 
 def _sentence(error: LLEMError) -> str:
-    """Return the text of an error; the worker's defects come with a traceback that few want to see."""
+    """Return the text of an error; the traceback of a defect in the worker is printed with LLEM_DEBUG only."""
     text = str(error)
     if not text.startswith(INTERNAL):
         return text

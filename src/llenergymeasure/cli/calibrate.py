@@ -1,4 +1,4 @@
-"""`llem calibrate`: find out what this machine's sensors do, under a known load."""
+"""`llem calibrate`: measure how this machine's sensors behave under a known load."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ DURATION_S, LONGEST_S = 150.0, 3600.0
 PLAIN_PERIOD_S = 10.0
 CLEAR = "\r\x1b[2K"
 CLASS_1 = 0.01
-"""Of the wall meter: class 1 of IEC 62053-21; a cheap plug is worse."""
+"""Relative error of the wall meter: class 1 of IEC 62053-21; a cheap plug is worse."""
 
 
 def calibrate(
@@ -44,7 +44,7 @@ def calibrate(
         typer.Option(
             "--psu-efficiency",
             metavar="SHARE",
-            help="What share of the wall's power the supply passes on, e.g. 0.94; 1 for a meter behind it.",
+            help="Output over input power of the power supply, e.g. 0.94; 1 for a meter behind it.",
         ),
     ] = None,
     wall_meter_error: Annotated[
@@ -52,11 +52,11 @@ def calibrate(
     ] = CLASS_1,
     last: Annotated[
         bool,
-        typer.Option("--last", help="Take the load of the last calibration: its log was saved afterwards."),
+        typer.Option("--last", help="Use the load of the last calibration, whose log was saved afterwards."),
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """Find out what sensors do under a known load, and store it for later runs."""
+    """Measure how sensors behave under a known load, and store it for later runs."""
     from llenergymeasure.orchestration.calibration.calibrate import calibrate as run_calibration
     from llenergymeasure.orchestration.calibration.calibrate import calibrate_again
 
@@ -67,12 +67,12 @@ def calibrate(
             print(
                 f"note: {wall_meter} does not exist yet; it is read when the load has ended", file=sys.stderr
             )
-        with _progress(sys.stderr) as tell:
-            report = run_calibration(_energy(meters), duration, wall, tell=tell)
+        with _progress(sys.stderr) as on_progress:
+            report = run_calibration(_energy(meters), duration, wall, tell=on_progress)
     elif wall is not None:
         report = calibrate_again(wall)
     else:
-        raise ConfigError("--last goes with --wall-meter FILE.csv")
+        raise ConfigError("--last needs --wall-meter FILE.csv")
     if as_json:
         print(report.model_dump_json(indent=2))
     else:
@@ -90,7 +90,7 @@ def _check_duration(duration_s: float) -> None:
 
     if not SHORTEST_S <= duration_s <= LONGEST_S:
         raise ConfigError(
-            f"--duration must lie between {SHORTEST_S:.0f} and {LONGEST_S:.0f} s, not {duration_s:g}"
+            f"--duration must be between {SHORTEST_S:.0f} and {LONGEST_S:.0f} s, not {duration_s:g}"
         )
 
 
@@ -99,12 +99,12 @@ def _wall(path: Path | None, psu_efficiency: float | None, error: float) -> Wall
     from llenergymeasure.orchestration.calibration.calibrate import WallFile
 
     if psu_efficiency is not None and not 0.5 <= psu_efficiency <= 1:
-        raise ConfigError(f"--psu-efficiency must lie between 0.5 and 1, not {psu_efficiency:g}")
+        raise ConfigError(f"--psu-efficiency must be between 0.5 and 1, not {psu_efficiency:g}")
     if not 0 <= error < 1:
         raise ConfigError(f"--wall-meter-error must be a share from 0 to 1 (0.01 is 1 %), not {error:g}")
     if path is None:
         if psu_efficiency is not None:
-            raise ConfigError("--psu-efficiency goes with --wall-meter FILE.csv")
+            raise ConfigError("--psu-efficiency needs --wall-meter FILE.csv")
         return None
     return WallFile(path=path, meter=WallMeter(meter_error=error, psu_efficiency=psu_efficiency))
 
@@ -119,14 +119,14 @@ def _energy(meters: str) -> EnergyConfig:
 
 @contextmanager
 def _progress(out: IO[str]) -> Iterator[Callable[[float, str], None]]:
-    """Yield a listener that rewrites one line on a terminal, and elsewhere writes one now and then."""
+    """Yield a listener that rewrites one line on a terminal, and elsewhere writes one every ten seconds."""
     live = out.isatty() and os.environ.get("TERM") != "dumb"
     last_s = float("inf")
 
-    def tell(left_s: float, doing: str) -> None:
+    def on_progress(left_s: float, doing: str) -> None:
         nonlocal last_s
         line = f"calibrating: {doing}, {left_s:.0f} s left"
-        with suppress(OSError):  # nobody reads any more; that must not end the calibration
+        with suppress(OSError):  # a closed standard error must not end the calibration
             if live:
                 print(f"{CLEAR}{line}", end="", file=out, flush=True)
             elif last_s - left_s >= PLAIN_PERIOD_S:
@@ -134,7 +134,7 @@ def _progress(out: IO[str]) -> Iterator[Callable[[float, str], None]]:
                 print(line, file=out, flush=True)
 
     try:
-        yield tell
+        yield on_progress
     finally:
         if live:
             with suppress(OSError):

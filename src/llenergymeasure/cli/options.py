@@ -77,7 +77,8 @@ DryRun = Annotated[
 Strict = Annotated[
     bool,
     typer.Option(
-        "--strict", help="Refuse to begin while others use the machine, and fail if the result is invalid."
+        "--strict",
+        help="Refuse to start while other processes use the machine, and fail if the result is invalid.",
     ),
 ]
 AsJson = Annotated[

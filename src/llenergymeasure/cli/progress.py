@@ -38,7 +38,7 @@ def watch(config: ExperimentConfig, out: IO[str], *, quiet: bool = False) -> Ite
 
 
 def _while_read(listener: OnEvent) -> OnEvent:
-    """Return a listener that falls silent when nobody reads any more: that must not end an hour's run."""
+    """Return a listener that stops writing when standard error is closed: that must not end the run."""
     silent = False
 
     def on_event(event: RunEvent) -> None:
@@ -74,7 +74,7 @@ class PlainLines:
 
 
 class LiveLine:
-    """One line that is rewritten with every event, and once a second between events so that its clocks go on.
+    """One line that is rewritten with every event, and once a second between events so that its times go on.
 
     Written by hand: a full-screen library would cost the measured machine more than a line needs.
     """

@@ -1,4 +1,4 @@
-"""What a run is doing at this moment, and how one line says it."""
+"""The current state of a run, and its one-line text."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ START = "pre-flight"
 
 @dataclass
 class Status:
-    """The latest of what the events of a run said; times are seconds of any steady clock."""
+    """The state of a run from its latest events; times are seconds of any monotonic clock."""
 
     config: ExperimentConfig
     started_s: float
@@ -60,10 +60,10 @@ class Status:
         return name if self.repeat is None else f"{name} {self._number(self.repeat + 1)}"
 
     def parts(self, now_s: float) -> list[str]:
-        """Return what can be said beside the headline, the most telling first."""
+        """Return the details beside the headline, most important first."""
         event, elapsed_s = self.latest, now_s - self.started_s
         rate, power, left = event.output_tokens_per_s, event.power_w, self._left_s(now_s)
-        said = [
+        parts = [
             None if event.fraction is None else f"{event.fraction:.0%}",
             None if event.temperature_c is None else f"{event.temperature_c:.0f} °C",
             None if rate is None else f"{rate:.3g} tokens/s",
@@ -71,7 +71,7 @@ class Status:
             None if left is None else f"about {clock(left)} left",
             f"{clock(elapsed_s)} elapsed",
         ]
-        return [part for part in said if part is not None]
+        return [part for part in parts if part is not None]
 
     def _number(self, window: int) -> str:
         repeats = self.config.measurement.repeats

@@ -13,7 +13,7 @@ ORDER: tuple[str, ...] = get_args(PhaseName)
 
 @dataclass
 class TimeLeft:
-    """Adds up the phases that are still to come; cooling down and loading count nothing, nobody knows them before.
+    """Adds up the phases that remain; cooling down and loading count as 0, because their length is unknown.
 
     Windows are counted up to the least number of repeats: further ones depend on how the figures spread.
     """
@@ -25,11 +25,11 @@ class TimeLeft:
     _first_window_s: float | None = None
 
     def note_window(self, duration_s: float) -> None:
-        """Learn from a window that has ended: whole passes take longer than the least duration asked for."""
+        """Take in a window that has ended: whole passes take longer than min_duration_s."""
         self._windows_s.append(duration_s)
 
     def note_progress(self, fraction: float, elapsed_s: float) -> None:
-        """Learn from the first window while it goes on: a single pass may take far longer than the least duration."""
+        """Take in the progress of the first window: a single pass may take far longer than min_duration_s."""
         if fraction > 0:
             self._first_window_s = elapsed_s / fraction
 

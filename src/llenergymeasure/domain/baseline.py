@@ -1,4 +1,4 @@
-"""The idle machine as it was found before, and what became of it in a run that asked for it."""
+"""The stored idle baseline of a machine, and its use by a later run."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class ChannelIdlePower(Record):
 
 
 class StoredBaseline(Record):
-    """Power of the bare idle machine, as a former run found it; `power_w` is of all counted channels."""
+    """Idle power of the bare machine, measured by an earlier run; `power_w` is of all included channels."""
 
     measured_unix_ns: int
     duration_s: float = Field(gt=0)

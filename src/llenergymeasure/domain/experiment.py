@@ -20,7 +20,7 @@ Verdict = Literal["valid", "valid_with_warnings", "invalid"]
 
 
 class RunWarning(Record):
-    """A doubt about the run: a stable code, a sentence with its figure, and what to do about it."""
+    """A warning about the run: a stable code, a sentence with numbers, and what to do about it."""
 
     code: str
     message: str
@@ -43,7 +43,7 @@ class Repeat(Record):
 
 
 class DeviceEnergy(Record):
-    """What one device drew over all windows, and at rest."""
+    """Energy of one device over all windows, and its idle powers."""
 
     meter: str
     domain: Domain
@@ -65,7 +65,7 @@ class DeviceEnergy(Record):
 
 
 class BaselineUsed(Record):
-    """The idle power that was subtracted: of which phase, and whether of this run or of a former one."""
+    """The idle power that is subtracted: its phase, and whether this run or an earlier one measured it."""
 
     phase: Literal["baseline_idle", "baseline_loaded"]
     origin: Origin
@@ -90,7 +90,7 @@ class Span(Record):
 
 
 class DeviceConditions(Record):
-    """Under which conditions one device worked; None where it does not say. Spans are over all windows."""
+    """Temperature, clocks and throttling of one device over all windows; None where it reports none."""
 
     device: str
     label: str
@@ -106,7 +106,7 @@ class DeviceConditions(Record):
 
 
 WarmupEnd = Literal["steady", "cap", "fixed"]
-"""Why the warm-up ended: the slopes are flat; they are not but time was up; nobody asked for steadiness."""
+"""Why the warm-up ended. steady: slopes flat; cap: not steady within max_duration_s; fixed: no steadiness required."""
 
 
 class Change(Record):
@@ -119,7 +119,7 @@ class Change(Record):
 
 
 class WarmupSummary(Record):
-    """What the warm-up did, and how steady its later half was: changes are projected over the length of a window."""
+    """Length of the warm-up, and the changes over its later half, projected over the length of a window."""
 
     batches: int
     duration_s: float
@@ -131,7 +131,7 @@ class WarmupSummary(Record):
 
 
 class CooldownSummary(Record):
-    """The wait for the temperature from which the run should start; None where the devices do not say theirs."""
+    """The wait for the start temperature; temperatures are None where a device reports none."""
 
     limit_c: float
     duration_s: float
@@ -143,7 +143,7 @@ class CooldownSummary(Record):
 
 
 class PhaseSummary(Record):
-    """One phase of the run with its own price."""
+    """One phase of the run with its duration and energy."""
 
     name: str
     repeat: int | None = None
@@ -204,9 +204,9 @@ class ExperimentResult(Record):
     conditions: tuple[DeviceConditions, ...] = ()
     """Temperature, clocks and throttling of each device that says."""
     interference: Interference = Interference()
-    """What others did on the machine meanwhile."""
+    """Other load on the machine."""
     cooldown: CooldownSummary | None = None
-    """None where none was asked for."""
+    """None where none was configured."""
     baseline: BaselineReuse | None = None
     """Where the bare idle power came from; None where no stored one was allowed."""
     warmup: WarmupSummary | None = None

@@ -1,4 +1,4 @@
-"""What others did on the machine while a run was measured."""
+"""Load of foreign processes on the machine during a run."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from llenergymeasure.core.record import Record
 
 FOREIGN_CORES = 0.25
-"""Processor cores used by others from which on it is a doubt."""
+"""Processor cores used by foreign processes from which there is a warning; a judgement: 0.25 cores are a few watts."""
 MEMORY_TAKEN = 0.1
-"""Part of a card's memory taken before the model is loaded from which on it is a doubt."""
+"""Share of a card's memory in use before loading from which there is a warning; a judgement: a display takes less."""
 
 
 class OtherGpuLoad(Record):
-    """Other processes on one card; None where the card does not say."""
+    """Foreign processes on one card; None where the card does not report it."""
 
     device: str
     label: str
@@ -23,35 +23,35 @@ class OtherGpuLoad(Record):
 
 
 class OtherLoad(Record):
-    """What others used over a stretch of the run."""
+    """Foreign load on processors and cards over a part of the run."""
 
     foreign_cpu_cores: float | None = None
-    """Mean number of cores that processes other than ours kept busy; None where the system does not say."""
+    """Mean number of processor cores used by foreign processes; None where the system does not report it."""
     gpus: tuple[OtherGpuLoad, ...] = ()
 
     def cpu_problems(self) -> Iterator[str]:
-        """Yield a sentence about others' use of the processors, where it is worth one."""
+        """Yield a sentence about foreign processor load, where it is high enough for a warning."""
         cores = self.foreign_cpu_cores
         if cores is not None and cores >= FOREIGN_CORES:
             yield f"other processes kept {cores:.1f} processor cores busy"
 
     def gpu_problems(self) -> Iterator[str]:
-        """Yield a sentence for each card that others use."""
+        """Yield a sentence for each card that foreign processes use."""
         for gpu in self.gpus:
             if gpu.foreign_pids:
                 pids = ", ".join(str(pid) for pid in gpu.foreign_pids)
                 yield f"{gpu.label} is used by other processes (pid {pids})"
 
     def memory_problems(self) -> Iterator[str]:
-        """Yield a sentence for each card whose memory is taken before the model is loaded."""
+        """Yield a sentence for each card whose memory is in use before the model is loaded."""
         for gpu in self.gpus:
             used, total = gpu.memory_used_bytes, gpu.memory_total_bytes
             if used is not None and total and used > MEMORY_TAKEN * total:
-                yield f"{used / 2**30:.1f} of {total / 2**30:.1f} GiB of {gpu.label} were taken"
+                yield f"{used / 2**30:.1f} of {total / 2**30:.1f} GiB of {gpu.label} was in use"
 
 
 class Interference(Record):
-    """Others on the machine, before the model was loaded and over the windows."""
+    """Foreign load on the machine, before the model was loaded and over the windows."""
 
     before: OtherLoad | None = None
     """Over the idle baseline, before the model was loaded."""

@@ -15,22 +15,22 @@ readings; repeats that differ; the idle power that was subtracted."""
 
 
 class BudgetTerm(Record):
-    """One cause of doubt about a figure: the terms of a budget are independent and add in quadrature."""
+    """One term of an uncertainty budget; the terms are independent and add in quadrature."""
 
     name: TermName
     half_width: float = Field(ge=0)
-    """Of the 95 % interval if this were the only cause, in the figure's unit."""
+    """95 % half-width of this term alone, in the figure's unit."""
     source: str
-    """What it comes from, in one sentence with numbers."""
+    """Its cause, in one sentence with numbers."""
     halve_by: str | None
     """What would halve it; None where it is 0."""
 
 
 class UncertaintyBudget(Record):
-    """Why the interval of a figure is as wide as it is; `terms` are sorted, the widest first."""
+    """The uncertainty budget of a figure (GUM, JCGM 100:2008): the terms of its interval, widest first."""
 
     figure: str
-    """The name of a headline."""
+    """Its name in the table of figures."""
     unit: str
     value: float
     half_width: float | None

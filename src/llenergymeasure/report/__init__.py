@@ -1,1 +1,1 @@
-"""What people look at."""
+"""Reports: their content, and the formats they are written in."""

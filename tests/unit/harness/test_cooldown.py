@@ -111,14 +111,14 @@ def test_result_says_how_warm_the_run_began() -> None:
     assert cooldown.reached
 
 
-def test_reached_temperature_is_no_doubt() -> None:
+def test_reached_temperature_gives_no_warning() -> None:
     assert "start_temperature" not in {warning.code for warning in _result(_cooling).warnings}
 
 
 def test_run_that_began_too_warm_says_so_with_its_figure() -> None:
     (warning,) = [each for each in _result(lambda _second: 70.0).warnings if each.code == "start_temperature"]
     assert warning.message == (
-        "The run started at 70 °C, above the 45 °C asked for, after 100 s of cooling down."
+        "The run started at 70 °C, above the limit of 45 °C, after 100 s of cooling down."
     )
     assert warning.severity == "warning"
 
@@ -128,7 +128,7 @@ def test_run_that_cannot_tell_its_temperature_says_so() -> None:
     assert result.cooldown is not None
     assert result.cooldown.after_c is None
     (warning,) = [each for each in result.warnings if each.code == "start_temperature"]
-    assert "not known how warm" in warning.message
+    assert "report no temperature" in warning.message
 
 
 def test_run_without_a_limit_has_no_cooldown() -> None:

@@ -1,4 +1,4 @@
-"""Doubts about the energy: unknown, estimated, or of the wrong device."""
+"""Checks of the energy: unknown, estimated, or of the wrong device."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from llenergymeasure.domain.experiment import RunWarning
 from llenergymeasure.metrics.checks.inputs import CheckInputs
 
 
-def check_energy_is_known(evidence: CheckInputs) -> Iterable[RunWarning]:
-    """Energy that was not asked for, or asked for and not measured."""
-    if evidence.config.energy.meters == "none":
+def check_energy_is_known(inputs: CheckInputs) -> Iterable[RunWarning]:
+    """Energy that was not requested, or requested and not measured."""
+    if inputs.config.energy.meters == "none":
         yield RunWarning(
             code="energy_not_asked_for",
             message="No energy was measured: energy.meters is none.",
@@ -18,14 +18,14 @@ def check_energy_is_known(evidence: CheckInputs) -> Iterable[RunWarning]:
             severity="info",
         )
         return
-    if evidence.interrupted is not None:
+    if inputs.interrupted is not None:
         yield RunWarning(
             code="sampler_died",
-            message=f"The sampling of the meters ended before the run did: {evidence.interrupted}.",
-            remedy="Run again; if it recurs, look for what ends the process (out of memory, a job limit).",
+            message=f"The sampling of the meters ended before the run did: {inputs.interrupted}.",
+            remedy="Run again; if it happens again, find what ends the process (out of memory, a job limit).",
             severity="invalid",
         )
-    rows = evidence.rows
+    rows = inputs.rows
     reasons = {row.energy.reason for row in rows if row.energy.reason is not None}
     for reason in sorted(reasons):
         unknown = sum(row.energy.reason == reason for row in rows)
@@ -37,9 +37,9 @@ def check_energy_is_known(evidence: CheckInputs) -> Iterable[RunWarning]:
         )
 
 
-def check_energy_is_measured(evidence: CheckInputs) -> Iterable[RunWarning]:
-    """An estimate that stands for a measurement."""
-    for device in evidence.energy.by_device:
+def check_energy_is_measured(inputs: CheckInputs) -> Iterable[RunWarning]:
+    """A total that includes an estimate."""
+    for device in inputs.energy.by_device:
         if device.method == "estimated" and device.included_in_total:
             yield RunWarning(
                 code="energy_estimated",
@@ -48,14 +48,14 @@ def check_energy_is_measured(evidence: CheckInputs) -> Iterable[RunWarning]:
             )
 
 
-def check_compute_device_is_metered(evidence: CheckInputs) -> Iterable[RunWarning]:
-    """A boundary that leaves out the device on which the model ran."""
-    domains = {device.domain for device in evidence.energy.by_device if device.included_in_total}
-    device = evidence.config.device
+def check_compute_device_is_metered(inputs: CheckInputs) -> Iterable[RunWarning]:
+    """A total without the device on which the model ran."""
+    domains = {device.domain for device in inputs.energy.by_device if device.included_in_total}
+    device = inputs.config.device
     needed = "gpu" if device == "cuda" else "cpu"
     if domains and needed not in domains and "system" not in domains:
         yield RunWarning(
             code="compute_device_not_metered",
             message=f"The model ran on {device}, but only {', '.join(sorted(domains))} was metered.",
-            remedy=f"Add a meter that sees the {needed}; `llem doctor` lists what is missing.",
+            remedy=f"Add a meter that measures the {needed}; `llem doctor` lists what is missing.",
         )

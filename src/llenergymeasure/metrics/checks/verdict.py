@@ -43,11 +43,11 @@ CHECKS: tuple[Check, ...] = (
 """Everything a run is checked for."""
 
 
-def run_warnings(evidence: CheckInputs) -> tuple[RunWarning, ...]:
-    """Return every doubt about a finished run, the gravest first."""
-    found = [warning for check in CHECKS for warning in check(evidence)]
+def run_warnings(inputs: CheckInputs) -> tuple[RunWarning, ...]:
+    """Return all warnings about a finished run, most severe first."""
+    warnings = [warning for check in CHECKS for warning in check(inputs)]
     order = {"invalid": 0, "warning": 1, "info": 2}
-    return tuple(sorted(found, key=lambda warning: order[warning.severity]))
+    return tuple(sorted(warnings, key=lambda warning: order[warning.severity]))
 
 
 def verdict(warnings: Iterable[RunWarning]) -> Verdict:

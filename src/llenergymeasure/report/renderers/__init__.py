@@ -1,1 +1,1 @@
-"""How a summary is shown."""
+"""The formats in which a report is written, one module each."""

@@ -1,1 +1,1 @@
-"""What is said about a result, whoever shows it."""
+"""The content of reports, independent of any format."""

@@ -1,4 +1,4 @@
-"""Doubts have stable codes, a figure and a remedy; the verdict is the gravest of them."""
+"""Warnings have stable codes, a number and a remedy; the verdict is the most severe of them."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ def test_every_warning_has_a_sentence_and_a_remedy() -> None:
         assert warning.remedy.endswith(".")
 
 
-def test_gravest_warning_comes_first() -> None:
+def test_the_most_severe_warning_comes_first() -> None:
     rows = _rows(1, energy=TotalEnergy(energy_j=None, reason="gone"))
     severities = [each.severity for each in _judge(CUDA, rows, _energy("cpu"), None, "fixed")]
     assert severities == sorted(severities, key=["invalid", "warning", "info"].index)

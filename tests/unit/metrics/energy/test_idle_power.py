@@ -1,4 +1,4 @@
-"""Gross, net and marginal energy: each says what was subtracted, keeps its sign, and carries the baseline's doubt."""
+"""Gross, net and marginal energy: what is subtracted, the sign, and the uncertainty of the baseline."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ def test_former_baseline_is_subtracted_and_named_as_such() -> None:
     assert result.baseline.age_s == 60.0
 
 
-def test_former_baseline_is_doubted_by_as_much_as_the_check_differed() -> None:
+def test_an_earlier_baseline_is_uncertain_by_as_much_as_the_check_differed() -> None:
     def half_width_j(stored_w: float) -> float:
         result = _result(
             lambda second: BARE_W if second < 3 else BUSY_W,

@@ -162,7 +162,7 @@ def test_a_single_repeat_has_the_interval_of_its_meters_and_says_what_is_missing
     assert estimate.reason == ONE_WINDOW
 
 
-def test_an_idle_power_is_subtracted_in_every_window_with_its_doubt() -> None:
+def test_an_idle_power_is_subtracted_in_every_window_with_its_uncertainty() -> None:
     found = rows(1000.0, 1000.0, 1000.0, found=[errors(gain_j=50.0)])
     budget = energy_budgets(found, Baselines(bare=IDLE))["net_energy_j"]
     assert budget.value == pytest.approx(3 * (1000 - 200))
@@ -172,7 +172,7 @@ def test_an_idle_power_is_subtracted_in_every_window_with_its_doubt() -> None:
     assert all(each.name != "baseline" for each in energy_budgets(found)["total_energy_j"].terms)
 
 
-def test_a_baseline_of_unknown_doubt_leaves_no_interval() -> None:
+def test_a_baseline_of_unknown_uncertainty_leaves_no_interval() -> None:
     short = IdlePower(power_w=20.0, half_width_w=None, by_channel=(20.0,), duration_s=1.0)
     budget = energy_budgets(rows(1000.0, 1000.0), Baselines(loaded=short))["marginal_energy_j"]
     assert budget.half_width is None
@@ -218,7 +218,7 @@ def test_remedies_are_settings_with_a_figure() -> None:
     }
 
 
-def test_an_estimate_is_mended_by_measuring() -> None:
+def test_the_gain_of_an_estimate_is_reduced_by_measuring() -> None:
     model = gpu(domain="cpu", meter="estimate", method="estimated", relative_error=0.5)
     budget = energy_budgets(rows(100.0, found=[errors(model, gain_j=50.0)]))["total_energy_j"]
     assert "llem doctor" in str(term(budget, "gain").halve_by)
@@ -238,7 +238,7 @@ def test_sources_name_sensors_windows_and_figures() -> None:
     assert "3 repeats scatters by 1 %" in term(budget, "spread").source
 
 
-def test_what_rounding_leaves_is_no_doubt() -> None:
+def test_rounding_errors_are_no_uncertainty() -> None:
     budget = total(1000.0, 1000.0 + 1e-10, 1000.0)
     assert budget.half_width == 0
     assert budget.dominant is None
