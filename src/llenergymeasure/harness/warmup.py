@@ -36,6 +36,7 @@ def warm_up(
         look_at_s = config.min_duration_s
         while True:
             traffic.serve_part()
+            driver.synchronize()
             elapsed_s = served.elapsed_s()
             if served.requests < config.min_requests or elapsed_s < look_at_s:
                 continue

@@ -19,6 +19,7 @@ from llenergymeasure.core.clock import Clock
 from llenergymeasure.domain.request import RequestRecord, Status
 from llenergymeasure.exceptions import BackendError
 from llenergymeasure.load.base import WindowPlan
+from llenergymeasure.load.event_loop import cancel_pending, close_loop
 from llenergymeasure.load.reception import describe_failures, refuse_total_failure
 from llenergymeasure.load.schedule import Schedule
 from llenergymeasure.load.streaming import stream_request
@@ -70,7 +71,7 @@ class ClosedLoopDriver:
             yield clients
             clients.drain()
         finally:
-            clients.cancel()
+            cancel_pending(self._loop)  # recorded as cancelled
 
     def synchronize(self) -> None:
         self._backend.synchronize()
@@ -79,9 +80,7 @@ class ClosedLoopDriver:
         return min(elapsed_s / plan.min_duration_s, 1.0) if plan.min_duration_s else 1.0
 
     def close(self) -> None:
-        if not self._loop.is_closed():
-            self._loop.run_until_complete(self._loop.shutdown_asyncgens())
-            self._loop.close()
+        close_loop(self._loop)
 
 
 class _Clients:
@@ -129,14 +128,6 @@ class _Clients:
         self._loop.run_until_complete(asyncio.wait(self._tasks))
         self._raise_failure()
         refuse_total_failure(self._ended, self._failures)
-
-    def cancel(self) -> None:
-        """Cut off what is still in flight; it is recorded as cancelled."""
-        running = [task for task in self._tasks if not task.done()]
-        for task in running:
-            task.cancel()
-        if running:
-            self._loop.run_until_complete(asyncio.wait(running))
 
     async def _client(self) -> None:
         while not self._is_draining:

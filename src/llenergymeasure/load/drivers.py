@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -11,16 +12,17 @@ from llenergymeasure.config.load import LoadConfig
 from llenergymeasure.core.clock import Clock
 from llenergymeasure.exceptions import ConfigError
 from llenergymeasure.load.base import LoadDriver
-from llenergymeasure.load.closed import ClosedLoopDriver
-from llenergymeasure.load.offline import OfflineDriver
 
-DRIVERS: dict[str, Any] = {"offline": OfflineDriver, "closed": ClosedLoopDriver}
-"""By the `kind` of the `load:` section."""
+DRIVERS: dict[str, str] = {
+    "offline": "llenergymeasure.load.offline:OfflineDriver",
+    "closed": "llenergymeasure.load.closed:ClosedLoopDriver",
+}
+"""By the `kind` of the `load:` section; imported when it is used, since an event loop costs start-up time."""
 
 
 def load_problem(load: LoadConfig, backend: Backend | type[Backend]) -> str | None:
     """Return why this load cannot be driven with a backend, with what to set instead; None where it can."""
-    problem: str | None = DRIVERS[load.kind].problem(backend)
+    problem: str | None = _driver_class(load).problem(backend)
     return problem
 
 
@@ -36,8 +38,13 @@ def open_driver(
     problem = load_problem(load, backend)
     if problem is not None:
         raise ConfigError(problem)
-    driver: LoadDriver = DRIVERS[load.kind](load, backend, workload, clock)
+    driver: LoadDriver = _driver_class(load)(load, backend, workload, clock)
     try:
         yield driver
     finally:
         driver.close()
+
+
+def _driver_class(load: LoadConfig) -> Any:
+    module, _, name = DRIVERS[load.kind].partition(":")
+    return getattr(importlib.import_module(module), name)

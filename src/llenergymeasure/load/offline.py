@@ -3,48 +3,65 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from itertools import count
+from typing import Protocol
 
 from llenergymeasure.backends.base import (
     Backend,
     Done,
     EncodedRequest,
-    OfflineBackend,
     ScheduledRequest,
     serves_offline,
+    serves_online,
 )
 from llenergymeasure.config.load import OfflineLoad
 from llenergymeasure.core.clock import Clock
+from llenergymeasure.exceptions import ConfigError
 from llenergymeasure.load.base import WindowPlan
 from llenergymeasure.load.reception import Reception
 from llenergymeasure.load.schedule import Schedule
 
 
+class Server(Protocol):
+    """The part of an `OfflineBackend` that serves."""
+
+    def max_batch_size(self) -> int:
+        """Return how many requests are computed together at most."""
+        ...
+
+    def run(self, requests: Sequence[ScheduledRequest], done: Done) -> None:
+        """Serve requests and return when all have ended."""
+        ...
+
+
 class OfflineDriver:
-    """Drives an `OfflineBackend`; every window does the work of the first."""
+    """Hands over whole passes; to a backend that streams, as requests in flight together. Windows do the same work."""
 
     def __init__(
-        self, _load: OfflineLoad, backend: OfflineBackend, workload: Sequence[EncodedRequest], clock: Clock
+        self,
+        _load: OfflineLoad,
+        backend: Backend,
+        workload: Sequence[EncodedRequest],
+        clock: Clock,
     ) -> None:
         self._backend = backend
         self._workload = workload
         self._clock = clock
+        self._closing = ExitStack()
+        self._server = self._serving(backend)
 
     @staticmethod
     def problem(backend: Backend | type[Backend]) -> str | None:
         """Return why this load cannot be driven with a backend, and what to set instead."""
-        if serves_offline(backend):
+        if serves_offline(backend) or serves_online(backend):
             return None
-        return (
-            f"load.kind: offline hands over all requests at once, and backend '{backend.name}' takes them one by one: "
-            "set load.kind: closed and load.concurrency"
-        )
+        return f"backend '{backend.name}' has neither run() nor stream(): set another backend"
 
     @contextmanager
     def traffic(self, repeat: int, done: Done) -> Iterator[_Passes]:
         """Nothing has to run before a window begins, and nothing is in flight when it ends."""
-        yield _Passes(self._backend, Schedule(self._workload, repeat, self._clock), self._clock, done)
+        yield _Passes(self._server, Schedule(self._workload, repeat, self._clock), self._clock, done)
 
     def synchronize(self) -> None:
         self._backend.synchronize()
@@ -53,22 +70,32 @@ class OfflineDriver:
         return plan.fraction(requests / len(self._workload), elapsed_s)
 
     def close(self) -> None:
-        """Nothing stays open between windows."""
+        self._closing.close()
+
+    def _serving(self, backend: Backend) -> Server:
+        if serves_offline(backend):
+            return backend
+        if not serves_online(backend):
+            raise ConfigError(str(self.problem(backend)))
+        from llenergymeasure.load.at_once import StreamsAtOnce  # an event loop costs start-up time
+
+        streams = StreamsAtOnce(backend, len(self._workload), self._clock)
+        self._closing.callback(streams.close)
+        return streams
 
 
 class _Passes:
     """Passes over the workload, one after the other; see `load.base.Traffic`."""
 
-    def __init__(self, backend: OfflineBackend, schedule: Schedule, clock: Clock, done: Done) -> None:
-        self._backend = backend
+    def __init__(self, server: Server, schedule: Schedule, clock: Clock, done: Done) -> None:
+        self._server = server
         self._schedule = schedule
         self._clock = clock
         self._done = done
 
     def serve_part(self) -> None:
-        """Serve as many requests as the backend computes together, so that each looks like one of a window."""
-        self._serve(self._schedule.rest_of_pass(self._backend.max_batch_size()))
-        self._backend.synchronize()
+        """Serve as many requests as the backend computes together, so that they are served as in a window."""
+        self._serve(self._schedule.rest_of_pass(self._server.max_batch_size()))
 
     def serve_window(self, plan: WindowPlan) -> WindowPlan:
         start_ns = self._clock.now_ns()
@@ -80,5 +107,5 @@ class _Passes:
 
     def _serve(self, requests: list[ScheduledRequest]) -> None:
         reception = Reception(requests, self._done)
-        self._backend.run(requests, reception.report)
+        self._server.run(requests, reception.report)
         reception.close()

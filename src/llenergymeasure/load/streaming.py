@@ -1,4 +1,4 @@
-"""One request through a streaming backend, and what is recorded of it."""
+"""Requests through a streaming backend, and what is recorded of them."""
 
 from __future__ import annotations
 

@@ -22,6 +22,7 @@ from llenergymeasure.harness.window import measure_window
 from llenergymeasure.load.base import WindowPlan
 from llenergymeasure.load.drivers import DRIVERS, load_problem, open_driver
 from llenergymeasure.testing import StandInBackend, StreamingStandInBackend, VirtualClock
+from llenergymeasure.testing.stand_in import StandIn, TimedOptions
 from tests.support.driving import closed
 
 PROMPTS = [Prompt(prompt_id=f"p{number}", n_tokens=10, token_seed=number) for number in range(10)]
@@ -204,10 +205,13 @@ def test_a_backend_that_takes_all_at_once_cannot_be_driven_in_a_closed_loop_and_
         open_driver(load, StandInBackend(), [], clock).__enter__()
 
 
-def test_a_backend_that_streams_cannot_be_handed_all_at_once_and_says_why() -> None:
-    problem = load_problem(OfflineLoad(), StreamingStandInBackend)
+def test_a_backend_that_serves_neither_way_is_refused() -> None:
+    class Neither(StandIn[TimedOptions]):
+        name = "neither"
+
+    problem = load_problem(OfflineLoad(), Neither)
     assert problem is not None
-    assert "set load.kind: closed and load.concurrency" in problem
+    assert "has neither run() nor stream()" in problem
 
 
 def test_every_kind_of_load_in_the_configuration_has_a_driver() -> None:

@@ -1,0 +1,48 @@
+"""An offline load on a backend that streams: all requests of a pass are in flight together."""
+
+from __future__ import annotations
+
+import pytest
+
+from llenergymeasure.config.load import OfflineLoad
+from llenergymeasure.config.models import ExperimentConfig
+from llenergymeasure.core.clock import AnchoredClock
+from llenergymeasure.domain.request import Prompt
+from llenergymeasure.domain.request_table import RequestTable
+from llenergymeasure.exceptions import BackendError
+from llenergymeasure.harness.metering import Unmetered
+from llenergymeasure.harness.recorder import Recorder
+from llenergymeasure.harness.window import measure_window
+from llenergymeasure.load.base import WindowPlan
+from llenergymeasure.load.drivers import open_driver
+from llenergymeasure.testing import StreamingStandInBackend
+
+PROMPTS = [Prompt(prompt_id=f"p{number}", n_tokens=10, token_seed=number) for number in range(10)]
+
+
+def _window(**options: object) -> tuple[RequestTable, Recorder]:
+    clock, backend = AnchoredClock(), StreamingStandInBackend()
+    log = Recorder(clock=clock)
+    backend.load(ExperimentConfig(model="any", backend="standin_streaming", options=options), clock)
+    with open_driver(OfflineLoad(), backend, backend.encode(PROMPTS), clock) as driver:
+        measure_window(driver, WindowPlan(min_duration_s=0, passes=2), 0, log, Unmetered())
+    return log.requests.table(), log
+
+
+def test_requests_of_a_pass_are_in_flight_together_and_passes_one_after_the_other() -> None:
+    table, log = _window()
+    first, second = table.select(slice(0, 10)), table.select(slice(10, 20))
+    assert first.sent_unix_ns.max() < first.closed_unix_ns.min()
+    assert first.closed_unix_ns.max() <= second.sent_unix_ns.min()
+    (window,) = log.phases
+    assert table.lies_within(window.start_unix_ns, window.end_unix_ns).all()
+
+
+def test_a_failing_request_is_recorded_and_the_others_are_served() -> None:
+    table, _ = _window(fail_every=5)
+    assert (table.status == "error").sum() == 4
+
+
+def test_a_pass_in_which_every_request_fails_ends_the_run() -> None:
+    with pytest.raises(BackendError, match="all 10 requests failed"):
+        _window(fail_every=1)
