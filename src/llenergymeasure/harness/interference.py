@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from llenergymeasure.core.clock import Clock
 from llenergymeasure.core.machine_load import (
@@ -20,22 +20,29 @@ SHORTEST_S = 1.0
 
 
 class OtherLoadWatch:
-    """Counts what others use from when it is made."""
+    """Counts what others use from when it is made.
 
-    def __init__(self, clock: Clock) -> None:
+    `backend_processes` returns the processes of the backend, which a running server did not get from us.
+    """
+
+    def __init__(self, clock: Clock, backend_processes: Callable[[], Collection[int]] = tuple) -> None:
         self._clock = clock
+        self._backend_processes = backend_processes
         self._start_ns = clock.now_ns()
-        self._before = read_processor_time(own_processes())
+        self._before = read_processor_time(self._own())
 
     def look(self, empty: OtherLoad | None = None) -> OtherLoad:
         """Return what others have used since. `empty` is a former look, when our model was on no card yet."""
-        ours = own_processes()
+        ours = self._own()
         elapsed_s = (self._clock.now_ns() - self._start_ns) / 1e9
         known = {gpu.device: gpu.foreign_pids or () for gpu in empty.gpus} if empty is not None else None
         return OtherLoad(
             foreign_cpu_cores=_foreign_cores(self._before, read_processor_time(ours), elapsed_s),
             gpus=tuple(_gpu(use, ours, known) for use in read_gpu_use()),
         )
+
+    def _own(self) -> Collection[int]:
+        return {*own_processes(), *self._backend_processes()}
 
 
 def require_exclusive_machine(before: OtherLoad) -> None:

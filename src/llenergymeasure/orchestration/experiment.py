@@ -102,7 +102,7 @@ def measure(config: ExperimentConfig, clock: AnchoredClock, log: Recorder) -> No
 @contextmanager
 def _noting_windows(before: OtherLoad, backend: Backend, log: Recorder) -> Iterator[None]:
     """Note other load and peak memory during the windows, as far as possible also when the run fails in one."""
-    watch = OtherLoadWatch(log.clock)
+    watch = OtherLoadWatch(log.clock, backend.processes)
 
     def note() -> None:
         log.note(interference=Interference(before=before, windows=watch.look(empty=before)))

@@ -22,7 +22,8 @@ LOOK = """
     from llenergymeasure.domain.interference import OtherLoad
     from llenergymeasure.harness.interference import OtherLoadWatch
     empty = OtherLoad.model_validate_json(sys.argv[1]) if len(sys.argv) > 1 else None
-    print(OtherLoadWatch(AnchoredClock()).look(empty).model_dump_json())
+    backend = [int(pid) for pid in sys.argv[2:]]
+    print(OtherLoadWatch(AnchoredClock(), lambda: backend).look(empty).model_dump_json())
 """
 
 
@@ -48,6 +49,16 @@ def test_our_own_process_under_a_foreign_number_is_not_a_stranger_but_a_second_o
     joined = nvml_simulator(NvmlMachine(gpus=(h100(processes=(Process(pid=70001), Process(pid=70002))),)))
     assert child_json(LOOK, alone, empty.model_dump_json())["gpus"][0]["foreign_pids"] == []
     assert child_json(LOOK, joined, empty.model_dump_json())["gpus"][0]["foreign_pids"] == [70002]
+
+
+@pytest.mark.simulator
+def test_processes_of_a_server_that_we_did_not_start_are_not_foreign(
+    nvml_simulator: NvmlSimulator, child_json: ChildJson
+) -> None:
+    empty = OtherLoad(gpus=(OtherGpuLoad(device=h100().uuid, label="GPU 0", foreign_pids=(70001, 70002)),))
+    machine = NvmlMachine(gpus=(h100(processes=(Process(pid=70001), Process(pid=70002))),))
+    seen = child_json(LOOK, nvml_simulator(machine), empty.model_dump_json(), "70001")
+    assert seen["gpus"][0]["foreign_pids"] == [70002]
 
 
 def test_own_processes_include_those_we_started() -> None:
