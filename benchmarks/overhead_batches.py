@@ -29,7 +29,8 @@ from llenergymeasure.load.base import WindowPlan
 from llenergymeasure.load.offline import OfflineDriver
 from llenergymeasure.meters.base import MeterOptions
 from llenergymeasure.meters.sampling.sampler import Sampler
-from llenergymeasure.orchestration.readiness.selection import find_workload, select_meters
+from llenergymeasure.meters.selection import choose_meters
+from llenergymeasure.orchestration.readiness.selection import find_workload
 
 ROUNDS = 40
 NEW_TOKENS = 16
@@ -93,7 +94,9 @@ def _prepare(folder: Path) -> tuple[Callable[[], object], Callable[[], object], 
     batch = run._batch(workload)
     driver = OfflineDriver(OfflineLoad(), backend, workload, clock)
     options = MeterOptions(energy=config.energy)
-    sampler = Sampler(select_meters(config.energy, options), options, clock, folder / "samples.bin")
+    choice = choose_meters(config.energy)
+    spool = folder / "samples.bin"
+    sampler = Sampler(choice.meters, options, clock, spool, fallbacks=choice.fallbacks)
     sampler.start()
     log = Recorder(clock=clock, emit=_tell_somebody())
     plan = WindowPlan(min_duration_s=0, passes=1)

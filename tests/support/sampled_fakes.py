@@ -42,6 +42,20 @@ class SecondMeter(SteadyMeter):
     period_s = 0.02
 
 
+OPENINGS = "LLEM_TEST_OPENINGS"
+
+
+class OpeningsMeter(SteadyMeter):
+    """Writes a line into the file that `OPENINGS` names, in whatever process it is opened."""
+
+    name = "openings"
+
+    def open(self, options: MeterOptions) -> Sequence[Channel]:
+        with open(os.environ[OPENINGS], "a") as file:
+            file.write("opened\n")
+        return super().open(options)
+
+
 class ChattyMeter(SteadyMeter):
     """A library that prints while it opens."""
 

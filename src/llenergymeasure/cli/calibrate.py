@@ -68,7 +68,7 @@ def calibrate(
                 f"note: {wall_meter} does not exist yet; it is read when the load has ended", file=sys.stderr
             )
         with _progress(sys.stderr) as on_progress:
-            report = run_calibration(_energy(meters), duration, wall, tell=on_progress)
+            report = run_calibration(_energy(meters), duration, wall, on_progress=on_progress)
     elif wall is not None:
         report = calibrate_again(wall)
     else:

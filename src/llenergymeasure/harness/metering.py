@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Protocol
 
+from llenergymeasure.config.models import EnergyConfig
+from llenergymeasure.core.clock import AnchoredClock
+from llenergymeasure.domain.calibration import SensorProfile
 from llenergymeasure.domain.trace import Channel, EnergyTrace
+from llenergymeasure.meters.base import MeterOptions
+from llenergymeasure.meters.sampling.sampler import Sampler
+from llenergymeasure.meters.selection import choose_meters
+from llenergymeasure.metrics.calibration.apply_profiles import apply_profiles
+from llenergymeasure.results.profile_store import load_profiles, machine_key
+
+SPOOL = "samples.bin"
+"""The file of raw samples in the folder that `metering` is given; the sampler's log lies beside it."""
 
 
 class Metering(Protocol):
@@ -50,3 +64,40 @@ class Unmetered:
 
     def trace(self, since_ns: int | None = None) -> EnergyTrace:
         return EnergyTrace(channels=(), by_channel=())
+
+
+@contextmanager
+def metering(
+    energy: EnergyConfig,
+    clock: AnchoredClock,
+    folder: Path,
+    profiles: Sequence[SensorProfile] | None = None,
+) -> Iterator[Metering]:
+    """Sample the meters of `energy` until the block ends; afterwards `trace` still gives all samples.
+
+    Each meter is opened once, in the sampler's process, which writes to `folder`: what was sampled is still there when
+    this process is killed. Channels are corrected by the calibration `profiles`, those stored for this machine by
+    default.
+
+    Raises:
+        ConfigError: no meter of that name.
+        MeterError: a meter that was named cannot be read; with the reason and the remedy.
+    """
+    choice = choose_meters(energy)
+    if not choice.meters and not choice.fallbacks:
+        yield Unmetered()
+        return
+    sampler = Sampler(
+        choice.meters,
+        MeterOptions(energy=energy),
+        clock,
+        folder / SPOOL,
+        fallbacks=choice.fallbacks,
+    )
+    try:
+        sampler.start()
+        known = load_profiles() if profiles is None else profiles
+        sampler.channels = apply_profiles(sampler.channels, known, machine_key())
+        yield sampler
+    finally:
+        sampler.stop()

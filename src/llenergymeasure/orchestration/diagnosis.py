@@ -6,18 +6,19 @@ import importlib.metadata
 import os
 import platform
 import shutil
+from collections.abc import Mapping
 from datetime import datetime, timezone
 from pathlib import Path
 
 from llenergymeasure import plugins
-from llenergymeasure.config.models import EnergyConfig
 from llenergymeasure.constants import VERSION
 from llenergymeasure.core.environment import collect_environment_metadata
 from llenergymeasure.domain.diagnosis import BackendFinding, Diagnosis, MeterFinding, StorageFinding
 from llenergymeasure.domain.trace import Channel
-from llenergymeasure.exceptions import LLEMError, PluginError
+from llenergymeasure.exceptions import PluginError
 from llenergymeasure.meters.base import MeterOptions
-from llenergymeasure.orchestration.readiness.selection import probe_meters, select_meters
+from llenergymeasure.meters.probing import MeterStatus
+from llenergymeasure.meters.selection import auto_meters, probe_meters
 from llenergymeasure.results.profile_store import load_profiles, machine_key
 
 PACKAGES = ("torch", "transformers", "accelerate", "peft", "bitsandbytes", "nvidia-ml-py", "pyarrow", "numpy")
@@ -25,20 +26,20 @@ PACKAGES = ("torch", "transformers", "accelerate", "peft", "bitsandbytes", "nvid
 
 def diagnose(output_dir: Path) -> Diagnosis:
     """Look at this machine; nothing is loaded, changed or left open."""
-    options = MeterOptions()
+    statuses = probe_meters(MeterOptions())
     return Diagnosis(
         version=VERSION,
         python=platform.python_version(),
         machine=collect_environment_metadata(),
-        meters=_meters(options),
-        auto_meters=_auto_meters(options),
+        meters=_meters(statuses),
+        auto_meters=auto_meters(statuses),
         backends=tuple(_backend(name) for name in plugins.names("backends")),
         storage=_storage(output_dir),
         packages={name: _version(name) for name in PACKAGES},
     )
 
 
-def _meters(options: MeterOptions) -> tuple[MeterFinding, ...]:
+def _meters(statuses: Mapping[str, MeterStatus]) -> tuple[MeterFinding, ...]:
     profiles, machine = load_profiles(), machine_key()
 
     def calibrated(channel: Channel) -> datetime | None:
@@ -55,15 +56,8 @@ def _meters(options: MeterOptions) -> tuple[MeterFinding, ...]:
             reason=status.reason,
             remedy=status.remedy,
         )
-        for name, status in probe_meters(options)
+        for name, status in statuses.items()
     )
-
-
-def _auto_meters(options: MeterOptions) -> tuple[str, ...]:
-    try:
-        return tuple(meter.name for meter in select_meters(EnergyConfig(), options))
-    except LLEMError:
-        return ()
 
 
 def _backend(name: str) -> BackendFinding:

@@ -24,21 +24,17 @@ from llenergymeasure.harness.cooldown import cool_down
 from llenergymeasure.harness.idle import measure_idle
 from llenergymeasure.harness.idle_baseline import measure_idle_baseline
 from llenergymeasure.harness.interference import OtherLoadWatch
-from llenergymeasure.harness.metering import Metering, Unmetered
+from llenergymeasure.harness.metering import Metering, metering
 from llenergymeasure.harness.recorder import Emit, Recorder, ignore_event
 from llenergymeasure.harness.repeats import measure_repeats
 from llenergymeasure.harness.warmup import warm_up
 from llenergymeasure.load.drivers import open_driver
-from llenergymeasure.meters.base import MeterOptions
-from llenergymeasure.meters.sampling.sampler import Sampler
-from llenergymeasure.metrics.calibration.apply_profiles import apply_profiles
 from llenergymeasure.orchestration.assemble import assemble
 from llenergymeasure.orchestration.preflight import run_preflight
 from llenergymeasure.orchestration.raw import RawRun
-from llenergymeasure.orchestration.readiness.selection import find_workload, select_meters
+from llenergymeasure.orchestration.readiness.selection import find_workload
 from llenergymeasure.results import layout
 from llenergymeasure.results.bundle import Writer, facts_json, result_json, write_bundle
-from llenergymeasure.results.profile_store import load_profiles, machine_key
 from llenergymeasure.results.request_parquet import write_requests
 from llenergymeasure.results.tables import write_phases, write_trace
 
@@ -132,18 +128,10 @@ def _attach(backend: Backend, config: ExperimentConfig, log: Recorder, power: Me
 def _start_metering(
     config: ExperimentConfig, clock: AnchoredClock, log: Recorder, stack: ExitStack
 ) -> Metering:
-    options = MeterOptions(energy=config.energy)
-    meters = select_meters(config.energy, options)
-    if not meters:
-        return Unmetered()
     spool = stack.enter_context(tempfile.TemporaryDirectory(prefix="llem-"))
-    sampler = Sampler(meters, options, clock, Path(spool) / "samples.bin")
-    stack.callback(sampler.stop)
-    sampler.start()
-    sampler.channels = apply_profiles(sampler.channels, load_profiles(), machine_key())
-    log.note(meters=tuple(dict.fromkeys(channel.meter for channel in sampler.channels)))
-    log.metering = sampler
-    return sampler
+    log.metering = stack.enter_context(metering(config.energy, clock, Path(spool)))
+    log.note(meters=tuple(dict.fromkeys(channel.meter for channel in log.metering.channels)))
+    return log.metering
 
 
 def _snapshot_in_background(stack: ExitStack, log: Recorder) -> Future[None]:

@@ -8,11 +8,7 @@ import pytest
 
 from llenergymeasure.config.models import EnergyConfig
 from llenergymeasure.meters.base import MeterOptions
-from llenergymeasure.orchestration.readiness.selection import (
-    meter_problems,
-    probe_meters,
-    select_meters,
-)
+from llenergymeasure.meters.selection import choose_meters, meter_problems, probe_meters
 
 
 @pytest.mark.parametrize("name", ["zeus", "codecarbon"])
@@ -20,7 +16,7 @@ def test_a_missing_library_gives_the_command_that_brings_it(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, name, None)
-    status = dict(probe_meters(MeterOptions()))[name]
+    status = probe_meters(MeterOptions())[name]
     assert (status.available, status.reason) == (False, f"not installed: {name}")
     assert status.remedy == f'pip install "llenergymeasure[{name}]"'
     energy = EnergyConfig(meters=(name,))
@@ -30,4 +26,4 @@ def test_a_missing_library_gives_the_command_that_brings_it(
 
 @pytest.mark.parametrize("name", ["zeus", "codecarbon"])
 def test_auto_never_takes_other_software_that_reads_the_same_sensors(name: str) -> None:
-    assert name not in [meter.name for meter in select_meters(EnergyConfig(), MeterOptions())]
+    assert name not in [meter.name for meter in choose_meters(EnergyConfig()).meters]

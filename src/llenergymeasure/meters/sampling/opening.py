@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -21,29 +20,30 @@ class OpenedMeters:
 
 
 def open_meters(
-    targets: Sequence[str], fallback: str | None, options: MeterOptions, stack: ExitStack
+    meters: Sequence[type[Meter]], fallbacks: Sequence[type[Meter]], options: MeterOptions, stack: ExitStack
 ) -> OpenedMeters:
-    """Open each meter once; `stack` closes them. Meters are given as `module:Class`.
+    """Open each meter once; `stack` closes them.
 
-    With a `fallback`, those that cannot be opened are left out, and where none is left the fallback is opened.
+    With `fallbacks`, meters that cannot be opened are left out, and where none is left the first fallback is taken that
+    can be opened.
 
     Raises:
         MeterError: a meter that is required cannot be opened; with the reason and the remedy.
     """
-    meters: list[tuple[Meter, tuple[Channel, ...]]] = []
+    opened: list[tuple[Meter, tuple[Channel, ...]]] = []
     unavailable: dict[str, str] = {}
-    for target in targets:
-        meter = _load(target)
+    for meter_class in meters:
+        meter = meter_class()
         try:
-            meters.append((meter, open_meter(meter, options, stack)))
+            opened.append((meter, open_meter(meter, options, stack)))
         except MeterError as error:
-            if fallback is None:
+            if not fallbacks:
                 raise MeterError(f"meter '{meter.name}' cannot be read: {error}") from None
             unavailable[meter.name] = str(error)
-    if not meters and fallback is not None:
-        opened = open_meters([fallback], None, options, stack)
-        return OpenedMeters(meters=opened.meters, unavailable=unavailable)
-    return OpenedMeters(meters=tuple(meters), unavailable=unavailable)
+    if not opened and fallbacks:
+        first = open_meters(fallbacks[:1], fallbacks[1:], options, stack)
+        return OpenedMeters(meters=first.meters, unavailable={**unavailable, **first.unavailable})
+    return OpenedMeters(meters=tuple(opened), unavailable=unavailable)
 
 
 def open_meter(meter: Meter, options: MeterOptions, stack: ExitStack) -> tuple[Channel, ...]:
@@ -62,9 +62,3 @@ def open_meter(meter: Meter, options: MeterOptions, stack: ExitStack) -> tuple[C
     if not channels:
         raise MeterUnavailable("it has nothing to read on this machine", "llem doctor")
     return channels
-
-
-def _load(target: str) -> Meter:
-    module, _, name = target.partition(":")
-    meter: Meter = getattr(importlib.import_module(module), name)()
-    return meter

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import logging
 import os
@@ -77,7 +78,10 @@ def main() -> int:
         stack.callback(os.close, spool)
         try:
             opened = open_meters(
-                job["meters"], job["fallback"], MeterOptions.model_validate(job["options"]), stack
+                _load(job["meters"]),
+                _load(job["fallbacks"]),
+                MeterOptions.model_validate(job["options"]),
+                stack,
             )
         except MeterError as error:
             _answer(answer, {"error": str(error)})
@@ -119,6 +123,12 @@ def _read_line() -> bytes:
             raise SystemExit(0)
         line += piece
     return line
+
+
+def _load(targets: Sequence[str]) -> list[type[Meter]]:
+    """Import meters that are given as `module:Class`."""
+    names = (target.partition(":") for target in targets)
+    return [getattr(importlib.import_module(module), name) for module, _, name in names]
 
 
 def _schedules(opened: OpenedMeters) -> list[OpenMeter]:

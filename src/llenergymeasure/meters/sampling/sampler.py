@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from llenergymeasure.core.clock import AnchoredClock
 from llenergymeasure.core.python_process import python_command, python_environment
-from llenergymeasure.domain.trace import Channel, EnergyTrace
+from llenergymeasure.domain.trace import Channel, EnergyTrace, sample_dtype
 from llenergymeasure.exceptions import MeterError
 from llenergymeasure.meters.base import Meter, MeterOptions
 from llenergymeasure.meters.sampling.recent import SPAN_NS, recent_power_w, recent_temperature_c
@@ -34,8 +34,8 @@ TAIL_CHARACTERS = 500
 class Sampler:
     """Samples meters into the file `spool` from `start` to `stop`; the trace is kept however the process ends.
 
-    All of `meters` are required, unless there is a `fallback`: then those that can be opened are read, or where none
-    can, the fallback.
+    All of `meters` are required, unless there are `fallbacks`: then those that can be opened are read, or where none
+    can, the first fallback that can. `spool` and its log, `.log`, stay where they are.
     """
 
     def __init__(
@@ -45,13 +45,13 @@ class Sampler:
         clock: AnchoredClock,
         spool: Path,
         *,
-        fallback: type[Meter] | None = None,
+        fallbacks: Sequence[type[Meter]] = (),
     ) -> None:
         self.channels: tuple[Channel, ...] = ()
         self.unavailable: dict[str, str] = {}
         """Meters that were left out for others, with the reason."""
         self._meters = tuple(meters)
-        self._fallback = fallback
+        self._fallbacks = tuple(fallbacks)
         self._options = options
         self._clock = clock
         self._spool = spool
@@ -75,6 +75,7 @@ class Sampler:
             )
         try:
             self._hand_over_job(self._process)
+            sample_dtype()  # imports numpy while the process starts, not in the middle of a measurement
             answer = self._await_answer(self._process)
         except BaseException:
             self._process.kill()
@@ -152,7 +153,7 @@ class Sampler:
     def _hand_over_job(self, process: subprocess.Popen[bytes]) -> None:
         job = {
             "meters": [_target(meter) for meter in self._meters],
-            "fallback": _target(self._fallback) if self._fallback else None,
+            "fallbacks": [_target(meter) for meter in self._fallbacks],
             "options": self._options.model_dump(mode="json"),
             "offset_ns": self._clock.offset_ns,
             "spool": str(self._spool),

@@ -13,19 +13,17 @@ from llenergymeasure.core.clock import AnchoredClock
 from llenergymeasure.domain.calibration import CalibrationReport, LoadStep, SensorProfile
 from llenergymeasure.domain.trace import Channel, EnergyTrace
 from llenergymeasure.exceptions import ConfigError, MeterError
-from llenergymeasure.meters.base import MeterOptions
-from llenergymeasure.meters.sampling.sampler import Sampler
+from llenergymeasure.harness.metering import metering
 from llenergymeasure.metrics.calibration.sensor_profile import Calibration, Stamp, calibrate_sensors
 from llenergymeasure.metrics.calibration.wall_meter_gain import NoGainError, WallMeter, wall_gain
 from llenergymeasure.orchestration.calibration.cpu_load import CpuLoad
 from llenergymeasure.orchestration.calibration.cuda_load import CudaLoad
 from llenergymeasure.orchestration.calibration.known_load import Load, PlannedStep, apply_load, plan_steps
 from llenergymeasure.orchestration.calibration.wall_log import read_wall_log
-from llenergymeasure.orchestration.readiness.selection import select_meters
 from llenergymeasure.results.profile_store import keep_profiles, load_profiles, machine_key
 
-Tell = Callable[[float, str], None]
-"""Hears of the seconds that are left and of what is being done."""
+OnProgress = Callable[[float, str], None]
+"""Is called with the seconds that are left and what is being done."""
 MakeLoad = Callable[[Sequence[Channel]], Load]
 
 
@@ -51,7 +49,7 @@ def calibrate(
     duration_s: float,
     wall: WallFile | None = None,
     *,
-    tell: Tell,
+    on_progress: OnProgress,
     make_load: MakeLoad = load_for,
 ) -> CalibrationReport:
     """Put a known load on this machine, and store what its sensors made of it; stopped early, nothing is stored.
@@ -64,7 +62,7 @@ def calibrate(
     """
     clock = AnchoredClock()
     made_unix_ns = clock.now_ns()
-    trace, steps, load = _measure(energy, plan_steps(duration_s), clock, tell, make_load)
+    trace, steps, load = _measure(energy, plan_steps(duration_s), clock, on_progress, make_load)
     stamp = Stamp(made_unix_ns=made_unix_ns, tool_version=VERSION, load=load.description)
     found = calibrate_sensors(trace, steps, stamp)
     if not found.profiles:
@@ -97,29 +95,23 @@ def _measure(
     energy: EnergyConfig,
     plan: Sequence[PlannedStep],
     clock: AnchoredClock,
-    tell: Tell,
+    on_progress: OnProgress,
     make_load: MakeLoad,
 ) -> tuple[EnergyTrace, tuple[LoadStep, ...], Load]:
-    options = MeterOptions(energy=energy)
-    meters = select_meters(energy, options)
-    if not meters:
+    if energy.meters == "none":
         raise ConfigError("--meters none leaves nothing to calibrate")
     left_s = [sum(step.duration_s for step in plan[number:]) for number in range(len(plan))]
 
-    def tell_step(number: int, step: PlannedStep) -> None:
-        tell(left_s[number], _step_text(step))
+    def report_step(number: int, step: PlannedStep) -> None:
+        on_progress(left_s[number], _step_text(step))
 
     with tempfile.TemporaryDirectory(prefix="llem-") as spool:
-        sampler = Sampler(meters, options, clock, Path(spool) / "samples.bin")
-        sampler.start()
-        try:
-            tell(left_s[0], "preparing the load")
-            load = make_load(sampler.channels)
-            steps = apply_load(load, plan, clock, tell_step)
-            clock.sleep(1.0)  # a slow counter ticks once more, so that the last step is priced
-        finally:
-            trace = sampler.stop()
-    return trace, steps, load
+        with metering(energy, clock, Path(spool), profiles=()) as meters:
+            on_progress(left_s[0], "preparing the load")
+            load = make_load(meters.channels)
+            steps = apply_load(load, plan, clock, report_step)
+            clock.sleep(1.0)  # a slow counter ticks once more, so that the energy of the last step is known
+        return meters.trace(), steps, load
 
 
 def _step_text(step: PlannedStep) -> str:

@@ -56,13 +56,13 @@ def plan_steps(duration_s: float) -> tuple[PlannedStep, ...]:
 
 
 def apply_load(
-    load: Load, steps: Sequence[PlannedStep], clock: Clock, tell: Callable[[int, PlannedStep], None]
+    load: Load, steps: Sequence[PlannedStep], clock: Clock, on_step: Callable[[int, PlannedStep], None]
 ) -> tuple[LoadStep, ...]:
-    """Run the load through its steps and return them as they really were, without gaps; `tell` hears of each."""
+    """Run the load through its steps and return them as they happened, without gaps; `on_step` comes before each."""
     done: list[LoadStep] = []
     started_ns = clock.now_ns()
     for number, step in enumerate(steps):
-        tell(number, step)
+        on_step(number, step)
         (load.run if step.loaded else clock.sleep)(step.duration_s)
         ended_ns = clock.now_ns()
         done.append(

@@ -16,8 +16,9 @@ from llenergymeasure.domain.model_ref import parse_model_ref
 from llenergymeasure.exceptions import ConfigError, LLEMError, PluginError
 from llenergymeasure.load.drivers import load_problem
 from llenergymeasure.meters.base import MeterOptions
+from llenergymeasure.meters.selection import meter_problems
 from llenergymeasure.orchestration.readiness.model_files import model_files_problem
-from llenergymeasure.orchestration.readiness.selection import find_workload, meter_problems
+from llenergymeasure.orchestration.readiness.selection import find_workload
 from llenergymeasure.plugins import Plugin
 
 FREE_MB = 50

@@ -40,7 +40,7 @@ def _calibrate(load: Load, wall: WallFile | None = None, duration_s: float = DUR
         EnergyConfig(meters="following"),
         duration_s,
         wall,
-        tell=lambda _left_s, _doing: None,
+        on_progress=lambda _left_s, _doing: None,
         make_load=lambda _channels: load,
     )
 

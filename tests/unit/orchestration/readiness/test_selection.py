@@ -1,65 +1,21 @@
-"""Workloads and meters by name: those of the package, those of plugins, and what is said of wrong names."""
+"""Claims about workloads by name: those of the package, those of plugins, and wrong names."""
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
 
-from llenergymeasure.config.models import EnergyConfig
-from llenergymeasure.exceptions import ConfigError, MeterError
-from llenergymeasure.meters.base import MeterOptions
-from llenergymeasure.orchestration.readiness.selection import (
-    find_workload,
-    meter_problems,
-    probe_meters,
-    select_meters,
-)
+from llenergymeasure.exceptions import ConfigError
+from llenergymeasure.orchestration.readiness.selection import find_workload
 
-ENTRY_POINTS = """[llenergymeasure.meters]
-wallplug = acme_power:WALLPLUG
-unplugged = acme_power:UNPLUGGED
-bare = acme_power:BARE
-broken = acme_broken:BROKEN
-raising = acme_power:RAISING
-[llenergymeasure.workloads]
-riddles = acme_power:RIDDLES
+ENTRY_POINTS = """[llenergymeasure.workloads]
+riddles = acme_riddles:RIDDLES
 """
 MODULE = """
-from llenergymeasure.domain.sample import Sample
-from llenergymeasure.domain.trace import Channel
-from llenergymeasure.exceptions import MeterUnavailable
 from llenergymeasure.plugins import Plugin
 
-def meter(name, target, requires=(), capabilities=("measures", "by_name_only")):
-    return Plugin(name=name, target=f"acme_power:{target}", requires=requires, install="pip install acme-power",
-                  capabilities=frozenset(capabilities))
-
-WALLPLUG = meter("wallplug", "WallPlug", capabilities=CAPABILITIES)
-UNPLUGGED = meter("unplugged", "Unplugged", capabilities=("measures",))
-BARE = meter("bare", "WallPlug", ("acme_driver_that_is_missing",), ("measures",))
-RAISING = meter("raising", "Raising", capabilities=("measures",))
-RIDDLES = Plugin(name="riddles", target="acme_power:Riddles")
-
-class WallPlug:
-    name, period_s = "wallplug", 1.0
-    def open(self, options):
-        return [Channel(meter="wallplug", domain="system", device="plug", label="plug", method="sampled")]
-    def read(self, offset_ns):
-        return [Sample(0, offset_ns, power_w=61.3)]
-    def close(self):
-        pass
-
-class Unplugged(WallPlug):
-    name = "unplugged"
-    def open(self, options):
-        raise MeterUnavailable("no plug on /dev/ttyUSB0", "sudo modprobe ftdi_sio")
-
-class Raising(WallPlug):
-    name = "raising"
-    def open(self, options):
-        raise OSError("short circuit")
+RIDDLES = Plugin(name="riddles", target="acme_riddles:Riddles")
 
 class Riddles:
     name = "riddles"
@@ -67,113 +23,14 @@ class Riddles:
 
 
 @pytest.fixture
-def _acme_power(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Install a distribution with meters and a workload of its own; the parameter is what `wallplug` can do."""
-    capabilities = getattr(request, "param", ("measures", "by_name_only"))
-    info = tmp_path / "acme_power-1.0.dist-info"
+def _acme_riddles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Install a distribution with a workload of its own."""
+    info = tmp_path / "acme_riddles-1.0.dist-info"
     info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: acme-power\nVersion: 1.0\n")
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: acme-riddles\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text(ENTRY_POINTS)
-    (tmp_path / "acme_power.py").write_text(f"CAPABILITIES = {capabilities!r}\n{MODULE}")
+    (tmp_path / "acme_riddles.py").write_text(MODULE)
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.delitem(sys.modules, "acme_power", raising=False)
-
-
-def _select(*names: str) -> list[str]:
-    energy = EnergyConfig(meters=names if len(names) > 1 else names[0])
-    return [meter.name for meter in select_meters(energy, MeterOptions(energy=energy))]
-
-
-def _problems(*names: str) -> list[str]:
-    energy = EnergyConfig(meters=names)
-    return meter_problems(energy, MeterOptions(energy=energy))
-
-
-def test_no_meters_are_none() -> None:
-    assert _select("none") == []
-    assert meter_problems(EnergyConfig(meters="none"), MeterOptions()) == []
-
-
-def test_meter_is_found_by_its_name_alone_or_in_a_list() -> None:
-    assert _select("estimate") == ["estimate"]
-    assert select_meters(EnergyConfig(meters=("estimate",)), MeterOptions())[0].name == "estimate"
-
-
-def test_auto_takes_what_measures_or_else_the_estimate() -> None:
-    states = dict(probe_meters(MeterOptions()))
-    measuring = [name for name in ("nvml", "rapl") if states[name].available]
-    assert _select("auto") == (measuring or ["estimate"])
-    assert meter_problems(EnergyConfig(), MeterOptions()) == []
-
-
-@pytest.mark.usefixtures("_acme_power")
-@pytest.mark.parametrize("_acme_power", [("measures",)], indirect=True)
-def test_auto_probes_a_plugin_meter_that_reads_sensors_of_its_own() -> None:
-    assert "wallplug" in _select("auto")
-    assert "estimate" not in _select("auto")
-
-
-@pytest.mark.usefixtures("_acme_power")
-@pytest.mark.parametrize("_acme_power", [("measures", "by_name_only"), ()], indirect=True)
-def test_auto_leaves_out_a_plugin_meter_that_reads_sensors_of_other_meters() -> None:
-    assert "wallplug" not in _select("auto")
-    assert _select("wallplug", "estimate") == ["wallplug", "estimate"]
-
-
-@pytest.mark.usefixtures("_acme_power")
-def test_auto_names_a_plugin_that_does_not_load_and_goes_on(caplog: pytest.LogCaptureFixture) -> None:
-    assert "estimate" in _select("auto") or {"nvml", "rapl"} & set(_select("auto"))
-    assert "energy.meters: auto leaves out the meter 'broken': plugin 'broken' does not load" in caplog.text
-
-
-@pytest.mark.usefixtures("_acme_power")
-@pytest.mark.parametrize(
-    ("name", "text"),
-    [
-        ("unplugged", "no plug on /dev/ttyUSB0 → sudo modprobe ftdi_sio"),
-        ("bare", "not installed: acme_driver_that_is_missing → pip install acme-power"),
-        (
-            "broken",
-            "plugin 'broken' does not load: acme_broken:BROKEN: ModuleNotFoundError: No module named 'acme_broken' "
-            "→ pip install --force-reinstall acme-power",
-        ),
-        ("raising", "it failed to open: OSError: short circuit"),
-    ],
-)
-def test_named_meter_that_cannot_be_read_is_an_error_with_reason_and_remedy(name: str, text: str) -> None:
-    with pytest.raises(MeterError) as caught:
-        _select("estimate", name)
-    assert f"meter '{name}' cannot be read: {text}" in str(caught.value)
-
-
-@pytest.mark.usefixtures("_acme_power")
-def test_every_problem_of_the_named_meters_is_told() -> None:
-    unknown, unplugged = _problems("nvlm", "wallplug", "unplugged")
-    assert unknown.startswith("energy.meters: unknown meter 'nvlm'")
-    assert "(did you mean nvml?)" in unknown
-    assert unplugged.startswith("meter 'unplugged' cannot be read")
-
-
-def test_unknown_meter_is_a_fault_of_the_configuration() -> None:
-    with pytest.raises(ConfigError, match=r"unknown meter 'estimat'.*did you mean estimate\?"):
-        _select("estimat")
-
-
-def test_impossible_power_model_is_a_problem_of_auto_where_nothing_measures() -> None:
-    if any(dict(probe_meters(MeterOptions()))[name].available for name in ("nvml", "rapl")):
-        pytest.skip("a sensor measures here")
-    energy = EnergyConfig.model_validate({"estimate": {"cpu_max_power_w": 1, "cpu_idle_power_w": 2}})
-    (problem,) = meter_problems(energy, MeterOptions(energy=energy))
-    assert problem.startswith("meter 'estimate' cannot be read")
-
-
-@pytest.mark.usefixtures("_acme_power")
-def test_doctor_hears_of_every_meter_the_broken_ones_included() -> None:
-    states = dict(probe_meters(MeterOptions()))
-    assert list(states)[:3] == ["nvml", "rapl", "estimate"]
-    assert states["wallplug"].readings == ("61.3 W",)
-    assert states["bare"].remedy == "pip install acme-power"
-    assert states["broken"].remedy == "pip install --force-reinstall acme-power"
 
 
 @pytest.mark.parametrize("name", ["builtin", "synthetic"])
@@ -181,7 +38,7 @@ def test_workload_is_found_by_its_name(name: str) -> None:
     assert find_workload(name).name == name
 
 
-@pytest.mark.usefixtures("_acme_power")
+@pytest.mark.usefixtures("_acme_riddles")
 def test_workload_of_a_plugin_is_found_by_its_name() -> None:
     assert find_workload("riddles").name == "riddles"
 
