@@ -157,7 +157,7 @@ def _averaging_window(published: PowerUpdates, steps: Sequence[LoadStep], origin
     if not switched_s:
         return "the load had no short steps"
     ended_s = (short[-1].end_unix_ns - origin_ns) / 1e9
-    fit = fit_averaging(published.between(switched_s[0], ended_s).on_one_beat(), [*switched_s, ended_s])
+    fit = fit_averaging(published.between(switched_s[0], ended_s).evenly_spaced(), [*switched_s, ended_s])
     if fit is None:
         return "too few readings changed"
     if not fit.followed:

@@ -64,8 +64,7 @@ class CounterCurve:
     def _until(self, t_s: NDArray[np.float64]) -> EdgeEnergy:
         """Return the energy from the first tick to each moment, negative before it.
 
-        Beyond the outermost ticks it is that of the power they had: equation (7) of
-        docs/explanation/signal-processing.md.
+        Equations (10) and (13) of docs/explanation/signal-processing.md.
         """
         ticks, number = self.ticks, self._interval(t_s)
         start_s, length_s = ticks.t_s[number], ticks.t_s[number + 1] - ticks.t_s[number]

@@ -15,7 +15,7 @@ from llenergymeasure.metrics.energy.build import build_curves
 from llenergymeasure.metrics.energy.counter_curve import CounterCurve
 from llenergymeasure.metrics.energy.curve import EnergyCurve, interval_edges
 from llenergymeasure.metrics.energy.interval_uncertainty import UncertaintyModel
-from llenergymeasure.metrics.signals.gaps import Gap, find_stale_power_gap
+from llenergymeasure.metrics.signals.gaps import Gap, find_stale_power_gaps
 
 AGREEMENT = 0.03
 """Under load a counter agrees with the integrated power to about 1 % (Zeus, issue 12)."""
@@ -82,7 +82,7 @@ def find_stale_power(account: EnergyAccount, index: int, windows: Sequence[Phase
     curve = account.curves[index]
     if curve.method == "estimated":
         return None
-    constant = find_stale_power_gap(account.trace.of(index))
+    constant = find_stale_power_gaps(account.trace.of(index))
     stale = [gap for gap in constant if gap.touches(windows) and _is_wrong(curve, gap)]
     return max(stale, key=lambda gap: gap.duration_s, default=None)
 

@@ -1,4 +1,4 @@
-"""Stretches over which an energy counter stood still although it was read and power was drawn."""
+"""Frozen energy counters: stretches over which one did not move although it was read and power was drawn."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ from llenergymeasure.metrics.signals.faults import Fault
 
 SHORTEST_S = 0.5
 TICKS_MISSED = 5
+"""A freeze is longer than both: half a second, five periods of the slowest counter known; and five usual periods."""
 PAUSE = 10.0
-"""So many usual sampling gaps without a reading are a pause of the sampling, not of the counter."""
+"""This many usual sampling gaps without a reading are a pause of the sampling, not of the counter."""
 SAME_READINGS = 4
 """Of the counter, at least, between two of its steps: a single gap in the sampling shows nothing about the counter."""
 READINGS = 5
 """Of power, at least, to judge by."""
 CAUGHT_UP = 0.25
-"""A counter that afterwards shows the integrated power to within this share was late, and lost nothing."""
+"""A counter that afterwards agrees with the integrated power to within this share was late, and lost nothing."""
 
 
 def find_freezes(
@@ -32,14 +33,14 @@ def find_freezes(
             start_s=start_s,
             end_s=end_s,
             code="counter_frozen",
-            reason=f"the energy counter stood still for {end_s - start_s:.1f} s",
+            reason=f"the energy counter did not move for {end_s - start_s:.1f} s",
         )
-        for start_s, end_s, rise_j in _still(ticks, read_s)
+        for start_s, end_s, rise_j in _constant(ticks, read_s)
         if not _caught_up(start_s, end_s, rise_j, power)
     )
 
 
-def _still(ticks: Ticks, read_s: NDArray[Any]) -> Iterable[tuple[float, float, float]]:
+def _constant(ticks: Ticks, read_s: NDArray[Any]) -> Iterable[tuple[float, float, float]]:
     ends_s = np.append(ticks.t_s[1:], read_s[-1])
     rises_j = np.append(np.diff(ticks.energy_j), 0.0)
     usual_s = float(np.median(np.diff(ticks.t_s)))

@@ -1,4 +1,4 @@
-"""The instants at which a cumulative counter moved."""
+"""Tick times of a cumulative counter: the instants at which it moved."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from numpy.typing import NDArray
 from llenergymeasure.metrics.signals.update_period import SamplePairs, UpdatePeriod, find_update_period
 
 RESOLVED = 0.5
-"""A sensor that publishes more often than this many sampling gaps is always fresh, and beats too fast to be found."""
+"""Of a sampling gap: a sensor with a shorter period has moved in every sample, and its period cannot be found."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Ticks:
     """Ticks in time order: the counter showed `energy_j` from `t_s` on. Arrays of shape (n,).
 
-    `error_s` is the 95 % half-width of each `t_s`; `period_s` the time between ticks, None where they keep no rhythm or
-    come faster than they are sampled.
+    `error_s` is the 95 % half-width of each `t_s`; `period_s` the time between ticks, None where they keep no fixed
+    period or come faster than they are sampled.
     """
 
     t_s: NDArray[Any]
@@ -35,8 +35,8 @@ def locate_ticks(t_s: NDArray[Any], energy_j: NDArray[Any], update_period_s: flo
     """Return the ticks of a counter that read `energy_j` at `t_s`, both of shape (n,).
 
     A tick lies between the sample that first shows the new value and the one before. Counters publish at a fixed
-    period, so all ticks together tell where in between, far finer than one pair of samples does. `update_period_s` is
-    the sensor's own period where its maker states it.
+    period, so all ticks together show where in between, far finer than one pair of samples does. `update_period_s` is
+    the sensor's own period where its maker states it. Equations (8) and (9) of docs/explanation/signal-processing.md.
     """
     if update_period_s == 0:
         return Ticks(t_s=t_s, energy_j=energy_j, error_s=np.zeros(len(t_s)), period_s=None)
@@ -44,42 +44,42 @@ def locate_ticks(t_s: NDArray[Any], energy_j: NDArray[Any], update_period_s: flo
     at = np.flatnonzero(moved)
     lo_s, hi_s, after_j = t_s[at], t_s[at + 1], energy_j[at + 1]
     gap_s = hi_s - lo_s
-    rhythm = None
+    grid = None
     if update_period_s is None or update_period_s > RESOLVED * np.median(np.diff(t_s)):
-        rhythm = find_update_period(SamplePairs(lo_s=t_s[:-1], hi_s=t_s[1:], moved=moved))
-    if rhythm is not None:
-        located_s, error_s, certain = _on_the_beat(rhythm, lo_s, hi_s)
+        grid = find_update_period(SamplePairs(lo_s=t_s[:-1], hi_s=t_s[1:], moved=moved))
+    if grid is not None:
+        located_s, error_s, certain = _on_the_grid(grid, lo_s, hi_s)
         return Ticks(
             t_s=located_s[certain],
             energy_j=after_j[certain],
             error_s=error_s[certain],
-            period_s=rhythm.period_s,
+            period_s=grid.period_s,
         )
     age_s = np.minimum(gap_s, _longest_age_s(t_s, moved, update_period_s)) / 2
     return Ticks(t_s=hi_s - age_s, energy_j=after_j, error_s=age_s, period_s=None)
 
 
-def _on_the_beat(
-    rhythm: UpdatePeriod, lo_s: NDArray[Any], hi_s: NDArray[Any]
+def _on_the_grid(
+    grid: UpdatePeriod, lo_s: NDArray[Any], hi_s: NDArray[Any]
 ) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
-    """Return each tick's time, its half-width, and whether it is certain which beat it was.
+    """Return each tick's time, its half-width, and whether it is certain which update it was.
 
-    It is the last beat before the sample that showed it, or as near to it as its bracket allows. Where that sample was
-    taken within the error of a beat, and the beat before or after would do as well, it is not certain.
+    It is the last update before the sample that showed it, or as near to it as its pair of samples allows. Where that
+    sample was taken within the error of an update, and the one before or after fits as well, it is not certain.
     """
-    block = np.maximum(np.searchsorted(rhythm.since_s, lo_s, side="right") - 1, 0)
-    phase_s, error_s, period_s = rhythm.phase_s[block], rhythm.error_s[block], rhythm.period_s
-    beat_s = phase_s + np.floor((hi_s - phase_s) / period_s) * period_s
-    early = (hi_s - beat_s < error_s) & (beat_s - period_s > lo_s - error_s)
-    late = (beat_s + period_s - hi_s < error_s) & (beat_s > lo_s - error_s)
-    nearest_s = np.where(lo_s - beat_s < beat_s + period_s - hi_s, beat_s, beat_s + period_s)
+    block = np.maximum(np.searchsorted(grid.since_s, lo_s, side="right") - 1, 0)
+    phase_s, error_s, period_s = grid.phase_s[block], grid.error_s[block], grid.period_s
+    update_s = phase_s + np.floor((hi_s - phase_s) / period_s) * period_s
+    early = (hi_s - update_s < error_s) & (update_s - period_s > lo_s - error_s)
+    late = (update_s + period_s - hi_s < error_s) & (update_s > lo_s - error_s)
+    nearest_s = np.where(lo_s - update_s < update_s + period_s - hi_s, update_s, update_s + period_s)
     margin_s = 0.05 * (hi_s - lo_s)
-    t_s = np.clip(np.where(beat_s > lo_s, beat_s, nearest_s), lo_s + margin_s, hi_s - margin_s)
+    t_s = np.clip(np.where(update_s > lo_s, update_s, nearest_s), lo_s + margin_s, hi_s - margin_s)
     return t_s, np.minimum((hi_s - lo_s) / 2, error_s), ~(early | late)
 
 
 def _longest_age_s(t_s: NDArray[Any], moved: NDArray[Any], update_period_s: float | None) -> float:
-    """Return how old a value may be when it is read, where no rhythm was found.
+    """Return how old a value may be when it is read, where no fixed period was found.
 
     A counter that moved between all of n samples at random instants has, with 95 % confidence, a period under
     `gap * sqrt(18 / n)`: at a longer one, three short gaps or more would be expected to have missed it.

@@ -1,4 +1,4 @@
-"""Raw counter readings as one rising line: wraps undone, resets and blank readings told apart from them."""
+"""Unwrapping of raw counter readings into one rising line: wraps, resets and blank readings distinguished."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from numpy.typing import NDArray
 from llenergymeasure.metrics.signals.faults import Fault, FaultCode
 
 PLAUSIBLE_W = 5000.0
-"""No single device draws more: a fall that would mean more, taken as a wrap, is a reset."""
+"""No single device draws more, several times the specified power of any accelerator: a fall that, taken as a wrap,
+would mean more is a reset."""
 DIP_SAMPLES = 3
-"""A counter that falls and is back within so many samples did not fall: the reading was bad."""
+"""A counter that falls and is back within this many samples did not fall: the reading was bad."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class UnwrappedCounter:
-    """Readings `energy_j` at `t_s`, never falling, of shape (n,); what happened within `faults` is not in them."""
+    """Readings `energy_j` at `t_s`, never falling, of shape (n,); energy drawn within `faults` is not included."""
 
     t_s: NDArray[Any]
     energy_j: NDArray[Any]
@@ -45,7 +46,7 @@ def unwrap(t_s: NDArray[Any], raw_j: NDArray[Any], range_j: float | None) -> Unw
 
 
 def _is_dip(raw_j: NDArray[Any]) -> NDArray[Any]:
-    """Find readings below what the counter showed both shortly before and shortly after."""
+    """Find readings below the counter shortly before and shortly after."""
     padded = np.concatenate([np.full(DIP_SAMPLES, -np.inf), raw_j, np.full(DIP_SAMPLES, -np.inf)])
     highest = sliding_window_view(padded, DIP_SAMPLES).max(axis=1)
     before, after = highest[: len(raw_j)], highest[DIP_SAMPLES + 1 :]
@@ -56,7 +57,7 @@ def _is_dip(raw_j: NDArray[Any]) -> NDArray[Any]:
 def _lost_wraps(
     t_s: NDArray[Any], gap_s: NDArray[Any], energy_j: NDArray[Any], range_j: float | None
 ) -> tuple[Fault, ...]:
-    """Find gaps in which, at twice the mean power, the counter would have gone round once without being seen."""
+    """Find gaps in which, at twice the mean power, the counter would have wrapped once without being read."""
     if range_j is None or len(t_s) < 2 or t_s[-1] <= t_s[0]:
         return ()
     mean_w = energy_j[-1] / (t_s[-1] - t_s[0])

@@ -53,7 +53,7 @@ class DeconvolvedPower:
 
         What the readings differ from the fit may be noise. It may as well be power that changes within an update
         interval, of which they show only what a box does not average over whole rounds: so much is unknown at either
-        end. Equation (18) of docs/explanation/signal-processing.md.
+        end. Equation (21) of docs/explanation/signal-processing.md.
         """
         at_once = max(1, MOST_ELEMENTS // len(self.edges_s))
         parts = [
@@ -79,7 +79,7 @@ def deconvolve(grid: UpdateGrid, averaging_s: float) -> DeconvolvedPower | None:
 
     Each reading is a weighted sum of the powers before it, plus noise; the power changes from one update to the next as
     a random walk. That is ridge regression with a banded matrix; the ratio of noise to change is found by the
-    restricted likelihood of the readings (Patterson, Thompson 1971, Biometrika 58, 545-554): equations (15) to (17) of
+    restricted likelihood of the readings (Patterson, Thompson 1971, Biometrika 58, 545-554): equations (18) to (20) of
     docs/explanation/signal-processing.md.
     """
     weights = _weights(averaging_s / grid.period_s)

@@ -1,4 +1,4 @@
-"""Where the readings of a sensor lapse: pauses of the sampling, refusals, values that stand still."""
+"""Gaps in the readings of a sensor: pauses of the sampling, and values that are stale."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from llenergymeasure.domain.trace import Phase
 
 LONGEST_GAP_S = 0.5
 USUAL_GAPS = 10.0
-"""A pause is longer than both: half a second, and so many usual gaps between readings."""
+"""A pause is longer than both: half a second, five periods of the slowest sensor known; and ten usual gaps."""
 FEW_CHANGES = 10
-STANDS_S = 2.0
-STANDS_PERIODS = 20.0
-"""A value that stays for longer than both, two seconds and so many usual times between changes, stands still."""
-NEVER_MOVED_S = 5.0
-"""How long a value may stay where it hardly ever changed, so that nothing is known of what is usual."""
+STALE_S = 2.0
+STALE_PERIODS = 20.0
+"""A value is stale that stays for longer than both: two seconds, and twenty usual times between changes."""
+STALE_UNCHANGED_S = 5.0
+"""The same where a value changed fewer than ten times, so that no usual time between changes is known."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Gap:
-    """A stretch of the trace, Unix time; `value` is what the sensor showed all the while, where it showed anything."""
+    """A gap in the readings, Unix time; `value` is the constant reading where it is a stale one."""
 
     start_ns: int
     end_ns: int
@@ -42,7 +42,7 @@ class Gap:
 
 
 def find_sampling_gaps(samples: NDArray[Any]) -> tuple[Gap, ...]:
-    """Return where one channel, whose samples these are, was not asked for far longer than usual."""
+    """Return the pauses in the samples of one channel: gaps far longer than usual."""
     times_ns = samples["t_unix_ns"]
     if len(times_ns) < 3:
         return ()
@@ -51,24 +51,24 @@ def find_sampling_gaps(samples: NDArray[Any]) -> tuple[Gap, ...]:
     return tuple(_between(times_ns, at, at + 1) for at in np.flatnonzero(long))
 
 
-def find_stale_power_gap(samples: NDArray[Any]) -> tuple[Gap, ...]:
-    """Return where the power reading of a channel repeated itself to the last digit for far longer than usual.
+def find_stale_power_gaps(samples: NDArray[Any]) -> tuple[Gap, ...]:
+    """Return where the power reading of a channel stayed the same to the last digit for far longer than usual.
 
-    A sensor that works flickers; one whose driver hangs shows its last value again and again.
+    The readings of a sensor that works vary; one whose driver hangs shows its last value again and again.
     """
     read = samples[np.isfinite(samples["power_w"])]
     if len(read) < 3:
         return ()
     changed = np.flatnonzero(np.diff(read["power_w"]) != 0) + 1
     first, last = np.append(0, changed), np.append(changed - 1, len(read) - 1)
-    stood_s = (read["t_unix_ns"][last] - read["t_unix_ns"][first]) / 1e9
-    longest_s = NEVER_MOVED_S
+    constant_s = (read["t_unix_ns"][last] - read["t_unix_ns"][first]) / 1e9
+    longest_s = STALE_UNCHANGED_S
     if len(changed) >= FEW_CHANGES:
         period_s = float(np.median(np.diff(read["t_unix_ns"][changed]))) / 1e9
-        longest_s = max(STANDS_S, STANDS_PERIODS * period_s)
+        longest_s = max(STALE_S, STALE_PERIODS * period_s)
     return tuple(
         _between(read["t_unix_ns"], first[at], last[at], float(read["power_w"][first[at]]))
-        for at in np.flatnonzero(stood_s > longest_s)
+        for at in np.flatnonzero(constant_s > longest_s)
     )
 
 

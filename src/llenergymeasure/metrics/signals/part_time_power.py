@@ -1,4 +1,4 @@
-"""Energy over time from readings that each see only the last part of their period."""
+"""Cumulative energy from part-time power readings: each is the mean of only the last part of its period."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from numpy.typing import NDArray
 from llenergymeasure.metrics.signals.power_updates import UpdateGrid
 
 LEAST_STEP_W = 8.0
-"""Smaller differences between readings may be noise: NVIDIA states ±5 W."""
+"""Smaller differences between two readings may be noise: NVIDIA states ±5 W for each, √2 · 5 W for a difference."""
 
 
-def part_time_energy(beat: UpdateGrid, averaging_s: float) -> tuple[NDArray[Any], NDArray[Any]]:
+def part_time_energy(grid: UpdateGrid, averaging_s: float) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return times and the energy drawn until then, from readings that average over `averaging_s` of each period.
 
-    While a reading is taken the energy is what it says. Between two of them, unseen, it is that of a straight line from
-    the power at the end of the one to that at the start of the other, which is also what a step at an unknown moment
-    comes to in the mean. A reading that lies between its neighbours, well away from both, has seen the power step from
-    the one to the other: then the power before and after is theirs.
+    While a reading averages, the energy is its own. Between two of them it is that of a straight line from the power at
+    the end of the one to that at the start of the other, which is also the mean over a step at an unknown time. A
+    reading that lies between its neighbours, well away from both, contains a step from the one to the other: then the
+    power before and after is theirs.
     """
-    ends_s, power_w = beat.t_s[beat.seen], beat.power_w[beat.seen]
+    ends_s, power_w = grid.t_s[grid.seen], grid.power_w[grid.seen]
     at_start_w, at_end_w = _step_within(power_w)
-    averaging_s = min(averaging_s, beat.period_s)
+    averaging_s = min(averaging_s, grid.period_s)
     times_s = np.column_stack([ends_s - averaging_s, ends_s]).ravel()
     rises_j = np.empty(len(times_s))
     rises_j[0] = 0.0

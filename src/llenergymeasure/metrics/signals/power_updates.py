@@ -1,4 +1,4 @@
-"""When a power sensor published its readings, and which: many samples show the same reading again."""
+"""Updates of a power sensor: which readings it published, and when. Many samples show the same reading again."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from llenergymeasure.metrics.signals.counter_ticks import locate_ticks
 
 @dataclass(frozen=True, kw_only=True)
 class PowerUpdates:
-    """Readings `power_w` that appeared at `t_s`, arrays of shape (n,); one that repeats the former is not seen.
+    """Readings `power_w` that appeared at `t_s`, arrays of shape (n,); one that equals the one before is not seen.
 
-    `period_s` is None where they keep no rhythm, or come faster than they are sampled.
+    `period_s` is None where they keep no fixed period, or come faster than they are sampled.
     """
 
     t_s: NDArray[Any]
@@ -30,23 +30,23 @@ class PowerUpdates:
         inside = (self.t_s >= start_s) & (self.t_s < end_s)
         return PowerUpdates(t_s=self.t_s[inside], power_w=self.power_w[inside], period_s=self.period_s)
 
-    def on_one_beat(self) -> PowerUpdates:
-        """Return the same with all times moved onto one straight beat, which averages out the error of each.
+    def evenly_spaced(self) -> PowerUpdates:
+        """Return the same at multiples of one period, fitted by least squares to average out the error of each time.
 
-        For stretches of a minute or so, over which no sensor's clock wanders; without a rhythm nothing is moved.
+        For stretches of a minute or so, over which no sensor's clock drifts; without a fixed period nothing is moved.
         """
         if self.period_s is None or len(self) < 3:
             return self
-        beats = np.round((self.t_s - self.t_s[0]) / self.period_s)
-        period_s, first_s = np.polyfit(beats, self.t_s - self.t_s[0], 1)
-        t_s = self.t_s[0] + first_s + beats * period_s
+        numbers = np.round((self.t_s - self.t_s[0]) / self.period_s)
+        period_s, first_s = np.polyfit(numbers, self.t_s - self.t_s[0], 1)
+        t_s = self.t_s[0] + first_s + numbers * period_s
         return PowerUpdates(t_s=t_s, power_w=self.power_w, period_s=float(period_s))
 
 
 def find_power_updates(t_s: NDArray[Any], power_w: NDArray[Any]) -> PowerUpdates:
-    """Return what was published, from samples `power_w` at `t_s`, both of shape (n,).
+    """Return the updates behind samples `power_w` at `t_s`, both of shape (n,).
 
-    The number of changes until then is a counter, and its ticks are found as those of any other.
+    The number of changes so far is a counter, and its ticks are located as those of any other.
     """
     changed = np.flatnonzero(np.diff(power_w) != 0) + 1
     changes = np.zeros(len(t_s))
@@ -57,13 +57,17 @@ def find_power_updates(t_s: NDArray[Any], power_w: NDArray[Any]) -> PowerUpdates
 
 
 MARGIN = 0.02
-"""Of a period: a sample so near to a beat may show the reading before it or the one after."""
+"""Of a period: a sample this near to an update may show the reading before it or the one after."""
 FEWEST = 30
+"""Updates from which the grid is found: 3 s of the slowest sensor known."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class UpdateGrid:
-    """At `t_s` the sensor published `power_w`, as far as it was `seen`: arrays of shape (n,), no beat left out."""
+    """All updates of a sensor with a fixed period: at `t_s` it published `power_w`, known where it was `seen`.
+
+    Arrays of shape (n,), without gaps.
+    """
 
     t_s: NDArray[Any]
     power_w: NDArray[Any]
@@ -75,21 +79,21 @@ class UpdateGrid:
 
 
 def find_update_grid(t_s: NDArray[Any], power_w: NDArray[Any]) -> UpdateGrid | None:
-    """Return the readings behind samples `power_w` at `t_s`, both of shape (n,); None where they keep no beat.
+    """Return the update grid behind samples `power_w` at `t_s`, both of shape (n,); None without a fixed period.
 
-    What is published between two samples is not seen; what was sampled and had not changed was published again.
+    An update between two samples is not seen; a reading that was sampled and had not changed was published again.
     """
     published = find_power_updates(t_s, power_w)
     if published.period_s is None or len(published) < FEWEST:
         return None
     period_s = published.period_s
     number = np.concatenate([[0], np.cumsum(np.round(np.diff(published.t_s) / period_s))])
-    beats_s = np.interp(np.arange(number[-1] + 1), number, published.t_s)
-    ends_s = np.append(beats_s[1:], beats_s[-1] + period_s)
+    updates_s = np.interp(np.arange(number[-1] + 1), number, published.t_s)
+    ends_s = np.append(updates_s[1:], updates_s[-1] + period_s)
     shown_by = np.searchsorted(t_s, ends_s - MARGIN * period_s) - 1
     return UpdateGrid(
-        t_s=beats_s,
+        t_s=updates_s,
         power_w=power_w[np.maximum(shown_by, 0)],
-        seen=(shown_by >= 0) & (t_s[shown_by] >= beats_s + MARGIN * period_s),
+        seen=(shown_by >= 0) & (t_s[shown_by] >= updates_s + MARGIN * period_s),
         period_s=period_s,
     )

@@ -14,8 +14,8 @@ STEPS_W = (300.0, 100.0, 50.0, 25.0, 12.0, 6.0, 3.0, 3.0)
 """Scale of a step in each round: smaller steps cost as their square, larger ones all the same. It decreases so that the
 first, smooth solution does not decide where the steps are."""
 PENALTY = 0.5
-"""Cost of one step, in squared deviations of a mean; a step in the right place saves hundreds. `make bench-coverage`
-holds for it."""
+"""Cost of one step, in squared deviations of a mean; a step in the right place saves hundreds. Checked by `make
+bench-coverage`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +54,7 @@ def fit_sparse_steps(intervals: IntervalMeans, within: IntervalMeans) -> Piecewi
 
     The intervals of one fit adjoin. Machines switch: power that jumps a few times is likelier than power that wanders.
     Steps are made few by least squares whose weights are renewed from the steps of the last round (Daubechies, DeVore,
-    Fornasier, Güntürk 2010, Comm. Pure Appl. Math. 63, 1-38): equations (10) to (13) of
+    Fornasier, Güntürk 2010, Comm. Pure Appl. Math. 63, 1-38): equations (14) to (16) of
     docs/explanation/signal-processing.md.
     """
     edges_s = _part_edges_s(intervals)
@@ -81,9 +81,9 @@ def _weights(means: IntervalMeans, edges_s: NDArray[Any]) -> tuple[NDArray[Any],
 
 
 def _solve(matrix: NDArray[Any], right: NDArray[Any]) -> NDArray[Any]:
-    """Return the powers of shape (fits, parts) that minimise equation (10), from weights of shape (fits, means, parts).
+    """Return the powers of shape (fits, parts) that minimise equation (14), from weights of shape (fits, means, parts).
 
-    It is solved for the few means instead of the many parts (equation (13)). The unknowns are the power of the part in
+    It is solved for the few means instead of the many parts (equation (16)). The unknowns are the power of the part in
     the middle, which costs nothing, and the steps away from it.
     """
     parts = matrix.shape[2]

@@ -24,7 +24,7 @@ APART_W, APART = 10.0, 0.03
 than sources agree under load (`energy.counter_vs_power.AGREEMENT`)."""
 TICK_W, READING_W = 0.7, 1.5
 """Standard deviations of a tick interval's mean and of a reading: by their times, and by the sensor's noise
-(`make bench-coverage` holds for them)."""
+(checked by `make bench-coverage`)."""
 SHORT = 0.5
 """Of a tick interval: readings that average over longer show no more than the ticks do."""
 FITS_AT_ONCE = 128
@@ -90,7 +90,7 @@ class SubTickPower:
     def _energy_by_fit(self, number: NDArray[Any], fit: NDArray[Any], t_s: NDArray[Any]) -> NDArray[Any]:
         """Return the energy until `t_s[i]` in tick interval `number[fit[i]]` by the sparse-step fit.
 
-        What the fit leaves of the counted energy is spread evenly: equation (14) of
+        What the fit leaves of the counted energy is spread evenly: equation (17) of
         docs/explanation/signal-processing.md.
         """
         fitted, ticks = self._fit(number), self.ticks

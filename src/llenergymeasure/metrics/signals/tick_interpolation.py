@@ -22,7 +22,7 @@ def edge_energy(fraction: NDArray[Any], duration_s: NDArray[Any], around_w: NDAr
 
     `around_w`, of shape (5, n), holds the mean powers of the two intervals before, of this one, and of the two after.
     The error is the most by which a power curve of the same mean, between the lowest and the highest of the five
-    powers, could differ: equation (9) of docs/explanation/signal-processing.md.
+    powers, could differ: equation (12) of docs/explanation/signal-processing.md.
     """
     before_w, here_w, after_w = around_w[1:4]
     mean_w = first_part(fraction, before_w, here_w, after_w)
@@ -39,9 +39,9 @@ def first_part(
     """Return the energy of the first `fraction` of an interval over its duration, in watts; arrays of shape (n,).
 
     Where the mean lies between those next to it, the power stepped from the one to the other within the interval, and
-    the mean shows when: reconstruction at sub-cell resolution (Harten 1989, J. Comput. Phys. 83, 148-184), equation (8)
-    of docs/explanation/signal-processing.md. It is exact for a step, and no worse than a straight line for a slope.
-    Elsewhere the power is taken as constant.
+    the mean shows when: reconstruction at sub-cell resolution (Harten 1989, J. Comput. Phys. 83, 148-184). It is exact
+    for a step, and no worse than a straight line for a slope. Elsewhere the power is taken as constant. Equation (11)
+    of docs/explanation/signal-processing.md.
     """
     stepped = (here_w - after_w) * (before_w - here_w) > 0
     difference_w = np.where(stepped, before_w - after_w, 1.0)

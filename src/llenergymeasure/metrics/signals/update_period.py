@@ -1,4 +1,4 @@
-"""The beat of a counter that publishes at a fixed period, found from samples that only bracket each tick."""
+"""Update period and phase of a counter that publishes at a fixed period, from samples that only pair each tick."""
 
 from __future__ import annotations
 
@@ -9,27 +9,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 SEED_SAMPLES, SEED_TICKS = 128, 8
+"""Pairs and ticks of the first search. Here and below, numbers without a source were chosen on simulated traces, and
+are checked by `make bench-coverage` and `tests/unit/metrics/energy/test_counter_ticks.py`."""
 SEEDS = 3
-"""Where the first block misleads, others are tried."""
+"""Blocks that the search is begun from, until one gives a period that agrees."""
 PAUSE = 5.0
-"""So many times the usual time between ticks is no tick interval: the counter or the sampling paused."""
+"""This many times the usual time between ticks is no tick interval: the counter or the sampling paused."""
 BLOCK_TICKS = 64
-"""A phase is good to a fraction of a sampling gap over the ticks of its block; over so few no sensor's clock drifts."""
+"""Ticks of a block that has a phase of its own: 6.4 s of the slowest counter known, over which no sensor's clock drifts
+by a sampling gap."""
 GUESS = 1.3
-"""The period lies within this factor of what the share of brackets that moved lets one expect."""
+"""The period lies within this factor of the first guess, equation (2)."""
 RESOLUTION = 1 / 12
-"""How far two neighbouring trial periods are apart after all the ticks looked at, in sampling gaps."""
+"""Distance of two neighbouring trial periods after all the ticks looked at, in sampling gaps: equation (4)."""
 FINEST_STEP = 1e-5
 """Relative; a block with a long pause in it must not ask for millions of trial periods."""
 REACH = 12
-"""How many steps of the former search the next one looks to either side: one sampling gap."""
-TRUSTED = 0.88
-"""Least agreement beyond chance; wrong periods reach 0.85, ticks that stray by a twentieth of a period reach 0.9."""
+"""Steps of the last search that the next one looks to either side: one sampling gap."""
+LEAST_KAPPA = 0.88
+"""Least agreement beyond chance, equation (6); in simulation wrong periods reach 0.85, ticks that stray by a twentieth
+of a period 0.9."""
 PHASE_MARGIN = 2.0
-"""The range left to a phase holds too few of its errors, since over a trace of seconds the period is known only so
-well; twice the range holds the energy of windows of a second in 95 % of cases in simulation."""
-UNSTEADINESS = 1.25
-"""A tick that strays by d shows in the wrong bracket with probability 2 d / period; 95 % of a normal error is 2.5 mean
+"""Factor on the width of the best phase, equation (7): over a trace of seconds the period itself is uncertain. Twice
+the width covers the energy of windows of a second in 95 % of cases (`make bench-coverage`)."""
+JITTER_FACTOR = 1.25
+"""A tick that strays by d shows in the wrong pair with probability 2 d / period; 95 % of a normal error is 2.5 mean
 absolute ones."""
 
 
@@ -61,40 +65,41 @@ class UpdatePeriod:
     error_s: NDArray[Any]
 
 
-def find_update_period(brackets: SamplePairs) -> UpdatePeriod | None:
-    """Return the rhythm of the ticks; None where they are too few, irregular, or faster than they are sampled."""
-    brackets = _without_pauses(brackets)
-    ticks = int(brackets.moved.sum())
-    if ticks < SEED_TICKS or ticks > 0.98 * len(brackets):
+def find_update_period(pairs: SamplePairs) -> UpdatePeriod | None:
+    """Return the update period and phases of a counter; None for ticks too few, irregular, or faster than sampled.
+
+    Equations (1) to (7) of docs/explanation/signal-processing.md.
+    """
+    pairs = _without_pauses(pairs)
+    ticks = int(pairs.moved.sum())
+    if ticks < SEED_TICKS or ticks > 0.98 * len(pairs):
         return None
-    size = min(len(brackets), max(SEED_SAMPLES, round(BLOCK_TICKS * len(brackets) / ticks)))
-    first = np.unique(np.append(np.arange(0, len(brackets) - size + 1, size), len(brackets) - size))
-    blocks = brackets.rows(first[:, None] + np.arange(size))
+    size = min(len(pairs), max(SEED_SAMPLES, round(BLOCK_TICKS * len(pairs) / ticks)))
+    first = np.unique(np.append(np.arange(0, len(pairs) - size + 1, size), len(pairs) - size))
+    blocks = pairs.rows(first[:, None] + np.arange(size))
     for seed in np.unique(np.linspace(0, len(first) - 1, SEEDS).astype(int)):
         period_s = _without_drift(blocks, _period_of_block(blocks.rows(seed)))
         phase_s, width_s, _ = _best_phase(blocks, np.full(len(first), period_s))
-        agrees = _holds_beat(blocks, phase_s[:, None], period_s) == blocks.moved
-        if _agreement_beyond_chance(agrees, blocks.moved) >= TRUSTED:
-            stray_s = UNSTEADINESS * period_s * (1 - agrees.mean(axis=1))
+        agrees = _has_update(blocks, phase_s[:, None], period_s) == blocks.moved
+        if _agreement_beyond_chance(agrees, blocks.moved) >= LEAST_KAPPA:
+            jitter_s = JITTER_FACTOR * period_s * (1 - agrees.mean(axis=1))
             return UpdatePeriod(
                 period_s=period_s,
                 since_s=blocks.lo_s[:, 0],
                 phase_s=phase_s,
-                error_s=PHASE_MARGIN * width_s + stray_s,
+                error_s=PHASE_MARGIN * width_s + jitter_s,
             )
     return None
 
 
-def _without_pauses(brackets: SamplePairs) -> SamplePairs:
-    """Leave out where the counter stood still or was not read for far longer than between two ticks."""
-    if brackets.moved.sum() < SEED_TICKS:
-        return brackets
-    usual_s = float(np.median(np.diff(brackets.hi_s[brackets.moved])))
-    last_s = np.maximum.accumulate(np.where(brackets.moved, brackets.lo_s, brackets.lo_s[0]))
-    next_s = np.minimum.accumulate(np.where(brackets.moved, brackets.hi_s, brackets.hi_s[-1])[::-1])[::-1]
-    return brackets.rows(
-        (next_s - last_s < PAUSE * usual_s) & (brackets.hi_s - brackets.lo_s < PAUSE * usual_s)
-    )
+def _without_pauses(pairs: SamplePairs) -> SamplePairs:
+    """Leave out where the counter was constant or not read for far longer than the time between two ticks."""
+    if pairs.moved.sum() < SEED_TICKS:
+        return pairs
+    usual_s = float(np.median(np.diff(pairs.hi_s[pairs.moved])))
+    last_s = np.maximum.accumulate(np.where(pairs.moved, pairs.lo_s, pairs.lo_s[0]))
+    next_s = np.minimum.accumulate(np.where(pairs.moved, pairs.hi_s, pairs.hi_s[-1])[::-1])[::-1]
+    return pairs.rows((next_s - last_s < PAUSE * usual_s) & (pairs.hi_s - pairs.lo_s < PAUSE * usual_s))
 
 
 def _period_of_block(block: SamplePairs) -> float:
@@ -115,36 +120,36 @@ def _period_of_block(block: SamplePairs) -> float:
         low, high = period_s * (1 - REACH * step), period_s * (1 + REACH * step)
 
 
-def _period_by_share(brackets: SamplePairs) -> float:
-    """Guess the period from how many brackets moved: one of length d holds a tick with probability d / period."""
-    length_s = brackets.hi_s - brackets.lo_s
-    periods_s = float(length_s.mean()) / brackets.moved.mean() * np.linspace(0.2, 1.0, 81)
+def _period_by_share(pairs: SamplePairs) -> float:
+    """Guess the period by equation (2): a pair of length d contains a tick with probability d / period."""
+    length_s = pairs.hi_s - pairs.lo_s
+    periods_s = float(length_s.mean()) / pairs.moved.mean() * np.linspace(0.2, 1.0, 81)
     expected = np.minimum(1.0, length_s[None, :] / periods_s[:, None]).mean(axis=1)
-    return float(periods_s[int(np.abs(expected - brackets.moved.mean()).argmin())])
+    return float(periods_s[int(np.abs(expected - pairs.moved.mean()).argmin())])
 
 
 def _without_drift(blocks: SamplePairs, period_s: float) -> float:
-    """Correct the period by the drift of the phase from block to block, over ever more blocks."""
+    """Correct the period by the drift of the phase from block to block, equation (5), over ever more blocks."""
     count, reach = len(blocks.lo_s), 1
     while reach < count:
         reach = min(4 * reach, count)
         part = blocks.rows(np.arange(reach))
         phase_s, _, _ = _best_phase(part, np.full(reach, period_s))
-        beats = np.round((phase_s - phase_s[0]) / period_s)
-        if not beats.any():  # all blocks overlap: they are of one and the same stretch
+        updates = np.round((phase_s - phase_s[0]) / period_s)
+        if not updates.any():  # all blocks overlap: they are of the same stretch
             continue
-        drift_s = phase_s - phase_s[0] - beats * period_s
-        period_s += float((drift_s * beats).sum() / (beats * beats).sum())
+        drift_s = phase_s - phase_s[0] - updates * period_s
+        period_s += float((drift_s * updates).sum() / (updates * updates).sum())
     return period_s
 
 
 def _best_phase(
     rows: SamplePairs, periods_s: NDArray[Any]
 ) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
-    """Return, per row, the phase that agrees with most brackets, how far it may move, and the share that agrees.
+    """Return, per row, the phase that agrees with most pairs, how far it may move, and the share that agrees.
 
-    A bracket that moved holds a tick, so the phase lies in it, modulo the period; one that did not move excludes its
-    span. The phase of widest agreement is found by walking round the circle of phases and counting.
+    A pair that moved contains a tick, so the phase lies in it, modulo the period; one that did not move excludes its
+    span. The phase of widest agreement, equation (3), is found by walking round the circle of phases and counting.
     """
     period = periods_s[:, None]
     base_s = rows.lo_s[:, :1]
@@ -167,10 +172,10 @@ def _best_phase(
     return phase_s, width_s, explained / rows.lo_s.shape[1]
 
 
-def _holds_beat(rows: SamplePairs, phase_s: NDArray[Any], period_s: float) -> NDArray[Any]:
+def _has_update(rows: SamplePairs, phase_s: NDArray[Any], period_s: float) -> NDArray[Any]:
     before = np.floor((rows.lo_s - phase_s) / period_s)
-    holds: NDArray[Any] = np.floor((rows.hi_s - phase_s) / period_s) > before
-    return holds
+    has: NDArray[Any] = np.floor((rows.hi_s - phase_s) / period_s) > before
+    return has
 
 
 def _agreement_beyond_chance(agrees: NDArray[Any], moved: NDArray[Any]) -> float:

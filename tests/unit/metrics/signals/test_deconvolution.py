@@ -174,14 +174,14 @@ def test_part_time_readings_that_saw_a_step_place_it(
 
 
 def test_a_reading_between_its_neighbours_splits_the_time_around_it_at_its_step() -> None:
-    beat = find_update_grid(*read(Constant(300.0), 1, QUARTER))
-    assert beat is not None
-    values_w = np.where(np.arange(len(beat)) < 10, 100.0, 500.0)
+    grid = find_update_grid(*read(Constant(300.0), 1, QUARTER))
+    assert grid is not None
+    values_w = np.where(np.arange(len(grid)) < 10, 100.0, 500.0)
     values_w[10] = 300.0
-    stepped = type(beat)(t_s=beat.t_s, power_w=values_w, seen=beat.seen, period_s=beat.period_s)
+    stepped = type(grid)(t_s=grid.t_s, power_w=values_w, seen=grid.seen, period_s=grid.period_s)
     times_s, energy_j = part_time_energy(stepped, 0.025)
     before_j, during_j, after_j = np.diff(energy_j[19:23])
-    gap_s = beat.period_s - 0.025
+    gap_s = grid.period_s - 0.025
     assert during_j == pytest.approx(0.025 * 300.0)
     assert before_j == pytest.approx(gap_s * 100.0, rel=0.02)
     assert after_j == pytest.approx(gap_s * 500.0, rel=0.02)
@@ -190,11 +190,11 @@ def test_a_reading_between_its_neighbours_splits_the_time_around_it_at_its_step(
 
 def test_every_beat_is_found_also_where_the_reading_did_not_change() -> None:
     power = Steps(100.0, [(4.0 + 0.9 * number, 100.0 + 150.0 * (number % 2)) for number in range(12)])
-    beat = find_update_grid(*read(power, 5, QUARTER, noise_w=0.4))
-    assert beat is not None
-    assert beat.period_s == pytest.approx(0.1, rel=1e-3)
-    assert np.diff(beat.t_s) == pytest.approx(0.1, abs=0.005)
-    assert beat.seen.mean() > 0.98
+    grid = find_update_grid(*read(power, 5, QUARTER, noise_w=0.4))
+    assert grid is not None
+    assert grid.period_s == pytest.approx(0.1, rel=1e-3)
+    assert np.diff(grid.t_s) == pytest.approx(0.1, abs=0.005)
+    assert grid.seen.mean() > 0.98
 
 
 def test_ten_minutes_of_means_are_undone_in_a_second() -> None:
