@@ -121,13 +121,13 @@ class Change(Record):
 class WarmupSummary(Record):
     """Length of the warm-up, and the changes over its later half, projected over the length of a window."""
 
-    batches: int
+    requests: int
     duration_s: float
     ended_because: WarmupEnd
     latency: Change | None = None
-    """Of the time of a decoding step; None with fewer than five batches."""
+    """Of the inter-token latency; None with fewer than five bins of time that have tokens."""
     power: Change | None = None
-    """Of mean power; None where it is not known for every batch."""
+    """Of mean power; None where it is known in fewer than five bins of time."""
 
 
 class CooldownSummary(Record):

@@ -137,6 +137,12 @@ class RequestTable:
 
         return np.asarray(self.status == "ok", dtype=bool)
 
+    def service_start_unix_ns(self) -> NDArray[np.int64]:
+        """Return when each request was handed to the backend, shape (n,); when it was due, where that is not known."""
+        import numpy as np
+
+        return np.where(self.sent_unix_ns != UNKNOWN, self.sent_unix_ns, self.scheduled_unix_ns)
+
     def ended_in(self, start_unix_ns: int, end_unix_ns: int) -> NDArray[np.bool_]:
         """Return the mask of the requests that belong to an interval: those that ended in it."""
         return (self.closed_unix_ns > start_unix_ns) & (self.closed_unix_ns <= end_unix_ns)
@@ -241,10 +247,9 @@ def _evenly_spread(table: RequestTable, rows: NDArray[np.intp]) -> NDArray[np.in
     import numpy as np
 
     first, last = table.first_token_unix_ns[rows], table.last_token_unix_ns[rows]
-    sent, scheduled = table.sent_unix_ns[rows], table.scheduled_unix_ns[rows]
     counts = table.output_tokens[rows].astype(np.int64)
     has_first = first != UNKNOWN
-    start = np.where(has_first, first, np.where(sent != UNKNOWN, sent, scheduled))
+    start = np.where(has_first, first, table.service_start_unix_ns()[rows])
     end = np.where(last != UNKNOWN, last, table.closed_unix_ns[rows])
     # A known first token stands at the start; else the start is before the first of as many steps as tokens.
     steps = np.where(has_first, np.maximum(counts - 1, 1), counts)

@@ -6,13 +6,16 @@ from llenergymeasure.config.models import MeasurementConfig, WarmupConfig
 from llenergymeasure.domain.experiment import WarmupEnd
 from llenergymeasure.domain.progress import RunEvent
 from llenergymeasure.domain.request import WARMUP_REPEAT
+from llenergymeasure.domain.trace import Phase
 from llenergymeasure.harness.metering import Metering
 from llenergymeasure.harness.recorder import Recorder
 from llenergymeasure.harness.served import ServedRequests
 from llenergymeasure.load.base import LoadDriver
 from llenergymeasure.metrics.energy.account import EnergyAccount
-from llenergymeasure.metrics.protocol.steady_state import batch_points, settled
+from llenergymeasure.metrics.protocol.steady_state import warmup_steadiness
 
+LOOK_BACK_NS = 5_000_000_000
+"""Before the warm-up, of the samples looked at: several updates of the slowest sensor (a mean over 1 s)."""
 LOOK_EVERY_S = 0.5
 """Between two looks at the trends: looking costs time in which the device is idle."""
 
@@ -22,8 +25,8 @@ def warm_up(
 ) -> WarmupEnd | None:
     """Serve parts of the workload itself and return why it was enough; None where no warm-up was asked for.
 
-    It ends when both minima are met and the slopes of step time and power are flat over its later half, or at the cap.
-    Its requests are recorded, and counted nowhere.
+    It ends when both minima are met and the slopes of inter-token latency and power are flat over its later half, or at
+    the cap. Its requests are recorded, and counted nowhere.
 
     Raises:
         BackendError: the backend can serve no further request, or failed every one.
@@ -33,6 +36,7 @@ def warm_up(
         return None
     served = ServedRequests(log, lambda served: _progress(served, config, power))
     with log.phase("warmup"), driver.traffic(WARMUP_REPEAT, served.take) as traffic:
+        start_ns = log.clock.now_ns()
         look_at_s = config.min_duration_s
         while True:
             traffic.serve_part()
@@ -40,19 +44,23 @@ def warm_up(
             elapsed_s = served.elapsed_s()
             if served.requests < config.min_requests or elapsed_s < look_at_s:
                 continue
-            end = _end(elapsed_s, protocol, log, power)
+            end = _end(start_ns, elapsed_s, protocol, log, power)
             if end is not None:
                 return end
             look_at_s = elapsed_s + LOOK_EVERY_S
 
 
-def _end(elapsed_s: float, protocol: MeasurementConfig, log: Recorder, power: Metering) -> WarmupEnd | None:
+def _end(
+    start_ns: int, elapsed_s: float, protocol: MeasurementConfig, log: Recorder, power: Metering
+) -> WarmupEnd | None:
     """Return why the warm-up may end now, its minima being met; None where it goes on."""
     cap_s = protocol.warmup.max_duration_s
     if cap_s is None:
         return "fixed"
-    points = batch_points(log.requests.table().rows(), EnergyAccount(power.trace()))
-    if settled(points, protocol.window.min_duration_s).is_steady:
+    warmup = Phase(name="warmup", start_unix_ns=start_ns, end_unix_ns=log.clock.now_ns())
+    account = EnergyAccount(power.trace(start_ns - LOOK_BACK_NS))
+    trends = warmup_steadiness(log.requests.table(), account, warmup, protocol.window.min_duration_s)
+    if trends.is_steady:
         return "steady"
     return "cap" if elapsed_s >= cap_s else None
 

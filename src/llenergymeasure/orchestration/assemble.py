@@ -41,6 +41,7 @@ def assemble(config: ExperimentConfig, raw: RawRun) -> ExperimentResult:
             rows=rows,
             energy=energy,
             account=account,
+            requests=raw.requests,
             conditions=conditions,
             cooldown=cooldown,
             warmup=warmup,

@@ -9,7 +9,7 @@ import numpy as np
 from llenergymeasure.domain.experiment import RunWarning
 from llenergymeasure.meters.gpu_choice import WHOLE_CARD
 from llenergymeasure.metrics.checks.inputs import CheckInputs
-from llenergymeasure.metrics.energy.counter_vs_power import AGREEMENT, compare_sources, find_stale_power
+from llenergymeasure.metrics.energy.counter_vs_power import AGREEMENT, compare_sources
 from llenergymeasure.metrics.energy.deconvolved_curve import DeconvolvedCurve
 from llenergymeasure.metrics.energy.sampled_curve import SampledCurve
 
@@ -33,10 +33,9 @@ def check_source_is_the_counter(evidence: CheckInputs) -> Iterable[RunWarning]:
 
 def check_counter_agrees_with_power(evidence: CheckInputs) -> Iterable[RunWarning]:
     """A counter and power readings that differ under load by more than the readings leave open."""
-    windows = [row.window for row in evidence.rows]
     for index, curve in enumerate(evidence.account.curves):
-        compared = compare_sources(evidence.account, index, windows)
-        if compared is None or not compared.disagrees or find_stale_power(evidence.account, index, windows):
+        compared = compare_sources(evidence.account, index, evidence.windows)
+        if compared is None or not compared.disagrees or evidence.stale_power[index]:
             continue
         if compared.is_under_load(evidence.energy.by_device[index].idle_power_w):
             yield RunWarning(

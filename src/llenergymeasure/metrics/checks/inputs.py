@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.domain.experiment import (
@@ -14,8 +15,13 @@ from llenergymeasure.domain.experiment import (
     WarmupSummary,
 )
 from llenergymeasure.domain.interference import Interference
+from llenergymeasure.domain.request_table import RequestTable
+from llenergymeasure.domain.trace import Phase
 from llenergymeasure.metrics.energy.account import EnergyAccount
+from llenergymeasure.metrics.energy.counter_vs_power import find_stale_power
 from llenergymeasure.metrics.energy.windows import WindowTotals
+from llenergymeasure.metrics.protocol.time_bins import TimeBins, time_bins
+from llenergymeasure.metrics.signals.gaps import Gap
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +32,8 @@ class CheckInputs:
     rows: Sequence[WindowTotals]
     energy: EnergyBreakdown
     account: EnergyAccount
+    requests: RequestTable = field(default_factory=RequestTable.empty)
+    """All requests of the run."""
     conditions: Sequence[DeviceConditions] = ()
     cooldown: CooldownSummary | None = None
     warmup: WarmupSummary | None = None
@@ -33,6 +41,23 @@ class CheckInputs:
     interrupted: str | None = None
     """Why the sampler ended before the run did."""
     stopped_because: str | None = None
+
+    @property
+    def windows(self) -> list[Phase]:
+        """The complete windows."""
+        return [row.window for row in self.rows]
+
+    @cached_property
+    def bins(self) -> TimeBins:
+        """Inter-token latency and power in bins of time, over the complete windows."""
+        return time_bins(self.requests, self.account, self.windows)
+
+    @cached_property
+    def stale_power(self) -> tuple[Gap | None, ...]:
+        """The longest stretch within the windows in which the power reading of each channel was stale."""
+        return tuple(
+            find_stale_power(self.account, index, self.windows) for index in range(len(self.account.curves))
+        )
 
 
 Check = Callable[[CheckInputs], Iterable[RunWarning]]

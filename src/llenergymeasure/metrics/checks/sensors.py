@@ -10,10 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llenergymeasure.domain.experiment import RunWarning
-from llenergymeasure.domain.trace import Phase
 from llenergymeasure.metrics.checks.inputs import CheckInputs
 from llenergymeasure.metrics.energy.counter_curve import CounterCurve
-from llenergymeasure.metrics.energy.counter_vs_power import find_stale_power
 from llenergymeasure.metrics.signals.faults import Fault
 from llenergymeasure.metrics.signals.gaps import Gap, find_sampling_gaps, within
 
@@ -36,7 +34,7 @@ def check_counters_held(evidence: CheckInputs) -> Iterable[RunWarning]:
             continue
         for fault in curve.known.faults:
             lapse = _lapse(curve, fault)
-            where = "within a window" if lapse.touches(_windows(evidence)) else "outside the windows"
+            where = "within a window" if lapse.touches(evidence.windows) else "outside the windows"
             yield RunWarning(
                 code=fault.code,
                 message=f"{curve.channel.label}: {fault.reason}, at {_clock_time(lapse.start_ns)}, {where}.",
@@ -49,7 +47,7 @@ def check_sampling_kept_up(evidence: CheckInputs) -> Iterable[RunWarning]:
     found: list[tuple[float, str]] = []
     for index, curve in enumerate(evidence.account.curves):
         pauses = find_sampling_gaps(evidence.account.trace.of(index))
-        lasted = [lapse.duration_s for lapse in pauses if lapse.touches(_windows(evidence))]
+        lasted = [lapse.duration_s for lapse in pauses if lapse.touches(evidence.windows)]
         if lasted and curve.method != "estimated":
             found.append((max(lasted), curve.channel.label))
     if found:
@@ -73,7 +71,7 @@ def check_sensors_answered(evidence: CheckInputs) -> Iterable[RunWarning]:
                 "reach it any more.",
                 remedy="See dmesg for an Xid error, reset the card or restart the machine, then run again.",
             )
-        during = within(samples[samples["error"] != GPU_IS_LOST], _windows(evidence))
+        during = within(samples[samples["error"] != GPU_IS_LOST], evidence.windows)
         share, codes = _refused(during)
         if share > REFUSED_SHARE:
             yield RunWarning(
@@ -86,7 +84,7 @@ def check_sensors_answered(evidence: CheckInputs) -> Iterable[RunWarning]:
 def check_power_is_fresh(evidence: CheckInputs) -> Iterable[RunWarning]:
     """A power reading that repeats itself although the power changes, or nothing shows that it does not."""
     for index, curve in enumerate(evidence.account.curves):
-        stale = find_stale_power(evidence.account, index, _windows(evidence))
+        stale = evidence.stale_power[index]
         if stale is None or stale.value is None:
             continue
         stakes = "its energy rests on it" if curve.method == "sampled" else "its energy is from the counter"
@@ -96,10 +94,6 @@ def check_power_is_fresh(evidence: CheckInputs) -> Iterable[RunWarning]:
             f"{stale.duration_s:.1f} s from {_clock_time(stale.start_ns)} on; {stakes}.",
             remedy="Reload the driver or update it, then run again.",
         )
-
-
-def _windows(evidence: CheckInputs) -> list[Phase]:
-    return [row.window for row in evidence.rows]
 
 
 def _lapse(curve: CounterCurve, fault: Fault) -> Gap:

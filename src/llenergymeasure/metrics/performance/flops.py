@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import numpy as np
+from numpy.typing import NDArray
 
 from llenergymeasure.domain.model import ModelInfo
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 
 def request_flops(
@@ -27,8 +24,6 @@ def request_flops(
     Sources: Kaplan et al. (2020), arXiv:2001.08361, section 2.1 (2N per token forward); Chowdhery et al. (2022),
     arXiv:2204.02311, appendix B (attention: 4 L H Q T per token forward).
     """
-    import numpy as np
-
     if info.n_layers is None or info.n_attention_heads is None or info.head_dim is None:
         return None
     total = np.asarray(prompt_tokens, dtype=np.float64) + output_tokens

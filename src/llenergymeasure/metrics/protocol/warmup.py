@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from llenergymeasure.domain.experiment import Change, WarmupEnd, WarmupSummary
-from llenergymeasure.domain.request import WARMUP_REPEAT
 from llenergymeasure.domain.request_table import RequestTable
 from llenergymeasure.domain.trace import Phase
 from llenergymeasure.metrics.energy.account import EnergyAccount
-from llenergymeasure.metrics.protocol.steady_state import batch_points, settled
+from llenergymeasure.metrics.protocol.steady_state import warmup_steadiness
 from llenergymeasure.metrics.statistics.trend import Trend
 
 
@@ -24,10 +23,9 @@ def summarise_warmup(
     phase = next((phase for phase in phases if phase.name == "warmup"), None)
     if phase is None or ended_because is None:
         return None
-    points = batch_points(requests.select(requests.repeat == WARMUP_REPEAT).rows(), account)
-    trends = settled(points, window_s)
+    trends = warmup_steadiness(requests, account, phase, window_s)
     return WarmupSummary(
-        batches=len(points),
+        requests=int(requests.ended_in(phase.start_unix_ns, phase.end_unix_ns).sum()),
         duration_s=phase.duration_s,
         ended_because=ended_because,
         latency=as_change(trends.latency),

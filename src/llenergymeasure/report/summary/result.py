@@ -138,9 +138,7 @@ def _peak_memory(result: ExperimentResult) -> Iterator[Row]:
 
 def _warmup(result: ExperimentResult) -> Iterator[Row]:
     if result.warmup is not None:
-        length = (
-            f"{plural(result.warmup.batches, 'batch', 'batches')}, {duration_text(result.warmup.duration_s)}"
-        )
+        length = f"{plural(result.warmup.requests, 'request')}, {duration_text(result.warmup.duration_s)}"
         yield Row(label="Warm-up", value=f"{length} ({WARMUPS[result.warmup.ended_because]})")
 
 

@@ -117,9 +117,9 @@ def test_warm_up_and_conditions_are_shown_where_they_are_known() -> None:
         sm_clock_mhz=Span(low=1980.0, mean=1980.0, high=1980.0),
         throttle_fractions={"power cap": 0.123},
     )
-    warmup = WarmupSummary(batches=1, duration_s=5.1, ended_because="cap")
+    warmup = WarmupSummary(requests=1, duration_s=5.1, ended_because="cap")
     shown = rows(measured_result(conditions=(conditions,), warmup=warmup))
-    assert shown["Warm-up"].value == "1 batch, 5.10 s (not steady within max_duration_s)"
+    assert shown["Warm-up"].value == "1 request, 5.10 s (not steady within max_duration_s)"
     assert shown["GPU 0, temperature"].value == "41 to 63 °C"
     assert shown["GPU 0, clock"].value == "1980 MHz"
     assert shown["GPU 0, throttled"].value == "power cap 12% of the readings"
