@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,9 +11,12 @@ from llenergymeasure.exceptions import ExperimentError, LLEMError
 
 if TYPE_CHECKING:
     from llenergymeasure.config.models import ExperimentConfig
+    from llenergymeasure.domain.diagnosis import Diagnosis
     from llenergymeasure.domain.experiment import ExperimentResult
+    from llenergymeasure.domain.job import Outcome
     from llenergymeasure.domain.progress import RunEvent
     from llenergymeasure.domain.verification import VerificationReport
+    from llenergymeasure.launchers.base import Launcher, Running
 
 OnEvent = Callable[["RunEvent"], None]
 
@@ -39,30 +40,54 @@ def run_experiment(
 def run_to_bundle(config: ExperimentConfig, on_event: OnEvent | None = None) -> Path:
     """As `run_experiment`, but return the folder of the bundle."""
     from llenergymeasure import plugins
-    from llenergymeasure.launchers.base import JOB
+    from llenergymeasure.orchestration.jobs import discard_job, finish_job
     from llenergymeasure.results.bundle import discard_partial
     from llenergymeasure.results.layout import SINGLE
 
-    launcher = plugins.find("launchers", "local")()
-    with tempfile.TemporaryDirectory(prefix="llem-job-") as folder:
-        job = Path(folder)
-        (job / JOB).write_text(json.dumps({"config": config.model_dump(mode="json")}), encoding="utf-8")
-        last: RunEvent = launcher.launch(job, on_event or (lambda _event: None))
+    launcher: Launcher = plugins.find("launchers", config.launcher.kind)(config.launcher)
+    folder = _prepare_job(config)
+    try:
+        running = launcher.submit(folder)
+    except BaseException:
+        discard_job(folder)
+        raise
+    outcome = _follow(running, on_event or (lambda _event: None))
     discard_partial(Path(config.output_dir) / SINGLE)
-    if last.kind == "done" and last.bundle:
-        return Path(last.bundle)
-    raise _error_named(last.error)(last.message or "the worker failed without a word")
+    left = finish_job(folder, outcome)
+    if outcome.status == "done" and outcome.bundle:
+        return Path(outcome.bundle)
+    where = "" if left is None else f"\nSamples and log of the run were kept in {left}"
+    raise _error_named(outcome.error)((outcome.message or "the worker failed without a message") + where)
 
 
 def check(config: ExperimentConfig) -> None:
-    """Look whether this machine is ready for the experiment; nothing is loaded or run.
+    """Look whether the interpreter and the machine are ready for the experiment; nothing is loaded or run.
 
     Raises:
-        PreFlightError: it is not; the text lists every problem.
+        PreFlightError: they are not; the text lists every problem.
     """
+    from llenergymeasure.orchestration.elsewhere import preflight_in
     from llenergymeasure.orchestration.preflight import run_preflight
 
-    run_preflight(config)
+    python = config.launcher.python
+    if python is None:
+        run_preflight(config)
+    else:
+        preflight_in(python, config)
+
+
+def diagnose(output_dir: str | Path = "results", *, python: str | None = None) -> Diagnosis:
+    """Look what this machine can measure: meters, GPUs, backends, disk; with `python`, as seen by that interpreter.
+
+    Raises:
+        PreFlightError: the interpreter cannot be used.
+    """
+    from llenergymeasure.orchestration import diagnosis
+    from llenergymeasure.orchestration.elsewhere import diagnose_in
+
+    if python is None:
+        return diagnosis.diagnose(Path(output_dir))
+    return diagnose_in(python, Path(output_dir))
 
 
 def load_result(path: str | Path) -> ExperimentResult:
@@ -84,6 +109,35 @@ def verify(*paths: str | Path) -> VerificationReport:
     from llenergymeasure.orchestration.verification.verify import verify_paths
 
     return verify_paths(*(Path(path) for path in paths))
+
+
+def _prepare_job(config: ExperimentConfig) -> Path:
+    from llenergymeasure.orchestration.jobs import prepare_job
+
+    try:
+        return prepare_job(config)
+    except OSError as error:
+        check(config)  # says what is wrong with the folder, and all else that is wrong
+        raise ExperimentError(f"no job can be written to {config.output_dir}: {error}") from None
+
+
+def _follow(running: Running, on_event: OnEvent) -> Outcome:
+    """Hand on the events of a run until it ends; each interrupt of the caller is passed on to it."""
+    interrupted = False
+    while True:
+        try:
+            if interrupted:
+                interrupted = False
+                running.interrupt()
+            for event in running.events():
+                on_event(event)
+            return running.wait()
+        except KeyboardInterrupt:  # noqa: PERF203 - an interrupt may come at any event
+            interrupted = True
+        except BaseException:
+            running.interrupt()
+            running.interrupt()  # at once: nobody waits for the result
+            raise
 
 
 def _resolve(config: ExperimentConfig | Mapping[str, Any] | str | Path) -> ExperimentConfig:

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
 
 class LLEMError(Exception):
     """Base of every error this package raises on purpose; its text says what, where and what to do."""
@@ -81,6 +86,10 @@ class VerificationError(LLEMError):
 
 
 class InterruptedExperimentError(ExperimentError):
-    """The user stopped the run; what was measured until then is kept."""
+    """The user or the system stopped the run; `bundle` is where what was measured until then is kept, if it is."""
 
     exit_code = 130
+
+    def __init__(self, message: str, bundle: Path | None = None) -> None:
+        super().__init__(message)
+        self.bundle = bundle

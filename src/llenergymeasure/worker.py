@@ -1,101 +1,118 @@
-"""The process that measures: job folder in, events out on standard output, bundle on disk."""
+"""The process that measures: job folder in, bundle on disk, outcome and events in the job folder."""
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import signal
 import sys
 import threading
 import traceback
-from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
+from llenergymeasure.core.process_group import end_process_group
+from llenergymeasure.domain.job import Outcome
 from llenergymeasure.domain.progress import RunEvent
-from llenergymeasure.exceptions import LLEMError
-from llenergymeasure.launchers.base import JOB
+from llenergymeasure.exceptions import InterruptedExperimentError, LLEMError
+from llenergymeasure.launchers.job_folder import EventLog, write_outcome
+from llenergymeasure.launchers.local import WATCH_PARENT
 
-if TYPE_CHECKING:
-    from llenergymeasure.config.models import ExperimentConfig
-
-Emit = Callable[[RunEvent], None]
+parent_gone = threading.Event()
 
 
 def main(arguments: list[str]) -> int:
-    """Run the job in the folder named by the only argument; return the exit code of its outcome."""
-    emit = _take_over_stdout()
-    _log_to(emit)
-    _listen_for_signals()
-    _watch_parent()
+    """Run the job in a folder, `FOLDER [--watch-parent]`; return the exit code of its outcome."""
+    folder = Path(arguments[0])
+    standard_output = _take_over_stdout()
+    events = EventLog(folder)
+    _forward_warnings(events)
+    stop_on_signals()
+    if WATCH_PARENT in arguments[1:]:
+        _watch_parent()
+    outcome = _outcome(folder, events)
+    write_outcome(folder, outcome)
+    events.append(RunEvent(kind=outcome.status, **outcome.model_dump(include={"bundle", "error", "message"})))
+    if parent_gone.is_set():
+        _clean_up(folder, outcome)
+    os.close(standard_output)
+    return outcome.exit_code
+
+
+def _outcome(folder: Path, events: EventLog) -> Outcome:
     try:
-        emit(RunEvent(kind="done", bundle=str(_run(Path(arguments[0]), emit))))
-        return 0
+        from llenergymeasure.orchestration.experiment import execute
+
+        return Outcome(status="done", bundle=str(execute(folder, events.append)))
     except LLEMError as error:
-        emit(RunEvent(kind="failed", error=type(error).__name__, message=str(error)))
-        return error.exit_code
+        kept = error.bundle if isinstance(error, InterruptedExperimentError) else None
+        return _failed(type(error), str(error), kept)
     except KeyboardInterrupt:
-        emit(
-            RunEvent(kind="failed", error="InterruptedExperimentError", message="interrupted before it began")
-        )
-        return 130
-    except Exception:  # noqa: BLE001 - the starter must hear of a defect too
-        emit(RunEvent(kind="failed", error="LLEMError", message=f"internal error:\n{traceback.format_exc()}"))
-        return 1
+        return _failed(InterruptedExperimentError, "interrupted before the measurement began")
+    except Exception:  # noqa: BLE001 - the parent process must learn of a defect too
+        return _failed(LLEMError, f"internal error:\n{traceback.format_exc()}")
 
 
-def _run(job: Path, emit: Emit) -> Path:
-    from llenergymeasure.config.models import ExperimentConfig
-    from llenergymeasure.orchestration.experiment import execute
-
-    raw: dict[str, Any] = json.loads((job / JOB).read_text(encoding="utf-8"))
-    config: ExperimentConfig = ExperimentConfig.model_validate(raw["config"])
-    return execute(config, emit)
+def _failed(error: type[LLEMError], message: str, bundle: Path | None = None) -> Outcome:
+    kept = None if bundle is None else str(bundle)
+    return Outcome(
+        status="failed", error=error.__name__, exit_code=error.exit_code, message=message, bundle=kept
+    )
 
 
-def _take_over_stdout() -> Emit:
-    """Keep standard output for events alone; whatever a library prints goes to standard error."""
+def _take_over_stdout() -> int:
+    """Send what libraries print to standard error; return standard output, which this process alone holds open."""
     sys.stdout.flush()
-    events = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
+    own = os.dup(1)
     os.dup2(2, 1)
-
-    def emit(event: RunEvent) -> None:
-        events.write(event.model_dump_json(exclude_none=True) + "\n")
-
-    return emit
+    return own
 
 
-def _log_to(emit: Emit) -> None:
+def _forward_warnings(events: EventLog) -> None:
     class Forward(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            emit(RunEvent(kind="log", level=record.levelname.lower(), message=record.getMessage()))
+            events.append(RunEvent(kind="log", level=record.levelname.lower(), message=record.getMessage()))
 
     handler = Forward(level=logging.WARNING)
     logging.getLogger("llenergymeasure").addHandler(handler)
 
 
-def _listen_for_signals() -> None:
-    """The first interrupt or termination stops the run in order; those that follow find it already stopping."""
+def stop_on_signals() -> None:
+    """Let the first SIGINT, SIGTERM or SIGHUP stop the run in order; while it stops, further ones are ignored."""
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # `nohup` ignores it on purpose
+        numbers.append(signal.SIGHUP)
 
     def stop(_number: int, _frame: object) -> None:
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in numbers:
             signal.signal(number, signal.SIG_IGN)
         raise KeyboardInterrupt
 
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in numbers:
         signal.signal(number, stop)
 
 
 def _watch_parent() -> None:
-    """Stop in order when the starter is gone: its end of our standard input closes with it."""
+    """Stop in order when the parent process is gone: its end of our standard input closes with it."""
 
     def watch() -> None:
-        while os.read(0, 4096):
-            pass
+        with suppress(OSError):  # a closed standard input has ended too
+            while os.read(0, 4096):
+                pass
+        parent_gone.set()
         os.kill(os.getpid(), signal.SIGINT)
 
     threading.Thread(target=watch, name="parent-watch", daemon=True).start()
+
+
+def _clean_up(folder: Path, outcome: Outcome) -> None:
+    """Do what the parent process would have done: end what is left of our process group, and remove the job folder."""
+    from llenergymeasure.orchestration.jobs import discard_job
+
+    if os.getpgrp() == os.getpid():
+        end_process_group(os.getpid(), spare={os.getpid()})
+    if outcome.bundle is not None:
+        discard_job(folder)
 
 
 if __name__ == "__main__":

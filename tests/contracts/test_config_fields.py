@@ -17,6 +17,7 @@ from llenergymeasure.config.loader import load_config
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.exceptions import LLEMError
 from llenergymeasure.orchestration.experiment import execute
+from llenergymeasure.orchestration.jobs import prepare_job
 
 pytestmark = pytest.mark.model
 
@@ -197,7 +198,7 @@ def test_field_is_read_by_something_or_refused(
     refusal = ""
     with _recorded_reads() as reads:
         try:
-            execute(load_config(overrides=_settings(path, tiny_llama, tiny_adapter, tmp_path)))
+            execute(prepare_job(load_config(overrides=_settings(path, tiny_llama, tiny_adapter, tmp_path))))
         except LLEMError as error:
             refusal = str(error)
     word = REFUSED_BY.get(path, path.rpartition(".")[2])

@@ -24,13 +24,14 @@ import psutil
 from llenergymeasure.config.loader import load_config
 from llenergymeasure.orchestration import preflight
 from llenergymeasure.orchestration.experiment import execute
+from llenergymeasure.orchestration.jobs import prepare_job
 
 def not_told():
     raise OSError("this system does not tell its processor time")
 
 psutil.cpu_times = not_told  # what else this machine does is no part of the simulated one
 preflight._check_cuda_available = lambda: True  # torch does not see a simulated card
-print(json.dumps(str(execute(load_config(overrides=json.loads(sys.argv[1]))))))
+print(json.dumps(str(execute(prepare_job(load_config(overrides=json.loads(sys.argv[1])))))))
 """
 COOL_AT_S = 8.0
 ORDER = ["baseline_idle", "attach", "baseline_context", "load", "prepare", "baseline_loaded", "warmup"]

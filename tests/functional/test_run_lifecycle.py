@@ -101,7 +101,11 @@ def _wait_for_window(process: subprocess.Popen[str]) -> str:
 
 
 def _bundles(tmp_path: Path) -> list[Path]:
-    return sorted((tmp_path / "out" / "single").glob("*")) if (tmp_path / "out" / "single").exists() else []
+    return sorted((tmp_path / "out" / "single").glob("[!.]*"))
+
+
+def _jobs(tmp_path: Path) -> list[Path]:
+    return sorted((tmp_path / "out" / "single" / ".jobs").glob("*"))
 
 
 def _gone(processes: list[psutil.Process]) -> bool:
@@ -173,7 +177,7 @@ def test_ctrl_c_keeps_what_was_measured_under_a_name_that_says_so(
     assert facts["meters"] == ["estimate"]
 
 
-def test_a_second_ctrl_c_stops_at_once_keeps_nothing_and_says_so(
+def test_a_second_ctrl_c_stops_at_once_and_says_where_the_samples_are(
     tmp_path: Path, standin_env: dict[str, str]
 ) -> None:
     process = _start(tmp_path, standin_env, LONG)
@@ -186,9 +190,12 @@ def test_a_second_ctrl_c_stops_at_once_keeps_nothing_and_says_so(
     _, err = process.communicate(timeout=30)
     assert process.returncode == 130, err
     assert err.count("interrupt again") == 1
-    assert err.splitlines()[-2:] == ["stopping at once", "stopped at once; nothing of this run was kept"]
+    assert err.splitlines()[-3:-1] == ["stopping at once", "stopped at once; no bundle was written"]
     assert not list((tmp_path / "out").rglob("*.partial"))
     assert _bundles(tmp_path) == []
+    (job,) = _jobs(tmp_path)
+    assert err.splitlines()[-1] == f"Samples and log of the run were kept in {job}"
+    assert (job / "spool" / "samples.bin").stat().st_size > 0
     assert _gone(processes)
 
 
@@ -226,7 +233,7 @@ def test_strict_run_fails_on_an_invalid_result_and_keeps_it(
     assert f"the result is invalid (sampler_died, energy_unknown); it is kept in {bundle}" in err
 
 
-def test_killed_worker_is_a_clear_error_and_leaves_nothing(
+def test_killed_worker_is_a_clear_error_that_says_where_its_log_and_samples_are(
     tmp_path: Path, standin_env: dict[str, str]
 ) -> None:
     process = _start(tmp_path, standin_env, LONG)
@@ -238,10 +245,14 @@ def test_killed_worker_is_a_clear_error_and_leaves_nothing(
     assert "SIGKILL" in err
     assert "Traceback" not in err
     assert _bundles(tmp_path) == []
+    (job,) = _jobs(tmp_path)
+    assert f"Samples and log of the run were kept in {job}" in err
+    assert (job / "worker.log").exists()
+    assert (job / "spool" / "samples.bin").stat().st_size > 0
     assert _gone(processes)
 
 
-def test_worker_outlives_its_starter_only_to_keep_what_it_has(
+def test_worker_outlives_its_parent_only_to_keep_what_it_has(
     tmp_path: Path, standin_env: dict[str, str]
 ) -> None:
     process = _start(tmp_path, standin_env, LONG)
@@ -252,6 +263,24 @@ def test_worker_outlives_its_starter_only_to_keep_what_it_has(
     assert _gone(processes)
     (bundle,) = _bundles(tmp_path)
     assert bundle.name.endswith(".interrupted")
+    assert _jobs(tmp_path) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_end_of_a_batch_job_or_terminal_keeps_what_was_measured_and_leaves_no_litter(
+    tmp_path: Path, standin_env: dict[str, str], number: signal.Signals
+) -> None:
+    process = _start(tmp_path, {**standin_env, "TMPDIR": str(tmp_path)}, LONG)
+    _wait_for_window(process)
+    processes = psutil.Process(process.pid).children(recursive=True)
+    os.kill(process.pid, number)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 130, err
+    (bundle,) = _bundles(tmp_path)
+    assert bundle.name.endswith(".interrupted")
+    assert _gone(processes)
+    assert _jobs(tmp_path) == []
+    assert list(tmp_path.glob("llem-*")) == []
 
 
 def test_out_of_memory_mid_run_is_a_backend_error_and_keeps_what_was_measured(

@@ -8,17 +8,20 @@ from typing import Annotated
 
 import typer
 
+from llenergymeasure.cli import options
+
 
 def doctor(
     output: Annotated[
         Path, typer.Option("--output", metavar="DIR", help="Folder in which bundles would be written.")
     ] = Path("results"),
+    python: options.Python = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Look at meters, GPUs, backends and disk, with a remedy for each."""
-    from llenergymeasure.orchestration.diagnosis import diagnose
+    from llenergymeasure.api import diagnose
 
-    diagnosis = diagnose(output)
+    diagnosis = diagnose(output, python=python)
     if as_json:
         print(diagnosis.model_dump_json(indent=2))
         return

@@ -60,6 +60,14 @@ NPrompts = Annotated[
 Output = Annotated[
     str | None, typer.Option("--output", metavar="DIR", help="Folder under which bundles are written.")
 ]
+Python = Annotated[
+    str | None,
+    typer.Option(
+        "--python",
+        metavar="PATH",
+        help="Interpreter of the process that measures; llenergymeasure must be installed there.",
+    ),
+]
 Assignments = Annotated[
     list[str] | None,
     typer.Option(

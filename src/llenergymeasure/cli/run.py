@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import sys
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llenergymeasure.cli import options
+from llenergymeasure.cli.signals import stop_in_order
 from llenergymeasure.exceptions import ConfigError, InvalidResultError, PreFlightError
 
 if TYPE_CHECKING:
@@ -23,13 +21,10 @@ FLAGS: dict[str, tuple[str, ...]] = {
     "--precision": ("precision",),
     "--n-prompts": ("workload", "n_prompts"),
     "--output": ("output_dir",),
+    "--python": ("launcher", "python"),
     "--strict": ("measurement", "strict"),
 }
 """The field that each short flag sets."""
-STOPPING = (
-    b"stopping; what was measured until now is kept (interrupt again to stop at once)\n",
-    b"stopping at once\n",
-)
 
 
 def run(
@@ -40,6 +35,7 @@ def run(
     precision: options.Precision = None,
     n_prompts: options.NPrompts = None,
     output: options.Output = None,
+    python: options.Python = None,
     assignments: options.Assignments = None,
     dry_run: options.DryRun = False,
     as_json: options.AsJson = False,
@@ -50,13 +46,13 @@ def run(
 
     Later wins: CONFIG.yaml, then flags, then --set.
     """
-    given = (model, backend, device, precision, n_prompts, output)
+    given = (model, backend, device, precision, n_prompts, output, python)
     flags = dict(zip(FLAGS, (*given, strict or None), strict=True))
     resolved = _load(config, flags, assignments or [])
     if dry_run:
         _print_dry_run(resolved, as_json)
         return
-    _stop_in_order()
+    stop_in_order()
     bundle = _measure(resolved, quiet)
     _print_outcome(bundle, as_json)
     if resolved.measurement.strict:
@@ -137,18 +133,3 @@ def _print_dry_run(config: ExperimentConfig, as_json: bool) -> None:
         if as_json or not sys.stdout.isatty():
             raise failure
         raise SystemExit(failure.exit_code)
-
-
-def _stop_in_order() -> None:
-    """Let Ctrl-C and a termination (a job's time limit) both stop the run in order, and say that they do."""
-
-    words = iter(STOPPING)
-
-    def stop(_number: int, _frame: object) -> None:
-        clear = b"\r\x1b[2K" if sys.stderr.isatty() else b""
-        with suppress(OSError):  # whoever reads standard error may have been stopped too
-            os.write(2, clear + next(words, b""))  # unbuffered: this may interrupt a write to the same stream
-        raise KeyboardInterrupt
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, stop)

@@ -74,6 +74,8 @@ DEFAULTS: Defaults = {
         "pytorch.lora_revision": None,
         "pytorch.lora_merge": False,
         "options": None,
+        "launcher.kind": "local",
+        "launcher.python": None,
         "output_dir": "results",
     },
 }

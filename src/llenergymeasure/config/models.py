@@ -10,6 +10,7 @@ from llenergymeasure.backends.pytorch.options import PyTorchConfig
 from llenergymeasure.config.base import NOT_MEASURED, Section
 from llenergymeasure.config.defaults import CONFIG_VERSION, complete
 from llenergymeasure.config.identity import config_hash
+from llenergymeasure.config.launcher import LauncherConfig
 from llenergymeasure.config.load import LoadConfig, OfflineLoad
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "EnergyConfig",
     "EstimateConfig",
     "ExperimentConfig",
+    "LauncherConfig",
     "MeasurementConfig",
     "PyTorchConfig",
     "RepeatsConfig",
@@ -236,6 +238,7 @@ class ExperimentConfig(Section):
     """Options of the PyTorch backend; only with backend: pytorch."""
     options: dict[str, Any] | None = None
     """Options of a backend that an installed plugin brings, as that plugin declares them."""
+    launcher: Annotated[LauncherConfig, NOT_MEASURED] = LauncherConfig()
     output_dir: Annotated[NonEmpty, NOT_MEASURED] = "results"
     """Where bundles are written."""
 

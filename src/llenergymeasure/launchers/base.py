@@ -1,27 +1,42 @@
-"""The seam between an experiment and the place where its process runs."""
+"""The seam between an experiment and the place where its worker runs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
-from typing import ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 
+from llenergymeasure.domain.job import Outcome
 from llenergymeasure.domain.progress import RunEvent
 
-JOB = "job.json"
-"""In a job folder: `{"config": ...}`, the resolved configuration."""
-LOG = "worker.log"
-"""In a job folder: what the worker's libraries print."""
+
+class Running(Protocol):
+    """A job that was submitted."""
+
+    def events(self) -> Iterator[RunEvent]:
+        """Yield the events of the run as they come, until the worker has ended; a second call goes on from there."""
+        ...
+
+    def interrupt(self) -> None:
+        """Stop the run in order, and keep what was measured; a second call ends its whole process group at once."""
+        ...
+
+    def wait(self) -> Outcome:
+        """Return how the job ended when the worker and all processes of its group are gone; may be called again."""
+        ...
 
 
 class Launcher(Protocol):
-    """Starts a worker for a job folder and listens to it; constructed without arguments."""
+    """Starts a worker for a job folder; constructed with its part of the configuration."""
 
     name: ClassVar[str]
 
-    def launch(self, job: Path, on_event: Callable[[RunEvent], None]) -> RunEvent:
-        """Run the job to its end and return its last event (`done` or `failed`).
+    def __init__(self, options: Any) -> None: ...
 
-        An interrupt of the caller is handed on to the worker, which keeps what it has and fails as interrupted.
+    def submit(self, folder: Path) -> Running:
+        """Start `llenergymeasure.worker` on a job folder, which stays where it is until the job has ended.
+
+        Raises:
+            PreFlightError: the worker cannot be started, with what to do.
         """
         ...

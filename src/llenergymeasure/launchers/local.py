@@ -2,96 +2,126 @@
 
 from __future__ import annotations
 
+import os
+import select
 import signal
 import subprocess
-import sys
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, ClassVar
+from typing import Any, ClassVar
 
-from pydantic import ValidationError
-
+from llenergymeasure.core.process_group import end_process_group
+from llenergymeasure.core.python_process import python_command, python_environment
+from llenergymeasure.domain.job import Job, Outcome
 from llenergymeasure.domain.progress import RunEvent
-from llenergymeasure.launchers.base import LOG
+from llenergymeasure.exceptions import BackendError, InterruptedExperimentError
+from llenergymeasure.launchers.interpreter import require_interpreter
+from llenergymeasure.launchers.job_folder import LOG, EventReader, read_job, read_outcome
 
+WORKER = "llenergymeasure.worker"
+WATCH_PARENT = "--watch-parent"
+"""Tells a worker to stop in order when its standard input ends, as it does with this process."""
+POLL_S = 0.25
+"""Between two looks at the events, which come at most so often."""
 TAIL_CHARACTERS = 2000
-AT_ONCE = "stopped at once; nothing of this run was kept"
 
 
 class LocalLauncher:
-    """Starts `python -m llenergymeasure.worker JOB` with this interpreter and environment."""
+    """Starts the worker with the job's interpreter, or with that of this process, in a process group of its own."""
 
     name: ClassVar[str] = "local"
 
-    def launch(self, job: Path, on_event: Callable[[RunEvent], None]) -> RunEvent:
-        with (job / LOG).open("wb") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "llenergymeasure.worker", str(job)],
-                stdin=subprocess.PIPE,  # held open: its end tells the worker that we are gone
-                stdout=subprocess.PIPE,
-                stderr=log,
-                start_new_session=True,  # a Ctrl-C reaches the worker once, through us
-            )
-        try:
-            last, stopped_at_once = _listen(process, on_event)
-        except BaseException:
-            process.kill()
-            raise
-        finally:
-            _close(process)
-        if last is None and stopped_at_once:
-            return RunEvent(kind="failed", error="InterruptedExperimentError", message=AT_ONCE)
-        return last or _crashed(process.returncode, job)
+    def __init__(self, options: Any = None) -> None:
+        del options  # the interpreter stands in the job
+
+    def submit(self, folder: Path) -> LocalRun:
+        job = read_job(folder)
+        if job.python is not None:
+            require_interpreter(job.python)
+        return LocalRun(folder, _start(folder, job))
 
 
-def _listen(
-    process: subprocess.Popen[bytes], on_event: Callable[[RunEvent], None]
-) -> tuple[RunEvent | None, bool]:
-    """Hand on the worker's events until its pipe ends; one interrupt is passed to it, the second ends it.
+class LocalRun:
+    """A worker and the processes that it starts; all of them end with it."""
 
-    Returns its last word, if it had one, and whether it was ended.
-    """
-    interrupts = 0
-    last: RunEvent | None = None
-    assert process.stdout is not None
-    while True:
-        try:
-            line = process.stdout.readline()
-            if not line:
-                return last, interrupts > 1
-            event = _parse(line)
-            if event is not None and event.kind in ("done", "failed"):
-                last = event
-            elif event is not None:
-                on_event(event)
-        except KeyboardInterrupt:  # noqa: PERF203 - an interrupt may come at any line
-            interrupts += 1
-            process.send_signal(signal.SIGINT if interrupts == 1 else signal.SIGKILL)
+    def __init__(self, folder: Path, process: subprocess.Popen[bytes]) -> None:
+        self._folder = folder
+        self._process = process
+        self._reader = EventReader(folder)
+        self._interrupts = 0
+
+    def events(self) -> Iterator[RunEvent]:
+        ended = False
+        while not ended:
+            ended = self._ended_within(POLL_S)
+            yield from self._reader.unread()
+
+    def interrupt(self) -> None:
+        self._interrupts += 1
+        if self._process.returncode is not None:
+            return
+        if self._interrupts == 1:
+            os.kill(self._process.pid, signal.SIGINT)
+        else:
+            end_process_group(self._process.pid)
+
+    def wait(self) -> Outcome:
+        while self._process.returncode is None and not self._ended_within(POLL_S):
+            pass
+        if self._process.returncode is None:
+            end_process_group(
+                self._process.pid
+            )  # before the leader is reaped, which would free the group's number
+            self._process.wait()
+            _close_pipes(self._process)
+        outcome = read_outcome(self._folder)
+        if outcome is not None:
+            return outcome
+        if self._interrupts > 1:
+            return _failure(InterruptedExperimentError, "stopped at once; no bundle was written")
+        return _failure(BackendError, _crash(self._process.returncode, self._folder))
+
+    def _ended_within(self, seconds: float) -> bool:
+        """Wait for the end of the worker, which nobody has reaped then.
+
+        The worker writes nothing to its standard output and closes it when it ends. A process that it forked may hold
+        it open longer, so the worker itself is asked too.
+        """
+        assert self._process.stdout is not None
+        select.select([self._process.stdout], [], [], seconds)
+        return os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
-def _parse(line: bytes) -> RunEvent | None:
-    try:
-        return RunEvent.model_validate_json(line)
-    except ValidationError:
-        return None
+def _start(folder: Path, job: Job) -> subprocess.Popen[bytes]:
+    with (folder / LOG).open("wb") as log:
+        return subprocess.Popen(
+            python_command(WORKER, str(folder.absolute()), WATCH_PARENT, python=job.python),
+            stdin=subprocess.PIPE,  # held open: its end is the end of this process
+            stdout=subprocess.PIPE,
+            stderr=log,
+            cwd=job.working_dir,
+            env={**python_environment(os.environ, job.python), **job.environment},
+            start_new_session=True,  # a Ctrl-C reaches the worker once, through us
+        )
 
 
-def _close(process: subprocess.Popen[bytes]) -> None:
-    pipes: list[IO[bytes] | None] = [process.stdin, process.stdout]
-    for pipe in pipes:
+def _close_pipes(process: subprocess.Popen[bytes]) -> None:
+    for pipe in (process.stdin, process.stdout):
         if pipe is not None:
             pipe.close()
-    process.wait()
 
 
-def _crashed(returncode: int, job: Path) -> RunEvent:
-    """Say how a worker ended that said nothing itself."""
+def _failure(error: type[BackendError | InterruptedExperimentError], message: str) -> Outcome:
+    return Outcome(status="failed", error=error.__name__, exit_code=error.exit_code, message=message)
+
+
+def _crash(returncode: int, folder: Path) -> str:
+    """Say how a worker ended that wrote no outcome."""
     if returncode < 0:
         cause = f"the worker was killed by signal {-returncode} ({signal.Signals(-returncode).name})"
         if -returncode == signal.SIGKILL:
             cause += "; most likely the machine ran out of memory: try a smaller model, batch or precision"
     else:
         cause = f"the worker ended with code {returncode}"
-    tail = (job / LOG).read_text(encoding="utf-8", errors="replace")[-TAIL_CHARACTERS:].strip()
-    said = f". Its last words:\n{tail}" if tail else ""
-    return RunEvent(kind="failed", error="BackendError", message=cause + said)
+    tail = (folder / LOG).read_text(encoding="utf-8", errors="replace")[-TAIL_CHARACTERS:].strip()
+    return f"{cause}. The end of its log:\n{tail}" if tail else cause

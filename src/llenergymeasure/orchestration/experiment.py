@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
 import platform
-import tempfile
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -13,11 +13,12 @@ from pathlib import Path
 
 from llenergymeasure import plugins
 from llenergymeasure.backends.base import Backend
-from llenergymeasure.config.loader import dump_config
+from llenergymeasure.config.loader import dump_config, load_config
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.core.clock import AnchoredClock
 from llenergymeasure.domain.environment import collect_environment_snapshot
 from llenergymeasure.domain.interference import Interference, OtherLoad
+from llenergymeasure.domain.job import Job
 from llenergymeasure.domain.run_facts import RunFacts
 from llenergymeasure.exceptions import InterruptedExperimentError
 from llenergymeasure.harness.cooldown import cool_down
@@ -27,7 +28,9 @@ from llenergymeasure.harness.interference import OtherLoadWatch
 from llenergymeasure.harness.metering import Metering, metering
 from llenergymeasure.harness.recorder import Emit, Recorder, ignore_event
 from llenergymeasure.harness.repeats import measure_repeats
+from llenergymeasure.harness.request_log import RequestLog
 from llenergymeasure.harness.warmup import warm_up
+from llenergymeasure.launchers.job_folder import SPOOL, read_job
 from llenergymeasure.load.drivers import open_driver
 from llenergymeasure.orchestration.assemble import assemble
 from llenergymeasure.orchestration.preflight import run_preflight
@@ -41,41 +44,49 @@ from llenergymeasure.results.tables import write_phases, write_trace
 logger = logging.getLogger(__name__)
 
 
-def execute(config: ExperimentConfig, emit: Emit = ignore_event) -> Path:
-    """Run one experiment in this process and return its bundle.
+def execute(folder: Path, emit: Emit = ignore_event) -> Path:
+    """Run the job of a folder in this process and return its bundle.
 
     Raises:
+        ConfigError: the job's configuration is none that this release knows.
         PreFlightError: the machine is not ready; nothing was loaded.
         InterruptedExperimentError: stopped by the user; what was measured until then is kept.
         LLEMError: the run failed; the class says where.
     """
+    spool = folder.absolute() / SPOOL
+    job = read_job(folder)
+    os.chdir(job.working_dir)
+    config = load_config(overrides=job.config)
     run_preflight(config)
     clock = AnchoredClock()
-    name = layout.experiment_name(config.model, config.config_hash, clock.now_ns())
-    facts = RunFacts(experiment_id=name, host=platform.node() or None, clock_offset_ns=clock.offset_ns)
-    log = Recorder(clock=clock, emit=emit, facts=facts)
+    facts = RunFacts(
+        experiment_id=job.experiment_id, host=platform.node() or None, clock_offset_ns=clock.offset_ns
+    )
+    log = Recorder(clock=clock, emit=emit, facts=facts, requests=RequestLog(spool / "requests.jsonl"))
     try:
-        measure(config, clock, log)
+        with log.requests:
+            measure(config, clock, log, spool)
     except KeyboardInterrupt:
-        kept = _keep(config, log, "a signal: the user or the system stopped the run")
-        raise InterruptedExperimentError(f"interrupted; what was measured until then is in {kept}") from None
+        kept = _keep(job, config, log, "a signal: the user or the system stopped the run")
+        message = f"interrupted; what was measured until then is in {kept}"
+        raise InterruptedExperimentError(message, kept) from None
     except Exception as error:
         if log.requests:
-            kept = _keep(config, log, f"{type(error).__name__}: {error}")
+            kept = _keep(job, config, log, f"{type(error).__name__}: {error}")
             logger.warning("the run failed; what was measured until then is in %s", kept)
         raise
     raw = _raw(log)
     result = result_json(assemble(config, raw))
-    return _write(config, raw, name, {layout.RESULT: partial(_write_text, text=result)})
+    return _write(job, config, raw, more={layout.RESULT: partial(_write_text, text=result)})
 
 
-def measure(config: ExperimentConfig, clock: AnchoredClock, log: Recorder) -> None:
+def measure(config: ExperimentConfig, clock: AnchoredClock, log: Recorder, spool: Path) -> None:
     """Take the measurement, from the cool-down to the last repeat; all is closed in reverse on any failure."""
     protocol = config.measurement
     with ExitStack() as stack:
         backend: Backend = plugins.find("backends", config.backend)()
         stack.callback(backend.close)
-        power = _start_metering(config, clock, log, stack)
+        power = _start_metering(config, clock, log, stack, spool)
         prompts = find_workload(config.workload.dataset).prompts(config.workload, config.random_seed)
         cool_down(protocol.cooldown, log, power)
         before, baseline = measure_idle_baseline(protocol, log, power)
@@ -126,10 +137,9 @@ def _attach(backend: Backend, config: ExperimentConfig, log: Recorder, power: Me
 
 
 def _start_metering(
-    config: ExperimentConfig, clock: AnchoredClock, log: Recorder, stack: ExitStack
+    config: ExperimentConfig, clock: AnchoredClock, log: Recorder, stack: ExitStack, spool: Path
 ) -> Metering:
-    spool = stack.enter_context(tempfile.TemporaryDirectory(prefix="llem-"))
-    log.metering = stack.enter_context(metering(config.energy, clock, Path(spool)))
+    log.metering = stack.enter_context(metering(config.energy, clock, spool))
     log.note(meters=tuple(dict.fromkeys(channel.meter for channel in log.metering.channels)))
     return log.metering
 
@@ -150,14 +160,19 @@ def _raw(log: Recorder) -> RawRun:
     )
 
 
-def _keep(config: ExperimentConfig, log: Recorder, reason: str) -> Path:
+def _keep(job: Job, config: ExperimentConfig, log: Recorder, reason: str) -> Path:
     """Write what was measured of a run that did not end, and return where."""
     log.note(interrupted=reason)
-    return _write(config, _raw(log), log.facts.experiment_id + layout.INTERRUPTED)
+    return _write(job, config, _raw(log), suffix=layout.INTERRUPTED)
 
 
 def _write(
-    config: ExperimentConfig, raw: RawRun, name: str, more: Mapping[str, Writer] | None = None
+    job: Job,
+    config: ExperimentConfig,
+    raw: RawRun,
+    *,
+    suffix: str = "",
+    more: Mapping[str, Writer] | None = None,
 ) -> Path:
     files: dict[str, Writer] = {
         layout.CONFIG: partial(_write_text, text=dump_config(config)),
@@ -167,7 +182,7 @@ def _write(
         layout.PHASES: partial(write_phases, raw.phases),
         **(more or {}),
     }
-    return write_bundle(Path(config.output_dir) / layout.SINGLE, name, files)
+    return write_bundle(Path(job.bundles), job.experiment_id + suffix, files)
 
 
 def _write_text(path: Path, text: str) -> None:

@@ -20,6 +20,8 @@ FILES: tuple[str, ...] = (RESULT, FACTS, CONFIG, TRACE, REQUESTS, PHASES)
 
 SINGLE = "single"
 """The study folder of experiments that belong to no study."""
+JOBS = ".jobs"
+"""Within a study folder: the folders of jobs that have not ended, or whose worker was killed."""
 INTERRUPTED = ".interrupted"
 """Suffix of what is kept of a run that was stopped."""
 

@@ -1,0 +1,63 @@
+"""Another Python interpreter with llenergymeasure, for a backend that needs an environment of its own."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+
+from llenergymeasure.constants import VERSION
+from llenergymeasure.core.python_process import python_command, python_environment
+from llenergymeasure.exceptions import PreFlightError
+
+START_TIMEOUT_S = 60.0
+"""A first start from a cold network file system takes tens of seconds."""
+
+
+def require_interpreter(python: str) -> None:
+    """Check that an interpreter runs and has llenergymeasure of this major version.
+
+    Raises:
+        PreFlightError: it has not, with what to do.
+    """
+    problem = _problem(python)
+    if problem is not None:
+        raise PreFlightError(f"Pre-flight failed: 1 issue(s) found\n  ✗ {problem}")
+
+
+def run_command_there(python: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a command of `llem` in another interpreter, and return its output."""
+    return subprocess.run(
+        python_command("llenergymeasure", *arguments, python=python),
+        env=python_environment(os.environ, python),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def _problem(python: str) -> str | None:
+    try:
+        answer = subprocess.run(
+            python_command("llenergymeasure", "--version", python=python),
+            env=python_environment(os.environ, python),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=START_TIMEOUT_S,
+            check=False,
+        )
+    except OSError as error:
+        reason = error.strerror or str(error)
+        return f"interpreter {python} does not start: {reason} → correct launcher.python (--python)"
+    except subprocess.TimeoutExpired:
+        return f"interpreter {python} did not answer within {START_TIMEOUT_S:.0f} s → correct launcher.python"
+    version = re.fullmatch(r"llem (\d+)\.(\S+)\s*", answer.stdout)
+    install = f"{python} -m pip install llenergymeasure=={VERSION}"
+    if version is None:
+        last = (answer.stderr.strip().splitlines() or ["no output"])[-1]
+        return f"interpreter {python} does not run llenergymeasure: {last[:200]} → {install}"
+    if version[1] != VERSION.partition(".")[0]:
+        return f"interpreter {python} has {answer.stdout.strip()}, and this is llem {VERSION} → {install}"
+    return None

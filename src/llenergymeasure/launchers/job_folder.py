@@ -1,0 +1,113 @@
+"""The files of a job folder, by which a worker and the process that submitted the job speak to each other."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from llenergymeasure.core.atomic_write import replace_text
+from llenergymeasure.domain.job import JOB_FORMAT, Job, Outcome
+from llenergymeasure.domain.progress import RunEvent, parse_event
+from llenergymeasure.exceptions import ExperimentError
+
+logger = logging.getLogger(__name__)
+
+JOB = "job.json"
+OUTCOME = "outcome.json"
+"""How the job ended; missing where the worker could not write it."""
+EVENTS = "events.jsonl"
+"""All events of the run, one a line."""
+LOG = "worker.log"
+"""Standard output and error of the worker: what its libraries print."""
+SPOOL = "spool"
+"""Folder of the raw samples and requests while the run goes on."""
+
+
+def write_job(folder: Path, job: Job) -> None:
+    """Write a job into an empty folder."""
+    (folder / SPOOL).mkdir()
+    replace_text(folder / JOB, job.model_dump_json(indent=2) + "\n")
+
+
+def read_job(folder: Path) -> Job:
+    """Read the job of a folder.
+
+    Raises:
+        ExperimentError: there is none, it cannot be read, or it has a newer format.
+    """
+    path = folder / JOB
+    try:
+        document = json.loads(path.read_bytes())
+        found = document.get("format") if isinstance(document, dict) else None
+        if isinstance(found, int) and found > JOB_FORMAT:
+            raise ExperimentError(
+                f"{path} has format {found}, and this llenergymeasure reads {JOB_FORMAT}: "
+                "install the same release for the worker as for llem"
+            )
+        return Job.model_validate(document)
+    except OSError as error:
+        raise ExperimentError(f"{path} cannot be read: {error.strerror or error}") from None
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise ExperimentError(f"{path} is not a job: {where}: {first['msg']}") from None
+    except ValueError as error:
+        raise ExperimentError(f"{path} is not a job: {error}") from None
+
+
+def write_outcome(folder: Path, outcome: Outcome) -> None:
+    """Write how a job ended, in one step."""
+    replace_text(folder / OUTCOME, outcome.model_dump_json(indent=2) + "\n")
+
+
+def read_outcome(folder: Path) -> Outcome | None:
+    """Return how a job ended; None where the worker wrote nothing that can be read."""
+    try:
+        return Outcome.model_validate_json((folder / OUTCOME).read_bytes())
+    except (OSError, ValueError) as error:
+        logger.debug("no outcome in %s: %s", folder, error)
+        return None
+
+
+class EventLog:
+    """Appends events to a file: a reader that is slow, stopped or gone does not hold up the run."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / EVENTS
+        self._failed = False
+
+    def append(self, event: RunEvent) -> None:
+        """Write one event; where that fails (a full disk) the run goes on, and the first failure is logged."""
+        try:
+            with self._path.open("ab", buffering=0) as file:
+                file.write(event.model_dump_json(exclude_none=True).encode() + b"\n")
+        except OSError as error:
+            failed_before, self._failed = self._failed, True
+            if not failed_before:
+                logger.warning("events of the run cannot be recorded: %s", error)
+
+
+class EventReader:
+    """Reads events from a file that grows; kinds and fields of a newer worker are ignored."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / EVENTS
+        self._offset = 0
+
+    def unread(self) -> Iterator[RunEvent]:
+        """Yield the events whose lines are complete and were not yielded before."""
+        if not self._path.exists():
+            return
+        with self._path.open("rb") as file:
+            file.seek(self._offset)
+            for line in file:
+                if not line.endswith(b"\n"):
+                    return
+                self._offset += len(line)
+                event = parse_event(line)
+                if event is not None:
+                    yield event

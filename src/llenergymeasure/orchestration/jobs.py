@@ -1,0 +1,80 @@
+"""The folder of a job: made before an experiment is submitted, removed when nothing in it is needed any more."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from llenergymeasure.config.models import ExperimentConfig
+from llenergymeasure.domain.job import Job, Outcome
+from llenergymeasure.exceptions import LLEMError
+from llenergymeasure.launchers.job_folder import LOG, SPOOL, read_outcome, write_job
+from llenergymeasure.results import layout
+
+
+def prepare_job(config: ExperimentConfig, study: str = layout.SINGLE) -> Path:
+    """Make the folder of a new job, under a name that no other experiment of the study has.
+
+    It lies beside the bundles, so that samples and log outlive a worker that is killed, and a restart of the machine.
+
+    Raises:
+        OSError: the output folder cannot be written.
+    """
+    bundles = Path(config.output_dir) / study
+    name = layout.experiment_name(config.model, config.config_hash, time.time_ns())
+    folder, experiment_id = _new_folder(bundles, name)
+    job = Job(
+        experiment_id=experiment_id,
+        study=study,
+        bundles=str(bundles),
+        working_dir=os.getcwd(),
+        config=config.model_dump(mode="json"),
+        python=config.launcher.python,
+    )
+    try:
+        write_job(folder, job)
+    except BaseException:
+        discard_job(folder)
+        raise
+    return folder
+
+
+def finish_job(folder: Path, outcome: Outcome) -> Path | None:
+    """Remove the folder of a job that has ended, and return None; return it where it holds what no bundle has.
+
+    That is the case where the worker was killed, or failed by a defect, after it had written anything.
+    """
+    in_order = read_outcome(folder) is not None and outcome.exit_code != LLEMError.exit_code
+    if in_order or outcome.bundle is not None or not _holds_data(folder):
+        discard_job(folder)
+        return None
+    return folder
+
+
+def discard_job(folder: Path) -> None:
+    """Remove the folder of a job, and the folders above it that are empty then."""
+    shutil.rmtree(folder, ignore_errors=True)
+    for parent in list(folder.parents)[:2]:  # `.jobs` and the study
+        with suppress(OSError):
+            parent.rmdir()
+
+
+def _new_folder(bundles: Path, name: str) -> tuple[Path, str]:
+    for attempt in range(1, 1000):
+        experiment_id = name if attempt == 1 else f"{name}-{attempt}"
+        if (bundles / experiment_id).exists() or (bundles / (experiment_id + layout.INTERRUPTED)).exists():
+            continue
+        folder = bundles / layout.JOBS / experiment_id
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(FileExistsError):
+            folder.mkdir(mode=0o700)
+            return folder, experiment_id
+    raise FileExistsError(f"{bundles / name} and 998 numbered names are taken")
+
+
+def _holds_data(folder: Path) -> bool:
+    files = [folder / LOG, *(folder / SPOOL).glob("*")]
+    return any(file.is_file() and file.stat().st_size > 0 for file in files)
