@@ -11,7 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from llenergymeasure.api import load_result, run_experiment
+    from llenergymeasure.api import load_result, open_bundle, run_experiment
     from llenergymeasure.config.models import ExperimentConfig
     from llenergymeasure.domain.estimate import Estimate
     from llenergymeasure.domain.experiment import ExperimentResult
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _LAZY = {
     "run_experiment": "llenergymeasure.api",
     "load_result": "llenergymeasure.api",
+    "open_bundle": "llenergymeasure.api",
     "ExperimentConfig": "llenergymeasure.config.models",
     "Estimate": "llenergymeasure.domain.estimate",
     "ExperimentResult": "llenergymeasure.domain.experiment",
@@ -30,6 +31,7 @@ __all__ = [
     "ExperimentResult",
     "__version__",
     "load_result",
+    "open_bundle",
     "run_experiment",
 ]
 

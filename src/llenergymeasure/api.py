@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from llenergymeasure.domain.progress import RunEvent
     from llenergymeasure.domain.verification import VerificationReport
     from llenergymeasure.launchers.base import Launcher, Running
+    from llenergymeasure.results.opening import Bundle
 
 OnEvent = Callable[["RunEvent"], None]
 
@@ -96,9 +97,18 @@ def load_result(path: str | Path) -> ExperimentResult:
     Raises:
         ExperimentError: there is none, or it cannot be read.
     """
-    from llenergymeasure.results import bundle
+    return open_bundle(path).result
 
-    return bundle.load_result(Path(path))
+
+def open_bundle(path: str | Path) -> Bundle:
+    """Open the folder of a bundle, or its result.json: figures, facts, configuration and raw tables, each when used.
+
+    Raises:
+        ExperimentError: there is no bundle.
+    """
+    from llenergymeasure.results import opening
+
+    return opening.open_bundle(path)
 
 
 def verify(*paths: str | Path) -> VerificationReport:

@@ -109,9 +109,10 @@ def raw_run() -> RawRun:
 def write_run(parent: Path, name: str = NAME, *, interrupted: bool = False) -> Path:
     """Write the bundle of that run, or what would have been kept of it had it been stopped at its end."""
     raw = raw_run()
+    facts = raw.facts.model_copy(update={"interrupted": "stopped by a signal"} if interrupted else {})
     files: dict[str, Writer] = {
         layout.CONFIG: partial(_write_text, text=dump_config(CONFIG)),
-        layout.FACTS: partial(_write_text, text=facts_json(raw.facts)),
+        layout.FACTS: partial(_write_text, text=facts_json(facts)),
         layout.TRACE: partial(write_trace, raw.trace),
         layout.REQUESTS: partial(write_requests, raw.requests),
         layout.PHASES: partial(write_phases, raw.phases),

@@ -34,20 +34,21 @@ def show(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Print the result in a bundle, or what an interrupted run left."""
+    from llenergymeasure.api import open_bundle
     from llenergymeasure.report.summary.interrupted import (
         interrupted_document,
         interrupted_run_json,
-        is_interrupted,
         read_interrupted_run,
     )
 
-    if not is_interrupted(bundle):
+    opened = open_bundle(bundle)
+    if not opened.is_interrupted:
         if uncertainty and not as_json:
             print_budgets(bundle, output_format)
         else:
             print_bundle(bundle, as_json, output_format)
         return
-    run = read_interrupted_run(bundle)
+    run = read_interrupted_run(opened)
     if as_json:
         print(json.dumps(interrupted_run_json(run), indent=2))
     else:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from llenergymeasure.config.models import ExperimentConfig
     from llenergymeasure.config.validation import Fault
 
-__all__ = ["MAX_BYTES", "dump_config", "load_config", "parse_assignments"]
+__all__ = ["MAX_BYTES", "dump_config", "load_config", "parse_assignments", "read_settings"]
 
 MAX_BYTES = 1_000_000
 HEADER = """\
@@ -61,6 +61,15 @@ def dump_config(config: ExperimentConfig, file: str = "config.yaml") -> str:
         width=100,
     )
     return HEADER.format(version=VERSION, file=file) + body
+
+
+def read_settings(path: Path) -> dict[str, Any]:
+    """Return the settings of a YAML file as they are written.
+
+    Raises:
+        ConfigError: it cannot be read, or is not a mapping.
+    """
+    return dict(_read(path).value)
 
 
 def _read(path: Path) -> Document:

@@ -1,4 +1,4 @@
-"""A result on disk: written whole or not at all, and read back."""
+"""A bundle on disk: written whole or not at all."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from llenergymeasure.constants import SCHEMA_VERSION
 from llenergymeasure.domain.experiment import ExperimentResult
 from llenergymeasure.domain.run_facts import RunFacts
 from llenergymeasure.exceptions import ExperimentError
@@ -54,36 +53,6 @@ def discard_partial(parent: Path) -> None:
     for staging in parent.glob(f".*{PARTIAL}"):
         with suppress(OSError), _locked(staging):
             shutil.rmtree(staging, ignore_errors=True)
-
-
-def load_result(path: Path) -> ExperimentResult:
-    """Read the result of a bundle folder, or of its result.json.
-
-    Raises:
-        ExperimentError: there is none, or it cannot be read; with file and key.
-    """
-    from pydantic import ValidationError
-
-    file = path / layout.RESULT if path.is_dir() else path
-    try:
-        raw = json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        said = f"holds no result: there is no {file.name}" if path.is_dir() else "does not exist"
-        raise ExperimentError(f"{path} {said}") from None
-    except (OSError, ValueError) as error:
-        raise ExperimentError(f"{file} cannot be read as a result: {error}") from None
-    if not isinstance(raw, dict) or "schema_version" not in raw:
-        raise ExperimentError(f"{file} is not a result: it has no schema_version")
-    if raw["schema_version"] != SCHEMA_VERSION:
-        raise ExperimentError(
-            f"{file} has schema {raw['schema_version']}, this version reads {SCHEMA_VERSION}"
-        )
-    try:
-        return ExperimentResult.model_validate(raw)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise ExperimentError(f"{file} is not a valid result: {where}: {first['msg']}") from None
 
 
 def result_json(result: ExperimentResult) -> str:

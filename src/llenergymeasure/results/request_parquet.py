@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from llenergymeasure.domain.request import FinishReason, Status
 from llenergymeasure.domain.request_table import COLUMNS, UNKNOWN, RequestTable
+from llenergymeasure.results import layout
+from llenergymeasure.results.parquet import load_table, save_table
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,7 +37,6 @@ _WORDS: dict[str, frozenset[str | None]] = {
 def write_requests(table: RequestTable, path: Path) -> None:
     """Write one row per request; unknown values are null."""
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     columns = {name: _array(getattr(table, name), name, kind) for name, kind in COLUMNS}
     for name in _CHUNKS:
@@ -45,7 +46,7 @@ def write_requests(table: RequestTable, path: Path) -> None:
     texts = [name for name, kind in COLUMNS if kind == "O"]
     # Times of one answer grow by small steps, of which this encoding stores only the differences.
     steps = {"chunk_unix_ns.list.element": "DELTA_BINARY_PACKED"}
-    pq.write_table(pa.table(columns), path, compression="zstd", use_dictionary=texts, column_encoding=steps)
+    save_table(pa.table(columns), path, use_dictionary=texts, column_encoding=steps)
 
 
 def read_requests(path: Path) -> RequestTable:
@@ -54,9 +55,7 @@ def read_requests(path: Path) -> RequestTable:
     Raises:
         ValueError: a null where none may be, or a word that has no meaning.
     """
-    import pyarrow.parquet as pq
-
-    stored = pq.read_table(path)
+    stored = load_table(path, layout.REQUESTS)
     columns = {name: _values(stored.column(name), name, kind) for name, kind in COLUMNS}
     lists = [stored.column(name).combine_chunks() for name in _CHUNKS]
     offsets = [_offsets(name, each) for name, each in zip(_CHUNKS, lists, strict=True)]

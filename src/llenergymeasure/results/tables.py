@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from llenergymeasure.domain.sample import FIELDS, UNKNOWN_REASONS
 from llenergymeasure.domain.trace import Channel, EnergyTrace, Phase, sample_dtype
+from llenergymeasure.results import layout
+from llenergymeasure.results.parquet import load_table, save_table
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -22,7 +24,6 @@ _NAMED = ("meter", "domain", "device")
 def write_trace(trace: EnergyTrace, path: Path) -> None:
     """Write one row per sample; unknown values are null, channels go into the file's metadata."""
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     columns: dict[str, pa.Array] = {"t_unix_ns": pa.array(trace.samples["t_unix_ns"])}
     channel = trace.samples["channel"].astype("int32")
@@ -34,15 +35,14 @@ def write_trace(trace: EnergyTrace, path: Path) -> None:
         if name not in columns:
             columns[name] = _nullable(trace.samples[name], name, kind)
     table = pa.table(columns).replace_schema_metadata(_metadata(trace))
-    pq.write_table(table, path, compression="zstd")
+    save_table(table, path)
 
 
 def read_trace(path: Path) -> EnergyTrace:
     """Read what `write_trace` wrote."""
     import numpy as np
-    import pyarrow.parquet as pq
 
-    table = pq.read_table(path)
+    table = load_table(path, layout.TRACE)
     metadata = table.schema.metadata or {}
     samples = np.empty(table.num_rows, dtype=sample_dtype())
     for name, kind in FIELDS:
@@ -50,7 +50,7 @@ def read_trace(path: Path) -> EnergyTrace:
         filler = np.nan if "f" in kind else UNKNOWN_REASONS
         samples[name] = column.fill_null(filler).to_numpy() if column.null_count else column.to_numpy()
     return EnergyTrace(
-        channels=tuple(Channel(**each) for each in json.loads(metadata[CHANNELS_KEY])),
+        channels=tuple(_channel(each) for each in json.loads(metadata[CHANNELS_KEY])),
         samples=samples,
         interrupted=json.loads(metadata[INTERRUPTED_KEY]),
     )
@@ -59,16 +59,14 @@ def read_trace(path: Path) -> EnergyTrace:
 def write_phases(phases: Sequence[Phase], path: Path) -> None:
     """Write one row per phase."""
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
-    pq.write_table(pa.Table.from_pylist([asdict(phase) for phase in phases], schema=_phase_schema()), path)
+    save_table(pa.Table.from_pylist([asdict(phase) for phase in phases], schema=_phase_schema()), path)
 
 
 def read_phases(path: Path) -> tuple[Phase, ...]:
     """Read what `write_phases` wrote."""
-    import pyarrow.parquet as pq
-
-    return tuple(Phase(**row) for row in pq.read_table(path).to_pylist())
+    rows = load_table(path, layout.PHASES).select(_phase_schema().names).to_pylist()
+    return tuple(Phase(**row) for row in rows)
 
 
 def _nullable(values: Any, name: str, kind: str) -> pa.Array:
@@ -88,6 +86,11 @@ def _metadata(trace: EnergyTrace) -> dict[bytes, bytes]:
         CHANNELS_KEY: json.dumps(channels).encode(),
         INTERRUPTED_KEY: json.dumps(trace.interrupted).encode(),
     }
+
+
+def _channel(stored: dict[str, Any]) -> Channel:
+    """A newer version may have given channels more fields."""
+    return Channel(**{name: value for name, value in stored.items() if name in Channel.model_fields})
 
 
 def _phase_schema() -> pa.Schema:

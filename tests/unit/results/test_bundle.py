@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import tempfile
 from pathlib import Path
@@ -11,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from llenergymeasure.exceptions import ExperimentError
-from llenergymeasure.results.bundle import discard_partial, load_result, write_bundle
+from llenergymeasure.results.bundle import discard_partial, write_bundle
 
 
 def _text(words: str):
@@ -66,27 +65,6 @@ def test_result_that_cannot_be_written_is_kept_in_the_temporary_folder(
 def test_bundle_is_readable_by_others_than_its_writer(tmp_path: Path) -> None:
     folder = write_bundle(tmp_path, "run", {"a.txt": _text("a")})
     assert os.stat(folder).st_mode & 0o555 == 0o555
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("{", "cannot be read as a result"),
-        ("[]", "it has no schema_version"),
-        (json.dumps({"schema_version": "9.9.9"}), "has schema 9.9.9, this version reads"),
-        (json.dumps({"schema_version": "2.0.0", "experiment_id": 3}), "experiment_id"),
-    ],
-)
-def test_unreadable_result_says_which_file_and_why(tmp_path: Path, text: str, message: str) -> None:
-    (tmp_path / "result.json").write_text(text)
-    with pytest.raises(ExperimentError, match=message) as caught:
-        load_result(tmp_path)
-    assert str(tmp_path / "result.json") in str(caught.value)
-
-
-def test_folder_without_result_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ExperimentError, match="holds no result"):
-        load_result(tmp_path)
 
 
 def test_what_a_killed_writer_left_is_removed_and_what_is_being_written_is_not(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +23,9 @@ from llenergymeasure.orchestration.verification.contradictions import (
 from llenergymeasure.orchestration.verification.differences import ABSENT, Difference, differences
 from llenergymeasure.results import layout
 from llenergymeasure.results.untrusted.bundle import UntrustedBundle, read_untrusted
-from llenergymeasure.results.untrusted.files import check_files, is_interrupted, name_text
+from llenergymeasure.results.untrusted.files import check_files, name_text
 from llenergymeasure.results.untrusted.tables import error_text
+from llenergymeasure.results.versions import DRAFT
 
 COVERED_BY_SUMS_ONLY = tuple(name for name in RunFacts.model_fields if name != "schema_version")
 """Facts of `run.json`: recomputing takes them as they are."""
@@ -41,12 +42,18 @@ def verify_paths(*paths: Path) -> VerificationReport:
 
 def verify_bundle(folder: Path) -> Verification:
     """Check the files of a bundle against its sums, its tables against each other, its figures against its tables."""
-    inventory = check_files(folder)
-    stored = read_untrusted(folder, inventory.readable)
-    findings = [*inventory.findings, *stored.findings, *_contradictions(stored), *_wrong_figures(stored)]
-    return Verification(
-        bundle=name_text(folder), findings=tuple(findings), notes=tuple(_notes(folder, stored))
-    )
+    files = check_files(folder)
+    stored = read_untrusted(folder, files.readable)
+    wrong, added = _recompute(stored)
+    findings = [
+        *files.findings,
+        *(Finding(file=name, message="is missing") for name in files.missing if _is_required(name, stored)),
+        *stored.findings,
+        *_contradictions(stored),
+        *wrong,
+    ]
+    notes = tuple(_notes(folder, stored, (*stored.unknown, *added)))
+    return Verification(bundle=name_text(folder), findings=tuple(findings), notes=notes)
 
 
 def raw_run(stored: UntrustedBundle) -> RawRun | None:
@@ -55,6 +62,13 @@ def raw_run(stored: UntrustedBundle) -> RawRun | None:
     if facts is None or trace is None or phases is None or requests is None:
         return None
     return RawRun(facts=facts, trace=trace, phases=phases, requests=requests)
+
+
+def _is_required(name: str, stored: UntrustedBundle) -> bool:
+    """An interrupted run has no result; a draft of schema 2.0.0 has its facts in the result."""
+    if name == layout.RESULT:
+        return not stored.is_interrupted
+    return name != layout.FACTS or stored.version != DRAFT
 
 
 def _verify_path(path: Path) -> Iterator[Verification]:
@@ -87,18 +101,21 @@ def _contradictions(stored: UntrustedBundle) -> Iterator[Finding]:
         yield from request_contradictions(stored.requests, stored.phases)
 
 
-def _wrong_figures(stored: UntrustedBundle) -> Iterator[Finding]:
+def _recompute(stored: UntrustedBundle) -> tuple[list[Finding], list[str]]:
+    """Return what differs from the figures that follow from the tables, and the fields that are not known here."""
     raw = raw_run(stored)
     if raw is None or stored.result is None or stored.config is None:
-        return
+        return [], []
     try:
         recomputed = assemble(stored.config, raw)
     except Exception as error:  # noqa: BLE001 - tables that nobody wrote can break any formula
         message = f"the figures cannot be recomputed from the tables: {error_text(error)}"
-        yield Finding(file=layout.RESULT, message=message)
-        return
-    for difference in differences(_document(stored.result), _document(recomputed)):
-        yield _finding(difference)
+        return [Finding(file=layout.RESULT, message=message)], []
+    expected = {**_document(recomputed), "schema_version": raw.facts.schema_version}
+    differing = list(differences(_document(stored.result), expected))
+    unknown = [each for each in differing if stored.is_newer and each.recomputed is ABSENT]
+    findings = [_finding(each) for each in differing if each not in unknown]
+    return findings, [f"{each.field} of {layout.RESULT}" for each in unknown]
 
 
 def _document(result: ExperimentResult) -> dict[str, Any]:
@@ -122,8 +139,8 @@ def _shown(value: Any) -> str:
     return text if len(text) <= SHOWN_CHARACTERS else text[: SHOWN_CHARACTERS - 1] + "…"
 
 
-def _notes(folder: Path, stored: UntrustedBundle) -> Iterator[str]:
-    if stored.result is None and is_interrupted(folder):
+def _notes(folder: Path, stored: UntrustedBundle, unknown: Sequence[str]) -> Iterator[str]:
+    if stored.is_interrupted:
         yield "the run was interrupted: there is no result to recompute; sums and tables were checked"
     if stored.facts is None:
         return
@@ -133,6 +150,8 @@ def _notes(folder: Path, stored: UntrustedBundle) -> Iterator[str]:
         is None
     ):
         yield f"the folder is named otherwise than its experiment, {name}: renamed or copied"
+    if unknown:
+        yield f"written by a newer schema version, {stored.version}: not recomputed: {', '.join(unknown)}"
     written_by = stored.facts.tool_version
     if written_by != VERSION:
         yield (

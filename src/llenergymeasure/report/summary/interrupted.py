@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from llenergymeasure.domain.trace import Phase
-from llenergymeasure.exceptions import ExperimentError
 from llenergymeasure.report.summary.document import Document, Paragraph, Row, Rows
 from llenergymeasure.report.summary.format import duration_text, plural
 from llenergymeasure.results import layout
-from llenergymeasure.results.tables import read_phases
+from llenergymeasure.results.opening import Bundle
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,30 +21,23 @@ class InterruptedRun:
     config: str
     phases: tuple[Phase, ...]
     table_rows: dict[str, int]
+    reason: str | None = None
+    """Why the run ended."""
 
 
-def is_interrupted(bundle: Path) -> bool:
-    """Say whether a folder holds raw tables without a result."""
-    return (bundle / layout.PHASES).is_file() and not (bundle / layout.RESULT).exists()
-
-
-def read_interrupted_run(bundle: Path) -> InterruptedRun:
+def read_interrupted_run(bundle: Bundle) -> InterruptedRun:
     """Read what is left of an interrupted run.
 
     Raises:
         ExperimentError: a file of it is missing or broken.
     """
-    from pyarrow import ArrowInvalid
-
-    try:
-        return InterruptedRun(
-            bundle=bundle,
-            config=(bundle / layout.CONFIG).read_text(encoding="utf-8"),
-            phases=read_phases(bundle / layout.PHASES),
-            table_rows={name: _count_rows(bundle / name) for name in (layout.TRACE, layout.REQUESTS)},
-        )
-    except (OSError, ValueError, TypeError, ArrowInvalid) as error:
-        raise ExperimentError(f"{bundle} cannot be read as an interrupted run: {error}") from None
+    return InterruptedRun(
+        bundle=bundle.path,
+        config=bundle.config_text,
+        phases=bundle.phases,
+        table_rows={name: bundle.count_rows(name) for name in (layout.TRACE, layout.REQUESTS)},
+        reason=bundle.facts.interrupted,
+    )
 
 
 def interrupted_document(run: InterruptedRun) -> Document:
@@ -70,6 +62,7 @@ def interrupted_run_json(run: InterruptedRun) -> dict[str, Any]:
     """Return what there is as a JSON document."""
     return {
         "interrupted": True,
+        "reason": run.reason,
         "bundle": str(run.bundle),
         "config": run.config,
         "phases": [{**asdict(phase), "duration_s": phase.duration_s} for phase in run.phases],
@@ -83,10 +76,3 @@ def _name(phase: Phase) -> str:
 
 def _broken_off(phase: Phase) -> str:
     return "" if phase.complete else "  (broken off)"
-
-
-def _count_rows(file: Path) -> int:
-    import pyarrow.parquet as pq
-
-    count: int = pq.read_metadata(file).num_rows
-    return count

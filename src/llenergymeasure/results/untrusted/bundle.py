@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Collection, Iterator
+import os
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel
 
 from llenergymeasure.config.loader import load_config
 from llenergymeasure.config.models import ExperimentConfig
-from llenergymeasure.constants import SCHEMA_VERSION
 from llenergymeasure.domain.experiment import ExperimentResult
 from llenergymeasure.domain.request_table import RequestTable
 from llenergymeasure.domain.run_facts import RunFacts
@@ -21,22 +19,26 @@ from llenergymeasure.domain.trace import EnergyTrace, Phase
 from llenergymeasure.domain.verification import Finding
 from llenergymeasure.exceptions import ConfigError
 from llenergymeasure.results import layout
+from llenergymeasure.results.documents import DocumentError, Parsed, read_document
 from llenergymeasure.results.request_parquet import read_requests, write_requests
+from llenergymeasure.results.stored_config import read_config
+from llenergymeasure.results.stored_facts import read_facts
 from llenergymeasure.results.tables import read_phases, read_trace, write_phases, write_trace
-from llenergymeasure.results.untrusted.tables import read_table
-
-MAX_RESULT_BYTES = 16 * 2**20
-MAX_FAULTS = 20
-"""Faults of one file that are told one by one."""
+from llenergymeasure.results.untrusted.tables import TableFormat, read_table
+from llenergymeasure.results.versions import is_newer
 
 T = TypeVar("T")
-M = TypeVar("M", ExperimentResult, RunFacts)
+M = TypeVar("M", bound=BaseModel)
 
 
 @dataclass(frozen=True, kw_only=True)
 class UntrustedBundle:
     """What could be read of a bundle; None for a file that is missing or cannot be used."""
 
+    version: str | None
+    """The schema version of its facts."""
+    is_newer: bool
+    """Whether a newer version than this one wrote it."""
     result: ExperimentResult | None
     facts: RunFacts | None
     config: ExperimentConfig | None
@@ -44,88 +46,86 @@ class UntrustedBundle:
     requests: RequestTable | None
     phases: tuple[Phase, ...] | None
     findings: tuple[Finding, ...]
+    unknown: tuple[str, ...]
+    """Fields and columns that a newer version added; they cannot be recomputed here."""
+
+    @property
+    def is_interrupted(self) -> bool:
+        """Whether the run ended before its last repeat, as its facts say."""
+        return self.facts is not None and self.facts.interrupted is not None
 
 
 def read_untrusted(folder: Path, readable: Collection[str]) -> UntrustedBundle:
     """Read those files of a bundle that are named in `readable`."""
     findings: list[Finding] = []
+    unknown: list[Finding] = []
 
-    def read(name: str, reader: Callable[[Path], tuple[T | None, list[Finding]]]) -> T | None:
+    def document(name: str, read: Callable[[Path], Parsed[M]]) -> Parsed[M] | None:
+        parsed, faults = _read_document(folder / name, read) if name in readable else (None, [])
+        findings.extend(faults)
+        unknown.extend(_unknown(name, parsed.unknown if parsed else ()))
+        return parsed
+
+    def raw(name: str, rows: TableFormat[T]) -> T | None:
         if name not in readable:
             return None
-        value, found = reader(folder / name)
-        findings.extend(found)
-        return value
+        table = read_table(folder / name, rows)
+        findings.extend(table.findings)
+        unknown.extend(_unknown(name, table.unknown))
+        return table.records
 
+    facts = document(_facts_file(folder), lambda path: read_facts(path.parent))
+    version = facts.version if facts else None
+    newer = version is not None and is_newer(version)
+    result = document(layout.RESULT, lambda path: read_document(path, ExperimentResult, layout.RESULT))
+    config = document(layout.CONFIG, read_config if newer else _known_config)
+    trace = raw(layout.TRACE, TableFormat(read=read_trace, write=write_trace))
+    requests = raw(layout.REQUESTS, TableFormat(read=read_requests, write=write_requests))
+    phases = raw(layout.PHASES, TableFormat(read=read_phases, write=write_phases, row=Phase))
     return UntrustedBundle(
-        result=read(layout.RESULT, partial(_read_document, model=ExperimentResult)),
-        facts=read(layout.FACTS, partial(_read_document, model=RunFacts)),
-        config=read(layout.CONFIG, _read_config),
-        trace=read(layout.TRACE, lambda path: read_table(path, read_trace, write_trace)),
-        requests=read(layout.REQUESTS, lambda path: read_table(path, read_requests, write_requests)),
-        phases=read(layout.PHASES, lambda path: read_table(path, read_phases, write_phases, Phase)),
-        findings=tuple(findings),
+        version=version,
+        is_newer=newer,
+        result=result.value if result else None,
+        facts=facts.value if facts else None,
+        config=config.value if config else None,
+        trace=trace,
+        requests=requests,
+        phases=phases,
+        findings=tuple(findings if newer else [*findings, *unknown]),
+        unknown=tuple(f"{each.field} of {each.file}" for each in unknown) if newer else (),
     )
 
 
-def _read_config(path: Path) -> tuple[ExperimentConfig | None, list[Finding]]:
+def _facts_file(folder: Path) -> str:
+    """Return the file with the facts; drafts of schema 2.0.0 had them in their result."""
+    return layout.FACTS if os.path.lexists(folder / layout.FACTS) else layout.RESULT
+
+
+def _read_document(path: Path, read: Callable[[Path], Parsed[M]]) -> tuple[Parsed[M] | None, list[Finding]]:
     try:
-        return load_config(path), []
+        return read(path), []
+    except FileNotFoundError:
+        return None, []  # missing files are found by their names
     except ConfigError as error:
         return None, [Finding(file=path.name, message=_without_folder(error, path))]
+    except DocumentError as error:
+        return None, [
+            Finding(file=path.name, field=fault.field, message=fault.message, stored=fault.stored)
+            for fault in error.faults
+        ]
+
+
+def _known_config(path: Path) -> Parsed[ExperimentConfig]:
+    """Read a configuration without unknown fields; those are refused with their line."""
+    parsed = read_config(path)
+    return Parsed(value=load_config(path), version=parsed.version) if parsed.unknown else parsed
+
+
+def _unknown(file: str, fields: Iterable[str]) -> list[Finding]:
+    return [
+        Finding(file=file, field=name, message="breaks the schema: there is no such field") for name in fields
+    ]
 
 
 def _without_folder(error: ConfigError, path: Path) -> str:
     return str(error).replace(f"{path.parent}/", "").removeprefix(f"{path.name} ")
-
-
-def _read_document(path: Path, model: type[M]) -> tuple[M | None, list[Finding]]:
-    try:
-        text = _bounded_text(path)
-        document = json.loads(text, object_pairs_hook=_distinct, parse_constant=_refuse_constant)
-    except RecursionError:
-        return None, [Finding(file=path.name, message="cannot be read: it is nested too deeply")]
-    except (OSError, ValueError) as error:
-        return None, [Finding(file=path.name, message=f"cannot be read: {error}")]
-    version = document.get("schema_version") if isinstance(document, dict) else None
-    if version != SCHEMA_VERSION:
-        message = f"has schema version {version!r}; this version of llem verifies {SCHEMA_VERSION}"
-        return None, [Finding(file=path.name, field="schema_version", message=message, stored=version)]
-    try:
-        return model.model_validate_json(text, strict=True), []
-    except ValidationError as error:
-        return None, list(_faults(path.name, error))
-
-
-def _bounded_text(path: Path) -> str:
-    with path.open("rb") as file:
-        content = file.read(MAX_RESULT_BYTES + 1)
-    if len(content) > MAX_RESULT_BYTES:
-        raise ValueError(f"it is larger than {MAX_RESULT_BYTES // 2**20} MiB")
-    return content.decode("utf-8")
-
-
-def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Refuse a key that stands twice: one reader would take the first value, another the last."""
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"the key {twice!r} stands twice in one object")
-    return found
-
-
-def _refuse_constant(name: str) -> Any:
-    raise ValueError(f"{name} is no JSON number")
-
-
-def _faults(file: str, error: ValidationError) -> Iterator[Finding]:
-    for fault in error.errors(include_url=False)[:MAX_FAULTS]:
-        where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in fault["loc"])
-        yield Finding(
-            file=file, field=where.lstrip(".") or None, message=f"breaks the schema: {fault['msg']}"
-        )
-    if error.error_count() > MAX_FAULTS:
-        yield Finding(
-            file=file, message=f"breaks the schema in {error.error_count() - MAX_FAULTS} more places"
-        )

@@ -23,11 +23,13 @@ class FileCheck:
     """Which files of a bundle are plain, expected and of a sensible size, and what is wrong with the others."""
 
     readable: frozenset[str]
+    missing: tuple[str, ...] = ()
+    """Names of files that are not there; not every bundle has all."""
     findings: tuple[Finding, ...]
 
 
 def check_files(folder: Path) -> FileCheck:
-    """Compare the files of a folder with what a bundle has to hold and with its SHA256SUMS."""
+    """Compare the files of a folder with those that a bundle may have and with its SHA256SUMS."""
     findings: list[Finding] = []
     try:
         plain = _plain_files(folder, findings)
@@ -35,29 +37,18 @@ def check_files(folder: Path) -> FileCheck:
         problem = f"the folder cannot be read: {error.strerror or error}"
         return FileCheck(readable=frozenset(), findings=(Finding(file="", message=problem),))
     there = {*plain, *(finding.file for finding in findings)}
-    missing = [name for name in _required(folder) if name not in there]
-    findings += [Finding(file=name, message="is missing") for name in missing]
     if layout.CHECKSUMS in plain:
         findings += _against_sums(folder, plain)
     return FileCheck(
         readable=frozenset(name for name in layout.FILES if plain.get(name, MAX_BYTES) < MAX_BYTES),
+        missing=tuple(name for name in (*layout.FILES, layout.CHECKSUMS) if name not in there),
         findings=tuple(findings),
     )
-
-
-def is_interrupted(folder: Path) -> bool:
-    """Tell by its name whether a bundle is what was kept of a run that was stopped, which has no result."""
-    return re.search(rf"{re.escape(layout.INTERRUPTED)}(-\d+)?$", folder.name) is not None
 
 
 def name_text(name: str | Path) -> str:
     """Return a name as text; bytes in it that are no text become question marks."""
     return os.fsencode(name).decode("utf-8", "replace")
-
-
-def _required(folder: Path) -> tuple[str, ...]:
-    files = (*layout.FILES, layout.CHECKSUMS)
-    return tuple(name for name in files if name != layout.RESULT or not is_interrupted(folder))
 
 
 def _plain_files(folder: Path, findings: list[Finding]) -> dict[str, int]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
 from llenergymeasure.domain.verification import Finding
+from llenergymeasure.results.parquet import load_table
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -21,28 +23,51 @@ MAX_UNPACKED_BYTES = 8 * 2**30
 T = TypeVar("T")
 
 
-def read_table(
-    path: Path, read: Callable[[Path], T], write: Callable[[T, Path], None], record: type | None = None
-) -> tuple[T | None, list[Finding]]:
-    """Return what `read` makes of a table, or None and why it cannot be used.
+@dataclass(frozen=True, kw_only=True)
+class TableFormat(Generic[T]):
+    """How a table is read and written; `row` is the dataclass of a row, where rows are read as such."""
 
-    Written again, the records must give the same table: so a column too many, another type, or columns of one row that
-    contradict each other are found. `record` is the dataclass of a row, where rows are read as such.
+    read: Callable[[Path], T]
+    write: Callable[[T, Path], None]
+    row: type | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableCheck(Generic[T]):
+    """The records of a table; None, with the reasons, where they cannot be used."""
+
+    records: T | None
+    findings: tuple[Finding, ...] = ()
+    unknown: tuple[str, ...] = ()
+    """Columns that this version does not know."""
+
+
+def read_table(path: Path, rows: TableFormat[T]) -> TableCheck[T]:
+    """Read a table and check that it is one that this program would have written.
+
+    Written again, the records must give the same table: so another type, or columns of one row that contradict each
+    other, are found.
     """
     try:
         _check_size(path)
-        records = read(path)
-        if record is not None:
-            _validate_rows(records, record)
+        records = rows.read(path)
+        if rows.row is not None:
+            _validate_rows(records, rows.row)
         with tempfile.TemporaryDirectory(prefix="llem-verify-") as folder:
             again = Path(folder) / path.name
-            write(records, again)
-            differing = list(_differences(path, again))
+            rows.write(records, again)
+            stored, rewritten = load_table(path, path.name), load_table(again, path.name)
+        differing = tuple(_differences(path.name, stored, rewritten))
     except ValidationError as error:
-        return None, [Finding(file=path.name, message=f"cannot be used: {_first_fault(error)}")]
+        return _unusable(path, f"cannot be used: {_first_fault(error)}")
     except Exception as error:  # noqa: BLE001 - a damaged file breaks its reader in many ways
-        return None, [Finding(file=path.name, message=f"cannot be read: {error_text(error)}")]
-    return (None if differing else records), differing
+        return _unusable(path, f"cannot be read: {error_text(error)}")
+    unknown = tuple(name for name in stored.schema.names if name not in rewritten.schema.names)
+    return TableCheck(records=None if differing else records, findings=differing, unknown=unknown)
+
+
+def _unusable(path: Path, message: str) -> TableCheck[Any]:
+    return TableCheck(records=None, findings=(Finding(file=path.name, message=message),))
 
 
 def error_text(error: Exception) -> str:
@@ -73,22 +98,20 @@ def _validate_rows(records: Any, record: type) -> None:
         row.validate_python(vars(each))
 
 
-def _differences(path: Path, again: Path) -> Iterator[Finding]:
-    import pyarrow.parquet as pq
-
-    stored, rewritten = pq.read_table(path), pq.read_table(again)
-    found, expected = stored.schema.names, rewritten.schema.names
-    if found != expected:
-        message = f"has the columns {', '.join(found)}; expected are {', '.join(expected)}"
-        yield Finding(file=path.name, message=message)
+def _differences(file: str, stored: pa.Table, rewritten: pa.Table) -> Iterator[Finding]:
+    expected = rewritten.schema.names
+    missing = [name for name in expected if name not in stored.schema.names]
+    if missing or len(set(stored.schema.names)) < len(stored.schema.names):
+        message = f"has the columns {', '.join(stored.schema.names)}; expected are {', '.join(expected)}"
+        yield Finding(file=file, message=message)
         return
     for name in expected:
         kind, wanted = stored.schema.field(name).type, rewritten.schema.field(name).type
         if kind != wanted:
-            yield Finding(file=path.name, field=name, message=f"has the type {kind}; expected is {wanted}")
+            yield Finding(file=file, field=name, message=f"has the type {kind}; expected is {wanted}")
         elif not _plain(stored.column(name)).equals(_plain(rewritten.column(name))):
             message = "does not agree with what the other columns or the channels of the table say"
-            yield Finding(file=path.name, field=name, message=message)
+            yield Finding(file=file, field=name, message=message)
 
 
 def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:

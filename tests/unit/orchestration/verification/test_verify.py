@@ -24,9 +24,10 @@ from llenergymeasure.orchestration.verification.verify import (
     verify_bundle,
     verify_paths,
 )
+from llenergymeasure.results.documents import MAX_BYTES
 from llenergymeasure.results.request_parquet import write_requests
 from llenergymeasure.results.tables import write_phases, write_trace
-from llenergymeasure.results.untrusted.bundle import MAX_RESULT_BYTES, read_untrusted
+from llenergymeasure.results.untrusted.bundle import read_untrusted
 from tests.support import bundles
 from tests.support.bundles import NAME, leaves, read_json, refresh_sums, write_json, write_run
 
@@ -293,13 +294,13 @@ def test_file_that_is_not_listed_is_found(bundle: Path) -> None:
         ("", "cannot be read"),
         ("{", "cannot be read"),
         ("[" * 100_000, "nested too deeply"),
-        ("[]", "has schema version None"),
-        ('{"schema_version": "9.0.0"}', "has schema version '9.0.0'; this version of llem verifies 2.0.0"),
+        ("[]", "has no schema_version"),
+        ('{"schema_version": "9.0.0"}', "has schema 9.0.0, this version reads 2.x"),
         ('{"schema_version": "2.0.0", "schema_version": "2.0.0"}', "'schema_version' stands twice"),
         ('{"schema_version": "2.0.0", "total_energy_j": NaN}', "NaN is no JSON number"),
         ('{"schema_version": "2.0.0"}', "breaks the schema: Field required"),
         ("\xff", "codec can't decode"),
-        (" " * (MAX_RESULT_BYTES + 1), "larger than 16 MiB"),
+        (" " * (MAX_BYTES + 1), "larger than 16 MiB"),
     ],
 )
 def test_result_that_is_none_is_one_kind_of_finding(bundle: Path, text: str, message: str) -> None:
@@ -530,7 +531,9 @@ def test_interrupted_run_has_its_sums_and_tables_checked(tmp_path: Path) -> None
 
 
 def test_run_without_a_result_is_not_taken_for_an_interrupted_one(tmp_path: Path) -> None:
-    folder = write_run(tmp_path, interrupted=True)
+    folder = write_run(tmp_path, f"{NAME}.interrupted")
+    (folder / "result.json").unlink()
+    refresh_sums(folder)
     assert _findings(folder) == [Finding(file="result.json", message="is missing")]
 
 
@@ -579,3 +582,35 @@ def test_path_without_a_bundle_does_not_hold(tmp_path: Path, name: str) -> None:
 
 def test_folder_whose_name_looks_like_a_partition_holds(tmp_path: Path) -> None:
     assert verify_bundle(write_run(tmp_path / "device=3" / "repeat=1")).ok
+
+
+# --- bundles of a newer version
+
+
+def _as_newer(folder: Path) -> None:
+    for name in ("result.json", "run.json"):
+        document = json.loads((folder / name).read_text())
+        (folder / name).write_text(json.dumps({**document, "schema_version": "2.9.0", "added": 1.0}))
+    table = pq.read_table(folder / "phases.parquet")
+    pq.write_table(
+        table.append_column("colour", pa.array(["red"] * table.num_rows)), folder / "phases.parquet"
+    )
+
+
+def test_what_a_newer_version_added_is_a_note_that_it_was_not_recomputed(bundle: Path) -> None:
+    _as_newer(bundle)
+    refresh_sums(bundle)
+    verification = verify_bundle(bundle)
+    assert verification.findings == ()
+    (note,) = verification.notes
+    assert "2.9.0" in note
+    for name in ("added of result.json", "added of run.json", "colour of phases.parquet"):
+        assert name in note
+
+
+def test_a_changed_figure_of_a_newer_bundle_is_found(bundle: Path) -> None:
+    _as_newer(bundle)
+    document = read_json(bundle)
+    write_json(bundle, {**document, "total_energy_j": document["total_energy_j"] * 2})
+    refresh_sums(bundle)
+    assert "total_energy_j" in [field for _, field in _told(bundle)]

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from llenergymeasure.domain.request_table import RequestTable
+from llenergymeasure.domain.run_facts import RunFacts
 from llenergymeasure.domain.trace import Phase
 from llenergymeasure.exceptions import ExperimentError
 from llenergymeasure.harness.metering import Unmetered
@@ -15,10 +16,11 @@ from llenergymeasure.report.renderers.plain import plain_text
 from llenergymeasure.report.summary.interrupted import (
     interrupted_document,
     interrupted_run_json,
-    is_interrupted,
     read_interrupted_run,
 )
 from llenergymeasure.results import layout
+from llenergymeasure.results.bundle import facts_json
+from llenergymeasure.results.opening import open_bundle
 from llenergymeasure.results.request_parquet import write_requests
 from llenergymeasure.results.tables import write_phases, write_trace
 
@@ -33,6 +35,8 @@ def bundle(tmp_path: Path) -> Path:
     folder = tmp_path / "run.interrupted"
     folder.mkdir()
     (folder / layout.CONFIG).write_text("model: x\n")
+    facts = RunFacts(experiment_id="run", interrupted="stopped by a signal")
+    (folder / layout.FACTS).write_text(facts_json(facts))
     write_phases(PHASES, folder / layout.PHASES)
     write_requests(RequestTable.empty(), folder / layout.REQUESTS)
     write_trace(Unmetered().trace(), folder / layout.TRACE)
@@ -40,7 +44,7 @@ def bundle(tmp_path: Path) -> Path:
 
 
 def test_the_phases_so_far_are_shown_with_their_durations(bundle: Path) -> None:
-    text = plain_text(interrupted_document(read_interrupted_run(bundle)))
+    text = plain_text(interrupted_document(read_interrupted_run(open_bundle(bundle))))
     lines = [" ".join(line.split()) for line in text.splitlines()]
     assert "baseline_idle 3.00 s" in lines
     assert "window 2 0.50 s (broken off)" in lines
@@ -49,18 +53,13 @@ def test_the_phases_so_far_are_shown_with_their_durations(bundle: Path) -> None:
 
 
 def test_as_json_it_says_that_it_is_no_result(bundle: Path) -> None:
-    document = json.loads(json.dumps(interrupted_run_json(read_interrupted_run(bundle))))
+    document = json.loads(json.dumps(interrupted_run_json(read_interrupted_run(open_bundle(bundle)))))
     assert document["interrupted"] is True
+    assert document["reason"] == "stopped by a signal"
     assert [phase["duration_s"] for phase in document["phases"]] == [3.0, 0.5]
-
-
-def test_a_bundle_with_a_result_is_not_interrupted(bundle: Path) -> None:
-    assert is_interrupted(bundle)
-    (bundle / layout.RESULT).write_text("{}")
-    assert not is_interrupted(bundle)
 
 
 def test_a_broken_table_is_an_error_with_its_folder(bundle: Path) -> None:
     (bundle / layout.TRACE).write_bytes(b"no parquet")
-    with pytest.raises(ExperimentError, match=r"run\.interrupted cannot be read"):
-        read_interrupted_run(bundle)
+    with pytest.raises(ExperimentError, match=r"run\.interrupted/trace\.parquet cannot be read"):
+        read_interrupted_run(open_bundle(bundle))

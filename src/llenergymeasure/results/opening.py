@@ -1,0 +1,120 @@
+"""A bundle on disk, opened for reading: each file is read when it is first asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from llenergymeasure.domain.experiment import ExperimentResult
+from llenergymeasure.domain.run_facts import RunFacts
+from llenergymeasure.exceptions import ExperimentError, LLEMError
+from llenergymeasure.results import layout
+from llenergymeasure.results.documents import DocumentError, read_document
+from llenergymeasure.results.request_parquet import read_requests
+from llenergymeasure.results.stored_facts import read_facts
+from llenergymeasure.results.tables import read_phases, read_trace
+
+if TYPE_CHECKING:
+    from llenergymeasure.config.models import ExperimentConfig
+    from llenergymeasure.domain.request_table import RequestTable
+    from llenergymeasure.domain.trace import EnergyTrace, Phase
+    from llenergymeasure.domain.verification import Finding
+
+T = TypeVar("T")
+
+
+def open_bundle(path: str | Path) -> Bundle:
+    """Open the folder of a bundle, or its result.json, for reading.
+
+    Bundles of the same major schema version are read: older ones are migrated in memory, what a newer one added is
+    ignored.
+
+    Raises:
+        ExperimentError: there is no bundle.
+    """
+    given = Path(path)
+    if given.is_file():
+        return Bundle(given.parent, result_file=given.name)
+    if not given.is_dir():
+        raise ExperimentError(f"{given} does not exist")
+    if not any((given / name).is_file() for name in (layout.RESULT, layout.FACTS)):
+        raise ExperimentError(f"{given} is not a bundle: there is no {layout.RESULT} and no {layout.FACTS}")
+    return Bundle(given)
+
+
+class Bundle:
+    """A bundle of a run that ended or was interrupted. Every property raises ExperimentError for an unusable file."""
+
+    def __init__(self, path: Path, *, result_file: str = layout.RESULT) -> None:
+        self.path = path
+        self._result_file = result_file
+
+    @cached_property
+    def result(self) -> ExperimentResult:
+        """The figures; an interrupted run has none."""
+        name = self._result_file
+        return self._read(name, lambda path: read_document(path, ExperimentResult, layout.RESULT).value)
+
+    @cached_property
+    def facts(self) -> RunFacts:
+        """What the run recorded beside its tables."""
+        return self._read(layout.FACTS, lambda path: read_facts(path.parent).value)
+
+    @cached_property
+    def config(self) -> ExperimentConfig:
+        """The resolved configuration."""
+        from llenergymeasure.results.stored_config import read_config
+
+        return self._read(layout.CONFIG, lambda path: read_config(path).value)
+
+    @property
+    def config_text(self) -> str:
+        """The configuration as it is written in the bundle."""
+        return self._read(layout.CONFIG, lambda path: path.read_text(encoding="utf-8"))
+
+    @cached_property
+    def trace(self) -> EnergyTrace:
+        """The readings of every meter."""
+        return self._read(layout.TRACE, read_trace)
+
+    @cached_property
+    def requests(self) -> RequestTable:
+        """The requests, as they were served."""
+        return self._read(layout.REQUESTS, read_requests)
+
+    @cached_property
+    def phases(self) -> tuple[Phase, ...]:
+        """The phases of the run."""
+        return self._read(layout.PHASES, read_phases)
+
+    @property
+    def is_interrupted(self) -> bool:
+        """Whether the run ended before its last repeat, as its facts say; a result without facts is complete."""
+        return (self.path / layout.FACTS).exists() and self.facts.interrupted is not None
+
+    def check_sums(self) -> tuple[Finding, ...]:
+        """Compare the files with SHA256SUMS; empty where all agree."""
+        from llenergymeasure.results.untrusted.files import check_files
+
+        return check_files(self.path).findings
+
+    def count_rows(self, name: str) -> int:
+        """Return the number of rows of a raw table by its file name, without reading it."""
+        import pyarrow.parquet as pq
+
+        return self._read(name, lambda path: int(pq.read_metadata(path).num_rows))
+
+    def _read(self, name: str, reader: Callable[[Path], T]) -> T:
+        path = self.path / name
+        try:
+            return reader(path)
+        except LLEMError:
+            raise
+        except FileNotFoundError:
+            raise ExperimentError(f"{self.path} is incomplete: there is no {name}") from None
+        except DocumentError as error:
+            raise ExperimentError(f"{path} {error}") from None
+        except Exception as error:  # noqa: BLE001 - a damaged table breaks its reader in many ways
+            raise ExperimentError(f"{path} cannot be read: {error}") from None

@@ -1,0 +1,38 @@
+"""The configuration of a bundle, read as the present version has it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from llenergymeasure.config.defaults import CONFIG_VERSION
+from llenergymeasure.config.loader import load_config, read_settings
+from llenergymeasure.config.models import ExperimentConfig
+from llenergymeasure.results import layout
+from llenergymeasure.results.documents import DocumentError, Parsed, parse_document
+from llenergymeasure.results.migrate import migrate_document
+from llenergymeasure.results.versions import DRAFT
+
+
+def read_config(path: Path) -> Parsed[ExperimentConfig]:
+    """Read a config.yaml; fields that a newer release added are left out and named.
+
+    Raises:
+        ConfigError: it is not a configuration; with file, line and key.
+    """
+    settings = read_settings(path)
+    version = settings.get("config_version")
+    try:
+        if version is None:
+            settings = migrate_document(layout.CONFIG, settings, DRAFT)
+        value, unknown = parse_document(_present(settings), ExperimentConfig, strict=False)
+    except (DocumentError, LookupError, TypeError, ValueError):
+        return Parsed(value=load_config(path), version=str(version))  # for its messages
+    return Parsed(value=value, version=str(version), unknown=unknown)
+
+
+def _present(settings: dict[str, Any]) -> dict[str, Any]:
+    """A resolved configuration states every field, so the defaults of a newer version do not matter."""
+    version = settings.get("config_version")
+    newer = isinstance(version, int) and version > CONFIG_VERSION
+    return {**settings, "config_version": CONFIG_VERSION} if newer else settings
