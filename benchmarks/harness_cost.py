@@ -21,7 +21,7 @@ from llenergymeasure.load.offline import OfflineDriver
 from llenergymeasure.metrics.energy.account import EnergyAccount
 from llenergymeasure.orchestration.assemble import assemble
 from llenergymeasure.orchestration.raw import RawRun
-from llenergymeasure.testing import StandInBackend, VirtualClock
+from llenergymeasure.testing import STANDIN, StandInBackend, VirtualClock, installed
 
 WINDOWS = 200
 GPUS, SECONDS, RATE_HZ, TICK_S = 8, 600, 50, 0.1
@@ -31,19 +31,22 @@ REQUESTS = 10_000
 
 def main() -> None:
     """Time empty windows, and the assembly of ten minutes of eight GPUs."""
-    publish(
-        "harness_cost",
-        [
-            figure("open and close a window", "ms", _windows_ms(), 5.0),
-            figure("assemble 8 GPUs x 10 min x 50 Hz", "s", _assemblies_s(), 1.0),
-            figure("energies of 20,000 intervals on these GPUs, with uncertainty", "s", _energies_s(), 2.0),
-        ],
-    )
+    with installed("backends", STANDIN):
+        publish(
+            "harness_cost",
+            [
+                figure("open and close a window", "ms", _windows_ms(), 5.0),
+                figure("assemble 8 GPUs x 10 min x 50 Hz", "s", _assemblies_s(), 1.0),
+                figure(
+                    "energies of 20,000 intervals on these GPUs, with uncertainty", "s", _energies_s(), 2.0
+                ),
+            ],
+        )
 
 
 def _windows_ms() -> list[float]:
     backend, clock = StandInBackend(), VirtualClock()
-    config = ExperimentConfig(model="any", backend="standin", options={"token_s": 0, "output_tokens": 1})
+    config = ExperimentConfig(model="any", backend="standin", standin={"token_s": 0, "output_tokens": 1})
     backend.load(config, clock)
     workload = backend.encode([Prompt(prompt_id="p", n_tokens=1, token_seed=0)])
     driver = OfflineDriver(OfflineLoad(), backend, workload, clock)

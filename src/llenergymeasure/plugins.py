@@ -67,6 +67,7 @@ _BACKENDS = (
     Plugin(
         name="pytorch",
         target="llenergymeasure.backends.pytorch.backend:PyTorchBackend",
+        options="llenergymeasure.backends.pytorch.options:PyTorchConfig",
         requires=("torch", "transformers"),
         install='pip install "llenergymeasure[pytorch]"',
         capabilities=frozenset({"reads_model_folders"}),
@@ -96,6 +97,7 @@ _METERS = (
     Plugin(
         name="estimate",
         target="llenergymeasure.meters.estimate.meter:EstimateMeter",
+        options="llenergymeasure.meters.estimate.options:EstimateOptions",
         capabilities=frozenset({"estimates"}),
     ),
     Plugin(

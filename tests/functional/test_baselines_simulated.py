@@ -51,7 +51,7 @@ def _settings(tmp_path: Path, **measurement: Any) -> dict[str, Any]:
             **measurement,
         },
         "energy": {"meters": "nvml"},
-        "options": {"token_s": 0.0083},
+        "standin": {"token_s": 0.0083},
         "output_dir": str(tmp_path / "out"),
     }
 

@@ -75,7 +75,7 @@ def test_run_multiplies_by_the_gain_that_was_stored_and_verifies(
             "repeats": {"min": 3, "max": 3},
         },
         "energy": {"meters": "estimate", "estimate": {"cpu_max_power_w": 50, "cpu_idle_power_w": 50}},
-        "options": {"token_s": 0.005},
+        "standin": {"token_s": 0.005},
         "output_dir": "out",
     }
     (tmp_path / "experiment.yaml").write_text(yaml.safe_dump(settings))

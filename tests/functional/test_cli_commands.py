@@ -26,7 +26,7 @@ QUICK = [
     "--set=energy.meters=estimate",
     "--set=measurement={baseline: {idle_s: 0.3, loaded_s: 0}, window: {min_duration_s: 0.5}, repeats: {min: 3, max: 3},"
     " warmup: {min_requests: 1, min_duration_s: 0, max_duration_s: null}}",
-    "--set=options={token_s: 0.005}",
+    "--set=standin={token_s: 0.005}",
 ]
 
 
@@ -168,7 +168,7 @@ def test_a_dry_run_of_what_cannot_run_lists_every_problem(tmp_path: Path) -> Non
     arguments = [
         "--dry-run",
         "--model=./nowhere",
-        "--backend=vlm",
+        "--backend=vllm",
         "--device=cpu",
         "--set=workload.dataset=no.jsonl",
     ]
@@ -179,7 +179,7 @@ def test_a_dry_run_of_what_cannot_run_lists_every_problem(tmp_path: Path) -> Non
     assert document.returncode == 3
     preflight = json.loads(document.stdout)["preflight"]
     assert preflight["passed"] is False
-    for words in ("nowhere", "vlm not installed", "no.jsonl"):
+    for words in ("nowhere", "vllm not installed", "no.jsonl"):
         assert any(words in problem for problem in preflight["problems"])
         assert words in plain.stdout
         assert words in plain.stderr

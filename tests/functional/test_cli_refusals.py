@@ -41,7 +41,7 @@ def refused(arguments: list[str], exit_code: int) -> str:
         ),
         (
             "model: a\nbackend: pytorch\nvllm: {x: 1}\n",
-            f"{FILE}:3: the 'vllm' section does not belong to backend 'pytorch'",
+            f"{FILE}:3: vllm: this section does not belong to backend 'pytorch'",
         ),
         (
             "model: a\npassthrough_kwargs:\n  batch_size: 4\n",

@@ -43,7 +43,7 @@ def test_bundle_that_a_run_has_just_written_holds(tmp_path: Path, standin_env: d
         "workload.dataset=synthetic",
         "workload.input_tokens=5",
         "energy.meters=estimate",
-        "options={token_s: 0.005}",
+        "standin={token_s: 0.005}",
         "measurement={baseline: {idle_s: 0.3, loaded_s: 0.3}, window: {min_duration_s: 0.4}, repeats: {min: 3, max: 3},"
         " warmup: {min_requests: 20, min_duration_s: 0, max_duration_s: 1}}",
     ]

@@ -31,7 +31,7 @@ SETTINGS = {
     "measurement.warmup.min_duration_s": 0,
     "measurement.warmup.max_duration_s": "null",
     "measurement.repeats.max": 3,
-    "options": "{token_s: 0.0083}",
+    "standin": "{token_s: 0.0083}",
 }
 WAVE = Square(low=80.0, high=420.0, period_s=0.7)
 TOLERANCE = {"zeus": 0.02, "codecarbon": 0.03}

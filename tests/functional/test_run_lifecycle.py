@@ -40,7 +40,7 @@ QUICK = {
         "repeats": {"min": 3, "max": 3},
     },
     "energy": {"meters": "estimate"},
-    "options": {"token_s": 0.005},
+    "standin": {"token_s": 0.005},
 }
 LONG = {**QUICK, "measurement": {**QUICK["measurement"], "window": {"min_duration_s": 60}}}
 
@@ -286,9 +286,9 @@ def test_end_of_a_batch_job_or_terminal_keeps_what_was_measured_and_leaves_no_li
 def test_out_of_memory_mid_run_is_a_backend_error_and_keeps_what_was_measured(
     tmp_path: Path, standin_env: dict[str, str]
 ) -> None:
-    done = _run(tmp_path, standin_env, {**QUICK, "options": {"token_s": 0.001, "fail_at_batch": 3}})
+    done = _run(tmp_path, standin_env, {**QUICK, "standin": {"token_s": 0.001, "fail_at_batch": 3}})
     assert done.returncode == 4
-    assert "lower options.batch_size" in done.stderr
+    assert "lower standin.batch_size" in done.stderr
     assert "Traceback" not in done.stderr
     (bundle,) = _bundles(tmp_path)
     assert bundle.name.endswith(".interrupted")

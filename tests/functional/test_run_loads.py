@@ -30,11 +30,11 @@ SETTINGS: dict[str, Any] = {
     },
     "energy": {"meters": "estimate"},
 }
-STATIC = {"backend": "standin", "options": {"token_s": 0.005}}
-CONTINUOUS = {"backend": "standin_continuous", "options": {"token_s": 0.005, "slots": 3}}
+STATIC = {"backend": "standin", "standin": {"token_s": 0.005}}
+CONTINUOUS = {"backend": "standin_continuous", "standin_continuous": {"token_s": 0.005, "slots": 3}}
 STREAMING = {
     "backend": "standin_streaming",
-    "options": {"token_s": 0.005},
+    "standin_streaming": {"token_s": 0.005},
     "load": {"kind": "closed", "concurrency": 3},
 }
 
@@ -101,7 +101,7 @@ def test_a_closed_loop_keeps_its_clients_busy_over_the_edges(
 def test_failed_requests_are_recorded_and_the_run_ends_well(
     tmp_path: Path, standin_env: dict[str, str]
 ) -> None:
-    settings = {**CONTINUOUS, "options": {**CONTINUOUS["options"], "fail_every": 5}}
+    settings = {**CONTINUOUS, "standin_continuous": {"token_s": 0.005, "slots": 3, "fail_every": 5}}
     _, table, _ = _measure(tmp_path, standin_env, settings)
     failed = table.select(table.status != "ok")
     assert len(failed) > 0
@@ -112,7 +112,7 @@ def test_failed_requests_are_recorded_and_the_run_ends_well(
 def test_requests_that_all_fail_are_an_error_of_the_backend(
     settings: dict[str, Any], tmp_path: Path, standin_env: dict[str, str]
 ) -> None:
-    done = _run(tmp_path, standin_env, **{**settings, "options": {"fail_every": 1}})
+    done = _run(tmp_path, standin_env, **{**settings, settings["backend"]: {"fail_every": 1}})
     assert done.returncode == 4
     assert "StandInFailure" in done.stderr
     assert "Traceback" not in done.stderr

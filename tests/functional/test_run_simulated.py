@@ -32,7 +32,7 @@ SETTINGS = {
     "measurement.warmup.max_duration_s": "null",
     "measurement.window.min_duration_s": 3,
     "measurement.repeats.max": 3,
-    "options": "{token_s: 0.0083}",
+    "standin": "{token_s: 0.0083}",
 }
 
 

@@ -43,7 +43,7 @@ CONFIG = ExperimentConfig.model_validate(
     {
         "model": "any",
         "backend": "standin",
-        "options": {"token_s": 0.05},
+        "standin": {"token_s": 0.05},
         "measurement": {
             "baseline": {"idle_s": 2.0, "loaded_s": 2.0},
             "warmup": {"min_requests": 20, "min_duration_s": 1.0, "max_duration_s": 4.0},

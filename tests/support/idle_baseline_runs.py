@@ -58,7 +58,7 @@ def config(**measurement: Any) -> ExperimentConfig:
         {
             "model": "any",
             "backend": "standin",
-            "options": {"token_s": 0.05},
+            "standin": {"token_s": 0.05},
             "measurement": {
                 "window": {"min_duration_s": 2.0},
                 "repeats": {"min": 3, "max": 3},

@@ -1,4 +1,4 @@
-"""The stand-in backends as plugins that child processes find through its entry point, as any others."""
+"""The stand-in backends as plugins: of this process, and of child processes through their entry points."""
 
 from __future__ import annotations
 
@@ -7,11 +7,20 @@ from pathlib import Path
 
 import pytest
 
+from llenergymeasure.testing import STANDIN, STANDIN_CONTINUOUS, STANDIN_STREAMING, installed
+
 ENTRY_POINTS = """[llenergymeasure.backends]
 standin = llenergymeasure.testing:STANDIN
 standin_continuous = llenergymeasure.testing:STANDIN_CONTINUOUS
 standin_streaming = llenergymeasure.testing:STANDIN_STREAMING
 """
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let the configurations of tests name the stand-in backends."""
+    installation = installed("backends", STANDIN, STANDIN_CONTINUOUS, STANDIN_STREAMING)
+    installation.__enter__()
+    config.add_cleanup(lambda: installation.__exit__(None, None, None))
 
 
 @pytest.fixture

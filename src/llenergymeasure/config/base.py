@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Annotated, Final, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints
 
 NOT_MEASURED: Final = "not measured"
 """Marks a field that does not affect the measurement, `Annotated[str, NOT_MEASURED]`: `config_hash` leaves it out."""
 
 
-class Section(BaseModel):
-    """A part of the configuration: immutable, strict about unknown keys, described field by field."""
+T = TypeVar("T")
+NonEmpty = Annotated[str, StringConstraints(min_length=1)]
+Items = Annotated[
+    tuple[T, ...], BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value)
+]
+"""A list, as a file gives it, kept as a tuple: sections are immutable."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
+
+class Section(BaseModel):
+    """A part of the configuration: immutable, strict about keys and types, described field by field."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True, allow_inf_nan=False
+    )

@@ -73,7 +73,6 @@ DEFAULTS: Defaults = {
         "pytorch.lora_adapter": None,
         "pytorch.lora_revision": None,
         "pytorch.lora_merge": False,
-        "options": None,
         "launcher.kind": "local",
         "launcher.python": None,
         "output_dir": "results",

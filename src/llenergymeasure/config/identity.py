@@ -44,6 +44,8 @@ def _differing(section: BaseModel, path: str) -> dict[str, Any]:
                 differing[name] = {"kind": getattr(value, "kind", type(value).__name__), **found}
             elif found:
                 differing[name] = found
+        elif field is None and isinstance(value, BaseModel) and not found:
+            continue  # the section of a plugin in which nothing differs is the same as none
         elif default is REQUIRED or found != to_jsonable_python(default):
             differing[name] = found
     return differing

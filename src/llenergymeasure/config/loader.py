@@ -131,18 +131,12 @@ def _validate(data: dict[str, Any], labels: Mapping[KeyPath, str], name: str | N
     from pydantic import ValidationError
 
     from llenergymeasure.config.models import ExperimentConfig
-    from llenergymeasure.config.schema import config_schema
-    from llenergymeasure.config.validation import other_faults, rule_faults, structural_faults
+    from llenergymeasure.config.validation import faults
 
-    faults = structural_faults(data, config_schema())
     try:
-        config: ExperimentConfig = ExperimentConfig.model_validate(data)
+        return ExperimentConfig.model_validate(data)
     except ValidationError as error:
-        faults += rule_faults(error, data)
-        faults = faults or other_faults(error)
-    if faults:
-        raise ConfigError(_report(faults, labels, name))
-    return config
+        raise ConfigError(_report(faults(error, data, ExperimentConfig), labels, name)) from None
 
 
 def _report(faults: Sequence[Fault], labels: Mapping[KeyPath, str], name: str | None) -> str:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from llenergymeasure.config.schema_match import Schema, accepts
+from llenergymeasure.config.schema import Schema, alternatives
 
 LONGEST_VALUE = 60
 _SYNONYMS = {
@@ -18,13 +18,17 @@ _SYNONYMS = {
     "half": "fp16",
     "bfloat16": "bf16",
 }
-"""What people write who mean a word of ours; likeness of spelling would take a gpu for a cpu."""
+"""Other words for ours, which are no misspellings of them; by spelling alone, `gpu` is nearest to `cpu`."""
 
 
 def allowed(schema: Schema) -> str:
     """Return what a field takes: "a whole number of at least 1, or null"."""
-    if "anyOf" in schema:
-        return _either([allowed(each) for each in _distinct(schema["anyOf"])])
+    members = _distinct(alternatives(schema))
+    if len(members) > 1:
+        return _either([allowed(each) for each in members])
+    schema = members[0]
+    if "properties" in schema:
+        return f"a mapping of {', '.join(schema['properties'])}"
     if "enum" in schema:
         return one_of(str(each) for each in schema["enum"])
     if "const" in schema:
@@ -57,21 +61,22 @@ def given(value: Any) -> str:
     return _shortened(repr(value), "...'")
 
 
-def hint(schema: Schema, value: Any) -> str:
-    """Return how to mend a value that is nearly right, in brackets, or nothing."""
-    if isinstance(value, (bool, int, float)) and accepts(schema, str(value).lower()):
+def hint(schema: Schema, value: Any, accepts: Callable[[Any], bool]) -> str:
+    """Return how to correct a value that is nearly right, in brackets, or nothing; `accepts` tries another value."""
+    if isinstance(value, (bool, int, float)) and accepts(str(value).lower()):
         return " (put it in quotes)"
-    if not isinstance(value, str):
+    if not isinstance(value, str) or not value:
         return ""
     truth = {"yes": "true", "on": "true", "no": "false", "off": "false"}.get(value.lower())
-    if truth is not None and accepts(schema, truth == "true"):
+    if truth is not None and accepts(truth == "true"):
         return f" (write {truth})"
     words = _words(schema)
     meant = _SYNONYMS.get(value.lower())
     near = [meant] if meant in words else difflib.get_close_matches(value.lower(), words, n=1)
     if near:
         return f" (did you mean {near[0]}?)"
-    return " (without the quotes)" if accepts(schema, _number(value)) else ""
+    number = _number(value)
+    return " (without the quotes)" if number != value and accepts(number) else ""
 
 
 def one_of(words: Iterable[str]) -> str:
@@ -87,7 +92,7 @@ def _shortened(text: str, end: str) -> str:
 def _bounds(schema: Schema) -> str:
     if schema.get("minLength"):
         return " that is not empty"
-    said = [
+    bounds = [
         f"{words} {_bound(schema[key])}"
         for key, words in (
             ("minimum", "of at least"),
@@ -97,7 +102,7 @@ def _bounds(schema: Schema) -> str:
         )
         if key in schema
     ]
-    return " " + " and ".join(said) if said else ""
+    return " " + " and ".join(bounds) if bounds else ""
 
 
 def _bound(value: float) -> str:
@@ -109,16 +114,20 @@ def _either(alternatives: list[str]) -> str:
     return f"{', '.join(head)}, or {last}" if head else last
 
 
-def _distinct(alternatives: list[Schema]) -> list[Schema]:
-    """Leave out words that a free text beside them takes anyway."""
-    free_text = any(each.get("type") == "string" and "enum" not in each for each in alternatives)
-    return [each for each in alternatives if not (free_text and "enum" in each)]
+def _distinct(members: list[Schema]) -> list[Schema]:
+    """Leave out words that a text beside them takes anyway, and the null with which an optional section is left out."""
+    has_text = any(each.get("type") == "string" and "enum" not in each for each in members)
+    has_section = any("properties" in each for each in members)
+    return [
+        each
+        for each in members
+        if not (has_text and "enum" in each) and not (has_section and each.get("type") == "null")
+    ]
 
 
 def _words(schema: Schema) -> list[str]:
-    if "anyOf" in schema:
-        return [word for each in _distinct(schema["anyOf"]) for word in _words(each)]
-    return [each for each in schema.get("enum", ()) if isinstance(each, str)]
+    members = _distinct(alternatives(schema))
+    return [word for each in members for word in each.get("enum", ()) if isinstance(word, str)]
 
 
 def _number(text: str) -> Any:

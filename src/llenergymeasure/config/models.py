@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from collections.abc import Collection, Mapping
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, StringConstraints, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from llenergymeasure import plugins
 from llenergymeasure.backends.pytorch.options import PyTorchConfig
-from llenergymeasure.config.base import NOT_MEASURED, Section
+from llenergymeasure.config.base import NOT_MEASURED, Items, NonEmpty, Section
 from llenergymeasure.config.defaults import CONFIG_VERSION, complete
 from llenergymeasure.config.identity import config_hash
 from llenergymeasure.config.launcher import LauncherConfig
 from llenergymeasure.config.load import LoadConfig, OfflineLoad
+from llenergymeasure.config.measurement import (
+    BaselineConfig,
+    CooldownConfig,
+    MeasurementConfig,
+    RepeatsConfig,
+    WarmupConfig,
+    WindowConfig,
+)
+from llenergymeasure.config.plugin_options import InlineOptions, PluginSections, known_plugin
+from llenergymeasure.exceptions import PluginError
 
 __all__ = [
     "BaselineConfig",
     "CooldownConfig",
     "DecoderConfig",
     "EnergyConfig",
-    "EstimateConfig",
     "ExperimentConfig",
     "LauncherConfig",
     "MeasurementConfig",
@@ -29,12 +40,12 @@ __all__ = [
     "WorkloadConfig",
 ]
 
-BACKEND_SECTIONS: tuple[str, ...] = ("pytorch", "vllm", "tensorrt", "llamacpp", "server")
-NonEmpty = Annotated[str, StringConstraints(min_length=1)]
 
+class WorkloadConfig(InlineOptions):
+    """The requests: which prompts, how many, how long; the data set of a plugin may have options of its own here."""
 
-class WorkloadConfig(Section):
-    """The requests: which prompts, how many, how long."""
+    plugin_kind: ClassVar[plugins.Kind] = "workloads"
+    name_field: ClassVar[str] = "dataset"
 
     dataset: NonEmpty = "builtin"
     """`builtin` (shipped prompts), `synthetic` (exact token lengths from the seed), or a path to a .jsonl file."""
@@ -90,106 +101,21 @@ class DecoderConfig(Section):
         return self
 
 
-class WarmupConfig(Section):
-    """Work done before the first window, until caches, clocks and compilers have settled; none if both minima are 0."""
+class EnergyConfig(PluginSections):
+    """Which energy sources are read; the options of a meter stand in a section with the meter's name."""
 
-    min_requests: int = Field(2, ge=0)
-    """At least so many requests of the workload; those that a backend computes together are served together."""
-    min_duration_s: float = Field(5.0, ge=0)
-    """At least so long."""
-    max_duration_s: float | None = Field(60.0, ge=0)
-    """Go on until step time and power are steady, at most so long; null stops at the minima, steady or not."""
+    plugin_kind: ClassVar[plugins.Kind] = "meters"
 
-    @model_validator(mode="after")
-    def _ordered(self) -> WarmupConfig:
-        if self.max_duration_s is not None and self.max_duration_s < self.min_duration_s:
-            raise ValueError(
-                f"max_duration_s {self.max_duration_s} is below min_duration_s {self.min_duration_s}"
-            )
-        return self
+    meters: Literal["auto", "none"] | NonEmpty | Items[NonEmpty] = "auto"
+    """`auto` (all that measure; an estimate where nothing does), `none`, a meter's name, or a list of names."""
 
-
-class CooldownConfig(Section):
-    """The temperature from which a run starts."""
-
-    max_temperature_c: float | None = Field(None, gt=0)
-    """Wait, before the first baseline, until every metered GPU is no warmer than this; null does not wait."""
-    max_wait_s: float = Field(300.0, ge=0)
-    """Wait at most so long, then go on with a warning."""
-
-
-class BaselineConfig(Section):
-    """How long the idle machine is metered; 0 leaves that baseline out."""
-
-    idle_s: float = Field(30.0, ge=0)
-    """The bare machine, before anything is loaded."""
-    context_s: float = Field(5.0, ge=0)
-    """With the device's context created and nothing loaded; a CPU has none, there it is left out."""
-    loaded_s: float = Field(10.0, ge=0)
-    """With the model loaded and waiting."""
-    reuse_max_age_s: float = Field(0.0, ge=0)
-    """Take over the bare idle power of a former run no older than this, if a check finds it unchanged; 0: never."""
-
-    @model_validator(mode="after")
-    def _reuse_needs_a_baseline(self) -> BaselineConfig:
-        if self.reuse_max_age_s > 0 and self.idle_s == 0:
-            raise ValueError(
-                "reuse_max_age_s has no effect with idle_s: 0, which leaves the idle baseline out"
-            )
-        return self
-
-
-class WindowConfig(Section):
-    """The measured interval."""
-
-    min_duration_s: float = Field(10.0, ge=0)
-    """The workload is passed over again within one repeat until this much time has gone by."""
-
-
-class RepeatsConfig(Section):
-    """How often the window is measured."""
-
-    min: int = Field(3, ge=1)
-    """At least so many; under three there is no interval worth its name."""
-    max: int = Field(10, ge=1)
-    """At most so many."""
-    target_relative_ci: float | None = Field(0.02, gt=0)
-    """Stop once the 95 % interval of J/token is within ± this fraction; null runs exactly `min` repeats."""
-
-    @model_validator(mode="after")
-    def _ordered(self) -> RepeatsConfig:
-        if self.max < self.min:
-            raise ValueError(f"max {self.max} is below min {self.min}")
-        return self
-
-
-class MeasurementConfig(Section):
-    """The protocol of the measurement."""
-
-    cooldown: CooldownConfig = CooldownConfig()
-    baseline: BaselineConfig = BaselineConfig()
-    warmup: WarmupConfig = WarmupConfig()
-    window: WindowConfig = WindowConfig()
-    repeats: RepeatsConfig = RepeatsConfig()
-    strict: Annotated[bool, NOT_MEASURED] = False
-    """Refuse to begin while others use the machine; `llem run` then also fails on an invalid result."""
-
-
-class EstimateConfig(Section):
-    """The power model of the `estimate` meter: idle power plus CPU utilisation times the rest."""
-
-    cpu_max_power_w: float | None = Field(None, gt=0)
-    """Power of the machine's CPUs at full load; None takes 8 W per physical core."""
-    cpu_idle_power_w: float | None = Field(None, ge=0)
-    """Power at rest; None takes a tenth of the maximum."""
-
-
-class EnergyConfig(Section):
-    """Which energy sources are read."""
-
-    meters: Literal["auto", "none"] | NonEmpty | tuple[NonEmpty, ...] = "auto"
-    """`auto` (all that measure; the estimate where nothing does), `none`, a meter's name, or a list of names."""
-    estimate: EstimateConfig = EstimateConfig()
+    @classmethod
+    def refuse_section(cls, name: str, settings: Mapping[str, Any]) -> str | None:
+        meters = settings.get("meters", "auto")
+        chosen = [meters] if isinstance(meters, str) else meters
+        if chosen == ["auto"] or not isinstance(chosen, (list, tuple)) or name in chosen:
+            return None
+        return f"the meter '{name}' is not read: add it to energy.meters, or remove this section"
 
     @field_validator("meters")
     @classmethod
@@ -205,15 +131,17 @@ class EnergyConfig(Section):
         return value
 
 
-class ExperimentConfig(Section):
+class ExperimentConfig(PluginSections):
     """One experiment: a model, served one way, measured one way."""
+
+    plugin_kind: ClassVar[plugins.Kind] = "backends"
 
     config_version: Annotated[int, NOT_MEASURED] = Field(CONFIG_VERSION, ge=1)
     """Version of the defaults that fields take which are not given; the latest where it is not stated."""
     model: str = Field(min_length=1)
     """Hub id, local folder, .gguf file, or package:NAME (weights inside an installed Python package)."""
     backend: NonEmpty = "pytorch"
-    """Inference software: pytorch, or an installed plugin."""
+    """Inference software: pytorch, or an installed plugin, whose options stand in a section with its name."""
     device: Literal["cuda", "cpu"] = "cuda"
     """Where the model runs. Which GPUs: CUDA_VISIBLE_DEVICES."""
     precision: Literal["fp32", "fp16", "bf16"] = "bf16"
@@ -236,8 +164,6 @@ class ExperimentConfig(Section):
     """Further arguments of the backend's loader (from_pretrained), for what has no field of its own."""
     pytorch: PyTorchConfig | None = None
     """Options of the PyTorch backend; only with backend: pytorch."""
-    options: dict[str, Any] | None = None
-    """Options of a backend that an installed plugin brings, as that plugin declares them."""
     launcher: Annotated[LauncherConfig, NOT_MEASURED] = LauncherConfig()
     output_dir: Annotated[NonEmpty, NOT_MEASURED] = "results"
     """Where bundles are written."""
@@ -261,28 +187,25 @@ class ExperimentConfig(Section):
             raise ValueError("the model is empty")
         return value
 
-    @model_validator(mode="before")
+    @field_validator("backend")
     @classmethod
-    def _refuse_sections_of_other_backends(cls, data: Any) -> Any:
-        if isinstance(data, dict):
-            backend = data.get("backend", "pytorch")
-            for section in BACKEND_SECTIONS:
-                if data.get(section) is not None and section != backend:
-                    raise ValueError(
-                        f"the '{section}' section does not belong to backend '{backend}': "
-                        f"remove it, or set backend: {section}"
-                    )
-        return data
+    def _backend_is_known(cls, value: str) -> str:
+        return known_plugin("backends", value)
+
+    @classmethod
+    def refuse_section(cls, name: str, settings: Mapping[str, Any]) -> str | None:
+        backend = settings.get("backend", "pytorch")
+        if name == backend:
+            return None
+        return f"this section does not belong to backend '{backend}': remove it, or set backend: {name}"
 
     @model_validator(mode="after")
-    def _check_options(self) -> ExperimentConfig:
-        if self.options is not None and self.backend in BACKEND_SECTIONS:
-            raise ValueError(
-                f"options is for plugin backends; those of {self.backend} go into '{self.backend}'"
-            )
+    def _passthrough_keys_are_no_fields(self) -> ExperimentConfig:
         for key in self.passthrough_kwargs or {}:
-            if key in _field_names():
-                raise ValueError(f"passthrough_kwargs key '{key}' is a field of its own: set {_where(key)}")
+            if key in ExperimentConfig.model_fields:
+                raise ValueError(_own_field(key, key))
+            if key in _options_of_backend(self.backend):
+                raise ValueError(_own_field(key, f"{self.backend}.{key}"))
         return self
 
     @property
@@ -291,9 +214,13 @@ class ExperimentConfig(Section):
         return config_hash(self, self.backend)
 
 
-def _field_names() -> set[str]:
-    return set(ExperimentConfig.model_fields) | set(PyTorchConfig.model_fields)
+def _options_of_backend(name: str) -> Collection[str]:
+    try:
+        model = plugins.declaration("backends", name).options_model()
+    except PluginError:
+        return ()  # pre-flight reports it
+    return () if model is None else model.model_fields
 
 
-def _where(key: str) -> str:
-    return key if key in ExperimentConfig.model_fields else f"pytorch.{key}"
+def _own_field(key: str, field: str) -> str:
+    return f"passthrough_kwargs key '{key}' is a field of its own: set {field}"

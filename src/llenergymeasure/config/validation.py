@@ -1,98 +1,118 @@
-"""What is wrong with a configuration, each fault with the key it is about."""
+"""Pydantic's errors in the words of a configuration file, each with the key it is about."""
 
 from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from llenergymeasure.config import messages
-from llenergymeasure.config.models import BACKEND_SECTIONS
-from llenergymeasure.config.schema import resolve
-from llenergymeasure.config.schema_match import accepts
+from llenergymeasure.config.error_paths import LocatedError, locate, value_at
+from llenergymeasure.config.schema import Schema, alternatives, document_of, field_at, field_paths
 from llenergymeasure.config.yaml_text import KeyPath
 
 if TYPE_CHECKING:
-    from pydantic import ValidationError
+    from pydantic import BaseModel, ValidationError
+
+_RULES = frozenset({"value_error", "assertion_error", "plugin_error"})
+"""Errors whose message is a sentence of ours or of a plugin's model."""
+_EXPRESSED = frozenset(
+    {
+        "bool_type",
+        "dict_type",
+        "float_type",
+        "finite_number",
+        "greater_than",
+        "greater_than_equal",
+        "int_from_float",
+        "int_type",
+        "less_than",
+        "less_than_equal",
+        "list_type",
+        "literal_error",
+        "model_type",
+        "none_required",
+        "string_too_short",
+        "string_type",
+        "tuple_type",
+        "union",
+    }
+)
+"""Errors about what `messages.allowed` says of a field; others keep the validator's message."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Fault:
-    """One thing to mend; `path` is the key whose line helps to find it."""
+    """One thing to correct; `path` is the key whose line helps to find it."""
 
     path: KeyPath
     sentence: str
 
 
-def structural_faults(data: Mapping[str, Any], schema: dict[str, Any]) -> list[Fault]:
-    """Return every unknown or missing key and every value that its field does not take."""
-    return list(_section_faults(data, schema, schema, ()))
+def faults(error: ValidationError, data: Mapping[str, Any], model: type[BaseModel]) -> list[Fault]:
+    """Return a fault for each error that validating `data` as `model` raised."""
+    document = document_of(model)
+    return [_fault(each, data, model, document) for each in locate(error, data, _EXPRESSED)]
 
 
-def rule_faults(error: ValidationError, data: Mapping[str, Any]) -> list[Fault]:
-    """Return the combinations that the configuration refuses."""
-    return [
-        _rule_fault(tuple(str(part) for part in each["loc"]), each["ctx"]["error"], data)
-        for each in error.errors(include_url=False)
-        if each["type"] == "value_error"
-    ]
+def _fault(each: LocatedError, data: Mapping[str, Any], model: type[BaseModel], document: Schema) -> Fault:
+    name = each.name
+    if each.kind == "extra_forbidden":
+        return Fault(path=each.path, sentence=_unknown_key(each, document))
+    if each.kind == "missing":
+        return Fault(path=each.path, sentence=_missing(each, document))
+    if each.kind in ("union_tag_invalid", "union_tag_not_found"):
+        return _wrong_kind(each, document)
+    if each.kind in _RULES:
+        prefix = f"{name}: " if name else ""
+        return Fault(path=_named_in(each, data), sentence=prefix + each.message)
+    field = field_at(document, each.path)
+    if field is None or each.kind not in _EXPRESSED:
+        return Fault(path=each.path, sentence=f"{name}: {each.message}, not {messages.given(each.value)}")
+    hint = messages.hint(field, each.value, lambda value: _accepts(model, data, each.path, value))
+    return Fault(path=each.path, sentence=f"{name} {_must_be(field, each.value)}{hint}")
 
 
-def other_faults(error: ValidationError) -> list[Fault]:
-    """Return every fault in the validator's own words, for what the schema does not express."""
-    return [
-        Fault(path=path, sentence=f"{'.'.join(path)}: {each['msg']}")
-        for each in error.errors(include_url=False)
-        for path in [tuple(str(part) for part in each["loc"])]
-    ]
-
-
-def _section_faults(
-    data: Mapping[str, Any], section: dict[str, Any], document: dict[str, Any], path: KeyPath
-) -> Iterator[Fault]:
-    fields: dict[str, Any] = section.get("properties", {})
-    for key, value in data.items():
-        where = (*path, key)
-        if key in fields:
-            yield from _value_faults(value, resolve(fields[key], document), document, where)
-        elif not _is_refused_by_rule(where, data):
-            yield Fault(path=where, sentence=_unknown_key(where, list(fields), document))
-    for key in section.get("required", ()):
-        if key not in data:
-            yield Fault(path=(*path, key), sentence=_missing((*path, key), fields[key]))
-
-
-def _value_faults(
-    value: Any, field: dict[str, Any], document: dict[str, Any], path: KeyPath
-) -> Iterator[Fault]:
-    alternatives = [resolve(each, document) for each in field.get("anyOf", (field,))]
-    section = next((each for each in alternatives if "properties" in each), None)
-    if section is not None and isinstance(value, Mapping):
-        yield from _section_faults(value, section, document, path)
-        return
-    flat = {"anyOf": alternatives} if "anyOf" in field else field
-    if not accepts(flat, value):
-        yield Fault(path=path, sentence=f"{'.'.join(path)} {_must_be(flat, section, value)}")
-
-
-def _must_be(field: dict[str, Any], section: dict[str, Any] | None, value: Any) -> str:
+def _must_be(field: Schema, value: Any) -> str:
+    section = next((each for each in alternatives(field) if "properties" in each), None)
     if section is not None and value is None:
         return "is empty: indent its settings below it, or remove the key"
-    if section is not None:
-        return f"must be a mapping of {', '.join(section['properties'])}, not {messages.given(value)}"
     if value == "":
         return "must not be empty"
-    return f"must be {messages.allowed(field)}, not {messages.given(value)}{messages.hint(field, value)}"
+    return f"must be {messages.allowed(field)}, not {messages.given(value)}"
 
 
-def _unknown_key(path: KeyPath, siblings: list[str], document: dict[str, Any]) -> str:
-    return f"unknown key '{'.'.join(path)}'" + (
-        _near_sibling(path, siblings)
-        or _near_elsewhere(path[-1], document)
+def _wrong_kind(each: LocatedError, document: Schema) -> Fault:
+    field = field_at(document, each.path) or {}
+    discriminator = field.get("discriminator", {})
+    key = discriminator.get("propertyName", "kind")
+    kinds = {"enum": list(discriminator.get("mapping", {})) or ["another one"]}
+    path = (*each.path, key)
+    value = each.value.get(key) if isinstance(each.value, Mapping) else None
+    if value is None:
+        sentence = f"{'.'.join(path)} is missing: write `{key}: ...` with {messages.allowed(kinds)}"
+        return Fault(path=each.path, sentence=sentence)
+    hint = messages.hint(kinds, value, lambda _value: False)
+    return Fault(
+        path=path,
+        sentence=f"{'.'.join(path)} must be {messages.allowed(kinds)}, not {messages.given(value)}{hint}",
+    )
+
+
+def _unknown_key(each: LocatedError, document: Schema) -> str:
+    siblings = _keys_beside(each.path, document)
+    return f"unknown key '{each.name}'" + (
+        _near_sibling(each.path, siblings)
+        or _near_elsewhere(each.path[-1], document)
         or f"; known here: {', '.join(siblings)}"
     )
+
+
+def _keys_beside(path: KeyPath, document: Schema) -> list[str]:
+    section = field_at(document, path[:-1]) or {}
+    return list(dict.fromkeys(key for each in alternatives(section) for key in each.get("properties", {})))
 
 
 def _near_sibling(path: KeyPath, siblings: list[str]) -> str | None:
@@ -100,43 +120,44 @@ def _near_sibling(path: KeyPath, siblings: list[str]) -> str | None:
     return f" (did you mean '{'.'.join((*path[:-1], near[0]))}'?)" if near else None
 
 
-def _near_elsewhere(key: str, document: dict[str, Any]) -> str | None:
-    by_leaf = {path[-1]: ".".join(path) for path in reversed(list(field_paths(document, document)))}
+def _near_elsewhere(key: str, document: Schema) -> str | None:
+    by_leaf = {path[-1]: ".".join(path) for path in reversed(list(field_paths(document)))}
     near = difflib.get_close_matches(key.lower().replace("-", "_"), by_leaf, n=1, cutoff=0.8)
     return f" (did you mean '{by_leaf[near[0]]}'?)" if near else None
 
 
-def field_paths(section: dict[str, Any], document: dict[str, Any], path: KeyPath = ()) -> Iterator[KeyPath]:
-    """Yield the path of every field, sections included, in the order of the schema."""
-    for key, raw in section.get("properties", {}).items():
-        yield (*path, key)
-        field = resolve(raw, document)
-        for each in field.get("anyOf", (field,)):
-            yield from field_paths(resolve(each, document), document, (*path, key))
+def _missing(each: LocatedError, document: Schema) -> str:
+    description = (field_at(document, each.path) or {}).get("description", "")
+    command = f" or pass --{each.name}" if len(each.path) == 1 else f" or pass --set {each.name}=..."
+    return f"{each.name} is missing: write `{each.name}: ...`{command}. {description}".strip()
 
 
-def _missing(path: KeyPath, field: dict[str, Any]) -> str:
-    name = ".".join(path)
-    return f"{name} is missing: write `{name}: ...` or pass --{name}. {field.get('description', '')}".strip()
-
-
-def _is_refused_by_rule(path: KeyPath, data: Mapping[str, Any]) -> bool:
-    """The section of another backend has a message of its own."""
-    return len(path) == 1 and path[0] in BACKEND_SECTIONS and path[0] != data.get("backend", "pytorch")
-
-
-def _rule_fault(section: KeyPath, error: object, data: Mapping[str, Any]) -> Fault:
-    sentence = str(error)
-    prefix = f"{'.'.join(section)}: " if section else ""
-    return Fault(path=_named_in(sentence, section, data), sentence=prefix + sentence)
-
-
-def _named_in(sentence: str, section: KeyPath, data: Any) -> KeyPath:
-    """Return the deepest key of the section that the sentence names, in the order in which it names them."""
-    for part in section:
-        data = data.get(part) if isinstance(data, Mapping) else None
-    path = section
-    for word in re.findall(r"\w+", sentence):
-        if isinstance(data, Mapping) and word in data:
-            path, data = (*path, word), data[word]
+def _named_in(each: LocatedError, data: Any) -> KeyPath:
+    """Return the deepest key of the section that the message names, in the order in which it names them."""
+    value = value_at(data, each.path)
+    path = each.path
+    for word in re.findall(r"\w+", each.message):
+        if isinstance(value, Mapping) and word in value:
+            path, value = (*path, word), value[word]
     return path
+
+
+def _accepts(model: type[BaseModel], data: Mapping[str, Any], path: KeyPath, value: Any) -> bool:
+    """Whether the model takes another value at this place."""
+    from pydantic import ValidationError
+
+    try:
+        model.model_validate(_with(data, path, value))
+    except ValidationError as error:
+        errors = locate(error, _with(data, path, value), _EXPRESSED)
+        return not any(each.path[: len(path)] == path for each in errors)
+    return True
+
+
+def _with(data: Any, path: KeyPath, value: Any) -> Any:
+    if not path:
+        return value
+    first, rest = path[0], path[1:]
+    if isinstance(data, list):
+        return [_with(each, rest, value) if str(index) == first else each for index, each in enumerate(data)]
+    return {**data, first: _with(data[first], rest, value)}

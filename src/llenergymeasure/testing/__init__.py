@@ -5,6 +5,7 @@ from __future__ import annotations
 from llenergymeasure.testing.backend_check import check_backend
 from llenergymeasure.testing.continuous_batching import STANDIN_CONTINUOUS, ContinuousStandInBackend
 from llenergymeasure.testing.declarations import check_plugin
+from llenergymeasure.testing.installed import installed
 from llenergymeasure.testing.known_power import KnownPower
 from llenergymeasure.testing.meter_check import check_meter
 from llenergymeasure.testing.static_batches import STANDIN, StandInBackend
@@ -27,4 +28,5 @@ __all__ = [
     "check_meter",
     "check_plugin",
     "check_workload",
+    "installed",
 ]

@@ -18,7 +18,7 @@ from llenergymeasure.testing.stand_in import StandIn, TimedOptions
 
 
 class ContinuousOptions(TimedOptions):
-    """What the continuously batching stand-in does, under `options:`."""
+    """What the continuously batching stand-in does, under `standin_continuous:`."""
 
     slots: int = Field(4, ge=1)
     """Requests that are computed together at most."""
@@ -39,7 +39,9 @@ class _Running:
 
 
 STANDIN_CONTINUOUS = Plugin(
-    name="standin_continuous", target="llenergymeasure.testing.continuous_batching:ContinuousStandInBackend"
+    name="standin_continuous",
+    target="llenergymeasure.testing.continuous_batching:ContinuousStandInBackend",
+    options="llenergymeasure.testing.continuous_batching:ContinuousOptions",
 )
 
 

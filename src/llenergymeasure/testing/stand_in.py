@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Sequence
-from typing import Generic, TypeVar
+from typing import ClassVar, Generic, TypeVar
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from llenergymeasure.backends.base import EncodedRequest
 from llenergymeasure.config.base import Section
@@ -17,7 +17,7 @@ from llenergymeasure.domain.request import Prompt
 
 
 class TimedOptions(Section):
-    """What a stand-in does, under `options:`."""
+    """What a stand-in does, in the section with its name."""
 
     token_s: float = Field(0.001, ge=0)
     """Time one decoding step takes."""
@@ -31,6 +31,8 @@ Options = TypeVar("Options", bound=TimedOptions)
 class StandIn(Generic[Options]):
     """The life of a stand-in backend; see `backends.base.Backend`."""
 
+    name: ClassVar[str]
+
     def __init__(self, options: type[Options]) -> None:
         self._options_model = options
         self._options = options()
@@ -38,17 +40,13 @@ class StandIn(Generic[Options]):
         self._clock: Clock = AnchoredClock()
 
     def check(self, config: ExperimentConfig) -> list[str]:
-        try:
-            self._options_model.model_validate(config.options or {})
-        except ValidationError as error:
-            return [f"options.{each['loc'][0]}: {each['msg']}" for each in error.errors()]
         return []
 
     def attach(self, config: ExperimentConfig, clock: Clock) -> None:
         """There is no device here."""
 
     def load(self, config: ExperimentConfig, clock: Clock) -> ModelInfo:
-        self._options = self._options_model.model_validate(config.options or {})
+        self._options = config.options_of(self.name, self._options_model)
         self._max_output_tokens = config.workload.max_output_tokens
         self._clock = clock
         return ModelInfo(

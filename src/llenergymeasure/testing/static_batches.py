@@ -15,7 +15,7 @@ from llenergymeasure.testing.stand_in import StandIn, TimedOptions
 
 
 class StandInOptions(TimedOptions):
-    """What the stand-in does, under `options:`."""
+    """What the stand-in does, under `standin:`."""
 
     batch_size: int = Field(4, ge=1)
     """Requests that are generated together."""
@@ -25,7 +25,11 @@ class StandInOptions(TimedOptions):
     """Run out of memory at this batch, counted over the whole run from 0."""
 
 
-STANDIN = Plugin(name="standin", target="llenergymeasure.testing.static_batches:StandInBackend")
+STANDIN = Plugin(
+    name="standin",
+    target="llenergymeasure.testing.static_batches:StandInBackend",
+    options="llenergymeasure.testing.static_batches:StandInOptions",
+)
 
 
 class StandInBackend(StandIn[StandInOptions]):
@@ -51,7 +55,7 @@ class StandInBackend(StandIn[StandInOptions]):
 
     def _serve(self, batch: Sequence[ScheduledRequest]) -> list[RequestRecord]:
         if self._served == self._options.fail_at_batch:
-            raise BackendError("out of memory in the stand-in: lower options.batch_size")
+            raise BackendError("out of memory in the stand-in: lower standin.batch_size")
         sent = self._clock.now_ns()
         times = self._decode()
         self._served += 1

@@ -15,7 +15,7 @@ from llenergymeasure.testing.stand_in import StandIn, TimedOptions
 
 
 class StreamingOptions(TimedOptions):
-    """What the streaming stand-in does, under `options:`."""
+    """What the streaming stand-in does, under `standin_streaming:`."""
 
     prefill_s: float = Field(0.002, ge=0)
     """Time from sending a request to its first token."""
@@ -28,7 +28,9 @@ class StreamingOptions(TimedOptions):
 
 
 STANDIN_STREAMING = Plugin(
-    name="standin_streaming", target="llenergymeasure.testing.streaming:StreamingStandInBackend"
+    name="standin_streaming",
+    target="llenergymeasure.testing.streaming:StreamingStandInBackend",
+    options="llenergymeasure.testing.streaming:StreamingOptions",
 )
 
 

@@ -9,6 +9,7 @@ import pytest
 from pydantic import BaseModel
 from pydantic_core import to_jsonable_python
 
+from llenergymeasure import plugins
 from llenergymeasure.config.base import NOT_MEASURED, Section
 from llenergymeasure.config.defaults import CONFIG_VERSION, DEFAULTS, complete
 from llenergymeasure.config.models import ExperimentConfig, WorkloadConfig
@@ -113,7 +114,7 @@ def test_the_defaults_of_this_version_are_stored() -> None:
     """A changed default needs a new CONFIG_VERSION with a table of its own; a new field adds a line to the table."""
     assert max(DEFAULTS) == CONFIG_VERSION
     stored = {field: default for table in sorted(DEFAULTS) for field, default in DEFAULTS[table].items()}
-    assert dict(_defaults(ExperimentConfig)) == stored
+    assert {**dict(_defaults(ExperimentConfig)), **dict(_defaults_of_plugins())} == stored
 
 
 TABLES = {1: {"a": 1, "s.b": 2, "s.c": 3}, 2: {"a": 1, "s.b": 20, "s.c": 3, "s.new": 4}}
@@ -133,6 +134,15 @@ def test_settings_without_a_version_have_the_latest_defaults() -> None:
 def test_a_version_of_a_newer_release_is_refused() -> None:
     with pytest.raises(ValueError, match="update llenergymeasure"):
         ExperimentConfig(model="m", config_version=CONFIG_VERSION + 1)
+
+
+def _defaults_of_plugins() -> Iterator[tuple[str, Any]]:
+    places: dict[plugins.Kind, str] = {"backends": "{}.", "meters": "energy.{}.", "launchers": "launcher."}
+    places["workloads"] = "workload."
+    for kind, place in places.items():
+        for plugin in plugins.BUILTIN[kind].values():
+            if plugin.options is not None and ".testing." not in plugin.options:
+                yield from _defaults(plugin.options_model(), place.format(plugin.name))
 
 
 def _defaults(model: type[BaseModel], path: str = "") -> Iterator[tuple[str, Any]]:

@@ -5,11 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from pydantic import ValidationError
 
 from llenergymeasure.config.loader import MAX_BYTES, load_config
-from llenergymeasure.config.models import ExperimentConfig, MeasurementConfig, WorkloadConfig
-from llenergymeasure.config.validation import other_faults
+from llenergymeasure.config.models import MeasurementConfig, WorkloadConfig
 from llenergymeasure.exceptions import ConfigError
 
 
@@ -113,9 +111,14 @@ def test_a_key_like_no_other_is_answered_with_those_there_are(tmp_path: Path) ->
         ),
         (
             "model: a\nenergy: {meters: [nvml, 3]}",
-            "x.yaml:2: energy.meters must be text that is not empty, or a list, "
-            "each entry text that is not empty, not ['nvml', 3]",
+            "x.yaml:2: energy.meters[1] must be text that is not empty, not 3 (put it in quotes)",
         ),
+        (
+            "model: a\nenergy: {meters: 7}",
+            "x.yaml:2: energy.meters must be text that is not empty, or a list, "
+            "each entry text that is not empty, not 7 (put it in quotes)",
+        ),
+        ("model: a\nenergy: {meters: []}", "x.yaml:2: energy.meters: name at least one meter, or write none"),
     ],
 )
 def test_a_wrong_value_is_named_with_what_is_allowed_and_what_was_given(
@@ -133,7 +136,16 @@ def test_a_wrong_value_is_named_with_what_is_allowed_and_what_was_given(
         ),
         (
             "model: a\nbackend: pytorch\nvllm: {x: 1}",
-            "x.yaml:3: the 'vllm' section does not belong to backend 'pytorch': remove it, or set backend: vllm",
+            "x.yaml:3: vllm: this section does not belong to backend 'pytorch': remove it, or set backend: vllm",
+        ),
+        (
+            "model: a\nenergy: {meters: nvml, estimate: {cpu_max_power_w: 9}}",
+            "x.yaml:2: energy.estimate: the meter 'estimate' is not read: add it to energy.meters, "
+            "or remove this section",
+        ),
+        (
+            "model: a\nbackend: vllm\nvllm: {x: 1}",
+            "x.yaml:3: vllm: backend 'vllm' has no options here: remove its section",
         ),
         (
             "model: a\npassthrough_kwargs:\n  low_cpu_mem_usage: true\n  batch_size: 4",
@@ -155,12 +167,10 @@ def test_all_faults_of_a_file_come_at_once_in_the_order_of_its_lines(tmp_path: P
     assert [line.split(": ")[0].strip() for line in lines] == ["x.yaml:2", "x.yaml:3", "x.yaml:4", "x.yaml:5"]
 
 
-def test_what_the_schema_does_not_express_is_told_in_the_words_of_the_validator() -> None:
-    with pytest.raises(ValidationError) as caught:
-        ExperimentConfig.model_validate({"model": "a", "measurement": {"window": {"min_duration_s": "x"}}})
-    (fault,) = other_faults(caught.value)
-    assert fault.path == ("measurement", "window", "min_duration_s")
-    assert fault.sentence.startswith("measurement.window.min_duration_s: Input should be a valid number")
+def test_an_unknown_backend_is_refused_with_the_names_that_exist_and_the_nearest(tmp_path: Path) -> None:
+    text = refusal(tmp_path, "model: a\nbackend: vlm")
+    assert text.startswith("x.yaml:2: backend: unknown backend 'vlm'; known: pytorch, vllm, tensorrt")
+    assert text.endswith("(did you mean vllm?)")
 
 
 def test_a_missing_model_is_missed(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ def _measure(power_w: Callable[[int], float], drift: float = 0.0, **repeats: obj
     log = Recorder(clock=clock)
     backend = StandInBackend()
     options = {"token_s": 0.05, "drift": drift}
-    backend.load(ExperimentConfig(model="any", backend="standin", options=options), clock)
+    backend.load(ExperimentConfig(model="any", backend="standin", standin=options), clock)
     config = MeasurementConfig.model_validate({"window": {"min_duration_s": 1.0}, "repeats": repeats})
     power = KnownPower(clock, power_w)
     clock.sleep(1.0)

@@ -44,7 +44,7 @@ def _log(clock: VirtualClock) -> Recorder:
 
 
 def _load(backend: StandInBackend, clock: VirtualClock, **options: object) -> StandInBackend:
-    backend.load(ExperimentConfig(model="any", backend="standin", options=options), clock)
+    backend.load(ExperimentConfig(model="any", backend="standin", standin=options), clock)
     return backend
 
 

@@ -23,7 +23,7 @@ def _protocol(**warmup: float | None) -> MeasurementConfig:
 
 def _driver(clock: VirtualClock, **options: object) -> OfflineDriver:
     backend = StandInBackend()
-    config = ExperimentConfig(model="any", backend="standin", options={"token_s": 0.01, **options})
+    config = ExperimentConfig(model="any", backend="standin", standin={"token_s": 0.01, **options})
     backend.load(config, clock)
     return offline(backend, PROMPTS, clock)
 

@@ -34,7 +34,9 @@ def _loaded(
     clock: VirtualClock, backend: StreamingStandInBackend, **options: object
 ) -> StreamingStandInBackend:
     settings = {**OPTIONS, **options}
-    backend.load(ExperimentConfig(model="any", backend="standin_streaming", options=settings), clock)
+    backend.load(
+        ExperimentConfig(model="any", backend="standin_streaming", standin_streaming=settings), clock
+    )
     return backend
 
 

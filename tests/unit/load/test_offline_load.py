@@ -29,7 +29,7 @@ def _window(
 ) -> tuple[list[RequestRecord], Recorder]:
     clock = VirtualClock()
     log = Recorder(clock=clock)
-    backend.load(ExperimentConfig(model="any", backend=backend.name, options=options), clock)
+    backend.load(ExperimentConfig(model="any", backend=backend.name, **{backend.name: options}), clock)
     measure_window(offline(backend, PROMPTS, clock), plan, 2, log, Unmetered())
     return list(log.requests.table().rows()), log
 
@@ -151,7 +151,7 @@ def test_a_backend_that_dies_keeps_what_was_recorded() -> None:
     backend, clock = StandInBackend(), VirtualClock()
     log = Recorder(clock=clock)
     options = {"fail_at_batch": 2, "batch_size": 4}
-    backend.load(ExperimentConfig(model="any", backend="standin", options=options), clock)
+    backend.load(ExperimentConfig(model="any", backend="standin", standin=options), clock)
     with pytest.raises(BackendError, match="out of memory"):
         measure_window(offline(backend, PROMPTS, clock), ONE_PASS, 0, log, Unmetered())
     assert len(log.requests) == 8
@@ -167,7 +167,7 @@ def test_the_warmup_serves_as_many_requests_at_a_time_as_the_backend_computes_to
             super().run(requests, done)
 
     backend = Watched()
-    backend.load(ExperimentConfig(model="any", backend="standin", options={"batch_size": 4}), clock)
+    backend.load(ExperimentConfig(model="any", backend="standin", standin={"batch_size": 4}), clock)
     with offline(backend, PROMPTS, clock).traffic(-1, lambda _record: None) as traffic:
         for _ in range(4):
             traffic.serve_part()

@@ -23,7 +23,7 @@ PROMPTS = [Prompt(prompt_id=f"p{number}", n_tokens=10, token_seed=number) for nu
 def _window(**options: object) -> tuple[RequestTable, Recorder]:
     clock, backend = AnchoredClock(), StreamingStandInBackend()
     log = Recorder(clock=clock)
-    backend.load(ExperimentConfig(model="any", backend="standin_streaming", options=options), clock)
+    backend.load(ExperimentConfig(model="any", backend="standin_streaming", standin_streaming=options), clock)
     with open_driver(OfflineLoad(), backend, backend.encode(PROMPTS), clock) as driver:
         measure_window(driver, WindowPlan(min_duration_s=0, passes=2), 0, log, Unmetered())
     return log.requests.table(), log

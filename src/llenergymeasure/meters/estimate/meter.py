@@ -6,11 +6,11 @@ import time
 from collections.abc import Sequence
 from typing import ClassVar
 
-from llenergymeasure.config.models import EstimateConfig
 from llenergymeasure.domain.sample import Sample
 from llenergymeasure.domain.trace import Channel
 from llenergymeasure.exceptions import MeterUnavailable
 from llenergymeasure.meters.base import MeterOptions
+from llenergymeasure.meters.estimate.options import EstimateOptions
 
 MAX_W_PER_CORE = 8.0
 """A server core at full load: 200-400 W parts of 28-64 cores lie between 5 and 9 W a core."""
@@ -34,7 +34,7 @@ class EstimateMeter:
         self._last_times = (0.0, 0.0)
 
     def open(self, options: MeterOptions) -> Sequence[Channel]:
-        cores, config = _physical_cores(), options.energy.estimate
+        cores, config = _physical_cores(), options.energy.options_of(self.name, EstimateOptions)
         self._idle_w, self._max_w = power_model(config, cores)
         self._last_times = cpu_times(STAT)
         self._last_ns = time.monotonic_ns()
@@ -79,7 +79,7 @@ class EstimateMeter:
         )
 
 
-def power_model(config: EstimateConfig, cores: int) -> tuple[float, float]:
+def power_model(config: EstimateOptions, cores: int) -> tuple[float, float]:
     """Return idle and full-load power in watts.
 
     Raises:
@@ -95,7 +95,7 @@ def power_model(config: EstimateConfig, cores: int) -> tuple[float, float]:
     return idle_w, max_w
 
 
-def describe(config: EstimateConfig, cores: int) -> str:
+def describe(config: EstimateOptions, cores: int) -> str:
     """Return the power model in words, with its numbers and its boundary."""
     idle_w, max_w = power_model(config, cores)
     full = f"{max_w:g} W" if config.cpu_max_power_w else f"{MAX_W_PER_CORE:g} W x {cores} cores"

@@ -11,6 +11,7 @@ from typing import Any
 from llenergymeasure import plugins
 from llenergymeasure.backends.base import Backend
 from llenergymeasure.config.models import ExperimentConfig
+from llenergymeasure.config.redact import free_settings
 from llenergymeasure.core.secrets import is_secret_name, mask_secrets
 from llenergymeasure.domain.model_ref import parse_model_ref
 from llenergymeasure.exceptions import ConfigError, LLEMError, PluginError
@@ -75,11 +76,10 @@ def check_results_writable(config: ExperimentConfig) -> list[str]:
 
 def check_no_secrets(config: ExperimentConfig) -> list[str]:
     """Refuse tokens in free-form settings: these are written into the bundle, which people publish."""
-    free = {"passthrough_kwargs": config.passthrough_kwargs, "options": config.options}
     return [
         f"{key} looks like a secret and would be written into the bundle → remove it and set it in the "
         "environment (export HF_TOKEN=<your_token>)"
-        for key, value in _leaves(free)
+        for key, value in _leaves(free_settings(config))
         if is_secret_name(key) or mask_secrets(value) != value
     ]
 

@@ -164,10 +164,6 @@ def test_weights_in_a_subfolder_are_looked_for_there(settings: Settings, tmp_pat
     assert checks.check_model_folder(config) == []
 
 
-def test_options_that_the_backend_refuses_are_told(settings: Settings) -> None:
-    assert "options.token_s" in _only_failure(settings(options={"token_s": -1}))
-
-
 def test_backend_that_is_not_installed_is_told_once(settings: Settings) -> None:
     assert _only_failure(settings(backend="lacking")) == "lacking not installed → pip install acme-backend"
     assert _only_failure(settings(backend="halfway")) == "halfway not installed → pip install acme-backend"

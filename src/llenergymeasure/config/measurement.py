@@ -1,0 +1,94 @@
+"""The protocol of a measurement: cool-down, baselines, warm-up, window, repeats."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, model_validator
+
+from llenergymeasure.config.base import NOT_MEASURED, Section
+
+
+class WarmupConfig(Section):
+    """Work done before the first window, until caches, clocks and compilers have settled; none if both minima are 0."""
+
+    min_requests: int = Field(2, ge=0)
+    """At least so many requests of the workload; those that a backend computes together are served together."""
+    min_duration_s: float = Field(5.0, ge=0)
+    """At least so long."""
+    max_duration_s: float | None = Field(60.0, ge=0)
+    """Go on until step time and power are steady, at most so long; null stops at the minima, steady or not."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> WarmupConfig:
+        if self.max_duration_s is not None and self.max_duration_s < self.min_duration_s:
+            raise ValueError(
+                f"max_duration_s {self.max_duration_s} is below min_duration_s {self.min_duration_s}"
+            )
+        return self
+
+
+class CooldownConfig(Section):
+    """The temperature from which a run starts."""
+
+    max_temperature_c: float | None = Field(None, gt=0)
+    """Wait, before the first baseline, until every metered GPU is no warmer than this; null does not wait."""
+    max_wait_s: float = Field(300.0, ge=0)
+    """Wait at most so long, then go on with a warning."""
+
+
+class BaselineConfig(Section):
+    """How long the idle machine is metered; 0 leaves that baseline out."""
+
+    idle_s: float = Field(30.0, ge=0)
+    """The bare machine, before anything is loaded."""
+    context_s: float = Field(5.0, ge=0)
+    """With the device's context created and nothing loaded; a CPU has none, there it is left out."""
+    loaded_s: float = Field(10.0, ge=0)
+    """With the model loaded and waiting."""
+    reuse_max_age_s: float = Field(0.0, ge=0)
+    """Take over the bare idle power of a former run no older than this, if a check finds it unchanged; 0: never."""
+
+    @model_validator(mode="after")
+    def _reuse_needs_a_baseline(self) -> BaselineConfig:
+        if self.reuse_max_age_s > 0 and self.idle_s == 0:
+            raise ValueError(
+                "reuse_max_age_s has no effect with idle_s: 0, which leaves the idle baseline out"
+            )
+        return self
+
+
+class WindowConfig(Section):
+    """The measured interval."""
+
+    min_duration_s: float = Field(10.0, ge=0)
+    """The workload is passed over again within one repeat until this much time has gone by."""
+
+
+class RepeatsConfig(Section):
+    """How often the window is measured."""
+
+    min: int = Field(3, ge=1)
+    """At least so many; under three there is no interval worth its name."""
+    max: int = Field(10, ge=1)
+    """At most so many."""
+    target_relative_ci: float | None = Field(0.02, gt=0)
+    """Stop once the 95 % interval of J/token is within ± this fraction; null runs exactly `min` repeats."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> RepeatsConfig:
+        if self.max < self.min:
+            raise ValueError(f"max {self.max} is below min {self.min}")
+        return self
+
+
+class MeasurementConfig(Section):
+    """The protocol of the measurement."""
+
+    cooldown: CooldownConfig = CooldownConfig()
+    baseline: BaselineConfig = BaselineConfig()
+    warmup: WarmupConfig = WarmupConfig()
+    window: WindowConfig = WindowConfig()
+    repeats: RepeatsConfig = RepeatsConfig()
+    strict: Annotated[bool, NOT_MEASURED] = False
+    """Refuse to begin while others use the machine; `llem run` then also fails on an invalid result."""
