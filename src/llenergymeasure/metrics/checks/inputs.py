@@ -1,4 +1,4 @@
-"""What a run is judged by."""
+"""The inputs of the checks of a run."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class CheckInputs:
 
     @cached_property
     def stale_power(self) -> tuple[Gap | None, ...]:
-        """The longest stretch within the windows in which the power reading of each channel was stale."""
+        """The longest time within the windows in which the power reading of each channel was stale."""
         return tuple(
             find_stale_power(self.account, index, self.windows) for index in range(len(self.account.curves))
         )

@@ -1,4 +1,4 @@
-"""Doubts about the protocol: windows too short, too few, or too different."""
+"""Checks of the protocol: length and number of windows, answers, the precision target."""
 
 from __future__ import annotations
 
@@ -8,14 +8,16 @@ from llenergymeasure.domain.experiment import RunWarning
 from llenergymeasure.metrics.checks.inputs import CheckInputs
 
 MIN_REPEATS = 3
+"""A judgement: Student's factor is 12.7 for two repeats, 4.3 for three."""
 SHORT_WINDOW_S = 1.0
+"""A judgement: ten ticks of the slowest counters (A100, 100 ms)."""
 EMPTY_SHARE = 0.05
-"""Of the answers, from which on the cost per output token says something else than it seems to."""
+"""Share of the answers from which there is a note; a judgement: energy per output token is then that of prompts."""
 
 
-def check_window_is_long(evidence: CheckInputs) -> Iterable[RunWarning]:
-    """Windows too short, or too few, to say much."""
-    rows = evidence.rows
+def check_window_is_long(inputs: CheckInputs) -> Iterable[RunWarning]:
+    """Windows that are too short, or too few for an interval."""
+    rows = inputs.rows
     if rows and min(row.duration_s for row in rows) < SHORT_WINDOW_S:
         shortest = min(row.duration_s for row in rows)
         yield RunWarning(
@@ -26,35 +28,35 @@ def check_window_is_long(evidence: CheckInputs) -> Iterable[RunWarning]:
     if len(rows) < MIN_REPEATS:
         yield RunWarning(
             code="few_repeats",
-            message=f"{len(rows)} repeat(s) say little about the spread; {MIN_REPEATS} are the least.",
+            message=f"{len(rows)} repeat(s) are too few to estimate the spread; at least {MIN_REPEATS} are needed.",
             remedy=f"Set measurement.repeats.min to {MIN_REPEATS} or more.",
         )
 
 
-def check_answers_are_answers(evidence: CheckInputs) -> Iterable[RunWarning]:
-    """Answers that ended with their first token: the cost per output token is then that of reading prompts."""
-    answered = sum(len(row.served) for row in evidence.rows)
+def check_answers_are_answers(inputs: CheckInputs) -> Iterable[RunWarning]:
+    """Answers that ended with their first token: energy per output token is then mostly that of the prompts."""
+    answered = sum(len(row.served) for row in inputs.rows)
     ended = sum(
         int(((row.served.output_tokens <= 1) & (row.served.finish_reason == "stop")).sum())
-        for row in evidence.rows
+        for row in inputs.rows
     )
     if ended > EMPTY_SHARE * answered:
         yield RunWarning(
             code="answers_empty",
             message=f"{ended} of {answered} answers ended with their first token, the end of sequence.",
-            remedy="Ask an instruction-tuned model in its own words (workload.chat_template: true), or have every "
+            remedy="Use the chat template of an instruction-tuned model (workload.chat_template: true), or have every "
             "answer written in full (decoder.ignore_eos: true).",
             severity="info",
         )
 
 
-def check_target_is_reached(evidence: CheckInputs) -> Iterable[RunWarning]:
-    """An interval wider than was asked for."""
-    repeats = evidence.config.measurement.repeats
-    if evidence.stopped_because == "max_reached" and repeats.target_relative_ci is not None:
+def check_target_is_reached(inputs: CheckInputs) -> Iterable[RunWarning]:
+    """An interval wider than the target."""
+    repeats = inputs.config.measurement.repeats
+    if inputs.stopped_because == "max_reached" and repeats.target_relative_ci is not None:
         yield RunWarning(
             code="target_not_reached",
-            message=f"After {repeats.max} repeats J/token still spreads by more than the "
-            f"±{repeats.target_relative_ci:.1%} asked for.",
+            message=f"After {repeats.max} repeats the spread of J/token is still above the "
+            f"target of ±{repeats.target_relative_ci:.1%}.",
             remedy="Lengthen the window (measurement.window.min_duration_s) or allow more repeats.",
         )

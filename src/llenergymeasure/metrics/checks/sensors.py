@@ -1,4 +1,4 @@
-"""Doubts about the sensors: readings that are missing, refused, stale, reset or frozen."""
+"""Checks of the sensors: readings that are missing, refused, stale, reset or frozen."""
 
 from __future__ import annotations
 
@@ -18,85 +18,87 @@ from llenergymeasure.metrics.signals.gaps import Gap, find_sampling_gaps, within
 GPU_IS_LOST = 15
 """nvml.h: NVML_ERROR_GPU_IS_LOST."""
 REFUSED_SHARE = 0.05
-"""Cards that are asked often now and then answer with an error; so many do no harm."""
+"""Of the readings; a judgement: cards that are read often sometimes answer with an error, without harm."""
 
 _REMEDIES = {
-    "counter_reset": "Look for what reset the device (dmesg, a driver reload), then run again.",
+    "counter_reset": "Find what reset the device (dmesg, a driver reload), then run again.",
     "counter_frozen": "Reset the GPU or reload its driver, or take another meter (energy.meters), then run again.",
-    "counter_wrap_missed": "Keep the machine from stopping the sampler for minutes, then run again.",
+    "counter_wrap_missed": "Find what stopped the sampler for minutes (suspend, high load), then run again.",
 }
 
 
-def check_counters_held(evidence: CheckInputs) -> Iterable[RunWarning]:
-    """A counter that was reset, stood still, or was out of sight for longer than it takes to go round."""
-    for curve in evidence.account.curves:
+def check_counters_held(inputs: CheckInputs) -> Iterable[RunWarning]:
+    """A counter that was reset, was frozen, or was not read for longer than it takes to wrap."""
+    for curve in inputs.account.curves:
         if not isinstance(curve, CounterCurve):
             continue
         for fault in curve.known.faults:
-            lapse = _lapse(curve, fault)
-            where = "within a window" if lapse.touches(evidence.windows) else "outside the windows"
+            gap = _gap(curve, fault)
+            where = "within a window" if gap.touches(inputs.windows) else "outside the windows"
             yield RunWarning(
                 code=fault.code,
-                message=f"{curve.channel.label}: {fault.reason}, at {_clock_time(lapse.start_ns)}, {where}.",
+                message=f"{curve.channel.label}: {fault.reason}, at {_clock_time(gap.start_ns)}, {where}.",
                 remedy=_REMEDIES[fault.code],
             )
 
 
-def check_sampling_kept_up(evidence: CheckInputs) -> Iterable[RunWarning]:
+def check_sampling_kept_up(inputs: CheckInputs) -> Iterable[RunWarning]:
     """Pauses between two readings within a window."""
-    found: list[tuple[float, str]] = []
-    for index, curve in enumerate(evidence.account.curves):
-        pauses = find_sampling_gaps(evidence.account.trace.of(index))
-        lasted = [lapse.duration_s for lapse in pauses if lapse.touches(evidence.windows)]
+    longest: list[tuple[float, str]] = []
+    for index, curve in enumerate(inputs.account.curves):
+        pauses = find_sampling_gaps(inputs.account.trace.of(index))
+        lasted = [gap.duration_s for gap in pauses if gap.touches(inputs.windows)]
         if lasted and curve.method != "estimated":
-            found.append((max(lasted), curve.channel.label))
-    if found:
-        labels = ", ".join(dict.fromkeys(label for _, label in found))
+            longest.append((max(lasted), curve.channel.label))
+    if longest:
+        labels = ", ".join(dict.fromkeys(label for _, label in longest))
         yield RunWarning(
             code="sample_gap",
-            message=f"Within a window there were up to {max(found)[0]:.1f} s without a reading of {labels}.",
-            remedy="Leave the sampler some processor time: fewer threads, or cores of its own.",
+            message=f"Within a window there were up to {max(longest)[0]:.1f} s without a reading of {labels}.",
+            remedy="Give the sampler more processor time: fewer threads, or cores of its own.",
         )
 
 
-def check_sensors_answered(evidence: CheckInputs) -> Iterable[RunWarning]:
+def check_sensors_answered(inputs: CheckInputs) -> Iterable[RunWarning]:
     """Sensors that were lost, or often refused to answer."""
-    for index, curve in enumerate(evidence.account.curves):
-        channel, samples = curve.channel, evidence.account.trace.of(index)
+    for index, curve in enumerate(inputs.account.curves):
+        channel, samples = curve.channel, inputs.account.trace.of(index)
         lost = samples[samples["error"] == GPU_IS_LOST]
         if channel.domain == "gpu" and len(lost):
             yield RunWarning(
                 code="gpu_lost",
-                message=f"{channel.label} was lost at {_clock_time(int(lost['t_unix_ns'][0]))}: the driver cannot "
-                "reach it any more.",
+                message=f"{channel.label} was lost at {_clock_time(int(lost['t_unix_ns'][0]))}: the driver no longer "
+                "reaches it.",
                 remedy="See dmesg for an Xid error, reset the card or restart the machine, then run again.",
             )
-        during = within(samples[samples["error"] != GPU_IS_LOST], evidence.windows)
+        during = within(samples[samples["error"] != GPU_IS_LOST], inputs.windows)
         share, codes = _refused(during)
         if share > REFUSED_SHARE:
             yield RunWarning(
                 code="sensor_errors",
                 message=f"{channel.label} did not answer {share:.0%} of the readings within the windows{codes}.",
-                remedy="See what else polls the device (nvidia-smi, dcgm), and end it.",
+                remedy="Find what else polls the device (nvidia-smi, dcgm), and end it.",
             )
 
 
-def check_power_is_fresh(evidence: CheckInputs) -> Iterable[RunWarning]:
-    """A power reading that repeats itself although the power changes, or nothing shows that it does not."""
-    for index, curve in enumerate(evidence.account.curves):
-        stale = evidence.stale_power[index]
+def check_power_is_fresh(inputs: CheckInputs) -> Iterable[RunWarning]:
+    """A power reading that is constant although the power changes, or for longer than a live sensor is."""
+    for index, curve in enumerate(inputs.account.curves):
+        stale = inputs.stale_power[index]
         if stale is None or stale.value is None:
             continue
-        stakes = "its energy rests on it" if curve.method == "sampled" else "its energy is from the counter"
+        effect = (
+            "its energy comes from it" if curve.method == "sampled" else "its energy comes from the counter"
+        )
         yield RunWarning(
             code="power_stale",
-            message=f"The power reading of {curve.channel.label} stood at {stale.value:.3f} W for "
-            f"{stale.duration_s:.1f} s from {_clock_time(stale.start_ns)} on; {stakes}.",
+            message=f"The power reading of {curve.channel.label} was constant at {stale.value:.3f} W for "
+            f"{stale.duration_s:.1f} s from {_clock_time(stale.start_ns)} on; {effect}.",
             remedy="Reload the driver or update it, then run again.",
         )
 
 
-def _lapse(curve: CounterCurve, fault: Fault) -> Gap:
+def _gap(curve: CounterCurve, fault: Fault) -> Gap:
     start_ns, end_ns = (curve.known.origin_ns + round(at_s * 1e9) for at_s in (fault.start_s, fault.end_s))
     return Gap(start_ns=start_ns, end_ns=end_ns)
 
@@ -110,8 +112,8 @@ def _refused(samples: NDArray[Any]) -> tuple[float, str]:
     has_power = np.isfinite(samples["power_w"])
     if has_power.any():
         failed |= ~has_power
-    said = f" (error {', '.join(map(str, codes))})" if codes else ""
-    return float(failed.mean()), said
+    codes_text = f" (error {', '.join(map(str, codes))})" if codes else ""
+    return float(failed.mean()), codes_text
 
 
 def _clock_time(unix_ns: int) -> str:
