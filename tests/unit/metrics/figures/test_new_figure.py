@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from llenergymeasure.api import load_result
 from llenergymeasure.cli.app import app
 from llenergymeasure.domain.experiment import ExperimentResult
 from llenergymeasure.domain.uncertainty import UncertaintyBudget
 from llenergymeasure.metrics.figures import table
 from llenergymeasure.metrics.figures.energies import energy_over
 from llenergymeasure.metrics.figures.figure import Figure, FigureInputs, Quantity, Unknown
-from llenergymeasure.results.bundle import load_result
 from tests.support.bundles import write_run
 
 ROOT = Path(__file__).parents[4]
