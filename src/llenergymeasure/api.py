@@ -42,8 +42,8 @@ def run_to_bundle(config: ExperimentConfig, on_event: OnEvent | None = None) -> 
     """As `run_experiment`, but return the folder of the bundle."""
     from llenergymeasure import plugins
     from llenergymeasure.orchestration.jobs import discard_job, finish_job
-    from llenergymeasure.results.bundle import discard_partial
     from llenergymeasure.results.layout import SINGLE
+    from llenergymeasure.results.staging import discard_partial
 
     launcher: Launcher = plugins.find("launchers", config.launcher.kind)(config.launcher)
     folder = _prepare_job(config)

@@ -62,9 +62,13 @@ class MeterUnavailable(MeterError):
 
 
 class ExperimentError(LLEMError):
-    """The measurement itself failed, or its result cannot be written or read."""
+    """The measurement itself failed, or its result cannot be written or read; `bundle` is what was kept of it."""
 
     exit_code = 6
+
+    def __init__(self, message: str, bundle: Path | None = None) -> None:
+        super().__init__(message)
+        self.bundle = bundle
 
 
 class StudyError(LLEMError):
@@ -86,10 +90,6 @@ class VerificationError(LLEMError):
 
 
 class InterruptedExperimentError(ExperimentError):
-    """The user or the system stopped the run; `bundle` is where what was measured until then is kept, if it is."""
+    """The user or the system stopped the run; what was measured until then is kept."""
 
     exit_code = 130
-
-    def __init__(self, message: str, bundle: Path | None = None) -> None:
-        super().__init__(message)
-        self.bundle = bundle

@@ -14,7 +14,7 @@ from pathlib import Path
 from llenergymeasure.core.process_group import end_process_group
 from llenergymeasure.domain.job import Outcome
 from llenergymeasure.domain.progress import RunEvent
-from llenergymeasure.exceptions import InterruptedExperimentError, LLEMError
+from llenergymeasure.exceptions import ExperimentError, InterruptedExperimentError, LLEMError
 from llenergymeasure.launchers.job_folder import EventLog, write_outcome
 from llenergymeasure.launchers.local import WATCH_PARENT
 
@@ -45,7 +45,7 @@ def _outcome(folder: Path, events: EventLog) -> Outcome:
 
         return Outcome(status="done", bundle=str(execute(folder, events.append)))
     except LLEMError as error:
-        kept = error.bundle if isinstance(error, InterruptedExperimentError) else None
+        kept = error.bundle if isinstance(error, ExperimentError) else None
         return _failed(type(error), str(error), kept)
     except KeyboardInterrupt:
         return _failed(InterruptedExperimentError, "interrupted before the measurement began")

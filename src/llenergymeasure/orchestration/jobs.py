@@ -10,9 +10,12 @@ from pathlib import Path
 
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.domain.job import Job, Outcome
-from llenergymeasure.exceptions import LLEMError
+from llenergymeasure.exceptions import ExperimentError, LLEMError
 from llenergymeasure.launchers.job_folder import LOG, SPOOL, read_outcome, write_job
 from llenergymeasure.results import layout
+
+_LOSING = (LLEMError.exit_code, ExperimentError.exit_code)
+"""Failures after which samples may be nowhere else: a defect, or a bundle that cannot be written."""
 
 
 def prepare_job(config: ExperimentConfig, study: str = layout.SINGLE) -> Path:
@@ -45,10 +48,10 @@ def prepare_job(config: ExperimentConfig, study: str = layout.SINGLE) -> Path:
 def finish_job(folder: Path, outcome: Outcome) -> Path | None:
     """Remove the folder of a job that has ended, and return None; return it where it holds what no bundle has.
 
-    That is the case where the worker was killed, or failed by a defect, after it had written anything.
+    That is the case where the worker was killed, failed by a defect, or could not write the bundle.
     """
-    in_order = read_outcome(folder) is not None and outcome.exit_code != LLEMError.exit_code
-    if in_order or outcome.bundle is not None or not _holds_data(folder):
+    refused = read_outcome(folder) is not None and outcome.exit_code not in _LOSING
+    if refused or outcome.bundle is not None or not _holds_data(folder):
         discard_job(folder)
         return None
     return folder

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
 import shutil
-import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from llenergymeasure.core.user_dirs import data_dir
 from llenergymeasure.domain.experiment import ExperimentResult
 from llenergymeasure.domain.run_facts import RunFacts
 from llenergymeasure.exceptions import ExperimentError
 from llenergymeasure.results import layout
+from llenergymeasure.results.staging import locked, new_staging_folder
 
 Writer = Callable[[Path], None]
-PARTIAL = ".partial"
+RESCUED = "rescued"
+"""Within the user's data folder: bundles whose own folder could not be written."""
 FIRST_BELOW_FIGURES = "peak_memory_bytes"
 """The field of a result that follows the figures."""
 
@@ -27,7 +27,7 @@ def write_bundle(parent: Path, name: str, files: Mapping[str, Writer]) -> Path:
     """Write a folder `parent/name` with the given files and their checksums, and return where it lies.
 
     The folder appears under its name only when everything in it is on the disk; a name that is taken gets a number.
-    Where `parent` cannot be written any more, the bundle is kept in the system's temporary folder.
+    Where `parent` cannot be written any more, the bundle is kept in a private folder of the user.
 
     Raises:
         ExperimentError: nowhere to write; nothing is left behind.
@@ -35,24 +35,17 @@ def write_bundle(parent: Path, name: str, files: Mapping[str, Writer]) -> Path:
     try:
         return _write(parent, name, files)
     except OSError as error:
-        refuge = Path(tempfile.gettempdir()) / "llem-rescued"
         try:
-            kept = _write(refuge, name, files)
-        except OSError:
+            kept = _write(_private_folder(), name, files)
+        except (OSError, RuntimeError) as second:
             raise ExperimentError(
                 f"the result could not be written to {parent}: {error.strerror or error}; "
-                f"nor to {refuge}. Free some disk space, or pass another folder with --output"
+                f"nor to the user's data folder: {second}. Free some disk space, or pass another folder with --output"
             ) from error
         raise ExperimentError(
-            f"the result could not be written to {parent}: {error.strerror or error}. It was kept in {kept}"
+            f"the result could not be written to {parent}: {error.strerror or error}. It was kept in {kept}",
+            kept,
         ) from error
-
-
-def discard_partial(parent: Path) -> None:
-    """Remove what writers that were killed have left in `parent`; who is still writing holds a lock."""
-    for staging in parent.glob(f".*{PARTIAL}"):
-        with suppress(OSError), _locked(staging):
-            shutil.rmtree(staging, ignore_errors=True)
 
 
 def result_json(result: ExperimentResult) -> str:
@@ -70,9 +63,9 @@ def facts_json(facts: RunFacts) -> str:
 
 def _write(parent: Path, name: str, files: Mapping[str, Writer]) -> Path:
     parent.mkdir(parents=True, exist_ok=True)
-    staging = Path(tempfile.mkdtemp(prefix=f".{name}.", suffix=PARTIAL, dir=parent))
+    staging = new_staging_folder(parent, name)
     try:
-        with _locked(staging):
+        with locked(staging):
             for file, write in files.items():
                 write(staging / file)
             (staging / layout.CHECKSUMS).write_text(_checksums(staging, files), encoding="utf-8")
@@ -85,15 +78,12 @@ def _write(parent: Path, name: str, files: Mapping[str, Writer]) -> Path:
         raise
 
 
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Hold the lock of a folder, which ends with its process; BlockingIOError where another process holds it."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    finally:
-        os.close(descriptor)
+def _private_folder() -> Path:
+    """Return a folder that only the user can enter: what is kept there shows prompts, paths and packages."""
+    folder = data_dir() / RESCUED
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    folder.chmod(0o700)
+    return folder
 
 
 def _publish(staging: Path, parent: Path, name: str) -> Path:

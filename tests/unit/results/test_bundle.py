@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
+import platform
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from llenergymeasure.exceptions import ExperimentError
-from llenergymeasure.results.bundle import discard_partial, write_bundle
+from llenergymeasure.results.bundle import write_bundle
+from llenergymeasure.results.staging import discard_partial, locked, new_staging_folder
 
 
 def _text(words: str):
@@ -50,16 +53,16 @@ def test_full_disk_is_an_error_that_says_where_and_leaves_nothing(tmp_path: Path
     assert list(tmp_path.iterdir()) == []
 
 
-def test_result_that_cannot_be_written_is_kept_in_the_temporary_folder(
+def test_result_that_cannot_be_written_is_kept_in_a_folder_that_only_the_user_can_enter(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
-    (tmp_path / "tmp").mkdir()
+    monkeypatch.setenv("LLEM_DATA_DIR", str(tmp_path / "data"))
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(ExperimentError, match=r"It was kept in .*llem-rescued/run") as caught:
+    with pytest.raises(ExperimentError, match=r"It was kept in .*data/rescued/run") as caught:
         write_bundle(tmp_path / "file" / "results", "run", {"a.txt": _text("a")})
     kept = Path(str(caught.value).rpartition("kept in ")[2])
     assert (kept / "a.txt").read_text() == "a"
+    assert kept.parent.stat().st_mode & 0o777 == 0o700
 
 
 def test_bundle_is_readable_by_others_than_its_writer(tmp_path: Path) -> None:
@@ -67,15 +70,29 @@ def test_bundle_is_readable_by_others_than_its_writer(tmp_path: Path) -> None:
     assert os.stat(folder).st_mode & 0o555 == 0o555
 
 
-def test_what_a_killed_writer_left_is_removed_and_what_is_being_written_is_not(tmp_path: Path) -> None:
-    left = tmp_path / ".run.abc.partial"
-    left.mkdir()
-    (left / "trace.parquet").write_text("half")
+def test_what_a_killed_writer_of_this_machine_left_is_removed_and_nothing_else(tmp_path: Path) -> None:
+    dead = _folder_of_a_dead_process(tmp_path)
+    elsewhere = tmp_path / dead.name.replace(f".{platform.node()}.", ".another-node.")
+    elsewhere.mkdir()
+    own = new_staging_folder(tmp_path, "run")
+    foreign = tmp_path / ".something.partial"
+    foreign.mkdir()
+    discard_partial(tmp_path)
+    assert sorted(tmp_path.iterdir()) == sorted([elsewhere, own, foreign])
 
-    def discard_while_writing(path: Path) -> None:
+
+def test_a_staging_folder_whose_lock_is_held_stays_although_its_process_is_not_seen(tmp_path: Path) -> None:
+    """A container has process numbers of its own."""
+    staging = _folder_of_a_dead_process(tmp_path)
+    with locked(staging):
         discard_partial(tmp_path)
-        path.write_text("whole")
+    assert staging.exists()
 
-    written = write_bundle(tmp_path, "run", {"trace.parquet": discard_while_writing})
-    assert [path.name for path in tmp_path.iterdir()] == ["run"]
-    assert (written / "trace.parquet").read_text() == "whole"
+
+def _folder_of_a_dead_process(parent: Path) -> Path:
+    code = "import sys; from pathlib import Path; from llenergymeasure.results.staging import new_staging_folder\n"
+    code += "print(new_staging_folder(Path(sys.argv[1]), 'run.1'))"
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(parent)], capture_output=True, text=True, timeout=60, check=True
+    )
+    return Path(done.stdout.strip())

@@ -19,11 +19,9 @@ from llenergymeasure.load.drivers import load_problem
 from llenergymeasure.meters.base import MeterOptions
 from llenergymeasure.meters.selection import meter_problems
 from llenergymeasure.orchestration.readiness.model_files import model_files_problem
+from llenergymeasure.orchestration.readiness.room import needed_bytes
 from llenergymeasure.orchestration.readiness.selection import find_workload
 from llenergymeasure.plugins import Plugin
-
-FREE_MB = 50
-"""Room a bundle and the raw samples before it need at most, in an hour of measuring."""
 
 
 def check_model_folder(config: ExperimentConfig) -> list[str]:
@@ -57,7 +55,7 @@ def check_meters(config: ExperimentConfig) -> list[str]:
 
 
 def check_results_writable(config: ExperimentConfig) -> list[str]:
-    """Look whether a bundle can be written to the output folder, and whether the disk has room."""
+    """Look whether the output folder can be written, and whether its disk has room for the samples and the bundle."""
     folder = Path(config.output_dir).absolute()
     try:
         existing = next(path for path in (folder, *folder.parents) if path.exists())
@@ -66,9 +64,10 @@ def check_results_writable(config: ExperimentConfig) -> list[str]:
     except OSError as error:
         reason = error.strerror or str(error)
         return [f"results cannot be written to {folder}: {reason} → name another folder with --output"]
-    if free_mb < FREE_MB:
+    needed_mb = needed_bytes(config) / 2**20
+    if free_mb < needed_mb:
         return [
-            f"no room for results: {free_mb:.0f} MB free at {existing}, {FREE_MB} MB are needed → "
+            f"no room for results: {free_mb:.0f} MB free at {existing}, this run may take {needed_mb:.0f} MB → "
             "free some, or name another folder with --output"
         ]
     return []

@@ -15,6 +15,7 @@ from llenergymeasure.exceptions import PreFlightError
 from llenergymeasure.orchestration import preflight
 from llenergymeasure.orchestration.preflight import run_preflight
 from llenergymeasure.orchestration.readiness import checks
+from llenergymeasure.orchestration.readiness.room import COPIES, duration_s, needed_bytes
 
 ENTRY_POINTS = """[llenergymeasure.backends]
 standin = llenergymeasure.testing:STANDIN
@@ -117,6 +118,23 @@ def test_full_disk_is_told_with_what_is_free(settings: Settings, monkeypatch: py
     usage = SimpleNamespace(free=12 * 2**20)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
     assert "no room for results: 12 MB free" in _only_failure(settings())
+
+
+def test_the_room_that_a_run_needs_grows_with_its_length_and_its_devices(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for number in range(8):
+        (tmp_path / f"0000:0{number}:00.0").mkdir()
+    monkeypatch.setattr("llenergymeasure.orchestration.readiness.room.NVIDIA_GPUS", tmp_path)
+    hour = {"window": {"min_duration_s": 2400.0}, "repeats": {"min": 1, "max": 1}}
+    long = ExperimentConfig.model_validate({"model": "any", "measurement": hour})
+    short = ExperimentConfig(model="any")
+    assert duration_s(long) == pytest.approx(3600 + 45 + 90)
+    samples_mb = (needed_bytes(long) - needed_bytes(short)) / 1e6 / COPIES
+    eight_gpus_mb_per_hour = 78.0
+    assert samples_mb > eight_gpus_mb_per_hour * 1.5  # sixteen channels, less the short run's minutes
+    unmetered = {"model": "any", "measurement": hour, "energy": {"meters": "none"}}
+    assert needed_bytes(ExperimentConfig.model_validate(unmetered)) < 2e7
 
 
 @pytest.mark.parametrize(
