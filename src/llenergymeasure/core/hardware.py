@@ -21,7 +21,7 @@ class ThermalEnvironment(Record):
     shutdown_temperature_c: float | None = None
     fan_speed_pct: float | None = None
     throttle_reasons: tuple[str, ...] | None = None
-    """What holds the clocks down at this moment, in NVML's words; empty: nothing."""
+    """What limits the clocks at this moment, in NVML's terms; empty: nothing."""
 
 
 class GPUEnvironment(Record):

@@ -1,4 +1,4 @@
-"""What a calibration found out about one sensor of one device."""
+"""Sensor profiles: properties of one sensor of one device, from a calibration."""
 
 from __future__ import annotations
 

@@ -87,10 +87,10 @@ def _in_package(ref: ModelRef) -> ModelSource:
     """Return the only model of a package, or the one that is named in it."""
     root = _package_folder(ref.name) or Path()
     chosen = root / (ref.inside or "")
-    found = [chosen] if chosen.is_file() and chosen.suffix == GGUF else _models_in(chosen)
-    if len(found) != 1:
-        raise ConfigError(_choices(ref, root, found))
-    return _at(found[0], package=ref.name)
+    models = [chosen] if chosen.is_file() and chosen.suffix == GGUF else _models_in(chosen)
+    if len(models) != 1:
+        raise ConfigError(_choices(ref, root, models))
+    return _at(models[0], package=ref.name)
 
 
 def _at(path: Path, package: str | None = None) -> ModelSource:
@@ -118,8 +118,8 @@ def _models_in(folder: Path) -> list[Path]:
     return [*sorted(folder.rglob(f"*{GGUF}")), *sorted(path.parent for path in folder.rglob("config.json"))]
 
 
-def _choices(ref: ModelRef, root: Path, found: Sequence[Path]) -> str:
-    if not found:
+def _choices(ref: ModelRef, root: Path, models: Sequence[Path]) -> str:
+    if not models:
         return f"model {ref.text}: no .gguf file and no folder with a config.json in {root}"
-    choices = ", ".join(f"{PACKAGE}{ref.name}/{path.relative_to(root)}" for path in found)
+    choices = ", ".join(f"{PACKAGE}{ref.name}/{path.relative_to(root)}" for path in models)
     return f"model {ref.text} contains more than one model: choose one of {choices}"

@@ -1,4 +1,4 @@
-"""The raw tables of energy and phases: what each meter said when, and what the run did when."""
+"""The raw tables of energy and phases: the readings of each meter, and the intervals of a run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What checking a bundle found."""
+"""The findings of `llem verify`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Finding(Record):
 
 
 class Verification(Record):
-    """One bundle, checked; it holds where nothing was found. `notes` are no faults."""
+    """The findings of one bundle; it is valid where there are none. `notes` are no faults."""
 
     bundle: str
     findings: tuple[Finding, ...] = ()
@@ -31,7 +31,7 @@ class Verification(Record):
     @computed_field  # type: ignore[prop-decorator]
     @property
     def ok(self) -> bool:
-        """Whether everything that can be checked holds."""
+        """Whether nothing contradicts anything that can be checked."""
         return not self.findings
 
 
@@ -44,5 +44,5 @@ class VerificationReport(Record):
     @computed_field  # type: ignore[prop-decorator]
     @property
     def ok(self) -> bool:
-        """Whether every bundle holds."""
+        """Whether no bundle has findings."""
         return all(each.ok for each in self.bundles)

@@ -38,20 +38,20 @@ def keep_baseline(key: str, baseline: StoredBaseline) -> None:
     """
     baselines = {**_read().baselines, key: baseline}
     latest = sorted(baselines, key=lambda each: baselines[each].measured_unix_ns)[-MOST:]
-    shelf = _CacheFile(baselines={each: baselines[each] for each in latest})
+    stored = _CacheFile(baselines={each: baselines[each] for each in latest})
     try:
-        replace_text(cache_dir() / FILE, shelf.model_dump_json(indent=1) + "\n")
+        replace_text(cache_dir() / FILE, stored.model_dump_json(indent=1) + "\n")
     except (OSError, RuntimeError) as error:
         logger.warning("the idle baseline could not be kept for later runs: %s", error)
 
 
 def _read() -> _CacheFile:
     try:
-        shelf = _CacheFile.model_validate_json((cache_dir() / FILE).read_bytes())
+        stored = _CacheFile.model_validate_json((cache_dir() / FILE).read_bytes())
     except (OSError, RuntimeError, ValueError) as error:
         logger.debug("no stored baselines: %s", error)
         return _CacheFile()
-    if shelf.version != VERSION:
-        logger.debug("stored baselines of version %d are not used", shelf.version)
+    if stored.version != VERSION:
+        logger.debug("stored baselines of version %d are not used", stored.version)
         return _CacheFile()
-    return shelf
+    return stored

@@ -49,11 +49,13 @@ def _result(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def _config(settings: dict[str, Any]) -> dict[str, Any]:
-    """The warm-up had at least so many batches, and now so many requests."""
+    """The least warm-up was given in batches, and the options of every plugin were under one key."""
     warmup = dict(settings["measurement"]["warmup"])
     batch_size = (settings.get("pytorch") or {}).get("batch_size", 1)
     warmup["min_requests"] = warmup.pop("min_batches") * batch_size
-    return {**settings, "measurement": {**settings["measurement"], "warmup": warmup}}
+    changed = {**settings, "measurement": {**settings["measurement"], "warmup": warmup}}
+    options = changed.pop("options")
+    return {**changed, settings["backend"]: options} if options else changed
 
 
 def _trace(table: pa.Table) -> pa.Table:

@@ -16,7 +16,7 @@ PHASES = "phases.parquet"
 CHECKSUMS = "SHA256SUMS"
 
 FILES: tuple[str, ...] = (RESULT, FACTS, CONFIG, TRACE, REQUESTS, PHASES)
-"""All that a bundle holds beside the checksums; an interrupted run has no result."""
+"""The files of a bundle beside the checksums; an interrupted run has no result."""
 
 SINGLE = "single"
 """The study folder of experiments that belong to no study."""

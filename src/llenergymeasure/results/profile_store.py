@@ -48,8 +48,8 @@ def keep_profiles(profiles: Sequence[SensorProfile]) -> Path:
     try:
         path = data_dir() / FILE
         others = [old for old in _read(path).profiles if not any(new.replaces(old) for new in profiles)]
-        shelf = _CacheFile(profiles=(*profiles, *others))
-        replace_text(path, shelf.model_dump_json(indent=1) + "\n")
+        stored = _CacheFile(profiles=(*profiles, *others))
+        replace_text(path, stored.model_dump_json(indent=1) + "\n")
     except (OSError, RuntimeError) as error:
         raise ExperimentError(
             f"the sensor profiles cannot be stored: {error}. Set LLEM_DATA_DIR to a folder that can be written"
@@ -58,7 +58,7 @@ def keep_profiles(profiles: Sequence[SensorProfile]) -> Path:
 
 
 def machine_key() -> str:
-    """Return what tells machines apart whose sensors have names like `package-0`; a home may be shared by many."""
+    """Return a key of this machine: a home folder may be shared by machines whose sensors have the same names."""
     cpu = read_cpu(ROOT)
     identity = [read_text(ROOT / "etc/machine-id"), platform.node(), cpu.model]
     return hashlib.sha256(repr(identity).encode()).hexdigest()[:16]
@@ -66,7 +66,7 @@ def machine_key() -> str:
 
 def _read(path: Path) -> _CacheFile:
     try:
-        shelf = _CacheFile.model_validate_json(path.read_bytes())
+        stored = _CacheFile.model_validate_json(path.read_bytes())
     except FileNotFoundError:
         return _CacheFile()
     except OSError as error:
@@ -77,9 +77,9 @@ def _read(path: Path) -> _CacheFile:
         raise ExperimentError(
             f"{path} is not a file of sensor profiles: {where}: {first['msg']}. Move it away and calibrate again"
         ) from None
-    if shelf.version != VERSION:
+    if stored.version != VERSION:
         raise ExperimentError(
-            f"{path} has version {shelf.version}, this version of llem reads {VERSION}. "
+            f"{path} has version {stored.version}, this version of llem reads {VERSION}. "
             "Move it away and calibrate again"
         )
-    return shelf
+    return stored

@@ -34,5 +34,5 @@ def is_newer(version: str) -> bool:
 
 def _parsed(version: Any) -> tuple[int, int, int, bool] | None:
     """Return major, minor and patch number, and whether it is no draft: so versions are in order."""
-    found = _VERSION.fullmatch(version) if isinstance(version, str) else None
-    return (int(found[1]), int(found[2]), int(found[3]), found[4] is None) if found else None
+    match = _VERSION.fullmatch(version) if isinstance(version, str) else None
+    return (int(match[1]), int(match[2]), int(match[3]), match[4] is None) if match else None

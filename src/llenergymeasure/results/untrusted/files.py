@@ -1,4 +1,4 @@
-"""The files of a bundle against its checksums; bundles come from anyone, so no name or link in them is followed."""
+"""The files of a bundle against its checksums: a bundle may come from anyone, so no link is followed."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def _plain_files(folder: Path, findings: list[Finding]) -> dict[str, int]:
 
 def _problem(entry: os.DirEntry[str]) -> str | None:
     if entry.is_symlink():
-        return "is a link, which a bundle never holds; it was not followed"
+        return "is a link, which no bundle has; it was not followed"
     if not entry.is_file(follow_symlinks=False):
         return "is no plain file"
     if entry.name not in (*layout.FILES, layout.CHECKSUMS):
@@ -106,12 +106,12 @@ def _read_sums(path: Path) -> dict[str, str]:
         raise ValueError("its last line is cut off")
     listed: dict[str, str] = {}
     for number, line in enumerate(lines, start=1):
-        found = _LINE.fullmatch(line)
-        if found is None or found["name"] in (".", ".."):
+        match = _LINE.fullmatch(line)
+        if match is None or match["name"] in (".", ".."):
             raise ValueError(f"line {number} is not a SHA-256, two spaces and the name of a file beside it")
-        if found["name"] in listed:
-            raise ValueError(f"line {number} lists {found['name']} again")
-        listed[found["name"]] = found["digest"]
+        if match["name"] in listed:
+            raise ValueError(f"line {number} lists {match['name']} again")
+        listed[match["name"]] = match["digest"]
     return listed
 
 

@@ -46,7 +46,7 @@ def read_table(path: Path, rows: TableFormat[T]) -> TableCheck[T]:
     """Read a table and check that it is one that this program would have written.
 
     Written again, the records must give the same table: so another type, or columns of one row that contradict each
-    other, are found.
+    other, are detected.
     """
     try:
         _check_size(path)
@@ -71,7 +71,7 @@ def _unusable(path: Path, message: str) -> TableCheck[Any]:
 
 
 def error_text(error: Exception) -> str:
-    """Return what another library said, in one line of bounded length."""
+    """Return the message of an exception of another library, in one line of bounded length."""
     lines = str(error).strip().splitlines()
     return f"{type(error).__name__}: {lines[0][:200]}" if lines else type(error).__name__
 

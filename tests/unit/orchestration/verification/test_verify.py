@@ -1,4 +1,4 @@
-"""A bundle that was written by a run holds; one that was tampered with is found out."""
+"""A bundle that was written by a run is valid; a bundle that was changed has findings."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def _findings(folder: Path) -> list[Finding]:
     return list(verify_bundle(folder).findings)
 
 
-def _told(folder: Path) -> list[tuple[str, str | None]]:
+def _fields(folder: Path) -> list[tuple[str, str | None]]:
     return [(finding.file, finding.field) for finding in _findings(folder)]
 
 
@@ -210,7 +210,7 @@ def test_additional_file_is_found(bundle: Path, name: str, cover_tracks: bool) -
 
 def test_file_name_that_is_no_text_is_found(bundle: Path) -> None:
     (bundle / os.fsdecode(b"odd\xff")).write_text("more")
-    assert _told(bundle) == [("odd�", None)]
+    assert _fields(bundle) == [("odd�", None)]
 
 
 def test_folder_inside_a_bundle_is_found(bundle: Path) -> None:
@@ -223,7 +223,7 @@ def test_link_is_refused_and_not_followed(bundle: Path, tmp_path: Path, name: st
     (bundle / name).rename(tmp_path / "elsewhere")
     (bundle / name).symlink_to(tmp_path / "elsewhere")
     (finding,) = [finding for finding in _findings(bundle) if finding.file == name]
-    assert finding.message == "is a link, which a bundle never holds; it was not followed"
+    assert finding.message == "is a link, which no bundle has; it was not followed"
 
 
 def test_pipe_is_refused_and_does_not_block(bundle: Path) -> None:
@@ -296,7 +296,7 @@ def test_file_that_is_not_listed_is_found(bundle: Path) -> None:
         ("[" * 100_000, "nested too deeply"),
         ("[]", "has no schema_version"),
         ('{"schema_version": "9.0.0"}', "has schema 9.0.0, this version reads 2.x"),
-        ('{"schema_version": "2.0.0", "schema_version": "2.0.0"}', "'schema_version' stands twice"),
+        ('{"schema_version": "2.0.0", "schema_version": "2.0.0"}', "'schema_version' occurs twice"),
         ('{"schema_version": "2.0.0", "total_energy_j": NaN}', "NaN is no JSON number"),
         ('{"schema_version": "2.0.0"}', "breaks the schema: Field required"),
         ("\xff", "codec can't decode"),
@@ -339,7 +339,7 @@ def test_configuration_that_is_not_the_measured_one_is_found(bundle: Path) -> No
     config = bundle / "config.yaml"
     config.write_text(config.read_text().replace("n_prompts: 100", "n_prompts: 50"))
     refresh_sums(bundle)
-    assert _told(bundle) == [("result.json", "config_hash"), ("result.json", "config.workload.n_prompts")]
+    assert _fields(bundle) == [("result.json", "config_hash"), ("result.json", "config.workload.n_prompts")]
 
 
 def test_configuration_that_cannot_be_read_is_one_finding(bundle: Path) -> None:
@@ -414,7 +414,7 @@ def test_relabelled_device_of_a_sample_is_found(bundle: Path) -> None:
     other = pa.array(["GPU-1"] * table.num_rows).dictionary_encode()
     pq.write_table(table.set_column(index, "device", other), bundle / "trace.parquet")
     refresh_sums(bundle)
-    assert _told(bundle) == [("trace.parquet", "device")]
+    assert _fields(bundle) == [("trace.parquet", "device")]
 
 
 def _rewrite_trace(bundle: Path, change: Callable[[Any], None]) -> None:
@@ -430,8 +430,8 @@ def test_trace_with_less_energy_contradicts_every_figure_from_it(bundle: Path) -
         samples["energy_j"] *= 0.9
 
     _rewrite_trace(bundle, scale)
-    told = {field for _, field in _told(bundle)}
-    assert {"total_energy_j", "repeats[0].energy_j", "energy.by_device[0].energy_j"} <= told
+    fields_found = {field for _, field in _fields(bundle)}
+    assert {"total_energy_j", "repeats[0].energy_j", "energy.by_device[0].energy_j"} <= fields_found
 
 
 def test_trace_whose_time_runs_backwards_is_found(bundle: Path) -> None:
@@ -439,7 +439,7 @@ def test_trace_whose_time_runs_backwards_is_found(bundle: Path) -> None:
         samples["t_unix_ns"][[10, 11]] = samples["t_unix_ns"][[11, 10]]
 
     _rewrite_trace(bundle, swap)
-    assert ("trace.parquet", "t_unix_ns") in _told(bundle)
+    assert ("trace.parquet", "t_unix_ns") in _fields(bundle)
 
 
 def test_endless_power_is_a_finding_and_breaks_nothing(bundle: Path) -> None:
@@ -448,7 +448,7 @@ def test_endless_power_is_a_finding_and_breaks_nothing(bundle: Path) -> None:
         samples["energy_j"][100] = np.inf
 
     _rewrite_trace(bundle, endless)
-    assert {("trace.parquet", "power_w"), ("trace.parquet", "energy_j")} <= set(_told(bundle))
+    assert {("trace.parquet", "power_w"), ("trace.parquet", "energy_j")} <= set(_fields(bundle))
     assert verify_bundle(bundle).model_dump_json()
 
 
@@ -486,7 +486,7 @@ def test_removed_request_is_found(bundle: Path) -> None:
     requests = bundles.raw_run().requests
     write_requests(requests.select(np.arange(len(requests) - 1)), bundle / "requests.parquet")
     refresh_sums(bundle)
-    assert ("result.json", "total_requests") in _told(bundle)
+    assert ("result.json", "total_requests") in _fields(bundle)
 
 
 @pytest.mark.parametrize(
@@ -515,7 +515,7 @@ def test_window_that_was_moved_is_found(bundle: Path) -> None:
     phases = [replace(phase, end_unix_ns=phase.end_unix_ns + 1000) for phase in bundles.raw_run().phases]
     write_phases(phases, bundle / "phases.parquet")
     refresh_sums(bundle)
-    assert ("result.json", "repeats[0].end_unix_ns") in _told(bundle)
+    assert ("result.json", "repeats[0].end_unix_ns") in _fields(bundle)
 
 
 # --- interrupted runs, names and folders
@@ -613,4 +613,4 @@ def test_a_changed_figure_of_a_newer_bundle_is_found(bundle: Path) -> None:
     document = read_json(bundle)
     write_json(bundle, {**document, "total_energy_j": document["total_energy_j"] * 2})
     refresh_sums(bundle)
-    assert "total_energy_j" in [field for _, field in _told(bundle)]
+    assert "total_energy_j" in [field for _, field in _fields(bundle)]
