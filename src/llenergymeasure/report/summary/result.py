@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from llenergymeasure.domain.estimate import Estimate, exact
 from llenergymeasure.domain.experiment import DeviceEnergy, ExperimentResult
 from llenergymeasure.metrics.figures import table
 from llenergymeasure.metrics.figures.figure import Figure, Section
@@ -74,7 +75,7 @@ def _figures(result: ExperimentResult, section: Section) -> Iterator[Row]:
 
 def _stated(result: ExperimentResult, section: Section) -> Iterator[Figure]:
     """Yield the figures of a section that the result states, known or unknown."""
-    names = {*result.estimates, *result.unknown}
+    names = {*result.estimates, *result.unknown, *result.model_fields_set}
     for figure in table.FIGURES:
         hidden = not figure.in_summary or (figure.needs_gpu and result.device == "cpu")
         if figure.section == section and figure.name in names and not hidden:
@@ -98,9 +99,10 @@ def _run(result: ExperimentResult) -> Iterator[Row]:
 
 
 def _figure(result: ExperimentResult, name: str, label: str) -> Row:
-    estimate = result.estimates.get(name)
+    estimate = _estimate(result, name)
     if estimate is None:
-        return Row(label=label, value=f"unknown: {result.unknown[name]}", tone="unknown")
+        reason = result.unknown.get(name, "the release that wrote this result gave no reason")
+        return Row(label=label, value=f"unknown: {reason}", tone="unknown")
     text = estimate_text(estimate)
     if estimate.half_width is None:
         text += f" (no interval: {estimate.reason or 'its spread is unknown'})"
@@ -111,6 +113,18 @@ def _figure(result: ExperimentResult, name: str, label: str) -> Row:
     return Row(
         label=label, value=text, method=None if estimate.method in UNSHOWN_METHODS else estimate.method
     )
+
+
+def _estimate(result: ExperimentResult, name: str) -> Estimate | None:
+    """Return the estimate of a figure; older releases stated the value of some figures alone."""
+    value: float | None = getattr(result, name, None)
+    figure = table.find_figure(name)
+    if name in result.estimates or value is None or figure is None:
+        return result.estimates.get(name)
+    if figure.section == "work":
+        return exact(value, figure.unit, "counted")
+    reason = "the release that wrote this result computed none"
+    return Estimate(value=value, unit=figure.unit, method="derived", reason=reason)
 
 
 def _age(result: ExperimentResult) -> str:

@@ -81,9 +81,14 @@ def test_figures_that_this_version_does_not_know_are_shown_by_name() -> None:
 
 
 def test_a_result_that_states_no_figure_has_no_rows_for_them() -> None:
-    shown = rows(measured_result(estimates={}))
-    assert "Energy" not in shown
-    assert "Verdict" in shown
+    shown = rows(ExperimentResult(experiment_id="e", config_hash="h", backend="b", model="m", device="cpu"))
+    assert list(shown) == ["Peak memory", "Windows", "Verdict"]
+
+
+def test_a_figure_of_an_older_release_without_an_interval_shows_its_value() -> None:
+    shown = rows(measured_result(estimates={}, idle_power_w=70.1))
+    assert shown["Idle power"].value.startswith("70.10 W (no interval: the release that wrote this result")
+    assert shown["Requests"].value == "300 requests"
 
 
 def test_an_idle_power_of_an_earlier_run_shows_its_age() -> None:
