@@ -18,13 +18,17 @@ Branch = tuple[KeyPath, str]
 
 @dataclass(frozen=True, kw_only=True)
 class LocatedError:
-    """One error: its kind and message as pydantic has them, the key it is about and the value there."""
+    """One error: its kind and message as pydantic has them, the key it is about and the value there.
+
+    `member` is the union member around it, the innermost: the name of a model, or the value of its discriminator.
+    """
 
     path: KeyPath
     kind: str
     message: str
     value: Any
     branches: tuple[Branch, ...] = ()
+    member: str | None = None
 
     @property
     def name(self) -> str:
@@ -93,8 +97,8 @@ def _best_member(
 ) -> Iterator[LocatedError]:
     members: dict[str, list[LocatedError]] = {}
     for each in errors:
-        inside = replace(each, branches=each.branches[1:])
-        members.setdefault(each.branches[0][1], []).append(inside)
+        member = each.branches[0][1]
+        members.setdefault(member, []).append(replace(each, branches=each.branches[1:], member=member))
     partly = [inside for inside in members.values() if not _is_about_the_whole(inside, union, whole)]
     if partly:
         yield from _best(min(partly, key=len), data, whole)

@@ -116,18 +116,20 @@ def _either(alternatives: list[str]) -> str:
 
 def _distinct(members: list[Schema]) -> list[Schema]:
     """Leave out words that a text beside them takes anyway, and the null with which an optional section is left out."""
-    has_text = any(each.get("type") == "string" and "enum" not in each for each in members)
+    has_text = any(each.get("type") == "string" and not {"enum", "const"} & each.keys() for each in members)
     has_section = any("properties" in each for each in members)
     return [
         each
         for each in members
-        if not (has_text and "enum" in each) and not (has_section and each.get("type") == "null")
+        if not (has_text and {"enum", "const"} & each.keys())
+        and not (has_section and each.get("type") == "null")
     ]
 
 
 def _words(schema: Schema) -> list[str]:
     members = _distinct(alternatives(schema))
-    return [word for each in members for word in each.get("enum", ()) if isinstance(word, str)]
+    words = [word for each in members for word in (*each.get("enum", ()), each.get("const"))]
+    return [word for word in words if isinstance(word, str)]
 
 
 def _number(text: str) -> Any:

@@ -86,9 +86,8 @@ def _must_be(field: Schema, value: Any) -> str:
 
 def _wrong_kind(each: LocatedError, document: Schema) -> Fault:
     field = field_at(document, each.path) or {}
-    discriminator = field.get("discriminator", {})
-    key = discriminator.get("propertyName", "kind")
-    kinds = {"enum": list(discriminator.get("mapping", {})) or ["another one"]}
+    key = field.get("discriminator", {}).get("propertyName", "kind")
+    kinds = {"enum": [kind for member in alternatives(field) for kind in _constants(member, key)]}
     path = (*each.path, key)
     value = each.value.get(key) if isinstance(each.value, Mapping) else None
     if value is None:
@@ -102,17 +101,30 @@ def _wrong_kind(each: LocatedError, document: Schema) -> Fault:
 
 
 def _unknown_key(each: LocatedError, document: Schema) -> str:
-    siblings = _keys_beside(each.path, document)
+    siblings = _keys_beside(each, document)
     return f"unknown key '{each.name}'" + (
         _near_sibling(each.path, siblings)
-        or _near_elsewhere(each.path[-1], document)
+        or _near_elsewhere(each.path, document)
         or f"; known here: {', '.join(siblings)}"
     )
 
 
-def _keys_beside(path: KeyPath, document: Schema) -> list[str]:
-    section = field_at(document, path[:-1]) or {}
-    return list(dict.fromkeys(key for each in alternatives(section) for key in each.get("properties", {})))
+def _keys_beside(each: LocatedError, document: Schema) -> list[str]:
+    """Return the keys that could stand there: of a union, those of the member that the error is about."""
+    members = alternatives(field_at(document, each.path[:-1]) or {})
+    inside = [member for member in members if _is_member(member, each.member)] or members
+    return list(dict.fromkeys(key for member in inside for key in member.get("properties", {})))
+
+
+def _is_member(schema: Schema, member: str | None) -> bool:
+    kinds = [kind for key in schema.get("properties", {}) for kind in _constants(schema, key)]
+    return member is not None and (schema.get("title") == member or member in kinds)
+
+
+def _constants(section: Schema, key: str) -> list[Any]:
+    """Return the values that a key can have, where it can have few."""
+    field = section.get("properties", {}).get(key, {})
+    return [field["const"]] if "const" in field else list(field.get("enum", ()))
 
 
 def _near_sibling(path: KeyPath, siblings: list[str]) -> str | None:
@@ -120,9 +132,10 @@ def _near_sibling(path: KeyPath, siblings: list[str]) -> str | None:
     return f" (did you mean '{'.'.join((*path[:-1], near[0]))}'?)" if near else None
 
 
-def _near_elsewhere(key: str, document: Schema) -> str | None:
-    by_leaf = {path[-1]: ".".join(path) for path in reversed(list(field_paths(document)))}
-    near = difflib.get_close_matches(key.lower().replace("-", "_"), by_leaf, n=1, cutoff=0.8)
+def _near_elsewhere(path: KeyPath, document: Schema) -> str | None:
+    fields = reversed([each for each in field_paths(document) if each != path])
+    by_leaf = {each[-1]: ".".join(each) for each in fields}
+    near = difflib.get_close_matches(path[-1].lower().replace("-", "_"), by_leaf, n=1, cutoff=0.8)
     return f" (did you mean '{by_leaf[near[0]]}'?)" if near else None
 
 
