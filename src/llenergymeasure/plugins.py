@@ -5,7 +5,9 @@ from __future__ import annotations
 import difflib
 import importlib
 import importlib.util
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Literal
@@ -130,6 +132,20 @@ BUILTIN: dict[Kind, dict[str, Plugin]] = {
 """The plugins of this package. One in a package of its own is declared by an entry point that names its `Plugin`."""
 
 
+STORED_OPTIONS = "llenergymeasure.config.base:StoredOptions"
+_assumed: ContextVar[frozenset[tuple[Kind, str]]] = ContextVar("_assumed", default=frozenset())
+
+
+@contextmanager
+def assumed(*missing: tuple[Kind, str]) -> Iterator[None]:
+    """Accept names of plugins that are not installed here, with any options, as a stored configuration has them."""
+    token = _assumed.set(frozenset(missing))
+    try:
+        yield
+    finally:
+        _assumed.reset(token)
+
+
 def names(kind: Kind) -> list[str]:
     """Return the names of all plugins of a kind that something installed implements, built-ins first."""
     return [name for name in known_names(kind) if is_implemented(kind, name)]
@@ -142,7 +158,7 @@ def known_names(kind: Kind) -> list[str]:
 
 def is_known(kind: Kind, name: str) -> bool:
     """Whether a configuration may use the name; for a built-in, installed packages are not searched."""
-    return name in BUILTIN[kind] or _entry_point(kind, name) is not None
+    return name in BUILTIN[kind] or (kind, name) in _assumed.get() or _entry_point(kind, name) is not None
 
 
 def is_implemented(kind: Kind, name: str) -> bool:
@@ -164,6 +180,8 @@ def declaration(kind: Kind, name: str) -> Plugin:
     point = _entry_point(kind, name)
     if point is not None:
         return _declared(kind, point)
+    if (kind, name) in _assumed.get():
+        return Plugin(name=name, target=None, options=STORED_OPTIONS)
     if builtin is not None:
         return builtin
     raise ConfigError(unknown(kind, name))

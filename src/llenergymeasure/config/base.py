@@ -24,3 +24,9 @@ class Section(BaseModel):
     model_config = ConfigDict(
         frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True, allow_inf_nan=False
     )
+
+
+class StoredOptions(Section):
+    """The options of a plugin that is not installed here, as a bundle has them."""
+
+    model_config = ConfigDict(extra="allow")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from llenergymeasure import plugins
+from llenergymeasure.config.base import StoredOptions
 from llenergymeasure.config.defaults import CONFIG_VERSION
 from llenergymeasure.config.loader import load_config, read_settings
 from llenergymeasure.config.models import ExperimentConfig
@@ -25,10 +28,27 @@ def read_config(path: Path) -> Parsed[ExperimentConfig]:
     try:
         if version is None:
             settings = migrate_document(layout.CONFIG, settings, DRAFT)
-        value, unknown = parse_document(_present(settings), ExperimentConfig, strict=False)
+        with plugins.assumed(*_missing_plugins(settings)):
+            value, unknown = parse_document(_present(settings), ExperimentConfig, strict=False)
     except (DocumentError, LookupError, TypeError, ValueError):
         return Parsed(value=load_config(path), version=str(version))  # for its messages
     return Parsed(value=value, version=str(version), unknown=unknown)
+
+
+def unchecked_plugins(config: ExperimentConfig) -> tuple[str, ...]:
+    """Return the plugins whose options could not be checked, because they are not installed here."""
+    sections = [*config, *config.energy]
+    return tuple(name for name, value in sections if isinstance(value, StoredOptions))
+
+
+def _missing_plugins(settings: dict[str, Any]) -> Iterator[tuple[plugins.Kind, str]]:
+    """Yield backend and meters that are not installed here; their options are taken as they were stored."""
+    backend, energy = settings.get("backend"), settings.get("energy")
+    if isinstance(backend, str) and not plugins.is_implemented("backends", backend):
+        yield "backends", backend
+    for name, options in energy.items() if isinstance(energy, dict) else ():
+        if isinstance(options, dict) and not plugins.is_implemented("meters", name):
+            yield "meters", name
 
 
 def _present(settings: dict[str, Any]) -> dict[str, Any]:

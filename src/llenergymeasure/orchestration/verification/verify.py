@@ -22,6 +22,7 @@ from llenergymeasure.orchestration.verification.contradictions import (
 )
 from llenergymeasure.orchestration.verification.differences import ABSENT, Difference, differences
 from llenergymeasure.results import layout
+from llenergymeasure.results.stored_config import unchecked_plugins
 from llenergymeasure.results.untrusted.bundle import UntrustedBundle, read_untrusted
 from llenergymeasure.results.untrusted.files import check_files, name_text
 from llenergymeasure.results.untrusted.tables import error_text
@@ -113,6 +114,8 @@ def _recompute(stored: UntrustedBundle) -> tuple[list[Finding], list[str]]:
         return [Finding(file=layout.RESULT, message=message)], []
     expected = {**_document(recomputed), "schema_version": raw.facts.schema_version}
     differing = list(differences(_document(stored.result), expected))
+    if unchecked_plugins(stored.config):
+        differing = [each for each in differing if each.field != "config_hash"]
     unknown = [each for each in differing if stored.is_newer and each.recomputed is ABSENT]
     findings = [_finding(each) for each in differing if each not in unknown]
     return findings, [f"{each.field} of {layout.RESULT}" for each in unknown]
@@ -142,6 +145,9 @@ def _shown(value: Any) -> str:
 def _notes(folder: Path, stored: UntrustedBundle, unknown: Sequence[str]) -> Iterator[str]:
     if stored.is_interrupted:
         yield "the run was interrupted: there is no result to recompute; sums and tables were checked"
+    absent = unchecked_plugins(stored.config) if stored.config else ()
+    if absent:
+        yield f"options of {', '.join(absent)} and config_hash were not checked: the plugin is not installed here"
     if stored.facts is None:
         return
     name = stored.facts.experiment_id
