@@ -163,7 +163,9 @@ def _phases(machine: NvmlMachine) -> tuple[Phase, ...]:
 
 def _window(account: EnergyAccount, machine: NvmlMachine, number: int, phase: Phase) -> dict[str, Any]:
     part = account.channel_energies(number, [phase]).at(0)
-    errors = next((each for each in account.errors(phase) if each.channel is account.channels[number]), None)
+    errors = next(
+        (each for each in account.uncertainty(phase) if each.channel is account.channels[number]), None
+    )
     return {
         "energy_j": part.energy_j,
         "reason": part.reason,

@@ -11,7 +11,11 @@ import numpy as np
 from llenergymeasure.domain.calibration import LoadStep
 from llenergymeasure.domain.sample import RECORD, Sample
 from llenergymeasure.domain.trace import Channel, EnergyTrace, sample_dtype
-from llenergymeasure.metrics.calibration.sensor_profile import Calibration, Stamp, calibrate_sensors
+from llenergymeasure.metrics.calibration.sensor_profile import (
+    Calibration,
+    CalibrationOrigin,
+    calibrate_sensors,
+)
 from llenergymeasure.orchestration.calibration.known_load import plan_steps
 from tests.simulators.nvml.machine import SimulatedGpu
 from tests.simulators.nvml.sensors import energy_mj, power_mw
@@ -20,7 +24,7 @@ from tests.simulators.signals import Steps
 BASE_NS = 1_700_000_000_000_000_000
 IDLE_W, LOADED_W = 90.0, 430.0
 LEAD_S = 3.0
-STAMP = Stamp(made_unix_ns=BASE_NS, tool_version="0", load="a virtual load")
+STAMP = CalibrationOrigin(made_unix_ns=BASE_NS, tool_version="0", load="a virtual load")
 
 
 @lru_cache

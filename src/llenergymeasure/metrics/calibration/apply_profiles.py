@@ -1,4 +1,4 @@
-"""What calibration knows of a sensor, put into the channel that everything is computed with."""
+"""Application of calibration profiles to the channels of a run."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from llenergymeasure.domain.trace import Channel
 def apply_profiles(
     channels: Sequence[Channel], profiles: Sequence[SensorProfile], machine: str
 ) -> tuple[Channel, ...]:
-    """Return the channels with what their profiles know: gain and its doubt, period, averaging; a note says so.
+    """Return the channels with gain, its uncertainty, period and averaging from their profiles, and a note of it.
 
     Where no wall meter fixed the gain, the sensor's stated error stays.
     """

@@ -1,4 +1,4 @@
-"""Over how long a power sensor averages, from how it follows a load that is switched at known moments."""
+"""Averaging window of a power sensor, from its response to a load that is switched at known times."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ COARSE = 72
 FINE = 11
 ROUNDS = 10
 SHRINK = 0.6
-"""A longer window and a shorter delay do almost the same, so the search narrows slowly."""
+"""A longer window and a shorter delay have almost the same effect, so the search narrows slowly."""
 FOLLOWS = 0.9
 """Least share of the readings' variance that a box must explain."""
 FEWEST = 30
@@ -34,7 +34,7 @@ class Averaging:
 
     @property
     def followed(self) -> bool:
-        """Whether the sensor followed the load closely enough to tell."""
+        """Whether the sensor followed the load closely enough for the window to be known."""
         return self.explained >= FOLLOWS
 
 

@@ -1,4 +1,4 @@
-"""What the trace of a known load tells about each sensor."""
+"""Calibration profile of each sensor, from the trace of a known load."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from llenergymeasure.metrics.signals.power_updates import PowerUpdates, find_pow
 from llenergymeasure.metrics.statistics.student import mean_half_width
 
 LEAST_RESPONSE = 0.05
-"""A sensor whose reading rises by less than this share of it did not see the load."""
+"""A sensor whose reading rises by less than this share of it does not respond to the load."""
 FEWEST_PAIRS = 20
 MODEL = "a power model has no sensor"
 POWER_FIGURES = ("power_period_s", "averaging_window_s", "power_noise_w")
@@ -30,8 +30,8 @@ NO_POWER = "it reports no power"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stamp:
-    """When, by what, and under which load a calibration was made."""
+class CalibrationOrigin:
+    """Origin of a calibration: its time, the version of this tool, the load."""
 
     made_unix_ns: int
     tool_version: str
@@ -40,13 +40,15 @@ class Stamp:
 
 @dataclass(frozen=True, kw_only=True)
 class Calibration:
-    """Profiles of the sensors that saw the load; of the others, by label, why there is none."""
+    """Profiles of the sensors that respond to the load; for the others, by label, why there is none."""
 
     profiles: tuple[SensorProfile, ...]
     refused: Mapping[str, str]
 
 
-def calibrate_sensors(trace: EnergyTrace, steps: Sequence[LoadStep], stamp: Stamp) -> Calibration:
+def calibrate_sensors(
+    trace: EnergyTrace, steps: Sequence[LoadStep], origin: CalibrationOrigin
+) -> Calibration:
     """Return the profile of every sensor of the trace that followed the load."""
     curves = build_curves(trace)
     powers = [mean_powers_w(curve, [step for step in steps if step.steady]) for curve in curves]
@@ -63,19 +65,19 @@ def calibrate_sensors(trace: EnergyTrace, steps: Sequence[LoadStep], stamp: Stam
         if refusal is not None:
             refused[curve.channel.label] = refusal
             continue
-        found, unknown = _sensor_figures(curve, trace.of(index), steps)
+        known, unknown = _sensor_figures(curve, trace.of(index), steps)
         profiles.append(
             SensorProfile(
                 **curve.channel.model_dump(
                     include={"meter", "domain", "device", "label", "included_in_total"}
                 ),
-                made_unix_ns=stamp.made_unix_ns,
-                tool_version=stamp.tool_version,
+                made_unix_ns=origin.made_unix_ns,
+                tool_version=origin.tool_version,
                 idle_power_w=idle_w,
                 loaded_power_w=loaded_w,
-                **found,
+                **known,
                 unknown=unknown,
-                load=stamp.load,
+                load=origin.load,
                 steps=steps_with_power,
             )
         )
@@ -115,13 +117,13 @@ def _sensor_figures(
         figures["counter_period_s"] = _counter_period(curve)
         figures.update(_power_figures(samples, steps))
     ratio = counter_over_power(channel, samples, steps)
-    found: dict[str, Any] = {name: value for name, value in figures.items() if not isinstance(value, str)}
+    known: dict[str, Any] = {name: value for name, value in figures.items() if not isinstance(value, str)}
     unknown = {name: value for name, value in figures.items() if isinstance(value, str)}
     if isinstance(ratio, str):
         unknown["counter_over_power"] = ratio
     else:
-        found["counter_over_power"] = ratio
-    return found, unknown
+        known["counter_over_power"] = ratio
+    return known, unknown
 
 
 def _counter_period(curve: EnergyCurve) -> float | str:

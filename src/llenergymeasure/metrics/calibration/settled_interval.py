@@ -1,4 +1,4 @@
-"""The part of a load step in which the load, the clocks and the averaging of sensors have settled."""
+"""The settled interval of a load step: load, clocks and the averaging of sensors have become constant."""
 
 from __future__ import annotations
 

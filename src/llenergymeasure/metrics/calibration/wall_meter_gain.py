@@ -1,4 +1,4 @@
-"""The gain of sensors from a wall meter that saw the same known load."""
+"""Gain of sensors relative to a wall meter under the same known load."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class NoGainError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class WallMeter:
-    """What the user says of the meter: its relative 95 % error, and what share of its power goes past the supply."""
+    """A wall meter as the user describes it: relative 95 % error, and efficiency of the power supply behind it."""
 
     meter_error: float
     psu_efficiency: float | None
@@ -73,7 +73,7 @@ def wall_gain(
 
 
 def _binned(t_s: NDArray[Any], power_w: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Average readings that come faster than is of use."""
+    """Average the readings of each tenth of a second."""
     _, first = np.unique(np.floor(t_s / SHORTEST_BIN_S), return_index=True)
     counts = np.diff(np.append(first, len(t_s)))
     return np.add.reduceat(t_s, first) / counts, np.add.reduceat(power_w, first) / counts

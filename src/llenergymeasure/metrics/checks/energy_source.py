@@ -9,7 +9,7 @@ import numpy as np
 from llenergymeasure.domain.experiment import RunWarning
 from llenergymeasure.meters.gpu_choice import WHOLE_CARD
 from llenergymeasure.metrics.checks.inputs import CheckInputs
-from llenergymeasure.metrics.energy.counter_vs_power import AGREEMENT, compare_sources
+from llenergymeasure.metrics.energy.counter_vs_power import AGREEMENT, compare_counter_with_power
 from llenergymeasure.metrics.energy.deconvolved_curve import DeconvolvedCurve
 from llenergymeasure.metrics.energy.sampled_curve import SampledCurve
 
@@ -34,7 +34,7 @@ def check_source_is_the_counter(inputs: CheckInputs) -> Iterable[RunWarning]:
 def check_counter_agrees_with_power(inputs: CheckInputs) -> Iterable[RunWarning]:
     """A counter and power readings that differ under load by more than their uncertainty."""
     for index, curve in enumerate(inputs.account.curves):
-        compared = compare_sources(inputs.account, index, inputs.windows)
+        compared = compare_counter_with_power(inputs.account, index, inputs.windows)
         if compared is None or not compared.disagrees or inputs.stale_power[index]:
             continue
         if compared.is_under_load(inputs.energy.by_device[index].idle_power_w):

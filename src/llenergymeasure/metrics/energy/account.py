@@ -67,10 +67,10 @@ class EnergyAccount:
         """Return the energy of one interval over all included channels."""
         return self.total_energies(*interval_edges([interval])).at(0)
 
-    def errors(self, interval: Phase) -> tuple[ChannelUncertainty, ...]:
+    def uncertainty(self, interval: Phase) -> tuple[ChannelUncertainty, ...]:
         """Return the uncertainty of each included channel's energy; without those whose energy is unknown."""
-        found = (each.at(0) for each in self.uncertainties(*interval_edges([interval])))
-        return tuple(each for each in found if each is not None)
+        channels = (each.at(0) for each in self.uncertainties(*interval_edges([interval])))
+        return tuple(each for each in channels if each is not None)
 
     def mean_power_w(self, interval: Phase | None) -> float | None:
         """Return the mean power of an interval over all included channels; None where it is unknown."""

@@ -1,4 +1,4 @@
-"""Whether the idle machine still draws what it drew when its power was stored."""
+"""Drift of the idle power since it was stored."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from llenergymeasure.metrics.energy.idle_power import mean_channel_power_w
 
 SIGMAS = 3.0
 RELATIVE = 0.05
-"""Less than this is no drift; a context that another process holds adds 26 W and more (arXiv 2605.23918)."""
+"""Tolerance of the check, in standard errors and relative: the larger counts. A GPU context of another process adds
+26 W and more (arXiv 2605.23918)."""
 
 
 def baseline_drift(account: EnergyAccount, check: Phase, stored: StoredBaseline) -> str | None:
-    """Return what has changed since, or None where every counted channel agrees.
+    """Return which channel has drifted and by how much; None where every included channel agrees.
 
     A channel agrees whose mean over the check lies within 5 % of the stored one, or within three standard errors of
     the difference of two means of one-second slices that scatter as the stored ones did.

@@ -1,4 +1,4 @@
-"""From the trace to one energy curve per channel."""
+"""Construction of the energy curves of a trace, one per channel."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ from llenergymeasure.metrics.signals.power_updates import find_update_grid
 from llenergymeasure.metrics.signals.sub_tick_power import sub_tick_power
 
 LONG_AVERAGE = 1.2
-"""Readings that average over more than so many of their periods overlap."""
+"""Readings that average over more than this many of their periods overlap, and are deconvolved. No sensor is known
+between 1 (NVML on V100 and A100: less than one period) and 10 (H100: a second, every tenth of it)."""
 
 
 def build_curves(trace: EnergyTrace) -> tuple[EnergyCurve, ...]:
@@ -134,7 +135,7 @@ def _began(read: NDArray[Any]) -> str:
 
 
 def _ended(samples: NDArray[Any], read: NDArray[Any], interrupted: str | None) -> str:
-    """Say why there is nothing after the last tick: refused, standing still, or not sampled any more."""
+    """Return why nothing is known after the last reading: refused, or not sampled any more."""
     last = _clock_time(int(read["t_unix_ns"][-1]))
     if samples["error"][-1] != 0:
         return f"after {last} {_refusal(int(samples['error'][-1]))}"

@@ -45,7 +45,7 @@ class CounterCurve:
             reasons,
             energy_j=until.energy_j[end] - until.energy_j[start],
             edge_error_j=np.hypot(until.error_j[start], until.error_j[end]),
-            between_readings_j=np.zeros(len(start)),
+            alias_error_j=np.zeros(len(start)),
         )
 
     def _note_long_intervals(self, reasons: NDArray[np.object_], edge_s: NDArray[np.float64]) -> None:

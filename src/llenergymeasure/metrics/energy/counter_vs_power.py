@@ -53,7 +53,9 @@ class Comparison:
         return idle_power_w is None or self.counter_j > UNDER_LOAD * idle_power_w * self.duration_s
 
 
-def compare_sources(account: EnergyAccount, index: int, windows: Sequence[Phase]) -> Comparison | None:
+def compare_counter_with_power(
+    account: EnergyAccount, index: int, windows: Sequence[Phase]
+) -> Comparison | None:
     """Compare a channel's counter with its power; None where either is missing or unknown in one of the windows."""
     curve = account.curves[index]
     if not isinstance(curve, CounterCurve) or curve.method != "counter" or not windows:

@@ -33,14 +33,14 @@ class IntervalEnergies:
     """Energies of one channel over n intervals, arrays of shape (n,); NaN where unknown, and `reasons` says why.
 
     Errors are 95 % half-widths: `edge_error_j` is that of ticks and sampling, independent from one interval to the
-    next; `between_readings_j` the part of it that stems from power between readings, 0 for a counter;
+    next; `alias_error_j` the part of it by power between readings (aliasing), 0 for a counter;
     `sensor_error_j` the sensor's systematic error, the same share of every interval.
     """
 
     method: Method
     energy_j: NDArray[np.float64]
     edge_error_j: NDArray[np.float64]
-    between_readings_j: NDArray[np.float64]
+    alias_error_j: NDArray[np.float64]
     sensor_error_j: NDArray[np.float64]
     reasons: NDArray[np.object_]
     """A string or None for each interval."""
@@ -77,7 +77,7 @@ class IntervalEnergies:
             method=self.method,
             energy_j=self.energy_j[index],
             edge_error_j=self.edge_error_j[index],
-            between_readings_j=self.between_readings_j[index],
+            alias_error_j=self.alias_error_j[index],
             sensor_error_j=self.sensor_error_j[index],
             reasons=self.reasons[index],
         )
@@ -89,7 +89,7 @@ def join_energies(first: IntervalEnergies, second: IntervalEnergies) -> Interval
         method=first.method,
         energy_j=np.concatenate([first.energy_j, second.energy_j]),
         edge_error_j=np.concatenate([first.edge_error_j, second.edge_error_j]),
-        between_readings_j=np.concatenate([first.between_readings_j, second.between_readings_j]),
+        alias_error_j=np.concatenate([first.alias_error_j, second.alias_error_j]),
         sensor_error_j=np.concatenate([first.sensor_error_j, second.sensor_error_j]),
         reasons=np.concatenate([first.reasons, second.reasons]),
     )
@@ -103,7 +103,7 @@ class EnergyCurve(Protocol):
 
     @property
     def method(self) -> Method:
-        """How the energy came about; `sampled` for a counter that proved unusable beside a power reading."""
+        """How the energy was obtained; `sampled` where an unusable counter was replaced by power readings."""
         ...
 
     def energies(self, start_ns: NDArray[np.int64], end_ns: NDArray[np.int64]) -> IntervalEnergies:
@@ -164,7 +164,7 @@ def known_energies(
     reasons: NDArray[np.object_],
     energy_j: NDArray[np.float64],
     edge_error_j: NDArray[np.float64],
-    between_readings_j: NDArray[np.float64],
+    alias_error_j: NDArray[np.float64],
 ) -> IntervalEnergies:
     """Return the energies of all intervals from those of the known ones, of which `reasons` is None."""
     known = is_known(reasons)
@@ -178,7 +178,7 @@ def known_energies(
         method=curve.method,
         energy_j=everywhere(energy_j),
         edge_error_j=everywhere(edge_error_j),
-        between_readings_j=everywhere(between_readings_j),
+        alias_error_j=everywhere(alias_error_j),
         sensor_error_j=everywhere(curve.channel.relative_error * np.abs(energy_j)),
         reasons=reasons,
     )

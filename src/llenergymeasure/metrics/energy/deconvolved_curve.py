@@ -43,7 +43,7 @@ class DeconvolvedCurve:
             reasons,
             energy_j=end.energy_j - start.energy_j,
             edge_error_j=np.hypot(WIDENED * np.hypot(start.error_j, end.error_j), averaging_j),
-            between_readings_j=averaging_j,
+            alias_error_j=averaging_j,
         )
 
     def _until(self, t_s: NDArray[np.float64]) -> EdgeEnergy:

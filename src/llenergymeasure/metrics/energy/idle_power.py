@@ -122,7 +122,7 @@ def _half_width_w(account: EnergyAccount, phase: Phase) -> float | None:
     spread_w = mean_half_width(powers_w.tolist())
     if spread_w is None:
         return None
-    return math.hypot(spread_w, *(errors.random_j / phase.duration_s for errors in account.errors(phase)))
+    return math.hypot(spread_w, *(each.random_j / phase.duration_s for each in account.uncertainty(phase)))
 
 
 def _slices(phase: Phase) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

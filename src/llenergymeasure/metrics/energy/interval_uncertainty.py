@@ -97,7 +97,7 @@ class UncertaintyModel:
     ) -> ChannelUncertainties:
         """Return the uncertainty of `energies`, which the curve gave for these intervals."""
         curve, duration_s = self.curve, (end_ns - start_ns) / 1e9
-        edges_j, alias_j = energies.edge_error_j, energies.between_readings_j
+        edges_j, alias_j = energies.edge_error_j, energies.alias_error_j
         readings = resolution_j = np.zeros(len(energies))
         if isinstance(curve, CounterCurve):
             resolution_j = np.full(len(energies), TWO_ROUNDINGS * self.step)

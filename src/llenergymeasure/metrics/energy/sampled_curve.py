@@ -50,7 +50,7 @@ class SampledCurve:
             reasons,
             energy_j=self._until(end_s) - self._until(start_s),
             edge_error_j=np.hypot(between_j, NORMAL_95 * spread_w * np.sqrt(2) * gap_s),
-            between_readings_j=between_j,
+            alias_error_j=between_j,
         )
 
     def scatter(

@@ -37,7 +37,7 @@ class SubTickVariation:
     def energy_j(self, start_ns: NDArray[np.int64], end_ns: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return the 95 % half-width of intervals by what changes within ticks at both their edges, in joules.
 
-        Ticks show changes that are slower than themselves, and only hide the others.
+        Ticks show slower changes themselves, and hide only faster ones.
         """
         first, last = np.searchsorted(self.t_ns, start_ns) + 1, np.searchsorted(self.t_ns, end_ns)
         last = np.maximum(first, last)

@@ -29,8 +29,8 @@ class WindowTotals:
     """Requests that ended in the window without an answer."""
     cut_off: int = 0
     """How many requests were under way at an edge of the window; latency leaves them out."""
-    errors: tuple[ChannelUncertainty, ...] = ()
-    """Uncertainty of the energy of each counted channel."""
+    uncertainty: tuple[ChannelUncertainty, ...] = ()
+    """Uncertainty of the energy of each included channel."""
 
     @property
     def duration_s(self) -> float:
@@ -73,7 +73,7 @@ def _totals(account: EnergyAccount, window: Phase, requests: RequestTable) -> Wi
         served=requests.select(ended & ok),
         failed=requests.select(ended & ~ok),
         cut_off=int(requests.is_cut_by(*interval).sum()),
-        errors=account.errors(window),
+        uncertainty=account.uncertainty(window),
     )
 
 

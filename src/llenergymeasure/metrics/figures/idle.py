@@ -13,7 +13,7 @@ from llenergymeasure.metrics.energy.windows import WindowTotals
 from llenergymeasure.metrics.figures.energies import NO_ENERGY, why_no_energy
 from llenergymeasure.metrics.figures.figure import Figure, FigureInputs, Quantity, Unknown
 from llenergymeasure.metrics.uncertainty.budget import Series, Subtracted, energy_budget
-from llenergymeasure.metrics.uncertainty.meter_terms import combine_errors, combine_gains
+from llenergymeasure.metrics.uncertainty.meter_terms import combine_gains, combine_uncertainty
 from llenergymeasure.metrics.uncertainty.remedies import halve_baseline
 
 
@@ -101,7 +101,7 @@ def load_energy(_figure: Figure, inputs: FigureInputs) -> Estimate | Unknown:
     energy_j = account.energy(phase).energy_j
     if energy_j is None:
         return Unknown(reason=_why_phase_has_no_energy(phase, inputs))
-    terms = combine_errors(account.errors(phase))
+    terms = combine_uncertainty(account.uncertainty(phase))
     half_j = math.hypot(terms.gain_j, terms.random_j)
     return Estimate(
         value=energy_j, low=energy_j - half_j, high=energy_j + half_j, unit="J", method=inputs.method

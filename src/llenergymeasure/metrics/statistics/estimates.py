@@ -1,4 +1,4 @@
-"""Estimates: of energies from their budgets, of times and rates from their spread over the windows."""
+"""Estimates with intervals: energies from their budgets, times and rates from their spread over the windows."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def ratio_estimate(
 ) -> Estimate | None:
     """Return the ratio of sums with a 95 % interval from the spread of the single ratios.
 
-    `fixed_half_width`, in `unit`, is what does not show in the spread; it is added in quadrature. None without values,
-    or where a denominator is 0.
+    `fixed_half_width`, in `unit`, is that of errors that do not appear in the spread; it is added in quadrature. None
+    without values, or where a denominator is 0.
     """
     if not numerators or any(denominator <= 0 for denominator in denominators):
         return None

@@ -1,4 +1,4 @@
-"""Whether a series goes anywhere: its slope with a confidence interval."""
+"""Trend of a series: its slope with a confidence interval."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from llenergymeasure.metrics.statistics.student import student_t
 
 MIN_POINTS = 5
+"""With fewer, Student's factor for n - 2 degrees of freedom is 4.3 and more."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,12 +22,12 @@ class Trend:
     points: int
 
     def is_flat(self, tolerance: float) -> bool:
-        """Whether the change is within ± `tolerance`, and known well enough to say so: surely within twice that."""
-        surely = -2 * tolerance <= self.low and self.high <= 2 * tolerance
-        return surely and abs(self.change) <= tolerance
+        """Whether the change is within ± `tolerance`, and its interval within twice that."""
+        within = -2 * tolerance <= self.low and self.high <= 2 * tolerance
+        return within and abs(self.change) <= tolerance
 
     def is_drift(self, tolerance: float) -> bool:
-        """Whether the series changed by more than ± `tolerance`, and not by chance."""
+        """Whether the change is more than ± `tolerance`, and its interval excludes 0."""
         return abs(self.change) > tolerance and not self.low <= 0 <= self.high
 
 
@@ -35,7 +36,7 @@ def fit_trend(
 ) -> Trend | None:
     """Return the least-squares trend over `horizon_s` seconds, or from the first point to the last.
 
-    A short series projected over a long horizon has a wide interval, as it should. None for fewer than five points, no
+    A short series projected over a long horizon has a wide interval. None for fewer than five points, no
     extent in time, or a mean of 0.
 
     Interval: Student's t on the slope's standard error with n - 2 degrees of freedom (Draper and Smith, Applied

@@ -15,13 +15,13 @@ from llenergymeasure.metrics.uncertainty.meter_terms import MeterTerms, channels
 from llenergymeasure.metrics.uncertainty.remedies import Windows
 
 ROUNDING = 1e-9
-"""A term under this share of the gross figure is what sums of floating-point numbers leave: it is 0."""
+"""A term under this share of the gross figure is the rounding error of floating-point sums, and stated as 0."""
 ONE_WINDOW = "without the spread between repeats, for which it takes two"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Series:
-    """A figure window by window; over all windows it is the ratio of the sums.
+    """A figure of each window; over all windows it is the ratio of the sums.
 
     A numerator is an energy in joules, and its denominator a count that is exact; for a total they sum up to 1.
     """
@@ -42,12 +42,12 @@ class Series:
 
 @dataclass(frozen=True, kw_only=True)
 class Subtracted:
-    """An idle power that was subtracted in every window; `half_width_w` is None where it is not known how well."""
+    """An idle power that was subtracted in every window; `half_width_w` is None where its uncertainty is unknown."""
 
     power_w: float
     half_width_w: float | None
     remedy: str
-    """How to know it twice as well."""
+    """What would halve its uncertainty."""
     reason: str | None = None
     """Why there is no `half_width_w`."""
 
@@ -57,9 +57,9 @@ def energy_budget(
 ) -> UncertaintyBudget:
     """Return the budget of a figure whose energies come from `rows`, in the same order.
 
-    Independent terms add in quadrature (GUM, JCGM 100:2008, 5.1). What the meters leave open at random shows in the
-    spread of the windows as well. It is counted once: the term `spread` is what the windows' own interval (Student's)
-    has beyond it, so that both together are as wide as the wider of the two.
+    Independent terms add in quadrature (GUM, JCGM 100:2008, 5.1). The random terms of the meters appear in the
+    spread of the windows as well. They are counted once: the term `spread` is the part of the windows' own interval
+    (Student's) beyond them, so that both together are as wide as the wider of the two.
     """
     least = ROUNDING * _gross(series, rows)
     terms = [_term(least, *part) for part in _parts(series, rows, subtracted)]
@@ -82,9 +82,9 @@ Part = tuple[TermName, float, str, str]
 
 def _parts(series: Series, rows: Sequence[WindowTotals], subtracted: Subtracted | None) -> Iterator[Part]:
     windows = Windows(count=len(rows), duration_s=statistics.fmean(row.duration_s for row in rows))
-    open_ = meter_terms(rows)
-    yield from _meter_parts(open_, math.fsum(series.denominators), rows, windows)
-    yield from _spread_part(series, open_, rows, windows)
+    meters = meter_terms(rows)
+    yield from _meter_parts(meters, math.fsum(series.denominators), rows, windows)
+    yield from _spread_part(series, meters, rows, windows)
     if subtracted is not None and subtracted.half_width_w is not None:
         half_width = subtracted.half_width_w * windows.total_s / math.fsum(series.denominators)
         source = explanations.explain_baseline(subtracted.power_w, subtracted.half_width_w, windows)
@@ -92,27 +92,27 @@ def _parts(series: Series, rows: Sequence[WindowTotals], subtracted: Subtracted 
 
 
 def _meter_parts(
-    open_: MeterTerms, divisor: float, rows: Sequence[WindowTotals], windows: Windows
+    meters: MeterTerms, divisor: float, rows: Sequence[WindowTotals], windows: Windows
 ) -> Iterator[Part]:
-    channels, errors = channels_of(rows), [each for row in rows for each in row.errors]
+    channels, parts = channels_of(rows), [each for row in rows for each in row.uncertainty]
     longer = remedies.halve_by_longer_windows(2, windows)
-    yield "gain", open_.gain_j / divisor, explanations.explain_gain(channels), remedies.halve_gain(channels)
-    yield "edges", open_.edges_j / divisor, explanations.explain_edges(errors, windows), longer
-    yield "resolution", open_.resolution_j / divisor, explanations.explain_resolution(errors), longer
-    if open_.alias_j is not None:
-        source = explanations.explain_aliasing(errors, windows)
-        yield "alias", open_.alias_j / divisor, source, remedies.halve_by_longer_windows(4, windows)
+    yield "gain", meters.gain_j / divisor, explanations.explain_gain(channels), remedies.halve_gain(channels)
+    yield "edges", meters.edges_j / divisor, explanations.explain_edges(parts, windows), longer
+    yield "resolution", meters.resolution_j / divisor, explanations.explain_resolution(parts), longer
+    if meters.alias_j is not None:
+        source = explanations.explain_aliasing(parts, windows)
+        yield "alias", meters.alias_j / divisor, source, remedies.halve_by_longer_windows(4, windows)
 
 
 def _spread_part(
-    series: Series, open_: MeterTerms, rows: Sequence[WindowTotals], windows: Windows
+    series: Series, meters: MeterTerms, rows: Sequence[WindowTotals], windows: Windows
 ) -> Iterator[Part]:
     ratios = series.ratios
     spread = mean_half_width(ratios)
     if spread is None:
         return
     gross = _gross(series, rows)
-    random = open_.random_j / math.fsum(series.denominators)
+    random = meters.random_j / math.fsum(series.denominators)
     own = math.sqrt(max(spread**2 - random**2, 0.0))
     scatter = statistics.stdev(ratios) / gross if gross else 0.0
     source = explanations.explain_spread(scatter if scatter > ROUNDING else 0.0, windows, explained=own == 0)
@@ -120,7 +120,7 @@ def _spread_part(
 
 
 def _gross(series: Series, rows: Sequence[WindowTotals]) -> float:
-    """Return the figure that the whole energy of the windows would give."""
+    """Return the figure computed from the gross energy of the windows."""
     return math.fsum(row.energy.energy_j or 0.0 for row in rows) / math.fsum(series.denominators)
 
 

@@ -1,4 +1,4 @@
-"""Where the terms of an uncertainty budget come from, in sentences."""
+"""Explanations of the terms of an uncertainty budget, in sentences with numbers."""
 
 from __future__ import annotations
 
@@ -22,28 +22,28 @@ def explain_gain(channels: Sequence[Channel]) -> str:
     return "systematic error of the sensors, the same in every window: " + ", ".join(parts)
 
 
-def explain_edges(errors: Sequence[ChannelUncertainty], windows: Windows) -> str:
-    """Say how much the ends of one window leave open."""
-    each_j = math.hypot(*(error.edges_j for error in errors)) / math.sqrt(windows.count)
+def explain_edges(parts: Sequence[ChannelUncertainty], windows: Windows) -> str:
+    """State the uncertainty of the ends of one window."""
+    each_j = math.hypot(*(part.edges_j for part in parts)) / math.sqrt(windows.count)
     return (
         f"both ends of {_windows(windows)} lie between two ticks or readings: ±{each_j:.2g} J for each window"
     )
 
 
-def explain_resolution(errors: Sequence[ChannelUncertainty]) -> str:
+def explain_resolution(parts: Sequence[ChannelUncertainty]) -> str:
     """Name the steps of counters and of power readings."""
-    counters = {error.step for error in errors if error.step and not error.readings}
-    powers = {error.step for error in errors if error.step and error.readings}
-    said = [f"counters move in steps of {_list(counters, 'J')}"] if counters else []
-    said += [f"power is stated in steps of {_list(powers, 'W')}"] if powers else []
-    return "; ".join(said) or "values of a model, which have no steps"
+    counters = {part.step for part in parts if part.step and not part.readings}
+    powers = {part.step for part in parts if part.step and part.readings}
+    texts = [f"counters move in steps of {_list(counters, 'J')}"] if counters else []
+    texts += [f"power is stated in steps of {_list(powers, 'W')}"] if powers else []
+    return "; ".join(texts) or "values of a model, which have no steps"
 
 
-def explain_aliasing(errors: Sequence[ChannelUncertainty], windows: Windows) -> str:
-    """Say how many power readings stand for the whole, and how they scatter."""
-    sampled = [error for error in errors if error.readings]
-    readings = sum(error.readings for error in sampled)
-    alias_j = math.hypot(*(error.alias_j for error in sampled))
+def explain_aliasing(parts: Sequence[ChannelUncertainty], windows: Windows) -> str:
+    """State the number of power readings and their scatter."""
+    sampled = [part for part in parts if part.readings]
+    readings = sum(part.readings for part in sampled)
+    alias_j = math.hypot(*(part.alias_j for part in sampled))
     sensors = len(sampled) / windows.count
     scatter_w = alias_j / NORMAL_95 / (sensors * windows.total_s) * math.sqrt(readings)
     return (
@@ -52,17 +52,17 @@ def explain_aliasing(errors: Sequence[ChannelUncertainty], windows: Windows) -> 
 
 
 def explain_spread(scatter: float, windows: Windows, explained: bool) -> str:
-    """Say how repeats scatter, as a share of their gross energy, and whether the meters alone explain it."""
-    said = f"the energy of {windows.count} repeats scatters by {100 * scatter:.2g} % (standard deviation)"
+    """State how repeats scatter, as a share of their gross energy, and whether the meters alone explain it."""
+    text = f"the energy of {windows.count} repeats scatters by {100 * scatter:.2g} % (standard deviation)"
     return (
-        f"{said}, no more than the meters explain"
+        f"{text}, no more than the meters explain"
         if explained
-        else f"{said}; what the meters explain is left out"
+        else f"{text}; what the meters explain is left out"
     )
 
 
 def explain_baseline(power_w: float, half_width_w: float, windows: Windows) -> str:
-    """Say how well the idle power is known."""
+    """State the idle power and its uncertainty."""
     return f"idle power {power_w:.4g} ± {half_width_w:.2g} W, subtracted over {_windows(windows)}"
 
 

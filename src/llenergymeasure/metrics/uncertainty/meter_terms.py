@@ -1,4 +1,4 @@
-"""What the meters leave open in the energy of all windows together."""
+"""The meters' contribution to the uncertainty of the energy of all windows together."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from llenergymeasure.metrics.energy.windows import WindowTotals
 
 @dataclass(frozen=True, kw_only=True)
 class MeterTerms:
-    """95 % half-widths in joules, of the sum over windows and counted channels."""
+    """Uncertainty terms of the sum over windows and included channels, 95 % half-widths in joules."""
 
     gain_j: float
     edges_j: float
@@ -24,45 +24,45 @@ class MeterTerms:
 
     @property
     def random_j(self) -> float:
-        """All that differs from window to window, and so shows in their spread as well."""
+        """All terms that differ from window to window, and so appear in their spread as well."""
         return math.hypot(self.edges_j, self.resolution_j, self.alias_j or 0.0)
 
 
 def meter_terms(rows: Sequence[WindowTotals]) -> MeterTerms:
-    """Sum up the errors of all windows: a gain has one sign in all, the others are independent."""
-    return combine_errors([each for row in rows for each in row.errors])
+    """Combine the uncertainty of all windows: a gain has one sign in all, the other terms are independent."""
+    return combine_uncertainty([each for row in rows for each in row.uncertainty])
 
 
-def combine_errors(errors: Sequence[ChannelUncertainty]) -> MeterTerms:
-    """Combine the errors of several channels and intervals into those of their sum."""
+def combine_uncertainty(parts: Sequence[ChannelUncertainty]) -> MeterTerms:
+    """Combine the uncertainty of several channels and intervals into that of their sum."""
     return MeterTerms(
-        gain_j=combine_gains((each.channel, each.gain_j) for each in errors),
-        edges_j=math.hypot(*(each.edges_j for each in errors)),
-        resolution_j=math.hypot(*(each.resolution_j for each in errors)),
-        alias_j=math.hypot(*(each.alias_j for each in errors))
-        if any(each.readings for each in errors)
+        gain_j=combine_gains((each.channel, each.gain_j) for each in parts),
+        edges_j=math.hypot(*(each.edges_j for each in parts)),
+        resolution_j=math.hypot(*(each.resolution_j for each in parts)),
+        alias_j=math.hypot(*(each.alias_j for each in parts))
+        if any(each.readings for each in parts)
         else None,
     )
 
 
 def channels_of(rows: Sequence[WindowTotals]) -> list[Channel]:
-    """Return the channels behind the errors, each once."""
-    found: list[Channel] = []
+    """Return the channels that contribute to the energy of the windows, each once."""
+    channels: list[Channel] = []
     for row in rows:
-        found += [each.channel for each in row.errors if each.channel not in found]
-    return found
+        channels += [each.channel for each in row.uncertainty if each.channel not in channels]
+    return channels
 
 
 def combine_gains(errors: Iterable[tuple[Channel, float]]) -> float:
-    """Combine systematic errors of channels: those of one source add up, different sources add in quadrature."""
-    by_source: defaultdict[tuple[str, ...], float] = defaultdict(float)
+    """Combine systematic errors of channels: those of one cause add up, different causes add in quadrature."""
+    by_cause: defaultdict[tuple[str, ...], float] = defaultdict(float)
     for channel, error in errors:
-        by_source[_source(channel)] += error
-    return math.hypot(*by_source.values())
+        by_cause[_cause(channel)] += error
+    return math.hypot(*by_cause.values())
 
 
-def _source(channel: Channel) -> tuple[str, ...]:
-    """Return what a gain belongs to: a board of its own, or a model that sensors of one kind share.
+def _cause(channel: Channel) -> tuple[str, ...]:
+    """Return the cause of a gain error: a board of its own, or a model that sensors of one kind share.
 
     Boards differ from one another at random (Yang, Adamek, Armour, arXiv 2312.02741). Two packages of one machine have
     the same power model, or the same regulators, and err in the same direction.

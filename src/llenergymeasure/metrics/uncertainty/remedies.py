@@ -1,4 +1,4 @@
-"""What would halve a term of an uncertainty budget, as a setting that can be pasted."""
+"""Remedies that halve a term of an uncertainty budget, as settings that can be pasted."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from llenergymeasure.domain.trace import Channel
 from llenergymeasure.metrics.statistics.student import student_t
 
 MOST_REPEATS = 10_000
+"""Limit of the search, far above what `measurement.repeats` is used with."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Windows:
-    """How many windows there were, and how long they were on average."""
+    """Number of windows, and their mean duration."""
 
     count: int
     duration_s: float
@@ -25,9 +26,9 @@ class Windows:
 
 
 def halve_spread(half_width: float, random: float, windows: Windows) -> str:
-    """Say how many windows more make the spread's own part half as wide; both in the unit of the figure.
+    """State how many more windows halve the spread's own part; both widths in the unit of the figure.
 
-    `random` is what the meters alone would let the mean of the windows scatter.
+    `random` is the half-width of the mean of the windows by the random terms of the meters alone.
     """
     wanted = _own_part(half_width, random) / 2
     count = windows.count
@@ -44,22 +45,22 @@ def halve_spread(half_width: float, random: float, windows: Windows) -> str:
 
 
 def halve_by_longer_windows(times: int, windows: Windows) -> str:
-    """Say how long windows must be that are `times` as long."""
-    said = {2: "twice", 4: "four times"}[times]
+    """State the duration of windows that are `times` as long."""
+    text = {2: "twice", 4: "four times"}[times]
     return (
-        f"windows {said} as long: measurement.window.min_duration_s: {_round_up(times * windows.duration_s)}"
+        f"windows {text} as long: measurement.window.min_duration_s: {_round_up(times * windows.duration_s)}"
     )
 
 
 def halve_baseline(baseline_s: float | None, setting: str) -> str:
-    """Say how long to idle: the mean power at rest narrows with the square root of the time."""
+    """State how long to idle: the interval of the mean idle power narrows with the square root of the time."""
     if baseline_s is None:
-        return "measure the idle power anew, not a former run's: measurement.baseline.reuse_max_age_s: 0"
+        return "measure the idle power anew, not an earlier run's: measurement.baseline.reuse_max_age_s: 0"
     return f"idle four times as long: measurement.baseline.{setting}: {_round_up(4 * baseline_s)}"
 
 
 def halve_gain(channels: Sequence[Channel]) -> str:
-    """Say how a systematic error is found out."""
+    """State how a systematic error is determined."""
     if all(channel.method == "estimated" for channel in channels):
         return "measure instead of estimating: `llem doctor` says what keeps a meter from being read"
     boards = [channel for channel in channels if channel.domain == "gpu"]

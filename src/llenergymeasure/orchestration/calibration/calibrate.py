@@ -14,7 +14,11 @@ from llenergymeasure.domain.calibration import CalibrationReport, LoadStep, Sens
 from llenergymeasure.domain.trace import Channel, EnergyTrace
 from llenergymeasure.exceptions import ConfigError, MeterError
 from llenergymeasure.harness.metering import metering
-from llenergymeasure.metrics.calibration.sensor_profile import Calibration, Stamp, calibrate_sensors
+from llenergymeasure.metrics.calibration.sensor_profile import (
+    Calibration,
+    CalibrationOrigin,
+    calibrate_sensors,
+)
 from llenergymeasure.metrics.calibration.wall_meter_gain import NoGainError, WallMeter, wall_gain
 from llenergymeasure.orchestration.calibration.cpu_load import CpuLoad
 from llenergymeasure.orchestration.calibration.cuda_load import CudaLoad
@@ -63,7 +67,7 @@ def calibrate(
     clock = AnchoredClock()
     made_unix_ns = clock.now_ns()
     trace, steps, load = _measure(energy, plan_steps(duration_s), clock, on_progress, make_load)
-    stamp = Stamp(made_unix_ns=made_unix_ns, tool_version=VERSION, load=load.description)
+    stamp = CalibrationOrigin(made_unix_ns=made_unix_ns, tool_version=VERSION, load=load.description)
     found = calibrate_sensors(trace, steps, stamp)
     if not found.profiles:
         raise MeterError(_no_response(found))

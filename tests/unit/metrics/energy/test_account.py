@@ -37,7 +37,7 @@ def test_energies_of_many_intervals_are_those_of_each_alone(sensor: Sensor) -> N
         alone = account.energy(interval)
         assert total.at(at).reason == alone.reason
         assert total.energy_j[at] == pytest.approx(alone.energy_j or np.nan, rel=1e-9, nan_ok=True)
-        expected = account.errors(interval)
+        expected = account.uncertainty(interval)
         stated = errors.at(at)
         assert (stated is not None) == bool(expected)
         if stated is not None:
@@ -56,7 +56,10 @@ def test_a_short_stretch_of_the_trace_gives_the_energy_of_the_whole(sensor: Sens
     whole_j, part_j = whole.energy(interval).energy_j, part.energy(interval).energy_j
     assert whole_j is not None
     assert part_j is not None
-    assert abs(part_j - whole_j) <= whole.errors(interval)[0].random_j + part.errors(interval)[0].random_j
+    assert (
+        abs(part_j - whole_j)
+        <= whole.uncertainty(interval)[0].random_j + part.uncertainty(interval)[0].random_j
+    )
     assert part_j == pytest.approx(whole_j, rel=0.01)
 
 

@@ -24,7 +24,7 @@ WINDOW = Phase(name="window", start_unix_ns=ns(2.0), end_unix_ns=ns(5.0))
 
 
 def errors_of(trace: EnergyTrace, window: Phase = WINDOW) -> ChannelUncertainty:
-    return EnergyAccount(trace).errors(window)[0]
+    return EnergyAccount(trace).uncertainty(window)[0]
 
 
 def errors_over(sensor: Sensor, power: Signal) -> ChannelUncertainty:
@@ -87,8 +87,8 @@ def test_means_over_a_second_that_cannot_be_undone_leave_open_what_lay_before_th
 
 def test_a_channel_that_is_not_known_has_no_errors_and_one_that_is_not_counted_neither() -> None:
     t_s = sample_times(7.0)
-    assert EnergyAccount(trace_of(t_s, 5000.0)).errors(WINDOW) == ()
-    assert EnergyAccount(trace_of(t_s, 300 * t_s, included_in_total=False)).errors(WINDOW) == ()
+    assert EnergyAccount(trace_of(t_s, 5000.0)).uncertainty(WINDOW) == ()
+    assert EnergyAccount(trace_of(t_s, 300 * t_s, included_in_total=False)).uncertainty(WINDOW) == ()
 
 
 def test_a_model_s_values_have_no_steps() -> None:

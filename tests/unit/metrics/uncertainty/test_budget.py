@@ -52,7 +52,7 @@ def rows(
             input_tokens=2 * tokens,
             output_tokens=2 * tokens,
             served=RequestTable.from_records(request(f"{number}-{each}", tokens) for each in range(2)),
-            errors=tuple(found or ()),
+            uncertainty=tuple(found or ()),
         )
         for number, energy_j in enumerate(energies_j)
     ]

@@ -154,7 +154,7 @@ def _rows(energies_j: list[float], meter: float, gain: float) -> list[WindowTota
         WindowTotals(
             window=Phase(name="window", start_unix_ns=ns(12.0 * number), end_unix_ns=ns(12.0 * number + 10)),
             energy=TotalEnergy(energy_j=energy_j),
-            errors=(ChannelUncertainty(channel=channel, gain_j=gain * energy_j, edges_j=1.96 * meter),),
+            uncertainty=(ChannelUncertainty(channel=channel, gain_j=gain * energy_j, edges_j=1.96 * meter),),
         )
         for number, energy_j in enumerate(energies_j)
     ]
