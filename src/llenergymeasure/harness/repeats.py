@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Literal
 
 from llenergymeasure.config.models import MeasurementConfig, RepeatsConfig
+from llenergymeasure.domain.trace import complete_windows
 from llenergymeasure.harness.metering import Metering
 from llenergymeasure.harness.recorder import Recorder
 from llenergymeasure.harness.window import measure_window
 from llenergymeasure.load.base import LoadDriver, WindowPlan
-from llenergymeasure.metrics.energy.account import EnergyAccount
+from llenergymeasure.metrics.energy.running_account import RunningAccount
 from llenergymeasure.metrics.energy.windows import cost_per_token, window_totals
 from llenergymeasure.metrics.statistics.student import relative_half_width
 
@@ -24,22 +25,25 @@ def measure_repeats(
 ) -> StopReason:
     """Measure windows of identical work and return why there was no further one."""
     plan = WindowPlan(min_duration_s=config.window.min_duration_s)
-    done = 0
+    done, account = 0, RunningAccount()
     while True:
         plan = measure_window(driver, plan, done, log, power)
         log.clock.sleep(SETTLE_S)
         done += 1
-        reason = _stop_reason(done, config.repeats, log, power)
+        reason = _stop_reason(done, config.repeats, log, power, account)
         if reason is not None:
             return reason
 
 
-def _stop_reason(done: int, config: RepeatsConfig, log: Recorder, power: Metering) -> StopReason | None:
+def _stop_reason(
+    done: int, config: RepeatsConfig, log: Recorder, power: Metering, account: RunningAccount
+) -> StopReason | None:
     if done < config.min:
         return None
     if config.target_relative_ci is None or config.max == config.min:
         return "fixed"
-    rows = window_totals(EnergyAccount(power.trace()), log.phases, log.requests.table())
+    account.look(power.trace, complete_windows(log.phases))
+    rows = window_totals(account, log.phases, log.requests.table())
     spread = relative_half_width(cost_per_token(rows))
     if spread is not None and spread <= config.target_relative_ci:
         return "target_reached"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +41,14 @@ class TotalEnergies:
         if np.isnan(energy_j):
             return TotalEnergy(energy_j=None, reason=self.reasons[index])
         return TotalEnergy(energy_j=energy_j)
+
+
+class IntervalAccount(Protocol):
+    """What gives the energy of single intervals of a run, with its uncertainty."""
+
+    def energy(self, interval: Phase) -> TotalEnergy: ...
+
+    def uncertainty(self, interval: Phase) -> tuple[ChannelUncertainty, ...]: ...
 
 
 class EnergyAccount:

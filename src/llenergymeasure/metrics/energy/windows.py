@@ -8,7 +8,7 @@ from functools import cached_property
 
 from llenergymeasure.domain.request_table import RequestTable
 from llenergymeasure.domain.trace import Phase, complete_windows
-from llenergymeasure.metrics.energy.account import EnergyAccount, TotalEnergy
+from llenergymeasure.metrics.energy.account import IntervalAccount, TotalEnergy
 from llenergymeasure.metrics.energy.interval_uncertainty import ChannelUncertainty
 
 
@@ -47,7 +47,7 @@ class WindowTotals:
 
 
 def window_totals(
-    account: EnergyAccount, phases: Sequence[Phase], requests: RequestTable
+    account: IntervalAccount, phases: Sequence[Phase], requests: RequestTable
 ) -> list[WindowTotals]:
     """Return the totals of each complete window, in order."""
     return [_totals(account, window, requests) for window in complete_windows(phases)]
@@ -61,7 +61,7 @@ def cost_per_token(rows: Sequence[WindowTotals]) -> list[float]:
     return [cost / row.total_tokens for cost, row in zip(costs, rows, strict=True) if row.total_tokens]
 
 
-def _totals(account: EnergyAccount, window: Phase, requests: RequestTable) -> WindowTotals:
+def _totals(account: IntervalAccount, window: Phase, requests: RequestTable) -> WindowTotals:
     interval = window.start_unix_ns, window.end_unix_ns
     input_tokens, output_tokens = _tokens(window, requests)
     ended, ok = requests.ended_in(*interval), requests.is_ok()
