@@ -48,7 +48,7 @@ def source_arguments(config: ExperimentConfig, source: ModelSource) -> dict[str,
 
 
 def build_arguments(config: ExperimentConfig) -> dict[str, Any]:
-    """Return what building the model needs whatever its weights: data type and attention."""
+    """Return the arguments that a model needs with any weights: data type and attention."""
     arguments: dict[str, Any] = {_dtype_key(): torch_dtype(config.precision)}
     attention = options_of(config).attn_implementation
     if attention:
@@ -69,11 +69,11 @@ def pretrained_arguments(config: ExperimentConfig, source: ModelSource) -> dict[
 
 
 def device_map(config: ExperimentConfig) -> Any:
-    """Return the placement: as asked, else straight onto the one GPU, which spares a copy through host memory."""
-    asked = options_of(config).device_map
-    if asked is None and config.device == "cuda" and importlib.util.find_spec("accelerate"):
+    """Return the placement: as configured, else directly onto the one GPU, which spares a copy through host memory."""
+    configured = options_of(config).device_map
+    if configured is None and config.device == "cuda" and importlib.util.find_spec("accelerate"):
         return {"": "cuda:0"}
-    return asked
+    return configured
 
 
 def _dtype_key() -> str:
@@ -96,7 +96,7 @@ def _quantisation(config: ExperimentConfig, source: ModelSource) -> Any:
 def _unpacked_gguf() -> Any:
     """Ask transformers 5 to unpack GGUF weights.
 
-    Left alone, it fetches native kernels from the Hub where the `kernels` package is installed: code that nobody asked
+    By default it fetches native kernels from the Hub where the `kernels` package is installed: code that nobody configured
     for, and another arithmetic than on the next machine.
     """
     try:
@@ -111,12 +111,12 @@ def _bitsandbytes(options: PyTorchConfig, precision: str) -> Any:
 
     if options.load_in_8bit:
         return BitsAndBytesConfig(load_in_8bit=True)
-    asked = {
+    optional = {
         "bnb_4bit_quant_type": options.bnb_4bit_quant_type,
         "bnb_4bit_use_double_quant": options.bnb_4bit_use_double_quant,
     }
     return BitsAndBytesConfig(
         load_in_4bit=True,
         bnb_4bit_compute_dtype=torch_dtype(options.bnb_4bit_compute_dtype or precision),
-        **{key: value for key, value in asked.items() if value is not None},
+        **{key: value for key, value in optional.items() if value is not None},
     )

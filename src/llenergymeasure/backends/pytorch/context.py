@@ -37,5 +37,5 @@ def _planned(device_map: Any, count: int) -> tuple[str, ...]:
 
 
 def _gpus(places: Iterable[int | str]) -> tuple[str, ...]:
-    found = (re.fullmatch(r"(?:cuda)?:?(\d*)", str(place)) for place in places)
-    return tuple(sorted({f"cuda:{match[1] or 0}" for match in found if match}))
+    matches = (re.fullmatch(r"(?:cuda)?:?(\d*)", str(place)) for place in places)
+    return tuple(sorted({f"cuda:{match[1] or 0}" for match in matches if match}))

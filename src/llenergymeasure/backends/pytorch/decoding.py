@@ -1,4 +1,4 @@
-"""How the next token is chosen, and when generation stops."""
+"""Decoding settings: how the next token is chosen, and when generation stops."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from llenergymeasure.config.models import DecoderConfig, ExperimentConfig
 def take_over_decoding(model: Any, tokenizer: Any, config: ExperimentConfig) -> Any:
     """Return the `GenerationConfig` of the experiment, built from nothing, and leave the model none of its own.
 
-    transformers fills whatever is unset from the model's own generation config: without this, a model's recommended
-    sampling or penalties would slip into every run.
+    transformers fills what is unset from the model's own generation config: without this, a model's recommended
+    sampling or penalties would apply to every run.
     """
     from transformers import GenerationConfig
 
@@ -21,7 +21,7 @@ def take_over_decoding(model: Any, tokenizer: Any, config: ExperimentConfig) -> 
     return GenerationConfig(
         max_new_tokens=config.workload.max_output_tokens,
         repetition_penalty=config.decoder.repetition_penalty or 1.0,
-        disable_compile=True,  # else a static cache on a GPU compiles unasked
+        disable_compile=True,  # else a static cache on a GPU compiles the model by default
         **_choice(config.decoder),
         **_search(config),
         **tokens,
@@ -32,7 +32,7 @@ def special_tokens(model: Any, tokenizer: Any, *, ignore_eos: bool) -> dict[str,
     """Return ids of begin, end (possibly several) and padding.
 
     With `ignore_eos` there is no end: a token that would have been one is an ordinary token. Padding is always masked;
-    where there is no token for it, the end stands in.
+    where there is no token for it, the end token is used.
     """
     own, shape = model.generation_config, model.config
     eos = _first(own.eos_token_id, getattr(shape, "eos_token_id", None), tokenizer.eos_token_id)
@@ -51,7 +51,7 @@ def rows(model: Any) -> int:
 
 
 def _choice(decoder: DecoderConfig) -> dict[str, Any]:
-    """Sampling draws from the whole vocabulary unless told otherwise; transformers would take the best 50."""
+    """Sampling draws from the whole vocabulary unless configured otherwise; transformers would take the best 50."""
     if decoder.preset == "deterministic":
         return {"do_sample": False}
     return {

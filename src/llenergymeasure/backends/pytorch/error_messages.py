@@ -19,7 +19,7 @@ _LOAD_CAUSES: tuple[tuple[str, str], ...] = (
     ),
     (
         r"GatedRepoError|gated repo|\b40[13] (Client Error|Unauthorized|Forbidden)",
-        "the Hub does not let you have it: accept its terms on its page and export HF_TOKEN=<your_token>",
+        "access to it is restricted on the Hub: accept its terms on its page and export HF_TOKEN=<your_token>",
     ),
     (
         r"RevisionNotFoundError|not a valid git identifier",
@@ -32,7 +32,7 @@ _LOAD_CAUSES: tuple[tuple[str, str], ...] = (
     ),
     (
         r"couldn't connect|LocalEntryNotFoundError|OfflineModeIsEnabled|ConnectionError|ConnectError",
-        "the Hub is out of reach (or HF_HUB_OFFLINE is set) and the files are not in the cache: "
+        "the Hub cannot be reached (or HF_HUB_OFFLINE is set) and the files are not in the cache: "
         "connect, or download them elsewhere and set `model` to their folder",
     ),
     (
@@ -80,10 +80,10 @@ _LOAD_CAUSES: tuple[tuple[str, str], ...] = (
     (r"InvalidBackend", "torch.compile has no such backend: correct pytorch.torch_compile_backend"),
     (r"ImportError|ModuleNotFoundError", "a package is missing: {detail}"),
 )
-_ATTACH_MEMORY = "see with nvidia-smi what else holds the memory of the GPU, and end it"
+_ATTACH_MEMORY = "see with nvidia-smi which process uses the memory of the GPU, and end it"
 _LOAD_MEMORY = (
     "choose a smaller model, precision: bf16, pytorch.load_in_4bit or pytorch.device_map: auto, "
-    "and see that nothing else holds the memory"
+    "and check that no other process uses the memory"
 )
 _GENERATE_CAUSES: tuple[tuple[str, str], ...] = (
     (
@@ -104,21 +104,21 @@ _GENERATE_MEMORY = (
 
 @contextmanager
 def explain_attaching() -> Iterator[None]:
-    """Turn whatever a library raises while the device's context is created into a BackendError of one sentence."""
+    """Turn any exception of a library while the device's context is created into a BackendError of one sentence."""
     with _explain("the context of the GPU cannot be created", (), _ATTACH_MEMORY):
         yield
 
 
 @contextmanager
 def explain_loading(what: str) -> Iterator[None]:
-    """Turn whatever a library raises while `what` is loaded into a BackendError of one sentence."""
+    """Turn any exception of a library while `what` is loaded into a BackendError of one sentence."""
     with _explain(f"{what} cannot be loaded", _LOAD_CAUSES, _LOAD_MEMORY):
         yield
 
 
 @contextmanager
 def explain_generating(what: str) -> Iterator[None]:
-    """Turn whatever a library raises while `what` is served into a BackendError of one sentence."""
+    """Turn any exception of a library while `what` is served into a BackendError of one sentence."""
     with _explain(f"{what} failed", _GENERATE_CAUSES, _GENERATE_MEMORY):
         yield
 

@@ -1,4 +1,4 @@
-"""What the loaded model says of itself."""
+"""Shape and provenance of the loaded model."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from llenergymeasure.domain.model import ModelInfo
 
 
 def describe(loaded: Loaded, config: ExperimentConfig) -> ModelInfo:
-    """Return shape and provenance of the model as it was loaded, not as it was asked for."""
+    """Return shape and provenance of the model as it was loaded, which may differ from the configuration."""
     model = loaded.model
     shape = model.config.get_text_config()
     heads = _whole(shape, "num_attention_heads")

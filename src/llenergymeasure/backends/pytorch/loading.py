@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class Loaded:
-    """A model ready to generate; `quantisation` names how its weights were stored, where the model cannot tell."""
+    """A model ready to generate; `quantisation` names how its weights were stored, where the model does not record it."""
 
     model: Any
     tokenizer: Any
@@ -61,7 +61,7 @@ def load(config: ExperimentConfig) -> Loaded:
 
 
 def _quieten_libraries() -> None:
-    """No progress bars and advice among the worker's words; what matters of them is said in our own."""
+    """Turn off progress bars and advice of the libraries; what matters of them is reported by this backend."""
     from huggingface_hub.utils import disable_progress_bars
     from transformers.utils import logging as transformers_logging
 

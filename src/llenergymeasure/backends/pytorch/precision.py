@@ -1,4 +1,4 @@
-"""Whether the device computes in the precision that was asked for."""
+"""Whether the device computes in the configured precision."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Source: CUDA C++ Programming Guide, "Compute Capabilities", table of arithmetic 
 def precision_refusals(config: ExperimentConfig) -> Iterator[str]:
     """Return a sentence for each device that cannot compute in `config.precision`.
 
-    NVML is asked, since a question to CUDA may create a context on the GPU, which costs power during the baseline.
+    This uses NVML, since a call to CUDA may create a context on the GPU, which costs power during the baseline.
     """
     if config.device == "cpu":
         if config.precision == "fp16" and not _cpu_computes_fp16():
@@ -56,7 +56,7 @@ def _cpu_computes_fp16() -> bool:
 
 def _capabilities() -> list[tuple[str, tuple[int, int]]]:
     """Return name and compute capability of each visible GPU that says so."""
-    found = []
+    capabilities = []
     try:
         with nvml.session() as pynvml:
             for gpu in nvml.visible_gpus():
@@ -64,12 +64,12 @@ def _capabilities() -> list[tuple[str, tuple[int, int]]]:
                     handle = pynvml.nvmlDeviceGetHandleByUUID(gpu.uuid)
                     major, minor = pynvml.nvmlDeviceGetCudaComputeCapability(handle)
                 except pynvml.NVMLError as error:
-                    logger.debug("%s does not tell its compute capability: %s", gpu.name, error)
+                    logger.debug("%s reports no compute capability: %s", gpu.name, error)
                     continue
-                found.append((gpu.name, (int(major), int(minor))))
+                capabilities.append((gpu.name, (int(major), int(minor))))
     except MeterUnavailable as error:
         logger.debug("compute capabilities are unknown: %s", error)
-    return found
+    return capabilities
 
 
 def _dotted(version: tuple[int, int]) -> str:

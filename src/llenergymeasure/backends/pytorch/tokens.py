@@ -23,7 +23,7 @@ def encode(
 
     Raises:
         ConfigError: a prompt without tokens, or no chat template where one was asked for.
-        BackendError: the tokenizer knows tokens that the model does not.
+        BackendError: the tokenizer has tokens that the model does not.
     """
     encoder = _Encoder(tokenizer, workload, n_rows)
     encoded = [encoder.encode(prompt)[-workload.max_input_tokens :] for prompt in prompts]
@@ -45,7 +45,7 @@ def check_context(
     if context_length is not None and total > context_length:
         raise ConfigError(
             f"the longest prompt ({longest} tokens) and workload.max_output_tokens ({workload.max_output_tokens}) make "
-            f"{total} tokens, but the model's context holds {context_length}: lower workload.max_input_tokens or "
+            f"{total} tokens, but the model's context is {context_length}: lower workload.max_input_tokens or "
             "workload.max_output_tokens"
         )
 
@@ -115,7 +115,7 @@ def _check(prompt: Prompt, ids: Sequence[int], n_rows: int) -> None:
         raise ConfigError(f"prompt {prompt.prompt_id} has no tokens: give it text")
     if max(ids) >= n_rows:
         raise BackendError(
-            f"the tokenizer gives token {max(ids)}, but the model knows only {n_rows}: "
+            f"the tokenizer gives token {max(ids)}, but the model has only {n_rows}: "
             "use the tokenizer that it was trained with"
         )
 

@@ -107,7 +107,7 @@ def _cache_refusals(config: ExperimentConfig) -> Iterator[str]:
     cache = options.cache_implementation or ""
     field = f"pytorch.cache_implementation: {cache}"
     if "static" in cache and options.prompt_lookup_num_tokens:
-        yield f"{field} cannot take back the tokens that prompt lookup drafts in vain: remove one of the two"
+        yield f"{field} cannot remove draft tokens that prompt lookup rejects: remove one of the two"
     if "offloaded" in cache and config.device != "cuda":
         yield f"{field} moves the cache off a GPU, and device is cpu: remove it"
     if cache == "quantized" and not _has_distribution("optimum-quanto"):

@@ -274,7 +274,7 @@ def test_a_hub_out_of_reach_says_what_to_do(monkeypatch):
     import huggingface_hub.constants
 
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
-    with pytest.raises(BackendError, match="the Hub is out of reach"):
+    with pytest.raises(BackendError, match="the Hub cannot be reached"):
         generate("owner/never-seen-model")
 
 

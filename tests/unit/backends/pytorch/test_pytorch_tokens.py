@@ -74,7 +74,7 @@ def test_an_empty_prompt_is_named(tiny_gpt2):
 
 
 def test_a_tokenizer_of_another_model_is_refused(tokenizer):
-    with pytest.raises(BackendError, match="the model knows only 50"):
+    with pytest.raises(BackendError, match="the model has only 50"):
         encode(tokenizer, as_prompts(TEXTS), WorkloadConfig(), 50)
 
 
