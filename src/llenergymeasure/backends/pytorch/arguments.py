@@ -96,8 +96,8 @@ def _quantisation(config: ExperimentConfig, source: ModelSource) -> Any:
 def _unpacked_gguf() -> Any:
     """Ask transformers 5 to unpack GGUF weights.
 
-    By default it fetches native kernels from the Hub where the `kernels` package is installed: code that nobody configured
-    for, and another arithmetic than on the next machine.
+    By default it fetches native kernels from the Hub where the `kernels` package is installed: code that is in no
+    configuration, and another arithmetic than on the next machine.
     """
     try:
         from transformers import GgufConfig

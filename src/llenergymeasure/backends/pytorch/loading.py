@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class Loaded:
-    """A model ready to generate; `quantisation` names how its weights were stored, where the model does not record it."""
+    """A model ready to generate; `quantisation` is how its weights were stored, where the model does not record it."""
 
     model: Any
     tokenizer: Any

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from llenergymeasure.backends.base import ScheduledRequest
 from llenergymeasure.backends.pytorch.generation import Generation
 from llenergymeasure.exceptions import ConfigError
 from tests.support.pytorch_runs import (
@@ -218,3 +219,30 @@ def test_a_compiled_model_really_is_compiled_and_changes_no_token(tiny_llama, co
     )
     assert outputs(compiled) == outputs(plain)
     assert counters["frames"]["ok"] == counters["frames"]["total"] > 0
+
+
+def test_requests_of_a_batch_are_reported_together_with_its_number_and_the_tokens_of_their_answers(
+    tiny_llama,
+):
+    config = configure(tiny_llama, pytorch={"batch_size": 2})
+    records = []
+    with loaded(config) as backend:
+        workload = backend.encode(as_prompts(TEXTS))
+        requests = [
+            ScheduledRequest(request_id=f"r{each.index}", repeat=0, scheduled_unix_ns=1, encoded=each)
+            for each in workload
+        ]
+        backend.run(requests, records.append)
+        answers = serve(backend, as_prompts(TEXTS))
+    assert [(record.request_id, record.batch) for record in records] == [("r0", 0), ("r1", 0), ("r2", 1)]
+    assert records[0].closed_unix_ns == records[1].closed_unix_ns < records[2].sent_unix_ns
+    assert [(each.prompt_tokens, each.output_tokens) for each in records] == counts(answers)
+
+
+def test_batches_of_the_workload_are_on_the_device_before_the_first_window(tiny_llama):
+    config = configure(tiny_llama, pytorch={"batch_size": 2})
+    with loaded(config) as backend:
+        workload = backend.encode(as_prompts(TEXTS))
+        batches = backend._loaded()._batches
+        assert list(batches) == [tuple(workload[:2]), tuple(workload[2:])]
+        assert backend._loaded()._batch(workload[:2]) is batches[tuple(workload[:2])]
