@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -142,3 +144,28 @@ def test_the_load_is_part_of_what_a_configuration_measures(
         assert done.returncode == 0, done.stderr
         hashes.add(json.loads(done.stdout)["config_hash"])
     assert len(hashes) == 2
+
+
+@pytest.mark.parametrize("settings", [CONTINUOUS, STREAMING], ids=lambda each: each["backend"])
+def test_an_interrupt_ends_a_window_in_order_and_keeps_its_requests(
+    settings: dict[str, Any], tmp_path: Path, standin_env: dict[str, str]
+) -> None:
+    measurement = {**SETTINGS["measurement"], "window": {"min_duration_s": 60}}
+    path = tmp_path / "experiment.yaml"
+    path.write_text(yaml.safe_dump({**SETTINGS, **settings, "measurement": measurement}))
+    command = [sys.executable, "-m", "llenergymeasure", "run", str(path), "--output", str(tmp_path / "out")]
+    process = subprocess.Popen(command, env=standin_env, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    for line in process.stderr:
+        if "window" in line:
+            break
+    time.sleep(0.3)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 130, err
+    assert "Traceback" not in err
+    (bundle,) = (tmp_path / "out" / "single").glob("*.interrupted")
+    table = read_requests(bundle / "requests.parquet")
+    assert (table.repeat == 0).any()
+    assert read_phases(bundle / "phases.parquet")[-1].complete is False
+    assert ("cancelled" in set(table.status)) == (settings is STREAMING)

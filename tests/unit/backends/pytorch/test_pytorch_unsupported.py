@@ -166,7 +166,7 @@ def test_fp16_on_a_cpu_is_tried_rather_than_guessed(tiny_llama):
     refused = check(model=str(tiny_llama), precision="fp16")
     if not refused:
         assert all(
-            generation.output_tokens
+            generation.output_ids
             for generation in generate(tiny_llama, precision="fp16", pytorch={"batch_size": 3})
         )
 
