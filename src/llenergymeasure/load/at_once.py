@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from llenergymeasure.backends.base import Done, OnlineBackend, ScheduledRequest
 from llenergymeasure.core.clock import Clock
-from llenergymeasure.load.event_loop import cancel_pending, close_loop
+from llenergymeasure.load.event_loop import LoopThread
 from llenergymeasure.load.streaming import stream_request
 
 
 class StreamsAtOnce:
     """Serves many requests through an `OnlineBackend`, all of them in flight together."""
 
-    def __init__(
-        self,
-        backend: OnlineBackend,
-        n_requests: int,
-        clock: Clock,
-        new_loop: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop,
-    ) -> None:
+    def __init__(self, backend: OnlineBackend, n_requests: int, clock: Clock) -> None:
         self._backend = backend
         self._n_requests = n_requests
         self._clock = clock
-        self._loop = new_loop()
+        self._loop = LoopThread()
 
     def max_batch_size(self) -> int:
         """Return the size of a pass: the client sets no limit, and that of the server is not known."""
@@ -36,15 +30,16 @@ class StreamsAtOnce:
         Raises:
             BackendError: no further request can be served.
         """
-        streams = [
-            self._loop.create_task(stream_request(self._backend, request, self._clock, done))
-            for request in requests
-        ]
         try:
-            self._loop.run_until_complete(asyncio.gather(*streams))
+            self._loop.run(self._send(requests, done))
         finally:
-            cancel_pending(self._loop)
+            self._loop.cancel_pending()
 
     def close(self) -> None:
-        """Close the event loop; may be called twice."""
-        close_loop(self._loop)
+        """End the event loop; may be called twice."""
+        self._loop.close()
+
+    async def _send(self, requests: Sequence[ScheduledRequest], done: Done) -> None:
+        await asyncio.gather(
+            *(stream_request(self._backend, request, self._clock, done) for request in requests)
+        )

@@ -19,7 +19,7 @@ from llenergymeasure.core.clock import Clock
 from llenergymeasure.domain.request import RequestRecord, Status
 from llenergymeasure.exceptions import BackendError
 from llenergymeasure.load.base import WindowPlan
-from llenergymeasure.load.event_loop import cancel_pending, close_loop
+from llenergymeasure.load.event_loop import EventLoop, LoopThread
 from llenergymeasure.load.reception import describe_failures, refuse_total_failure
 from llenergymeasure.load.schedule import Schedule
 from llenergymeasure.load.streaming import stream_request
@@ -43,7 +43,7 @@ class ClosedLoopDriver:
         backend: OnlineBackend,
         workload: Sequence[EncodedRequest],
         clock: Clock,
-        new_loop: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop,
+        new_loop: Callable[[], EventLoop] = LoopThread,
     ) -> None:
         self._concurrency = load.concurrency
         self._backend = backend
@@ -71,7 +71,7 @@ class ClosedLoopDriver:
             yield clients
             clients.drain()
         finally:
-            cancel_pending(self._loop)  # recorded as cancelled
+            self._loop.cancel_pending()  # recorded as cancelled
 
     def synchronize(self) -> None:
         self._backend.synchronize()
@@ -80,7 +80,7 @@ class ClosedLoopDriver:
         return min(elapsed_s / plan.min_duration_s, 1.0) if plan.min_duration_s else 1.0
 
     def close(self) -> None:
-        close_loop(self._loop)
+        self._loop.close()
 
 
 class _Clients:
@@ -92,7 +92,7 @@ class _Clients:
         schedule: Schedule,
         clock: Clock,
         done: Done,
-        loop: asyncio.AbstractEventLoop,
+        loop: EventLoop,
         concurrency: int,
     ) -> None:
         self._backend = backend
@@ -110,24 +110,30 @@ class _Clients:
 
     def ramp_up(self) -> None:
         """Start the clients and return when as many requests have ended as there are clients."""
-        self._tasks = [self._loop.create_task(self._client()) for _ in range(self._concurrency)]
-        for task in self._tasks:
-            task.add_done_callback(lambda _task: self._wake.set())
-        self._loop.run_until_complete(self._wait(seconds=0.0, requests=self._concurrency))
+        self._loop.run(self._start())
 
     def serve_part(self) -> None:
-        self._loop.run_until_complete(self._wait(seconds=0.0, requests=self._concurrency))
+        self._loop.run(self._wait(seconds=0.0, requests=self._concurrency))
 
     def serve_window(self, plan: WindowPlan) -> WindowPlan:
-        self._loop.run_until_complete(self._wait(seconds=plan.min_duration_s, requests=1))
+        self._loop.run(self._wait(seconds=plan.min_duration_s, requests=1))
         return plan
 
     def drain(self) -> None:
         """Send nothing more and return when all that is in flight has ended."""
-        self._is_draining = True
-        self._loop.run_until_complete(asyncio.wait(self._tasks))
-        self._raise_failure()
+        self._loop.run(self._finish())
         refuse_total_failure(self._ended, self._failures)
+
+    async def _start(self) -> None:
+        self._tasks = [asyncio.create_task(self._client()) for _ in range(self._concurrency)]
+        for task in self._tasks:
+            task.add_done_callback(lambda _task: self._wake.set())
+        await self._wait(seconds=0.0, requests=self._concurrency)
+
+    async def _finish(self) -> None:
+        self._is_draining = True
+        await asyncio.wait(self._tasks)
+        self._raise_failure()
 
     async def _client(self) -> None:
         while not self._is_draining:
@@ -140,7 +146,7 @@ class _Clients:
     async def _wait(self, *, seconds: float, requests: int) -> None:
         """Return when so much time has passed and so many further requests have ended."""
         enough = self._ended + requests
-        timer = self._loop.create_task(asyncio.sleep(seconds))
+        timer = asyncio.create_task(asyncio.sleep(seconds))
         timer.add_done_callback(lambda _timer: self._wake.set())
         try:
             while not timer.done() or self._ended < enough:

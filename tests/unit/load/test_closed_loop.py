@@ -162,23 +162,6 @@ def test_a_request_that_takes_too_long_for_its_client_is_a_timeout() -> None:
     assert set(table.status) == {"ok", "timeout"}
 
 
-def test_an_interrupt_records_what_was_in_flight_as_cancelled() -> None:
-    class Interrupted(StreamingStandInBackend):
-        async def stream(self, request: ScheduledRequest) -> AsyncIterator[Chunk]:
-            async for chunk in super().stream(request):
-                if self._requests == 15:
-                    raise KeyboardInterrupt
-                yield chunk
-
-    clock = VirtualClock()
-    log = Recorder(clock=clock)
-    driver = closed(_loaded(clock, Interrupted()), PROMPTS, clock, 4)
-    with pytest.raises(KeyboardInterrupt):
-        measure_window(driver, WindowPlan(min_duration_s=60.0), 0, log, Unmetered())
-    driver.close()
-    assert (log.requests.table().status == "cancelled").sum() == 4
-
-
 def test_warmup_and_repeats_run_on_a_closed_loop() -> None:
     clock = VirtualClock()
     log = Recorder(clock=clock)

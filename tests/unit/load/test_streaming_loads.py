@@ -1,10 +1,16 @@
-"""An offline load on a backend that streams: all requests of a pass are in flight together."""
+"""Loads on a backend that streams, in real time: a pass in flight together, and an interrupt."""
 
 from __future__ import annotations
 
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator
+
 import pytest
 
-from llenergymeasure.config.load import OfflineLoad
+from llenergymeasure.backends.base import Chunk, ScheduledRequest
+from llenergymeasure.config.load import ClosedLoad, OfflineLoad
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.core.clock import AnchoredClock
 from llenergymeasure.domain.request import Prompt
@@ -46,3 +52,32 @@ def test_a_failing_request_is_recorded_and_the_others_are_served() -> None:
 def test_a_pass_in_which_every_request_fails_ends_the_run() -> None:
     with pytest.raises(BackendError, match="all 10 requests failed"):
         _window(fail_every=1)
+
+
+@pytest.mark.parametrize("load", [OfflineLoad(), ClosedLoad(kind="closed", concurrency=10)])
+def test_a_signal_cancels_what_is_in_flight_and_ends_the_run(load: OfflineLoad | ClosedLoad) -> None:
+    class Interrupting(StreamingStandInBackend):
+        """The user presses Ctrl-C while the answers come."""
+
+        async def stream(self, request: ScheduledRequest) -> AsyncIterator[Chunk]:
+            async for chunk in super().stream(request):
+                yield chunk
+                if request.encoded.index == 9 and chunk.tokens:  # all ten are in flight
+                    os.kill(os.getpid(), signal.SIGINT)
+                    await asyncio.sleep(30)
+
+    clock, backend = AnchoredClock(), Interrupting()
+    log = Recorder(clock=clock)
+    options = {"prefill_s": 0.0, "output_tokens": 10_000, "token_s": 0.01}
+    workload = {"max_output_tokens": 10_000}
+    config = ExperimentConfig.model_validate(
+        {"model": "any", "backend": "standin_streaming", "workload": workload, "standin_streaming": options}
+    )
+    backend.load(config, clock)
+    with (
+        open_driver(load, backend, backend.encode(PROMPTS), clock) as driver,
+        pytest.raises(KeyboardInterrupt),
+    ):
+        measure_window(driver, WindowPlan(min_duration_s=0), 0, log, Unmetered())
+    assert set(log.requests.table().status) == {"cancelled"}
+    assert len(log.requests) == 10
