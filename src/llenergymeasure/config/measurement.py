@@ -10,14 +10,14 @@ from llenergymeasure.config.base import NOT_MEASURED, Section
 
 
 class WarmupConfig(Section):
-    """Work done before the first window, until caches, clocks and compilers have settled; none if both minima are 0."""
+    """Requests served before the first window, until caches, clocks and compilers settle; none if both minima are 0."""
 
     min_requests: int = Field(2, ge=0)
-    """At least so many requests of the workload; those that a backend computes together are served together."""
+    """Minimum number of requests; those that a backend computes together are served together."""
     min_duration_s: float = Field(5.0, ge=0)
-    """At least so long."""
+    """Minimum duration."""
     max_duration_s: float | None = Field(60.0, ge=0)
-    """Go on until step time and power are steady, at most so long; null stops at the minima, steady or not."""
+    """Continue until throughput and power are steady, at most this long; null: stop at the minima, steady or not."""
 
     @model_validator(mode="after")
     def _ordered(self) -> WarmupConfig:
@@ -34,20 +34,20 @@ class CooldownConfig(Section):
     max_temperature_c: float | None = Field(None, gt=0)
     """Wait, before the first baseline, until every metered GPU is no warmer than this; null does not wait."""
     max_wait_s: float = Field(300.0, ge=0)
-    """Wait at most so long, then go on with a warning."""
+    """Longest wait; after it the run starts with a warning."""
 
 
 class BaselineConfig(Section):
     """How long the idle machine is metered; 0 leaves that baseline out."""
 
     idle_s: float = Field(30.0, ge=0)
-    """The bare machine, before anything is loaded."""
+    """The idle machine, before anything is loaded."""
     context_s: float = Field(5.0, ge=0)
     """With the device's context created and nothing loaded; a CPU has none, there it is left out."""
     loaded_s: float = Field(10.0, ge=0)
     """With the model loaded and waiting."""
     reuse_max_age_s: float = Field(0.0, ge=0)
-    """Take over the bare idle power of a former run no older than this, if a check finds it unchanged; 0: never."""
+    """Reuse the idle power of an earlier run no older than this, if a check shows that it is unchanged; 0: never."""
 
     @model_validator(mode="after")
     def _reuse_needs_a_baseline(self) -> BaselineConfig:
@@ -62,18 +62,18 @@ class WindowConfig(Section):
     """The measured interval."""
 
     min_duration_s: float = Field(10.0, ge=0)
-    """The workload is passed over again within one repeat until this much time has gone by."""
+    """Minimum duration: one repeat serves the workload again until this time has passed."""
 
 
 class RepeatsConfig(Section):
-    """How often the window is measured."""
+    """Number of repeats of the window."""
 
     min: int = Field(3, ge=1)
-    """At least so many; under three there is no interval worth its name."""
+    """Minimum number; fewer than three give no useful confidence interval."""
     max: int = Field(10, ge=1)
-    """At most so many."""
+    """Maximum number."""
     target_relative_ci: float | None = Field(0.02, gt=0)
-    """Stop once the 95 % interval of J/token is within ± this fraction; null runs exactly `min` repeats."""
+    """Stop when the 95 % interval of energy per output token is within ± this fraction; null: `min` repeats."""
 
     @model_validator(mode="after")
     def _ordered(self) -> RepeatsConfig:

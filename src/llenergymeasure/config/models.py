@@ -50,11 +50,11 @@ class WorkloadConfig(InlineOptions):
     dataset: NonEmpty = "builtin"
     """`builtin` (shipped prompts), `synthetic` (exact token lengths from the seed), or a path to a .jsonl file."""
     n_prompts: int = Field(100, ge=1)
-    """Requests of one pass; the data set is repeated from its start where it holds fewer."""
+    """Requests of one pass; a smaller data set is repeated from its start."""
     max_input_tokens: int = Field(512, ge=1)
     """Longer prompts keep their last tokens."""
     max_output_tokens: int = Field(128, ge=1)
-    """Generation stops here at the latest."""
+    """Maximum length of an answer."""
     input_tokens: int | None = Field(None, ge=1)
     """Exact prompt length of the synthetic data set; only with dataset: synthetic. 128 if not given."""
     prompt_field: NonEmpty = "prompt"
@@ -80,11 +80,11 @@ class DecoderConfig(Section):
     """How the next token is chosen."""
 
     preset: Literal["deterministic", "sampling"] = "deterministic"
-    """`deterministic`: the likeliest token (greedy, or beam search). `sampling`: drawn, with the fields below."""
+    """`deterministic`: the most likely token (greedy, or beam search). `sampling`: drawn, with the fields below."""
     temperature: float | None = Field(None, gt=0)
     """Divides the logits; only with preset: sampling."""
     top_k: int | None = Field(None, ge=1)
-    """Draw from the k likeliest tokens; only with preset: sampling."""
+    """Draw from the k most likely tokens; only with preset: sampling."""
     top_p: float | None = Field(None, gt=0, le=1)
     """Draw from the smallest set with this probability; only with preset: sampling."""
     repetition_penalty: float | None = Field(None, gt=0)
@@ -151,7 +151,7 @@ class ExperimentConfig(PluginSections):
     revision: str | None = None
     """Branch, tag or commit of the model and its tokenizer on the Hub."""
     trust_remote_code: bool = False
-    """Run Python code that the model repository brings. Off unless asked for."""
+    """Run Python code of the model repository."""
     random_seed: int = Field(42, ge=0, lt=2**32)
     """Seed of every random generator: weights, sampling, synthetic prompts."""
     workload: WorkloadConfig = WorkloadConfig()

@@ -121,8 +121,8 @@ def _walk_mapping(node: yaml.MappingNode, path: KeyPath, lines: dict[KeyPath, in
 def _word(key: yaml.Node) -> str:
     if key.tag in (CORE + "str", CORE + "merge"):
         return str(key.value)
-    said = f"'{key.value}'" if isinstance(key.value, str) else "a list or a mapping"
-    raise _fault(key.start_mark, f"a key is text, and {said} is not: put it in quotes if it is meant")
+    quoted = f"'{key.value}'" if isinstance(key.value, str) else "a list or a mapping"
+    raise _fault(key.start_mark, f"a key is text, and {quoted} is not: put it in quotes")
 
 
 def _sentence(error: yaml.MarkedYAMLError) -> str:

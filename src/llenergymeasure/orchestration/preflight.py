@@ -1,4 +1,4 @@
-"""Is this machine ready for the experiment? Asked before anything is loaded, and answered in full."""
+"""Pre-flight: everything that would stop an experiment, checked before anything is loaded."""
 
 from __future__ import annotations
 

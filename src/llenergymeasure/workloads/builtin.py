@@ -15,7 +15,7 @@ FIELD = "prompt"
 class BuiltinWorkload:
     """Questions, summaries, code, chat, reasoning and more, in many languages; any first n of them are a mix.
 
-    The seed has no say: every experiment asks the same prompts in the same order.
+    The seed has no effect: every experiment has the same prompts in the same order.
     """
 
     name: ClassVar[str] = "builtin"

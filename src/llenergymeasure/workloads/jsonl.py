@@ -1,4 +1,4 @@
-"""The `jsonl` workload: prompts from a file of the user's."""
+"""The `jsonl` workload: prompts from a JSONL file."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ def _existing_file(dataset: str) -> Path:
         path = Path(dataset).expanduser().absolute()
         if path.is_file():
             return path
-        found = path.exists()
+        exists = path.exists()
     except (OSError, RuntimeError, ValueError) as error:
         raise ConfigError(f"data set {dataset!r} is not a usable path: {error}") from None
     if path.is_dir():
         raise ConfigError(f"data set {path} is a folder: name a .jsonl file in it{_files_in(path)}")
-    if found:
+    if exists:
         raise ConfigError(f"data set {path} is not a regular file: write the prompts to a .jsonl file first")
     folder = next(parent for parent in path.parents if parent.is_dir())
     raise ConfigError(

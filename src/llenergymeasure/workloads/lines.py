@@ -23,11 +23,11 @@ def read_prompts(path: Path, field: str, limit: int) -> list[Prompt]:
     Raises:
         ConfigError: a line that is needed is no prompt, or there is none; with file and line number.
     """
-    found = list(islice(_distinct(path, field), limit))
-    if not found:
+    prompts = list(islice(_distinct(path, field), limit))
+    if not prompts:
         raise ConfigError(f"{path} holds no prompts: each line must be an object with the key '{field}'")
-    repeated = zip(count(), cycle(found))
-    return [_again(prompt, index // len(found)) for index, prompt in islice(repeated, limit)]
+    repeated = zip(count(), cycle(prompts))
+    return [_again(prompt, index // len(prompts)) for index, prompt in islice(repeated, limit)]
 
 
 def _distinct(path: Path, field: str) -> Iterator[Prompt]:

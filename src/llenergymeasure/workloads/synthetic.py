@@ -12,7 +12,7 @@ DEFAULT_INPUT_TOKENS = 128
 
 
 class SyntheticWorkload:
-    """Says how long each prompt is and from which seed its tokens are drawn; the backend knows the vocabulary."""
+    """Length and token seed of each prompt; the backend draws the tokens from its vocabulary."""
 
     name: ClassVar[str] = "synthetic"
 

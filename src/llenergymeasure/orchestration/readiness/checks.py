@@ -35,7 +35,7 @@ def check_model_folder(config: ExperimentConfig) -> list[str]:
         problem = model_files_problem(path, random_weights=config.weights == "random")
         return [problem] if problem and path.exists() else []
     except (OSError, RuntimeError, ValueError):
-        return []  # not a usable path: said already
+        return []  # not a usable path: reported by another check
 
 
 def check_dataset(config: ExperimentConfig) -> list[str]:
@@ -59,7 +59,7 @@ def check_results_writable(config: ExperimentConfig) -> list[str]:
     folder = Path(config.output_dir).absolute()
     try:
         existing = next(path for path in (folder, *folder.parents) if path.exists())
-        with tempfile.TemporaryFile(dir=existing):  # permissions alone do not tell: quotas, read-only mounts
+        with tempfile.TemporaryFile(dir=existing):  # permissions are not enough: quotas, read-only mounts
             free_mb = shutil.disk_usage(existing).free / 2**20
     except OSError as error:
         reason = error.strerror or str(error)
