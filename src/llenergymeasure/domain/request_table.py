@@ -159,9 +159,14 @@ class RequestTable:
     def output_tokens_in(self, start_unix_ns: int, end_unix_ns: int) -> int:
         """Return how many output tokens an interval produced: those with a time in `(start, end]`.
 
-        A token's time is when it was on the host, so the work of a token at the very start was done before.
+        A token's time is when it was on the host, so the work of a token at the very start was done before. Where a
+        request has no times of chunks, its tokens are spread evenly from its first token to its last one; where those
+        are not known either, from when it was sent to when it was closed.
         """
-        return _sum_in(*self.token_times, start_unix_ns, end_unix_ns)
+        inside = (self.chunk_unix_ns > start_unix_ns) & (self.chunk_unix_ns <= end_unix_ns)
+        spread = self._spread_unix_ns
+        alone = (spread > start_unix_ns) & (spread <= end_unix_ns)
+        return int(self.chunk_tokens[inside].sum() + alone.sum())
 
     def prompt_tokens_in(self, start_unix_ns: int, end_unix_ns: int) -> int:
         """Return how many prompt tokens were processed in `(start, end]`: those of prompts whose first token came then.
@@ -169,31 +174,20 @@ class RequestTable:
         Where that time is not known, the request's end stands for it. A prompt that failed without a first token counts
         nowhere.
         """
-        return _sum_in(*self._prompt_times, start_unix_ns, end_unix_ns)
-
-    @cached_property
-    def token_times(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Times of all output tokens in order, shape (m,), and how many there are before each, shape (m + 1,).
-
-        Where a request has no times of chunks, its tokens are spread evenly from its first token to its last one; where
-        those are not known either, from when it was sent to when it was closed.
-        """
-        import numpy as np
-
-        alone = np.flatnonzero((np.diff(self.chunk_offsets) == 0) & (self.output_tokens > 0))
-        spread = _evenly_spread(self, alone)
-        times = np.concatenate([self.chunk_unix_ns, spread])
-        counts = np.concatenate([self.chunk_tokens, np.ones(len(spread), dtype=np.int32)])
-        return _ordered(times, counts)
-
-    @cached_property
-    def _prompt_times(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         import numpy as np
 
         has_first = self.first_token_unix_ns != UNKNOWN
         times = np.where(has_first, self.first_token_unix_ns, self.closed_unix_ns)
-        processed = has_first | self.is_ok()
-        return _ordered(times[processed], self.prompt_tokens[processed])
+        inside = (times > start_unix_ns) & (times <= end_unix_ns) & (has_first | self.is_ok())
+        return int(self.prompt_tokens[inside].sum())
+
+    @cached_property
+    def _spread_unix_ns(self) -> NDArray[np.int64]:
+        """Times of the tokens of requests without times of chunks."""
+        import numpy as np
+
+        alone = (np.diff(self.chunk_offsets) == 0) & (self.output_tokens > 0)
+        return _evenly_spread(self, np.flatnonzero(alone))
 
 
 def _column(rows: Sequence[RequestRecord], name: str, kind: str) -> NDArray[Any]:
@@ -258,18 +252,3 @@ def _evenly_spread(table: RequestTable, rows: NDArray[np.intp]) -> NDArray[np.in
     offset = np.repeat((end - start) / steps, counts) * step
     times: NDArray[np.int64] = np.repeat(start, counts) + np.rint(offset).astype(np.int64)
     return times
-
-
-def _ordered(times: NDArray[Any], counts: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    import numpy as np
-
-    order = np.argsort(times, kind="stable")
-    before = np.concatenate([[0], np.cumsum(counts[order], dtype=np.int64)])
-    return times[order], before
-
-
-def _sum_in(times: NDArray[np.int64], before: NDArray[np.int64], start_ns: int, end_ns: int) -> int:
-    import numpy as np
-
-    first, last = np.searchsorted(times, [start_ns, end_ns], side="right")
-    return int(before[last] - before[first])

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
+ROW_GROUP_ROWS = 65_536
+ROW_GROUP_CHUNKS = 262_144
+"""The writer holds one row group in memory."""
 _CHUNKS = ("chunk_unix_ns", "chunk_tokens")
 _REQUIRED = frozenset(
     {
@@ -46,7 +49,14 @@ def write_requests(table: RequestTable, path: Path) -> None:
     texts = [name for name, kind in COLUMNS if kind == "O"]
     # Times of one answer grow by small steps, of which this encoding stores only the differences.
     steps = {"chunk_unix_ns.list.element": "DELTA_BINARY_PACKED"}
-    save_table(pa.table(columns), path, use_dictionary=texts, column_encoding=steps)
+    rows = ROW_GROUP_CHUNKS * len(table) // max(len(table.chunk_unix_ns), 1)
+    save_table(
+        pa.table(columns),
+        path,
+        row_group_size=min(max(rows, 1), ROW_GROUP_ROWS),
+        use_dictionary=texts,
+        column_encoding=steps,
+    )
 
 
 def read_requests(path: Path) -> RequestTable:

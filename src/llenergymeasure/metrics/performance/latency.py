@@ -62,7 +62,7 @@ def tpot_s(requests: RequestTable) -> NDArray[np.float64]:
     one take no time of their own. An answer without a token after its first chunk has none.
     """
     first, last = requests.first_token_unix_ns, requests.last_token_unix_ns
-    chunk, has_chunk = _first_filled_chunk(requests)
+    chunk, _, has_chunk = filled_chunks(requests)
     at_first = np.ones(len(requests), dtype=np.int64)
     at_first[has_chunk] = requests.chunk_tokens[chunk[has_chunk]]
     later = requests.output_tokens - at_first
@@ -77,7 +77,7 @@ def token_gaps(requests: RequestTable) -> TokenGaps:
     after its first chunk, each gives one gap from its start to its end: the time of prompts of different length is not
     mixed with that of decoding steps, but is all there is.
     """
-    chunk, has_chunk = _first_filled_chunk(requests)
+    chunk, _, has_chunk = filled_chunks(requests)
     lengths = np.diff(requests.chunk_offsets)
     number = np.arange(len(requests.chunk_unix_ns))
     after = number > np.repeat(np.where(has_chunk, chunk, len(number)), lengths)
@@ -97,14 +97,14 @@ def token_gaps(requests: RequestTable) -> TokenGaps:
     return TokenGaps(end_unix_ns=ends, duration_s=spent / 1e9, tokens=tokens)
 
 
-def _first_filled_chunk(requests: RequestTable) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Return the index of each request's first chunk with a token, shape (n,), and whether it has one."""
+def filled_chunks(requests: RequestTable) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
+    """Return the indices of each request's first and last chunk with a token, shape (n,), and whether it has one."""
     filled = np.flatnonzero(requests.chunk_tokens > 0)
+    start, end = np.searchsorted(filled, [requests.chunk_offsets[:-1], requests.chunk_offsets[1:]])
+    has_one = end > start
     if not len(filled):
-        return np.zeros(len(requests), dtype=np.int64), np.zeros(len(requests), dtype=bool)
-    position = np.searchsorted(filled, requests.chunk_offsets[:-1])
-    first = filled[np.minimum(position, len(filled) - 1)]
-    return first, (position < len(filled)) & (first < requests.chunk_offsets[1:])
+        return start, end, has_one
+    return filled[np.where(has_one, start, 0)], filled[np.where(has_one, end - 1, 0)], has_one
 
 
 def _mean(values: NDArray[np.float64]) -> float | None:

@@ -17,10 +17,10 @@ from llenergymeasure.orchestration.assemble import assemble
 from llenergymeasure.orchestration.raw import RawRun
 from llenergymeasure.orchestration.verification.contradictions import (
     phase_contradictions,
-    request_contradictions,
     trace_contradictions,
 )
 from llenergymeasure.orchestration.verification.differences import ABSENT, Difference, differences
+from llenergymeasure.orchestration.verification.request_contradictions import request_contradictions
 from llenergymeasure.results import layout
 from llenergymeasure.results.stored_config import unchecked_plugins
 from llenergymeasure.results.untrusted.bundle import UntrustedBundle, read_untrusted

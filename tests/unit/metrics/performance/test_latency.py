@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from llenergymeasure.domain.request import RequestRecord
 from llenergymeasure.domain.request_table import RequestTable
-from llenergymeasure.metrics.performance.latency import mean_tpot_s, mean_ttft_s
+from llenergymeasure.domain.trace import Phase
+from llenergymeasure.harness.metering import Unmetered
+from llenergymeasure.metrics.energy.account import EnergyAccount
+from llenergymeasure.metrics.energy.windows import window_totals
+from llenergymeasure.metrics.performance.latency import mean_tpot_s, mean_ttft_s, tpot_s
+from tests.support.requests import request, unix_ns
 
 S = 1_000_000_000
 
@@ -47,3 +53,29 @@ def test_single_token_answers_have_no_tpot() -> None:
 def test_unknown_token_times_give_no_latency() -> None:
     assert mean_ttft_s(_table(_request(0, ()))) is None
     assert mean_tpot_s(_table(_request(0, ()))) is None
+
+
+def test_tokens_of_the_first_chunk_take_no_time_of_their_own() -> None:
+    spoken = request(token_s=(0.5, 1.0, 2.0, 3.0), chunk_tokens=(0, 3, 2, 2), output_tokens=7)
+    first = {**vars(spoken), "first_token_unix_ns": unix_ns(1.0)}
+    assert tpot_s(_table(RequestRecord(**first))).tolist() == [0.5]
+
+
+def test_an_answer_in_one_chunk_has_no_tpot_and_the_others_have() -> None:
+    at_once = request(token_s=(1.0,), chunk_tokens=(5,), output_tokens=5)
+    table = _table(at_once, request(token_s=(1.0, 1.5)), request(token_s=()))
+    assert np.isnan(tpot_s(table)).tolist() == [True, False, True]
+
+
+def test_latency_takes_the_requests_that_began_and_ended_inside() -> None:
+    inside = request("in", scheduled_s=11, token_s=(12.0, 12.1))
+    before = request("before", scheduled_s=5, token_s=(11.0, 13.0))
+    after = request("after", scheduled_s=19, token_s=(19.5, 21.0))
+    failed = request("failed", scheduled_s=12, token_s=(17.0,), status="error")
+    window = Phase(name="window", repeat=0, start_unix_ns=unix_ns(10), end_unix_ns=unix_ns(20))
+    (row,) = window_totals(
+        EnergyAccount(Unmetered().trace()), [window], _table(inside, before, after, failed)
+    )
+    assert (len(row.served), len(row.failed), row.cut_off) == (2, 1, 2)
+    assert row.whole.request_id.tolist() == ["in"]
+    assert mean_ttft_s(row.whole) == 1.0
