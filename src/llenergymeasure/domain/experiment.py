@@ -40,6 +40,11 @@ class Repeat(Record):
     input_tokens: int
     output_tokens: int
     requests: int
+    """Answered requests that ended in the window."""
+    failed_requests: int = 0
+    """Requests that ended in the window without an answer."""
+    cut_off_requests: int = 0
+    """Requests under way at an edge of the window; latency leaves them out."""
 
 
 class DeviceEnergy(Record):
@@ -185,6 +190,7 @@ class ExperimentResult(Record):
     ttft_s: float | None = None
     tpot_s: float | None = None
     total_requests: int = 0
+    failed_requests: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
     total_tokens: int = 0

@@ -116,6 +116,8 @@ def _repeat(row: WindowTotals) -> Repeat:
         input_tokens=row.input_tokens,
         output_tokens=row.output_tokens,
         requests=len(row.served),
+        failed_requests=len(row.failed),
+        cut_off_requests=row.cut_off,
     )
 
 

@@ -127,6 +127,7 @@ def test_every_measured_headline_has_an_interval_around_it() -> None:
         "net_energy_j",
         "idle_power_w",
         "total_requests",
+        "failed_requests",
         "input_tokens",
         "output_tokens",
         "total_tokens",

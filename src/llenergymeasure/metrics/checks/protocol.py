@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 
 from llenergymeasure.domain.experiment import RunWarning
+from llenergymeasure.domain.request_table import RequestTable
 from llenergymeasure.metrics.checks.inputs import CheckInputs
 
 MIN_REPEATS = 3
 """A judgement: Student's factor is 12.7 for two repeats, 4.3 for three."""
 SHORT_WINDOW_S = 1.0
 """A judgement: ten ticks of the slowest counters (A100, 100 ms)."""
+MOST_KINDS = 5
+"""Kinds of failure that a warning lists."""
 EMPTY_SHARE = 0.05
 """Share of the answers from which there is a note; a judgement: energy per output token is then that of prompts."""
 
@@ -48,6 +52,22 @@ def check_answers_are_answers(inputs: CheckInputs) -> Iterable[RunWarning]:
             "answer written in full (decoder.ignore_eos: true).",
             severity="info",
         )
+
+
+def check_requests_were_answered(inputs: CheckInputs) -> Iterable[RunWarning]:
+    """Requests that failed within the windows."""
+    failed = RequestTable.concatenate([row.failed for row in inputs.rows])
+    if not len(failed):
+        return
+    answered = sum(len(row.served) for row in inputs.rows)
+    kinds = Counter(kind or status for kind, status in zip(failed.error_kind, failed.status, strict=True))
+    listed = ", ".join(f"{kind}: {count}" for kind, count in kinds.most_common(MOST_KINDS))
+    yield RunWarning(
+        code="requests_failed",
+        message=f"{len(failed)} of {len(failed) + answered} requests failed within the windows ({listed}); figures per "
+        "request and latencies are those of the others.",
+        remedy="See error_kind in requests.parquet; lower the load or the lengths asked for, then measure again.",
+    )
 
 
 def check_target_is_reached(inputs: CheckInputs) -> Iterable[RunWarning]:

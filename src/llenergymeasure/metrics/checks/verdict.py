@@ -30,6 +30,7 @@ CHECKS: tuple[Check, ...] = (
     protocol.check_window_is_long,
     protocol.check_target_is_reached,
     protocol.check_answers_are_answers,
+    protocol.check_requests_were_answered,
     conditions.check_start_temperature,
     steady_state.check_warmup_settled,
     steady_state.check_no_drift,

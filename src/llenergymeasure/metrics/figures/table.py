@@ -29,6 +29,7 @@ FIGURES: tuple[Figure, ...] = (
     speed.TTFT,
     speed.TPOT,
     work.TOTAL_REQUESTS,
+    work.FAILED_REQUESTS,
     work.TOTAL_INPUT_TOKENS,
     work.TOTAL_OUTPUT_TOKENS,
     work.TOTAL_TOKENS,

@@ -44,9 +44,21 @@ TOTAL_REQUESTS = Figure(
     better=None,
     section="work",
     numerator=REQUESTS,
-    formula="count of the requests of the windows",
+    formula="count of the answered requests that ended in the windows",
     missing_because=NEVER,
     compute=count,
+)
+FAILED_REQUESTS = Figure(
+    name="failed_requests",
+    label="Failed requests",
+    unit="requests",
+    better="lower",
+    section="work",
+    numerator=Quantity(text="failed requests", of=lambda row, _: len(row.failed)),
+    formula="count of the requests that ended in the windows without an answer",
+    missing_because=NEVER,
+    compute=count,
+    in_summary=False,
 )
 TOTAL_INPUT_TOKENS = Figure(
     name="input_tokens",

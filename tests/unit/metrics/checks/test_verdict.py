@@ -16,6 +16,7 @@ from llenergymeasure.metrics.checks.inputs import CheckInputs
 from llenergymeasure.metrics.checks.verdict import run_warnings, verdict
 from llenergymeasure.metrics.energy.account import EnergyAccount, TotalEnergy
 from llenergymeasure.metrics.energy.windows import WindowTotals
+from tests.support.requests import request
 
 CPU = ExperimentConfig(model="any", device="cpu")
 CUDA = ExperimentConfig(model="any")
@@ -114,6 +115,16 @@ def test_answers_that_end_at_once_are_told(empty: int, codes: list[str]) -> None
     warnings = _judge(CPU, rows, _energy("cpu"), None, "fixed")
     assert _codes(warnings) == codes
     assert verdict(warnings) == "valid"
+
+
+def test_failed_requests_are_counted_apart_with_their_kinds() -> None:
+    failed = [request(str(number), status="error", error_kind="OutOfMemory") for number in range(2)]
+    failed.append(request("late", status="timeout"))
+    served = RequestTable.from_records(request(str(number), token_s=(1.0, 2.0)) for number in range(6))
+    rows = [replace(_rows()[0], served=served, failed=RequestTable.from_records(failed)), *_rows()[1:]]
+    (warning,) = _judge(CPU, rows, _energy("cpu"), None, "fixed")
+    assert (warning.code, warning.severity) == ("requests_failed", "warning")
+    assert "3 of 9 requests failed within the windows (OutOfMemory: 2, timeout: 1)" in warning.message
 
 
 def test_missed_target_is_flagged() -> None:
