@@ -348,7 +348,7 @@ def test_an_interpreter_that_cannot_measure_is_refused_with_what_to_do(
         assert done.returncode == 3
         assert message in done.stderr
         assert "→" in done.stderr
-    assert not (tmp_path / "out" / "single").exists()
+    assert not (tmp_path / "out").exists()
 
 
 def test_doctor_looks_into_the_interpreter_that_is_named(tmp_path: Path, standin_env: dict[str, str]) -> None:

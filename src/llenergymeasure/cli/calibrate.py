@@ -11,6 +11,7 @@ from typing import IO, TYPE_CHECKING, Annotated
 
 import typer
 
+from llenergymeasure.cli.signals import interrupt_on_signals
 from llenergymeasure.exceptions import ConfigError
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ def calibrate(
     from llenergymeasure.orchestration.calibration.calibrate import calibrate as run_calibration
     from llenergymeasure.orchestration.calibration.calibrate import calibrate_again
 
+    interrupt_on_signals()
     _check_duration(duration)
     wall = _wall(wall_meter, psu_efficiency, wall_meter_error)
     if not last:

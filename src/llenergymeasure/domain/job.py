@@ -29,6 +29,8 @@ class Job(Record):
     """The resolved configuration of the experiment."""
     python: str | None = None
     """Interpreter that measures; None: that of the process that submits."""
+    made_folders: tuple[str, ...] = ()
+    """Folders above the job's that were made for it, outermost first; removed with it when they are empty."""
     environment: dict[str, str] = Field(default_factory=dict)
     """Variables that the worker gets beside those that it inherits."""
 

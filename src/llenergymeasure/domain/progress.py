@@ -23,6 +23,8 @@ class RunEvent(Record):
     model_config = ConfigDict(extra="ignore")
 
     kind: EventKind
+    t_unix_ns: int | None = None
+    """When a phase begins, on the clock of the raw tables."""
     phase: str | None = None
     repeat: int | None = None
     """From 0, in windows."""

@@ -46,7 +46,7 @@ class Recorder:
     @contextmanager
     def phase(self, name: PhaseName, repeat: int | None = None) -> Iterator[None]:
         """Mark a phase that is timed from here to the end of the block, also when the block fails."""
-        self.emit(RunEvent(kind="phase", phase=name, repeat=repeat))
+        self.emit(RunEvent(kind="phase", phase=name, repeat=repeat, t_unix_ns=self.clock.now_ns()))
         start = self.clock.now_ns()
         complete = False
         try:

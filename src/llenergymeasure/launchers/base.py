@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import ClassVar, Protocol
 
+from llenergymeasure.config.launcher import LauncherConfig
 from llenergymeasure.domain.job import Outcome
 from llenergymeasure.domain.progress import RunEvent
 
@@ -27,11 +28,11 @@ class Running(Protocol):
 
 
 class Launcher(Protocol):
-    """Starts a worker for a job folder; constructed with its part of the configuration."""
+    """Starts a worker for a job folder; constructed with the `launcher` section of the configuration."""
 
     name: ClassVar[str]
 
-    def __init__(self, options: Any) -> None: ...
+    def __init__(self, config: LauncherConfig) -> None: ...
 
     def submit(self, folder: Path) -> Running:
         """Start `llenergymeasure.worker` on a job folder, which stays where it is until the job has ended.

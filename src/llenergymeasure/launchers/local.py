@@ -8,8 +8,9 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
+from llenergymeasure.config.launcher import LauncherConfig
 from llenergymeasure.core.process_group import end_process_group
 from llenergymeasure.core.python_process import python_command, python_environment
 from llenergymeasure.domain.job import Job, Outcome
@@ -31,8 +32,8 @@ class LocalLauncher:
 
     name: ClassVar[str] = "local"
 
-    def __init__(self, options: Any = None) -> None:
-        del options  # the interpreter stands in the job
+    def __init__(self, _config: LauncherConfig) -> None:
+        """Without options of its own: the interpreter is part of the job."""
 
     def submit(self, folder: Path) -> LocalRun:
         job = read_job(folder)

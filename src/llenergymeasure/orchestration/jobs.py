@@ -11,7 +11,7 @@ from pathlib import Path
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.domain.job import Job, Outcome
 from llenergymeasure.exceptions import ExperimentError, LLEMError
-from llenergymeasure.launchers.job_folder import LOG, SPOOL, read_outcome, write_job
+from llenergymeasure.launchers.job_folder import LOG, SPOOL, read_job, read_outcome, write_job
 from llenergymeasure.results import layout
 
 _LOSING = (LLEMError.exit_code, ExperimentError.exit_code)
@@ -28,6 +28,7 @@ def prepare_job(config: ExperimentConfig, study: str = layout.SINGLE) -> Path:
     """
     bundles = Path(config.output_dir) / study
     name = layout.experiment_name(config.model, config.config_hash, time.time_ns())
+    made = [str(path) for path in reversed((bundles.parent, *bundles.parent.parents)) if not path.exists()]
     folder, experiment_id = _new_folder(bundles, name)
     job = Job(
         experiment_id=experiment_id,
@@ -36,6 +37,7 @@ def prepare_job(config: ExperimentConfig, study: str = layout.SINGLE) -> Path:
         working_dir=os.getcwd(),
         config=config.model_dump(mode="json"),
         python=config.launcher.python,
+        made_folders=tuple(made),
     )
     try:
         write_job(folder, job)
@@ -58,10 +60,14 @@ def finish_job(folder: Path, outcome: Outcome) -> Path | None:
 
 
 def discard_job(folder: Path) -> None:
-    """Remove the folder of a job, and the folders above it that are empty then."""
+    """Remove the folder of a job, and those above it that are empty then and were made for jobs."""
+    try:
+        made = [Path(each) for each in reversed(read_job(folder).made_folders)]
+    except ExperimentError:
+        made = []
     shutil.rmtree(folder, ignore_errors=True)
-    for parent in list(folder.parents)[:2]:  # `.jobs` and the study
-        with suppress(OSError):
+    for parent in (folder.parent, folder.parent.parent, *made):  # `.jobs`, the study, the output folder
+        with suppress(OSError):  # another job, or a bundle, is in it
             parent.rmdir()
 
 
