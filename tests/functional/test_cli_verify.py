@@ -13,9 +13,11 @@ import pytest
 from tests.support.bundles import NAME, read_json, refresh_sums, write_json, write_run
 
 
-def _verify(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+def _verify(
+    *arguments: str, cwd: Path, env: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "llenergymeasure", "verify", *arguments]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, timeout=60, check=False)
 
 
 @pytest.fixture
@@ -34,7 +36,7 @@ def test_bundle_that_holds_exits_with_zero(results: Path) -> None:
     done = _verify(f"results/honest/{NAME}", cwd=results)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines()[0] == f"ok       results/honest/{NAME}"
-    assert "Covered by the sums alone" in done.stdout
+    assert "Covered by the checksums alone" in done.stdout
 
 
 def test_bundle_that_a_run_has_just_written_holds(tmp_path: Path, standin_env: dict[str, str]) -> None:
@@ -49,9 +51,15 @@ def test_bundle_that_a_run_has_just_written_holds(tmp_path: Path, standin_env: d
     ]
     command = [sys.executable, "-m", "llenergymeasure", *run, *(f"--set={each}" for each in settings)]
     subprocess.run(command, env=standin_env, cwd=tmp_path, capture_output=True, timeout=90, check=True)
-    done = _verify("out", cwd=tmp_path)
+    done = _verify("out", cwd=tmp_path, env=standin_env)
     assert done.returncode == 0, done.stdout
     assert "·" not in done.stdout
+
+
+def test_a_bundle_is_verified_where_the_plugin_that_measured_it_is_not_installed(results: Path) -> None:
+    done = _verify(f"results/honest/{NAME}", cwd=results)
+    assert done.returncode == 0, done.stdout
+    assert "options of standin and config_hash were not checked" in done.stdout
 
 
 def test_study_folder_is_searched_and_the_tampered_bundle_named(results: Path) -> None:

@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar, Protocol
 
-from pydantic import BaseModel, ConfigDict
-
 from llenergymeasure.config.models import EnergyConfig
+from llenergymeasure.core.record import Record
 from llenergymeasure.domain.sample import Sample
 from llenergymeasure.domain.trace import Channel
 
 
-class MeterOptions(BaseModel):
-    """What a meter needs to open the right sensors in the sampler's process; crosses it as JSON."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class MeterOptions(Record):
+    """What a meter needs to open the right sensors in the sampler's process; sent to it as JSON."""
 
     gpu_uuids: tuple[str, ...] | None = None
     """GPUs to read; None: all that CUDA_VISIBLE_DEVICES lets through."""
