@@ -115,8 +115,8 @@ def _show_repeats_what_run_printed(bundle: Path, cwd: Path) -> None:
         (bundle / layout.RESULT).read_text()
     )
     budgets = llem("show", "--uncertainty", str(bundle), cwd=cwd).stdout
-    assert "Most of it is " in budgets
-    assert "What would halve that: " in budgets
+    assert "The widest term is " in budgets
+    assert "To halve it: " in budgets
 
 
 def _config_repeats_the_experiment(bundle: Path, config: dict[str, object]) -> None:

@@ -103,6 +103,8 @@ def _figure(result: ExperimentResult, name: str, label: str) -> Row:
     if estimate is None:
         reason = result.unknown.get(name, "the release that wrote this result gave no reason")
         return Row(label=label, value=f"unknown: {reason}", tone="unknown")
+    if isinstance(estimate.value, int):
+        return Row(label=label, value=f"{estimate.value:,}")  # the label names what is counted
     text = estimate_text(estimate)
     if estimate.half_width is None:
         text += f" (no interval: {estimate.reason or 'its spread is unknown'})"

@@ -25,8 +25,8 @@ def rows(result: ExperimentResult) -> dict[str, Row]:
 def test_every_headline_has_its_interval_and_method() -> None:
     shown = rows(measured_result())
     assert shown["Energy"].value == "9,235 ± 88 J"
-    assert shown["Requests"].value == "300 requests"
-    assert shown["Input tokens"].value == "12,000 tokens"
+    assert shown["Requests"].value == "300"
+    assert shown["Input tokens"].value == "12,000"
     assert shown["Energy per output token"].value == "0.9619 ± 0.0091 J/token"
     assert shown["Mean power"].value == "301.8 ± 2.9 W"
     assert {shown[label].method for label in ENERGY_LABELS} == {"counter"}
@@ -88,7 +88,7 @@ def test_a_result_that_states_no_figure_has_no_rows_for_them() -> None:
 def test_a_figure_of_an_older_release_without_an_interval_shows_its_value() -> None:
     shown = rows(measured_result(estimates={}, idle_power_w=70.1))
     assert shown["Idle power"].value.startswith("70.10 W (no interval: the release that wrote this result")
-    assert shown["Requests"].value == "300 requests"
+    assert shown["Requests"].value == "300"
 
 
 def test_an_idle_power_of_an_earlier_run_shows_its_age() -> None:
