@@ -97,7 +97,9 @@ def test_an_option_that_does_not_exist_is_a_usage_error() -> None:
 def test_show_says_what_it_did_not_find() -> None:
     assert refused(["show", "nowhere"], 6) == "error: nowhere does not exist\n"
     Path("bundle").mkdir()
-    assert refused(["show", "bundle"], 6) == "error: bundle holds no result: there is no result.json\n"
+    assert refused(["show", "bundle"], 6) == (
+        "error: bundle is not a bundle: there is no result.json and no run.json\n"
+    )
 
 
 def test_a_defect_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
