@@ -1,4 +1,4 @@
-"""How often the stated 95 % interval of a window holds the truth, and how wide it is, sensor by sensor."""
+"""How often the stated 95 % interval of a window contains the true energy, and how wide it is, sensor by sensor."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ POWER_TITLES = {
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """Of windows of one length: the share that was held, and half-widths relative to the truth."""
+    """Windows of one length: the share of intervals that contain the true energy, and half-widths relative to it."""
 
     sensor: str
     length_s: float
     signals: int
-    held: float
+    covered: float
     median_half_width: float
     p95_half_width: float
 
@@ -56,27 +56,27 @@ def main() -> None:
     print(
         f"\ncoverage ({here['cores']} cores, Python {here['python']}; {SIGNALS} random signals a row, exact gain)"
     )
-    print(f"{'':52} {'window':>7} {'held':>8} {'half-width: median':>19} {'95th pct.':>10}")
+    print(f"{'':52} {'window':>7} {'covered':>8} {'half-width: median':>19} {'95th pct.':>10}")
     for row in rows:
         print(
-            f"{row.sensor:52} {row.length_s:5.0f} s {row.held:8.1%} "
+            f"{row.sensor:52} {row.length_s:5.0f} s {row.covered:8.1%} "
             f"{row.median_half_width:19.2%} {row.p95_half_width:10.2%}"
         )
 
 
 def _row(title: str, sensor: Sensor, length_s: float) -> Row:
-    held, widths = [], []
+    covered, widths = [], []
     for seed in range(SIGNALS):
         run = random_run(sensor, seed, length_s)
         budget = run.budget()
         assert budget.half_width is not None
-        held.append(abs(budget.value - run.true_j) <= budget.half_width)
+        covered.append(abs(budget.value - run.true_j) <= budget.half_width)
         widths.append(budget.half_width / run.true_j)
     return Row(
         sensor=title,
         length_s=length_s,
         signals=SIGNALS,
-        held=float(np.mean(held)),
+        covered=float(np.mean(covered)),
         median_half_width=float(np.median(widths)),
         p95_half_width=float(np.quantile(widths, 0.95)),
     )

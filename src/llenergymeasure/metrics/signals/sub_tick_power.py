@@ -28,7 +28,8 @@ TICK_W, READING_W = 0.7, 1.5
 SHORT = 0.5
 """Of a tick interval: readings that average over longer show no more than the ticks do."""
 FITS_AT_ONCE = 128
-"""Matrices of this many fits stay in the cache: 1024 take twice as long (`benchmarks/harness_cost.py`)."""
+"""Fits that are solved together: with fewer the calls cost more, with many the matrices leave the cache. 128 and 256
+are the fastest in `benchmarks/harness_cost.py`."""
 
 
 @dataclass(frozen=True, kw_only=True)
