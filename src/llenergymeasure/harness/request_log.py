@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from pathlib import Path
 from types import TracebackType
 
@@ -15,8 +14,6 @@ BLOCK_REQUESTS = 1024
 BLOCK_CHUNKS = 65_536
 """Records become columns in blocks of at most so many requests, or chunks: a Python integer takes four times the
 memory of a column's entry."""
-FLUSH_EVERY_S = 0.25
-"""A killed run loses at most the requests that ended in this time; as often as progress is reported."""
 
 
 class RequestLog:
@@ -31,8 +28,8 @@ class RequestLog:
         """Columns, and the records after them; one attribute, so that an interrupt finds each request once."""
         self._pending_chunks = 0
         self._count = 0
-        self._spool = None if spool is None else spool.open("w", encoding="utf-8", newline="\n")
-        self._flushed_s = time.monotonic()
+        # Line by line: a killed run loses no request that had ended.
+        self._spool = None if spool is None else spool.open("w", buffering=1, encoding="utf-8", newline="\n")
 
     def __len__(self) -> int:
         return self._count
@@ -44,8 +41,8 @@ class RequestLog:
             self._parts[1].append(record)
             self._count += 1
             self._pending_chunks += len(record.chunk_unix_ns)
-            if line is not None:
-                self._write(line)
+            if line is not None and self._spool is not None:
+                self._spool.write(line)
             if len(self._parts[1]) >= BLOCK_REQUESTS or self._pending_chunks >= BLOCK_CHUNKS:
                 self._compact()
 
@@ -77,12 +74,3 @@ class RequestLog:
         if pending:
             self._parts = ((*blocks, RequestTable.from_records(pending)), [])
             self._pending_chunks = 0
-
-    def _write(self, line: str) -> None:
-        if self._spool is None:
-            return
-        self._spool.write(line)
-        now = time.monotonic()
-        if now - self._flushed_s >= FLUSH_EVERY_S:
-            self._flushed_s = now
-            self._spool.flush()

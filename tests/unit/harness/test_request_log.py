@@ -44,14 +44,13 @@ def test_a_table_taken_while_the_run_goes_on_does_not_grow() -> None:
 def test_a_killed_run_keeps_the_requests_it_had_written(tmp_path: Path) -> None:
     spool = tmp_path / "requests.jsonl"
     run = f"""
-import os, signal, time
+import os, signal
 from pathlib import Path
-from llenergymeasure.harness.request_log import FLUSH_EVERY_S, RequestLog
+from llenergymeasure.harness.request_log import RequestLog
 from tests.support.requests import request
 
 log = RequestLog(Path({str(spool)!r}))
 for name in ("a", "b"):
-    time.sleep(FLUSH_EVERY_S)
     log.append(request(name, token_s=(1.0, 2.0)))
 os.kill(os.getpid(), signal.SIGKILL)
 """
