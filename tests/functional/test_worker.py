@@ -16,6 +16,8 @@ import psutil
 import pytest
 import yaml
 
+from llenergymeasure.api import run_to_bundle
+from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.core.process_group import group_members
 from llenergymeasure.core.python_process import python_command, python_environment
 from llenergymeasure.domain.progress import RunEvent
@@ -156,6 +158,36 @@ def test_a_reader_older_than_the_worker_ignores_kinds_and_fields_that_it_does_no
     outcome = read_outcome(tmp_path)
     assert outcome is not None
     assert outcome.bundle == "here"
+
+
+NEWER_WORKER = """#!{python}
+import json, sys
+from pathlib import Path
+module, *arguments = sys.argv[4:]
+if module == "llenergymeasure":
+    print("llem 2.99.0")
+else:
+    folder = Path(arguments[0])
+    events = [
+        {{"kind": "hello", "protocol": 7}},
+        {{"kind": "phase", "phase": "window", "repeat": 0, "requests_in_flight": 12}},
+    ]
+    (folder / "events.jsonl").write_text("".join(json.dumps(event) + "\\n" for event in events))
+    outcome = {{"status": "done", "bundle": "elsewhere", "energy_j": 1.0}}
+    (folder / "outcome.json").write_text(json.dumps(outcome))
+"""
+
+
+def test_a_run_of_a_newer_worker_that_finished_counts_as_finished(tmp_path: Path) -> None:
+    python = tmp_path / "python"
+    python.write_text(NEWER_WORKER.format(python=sys.executable))
+    python.chmod(0o755)
+    launcher = {"kind": "local", "python": str(python)}
+    settings = {"model": "any", "launcher": launcher, "output_dir": str(tmp_path / "out")}
+    events: list[RunEvent] = []
+    bundle = run_to_bundle(ExperimentConfig.model_validate(settings), events.append)
+    assert bundle == Path("elsewhere")
+    assert events == [RunEvent(kind="phase", phase="window", repeat=0)]
 
 
 def test_a_job_with_fields_of_a_newer_release_is_run(tmp_path: Path, standin_env: dict[str, str]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+from collections.abc import Sequence
 
 from llenergymeasure.constants import VERSION
 from llenergymeasure.core.python_process import python_command, python_environment
@@ -12,6 +13,8 @@ from llenergymeasure.exceptions import PreFlightError
 
 START_TIMEOUT_S = 60.0
 """A first start from a cold network file system takes tens of seconds."""
+COMMAND_TIMEOUT_S = 300.0
+"""Pre-flight imports the backend, which takes up to minutes from a cold network file system."""
 
 
 def require_interpreter(python: str) -> None:
@@ -26,28 +29,34 @@ def require_interpreter(python: str) -> None:
 
 
 def run_command_there(python: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run a command of `llem` in another interpreter, and return its output."""
+    """Run a command of `llem` in another interpreter, and return its output.
+
+    Raises:
+        PreFlightError: it gives no answer in time.
+    """
+    try:
+        return _run(python, arguments, COMMAND_TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        raise PreFlightError(
+            f"interpreter {python} did not answer within {COMMAND_TIMEOUT_S:.0f} s → correct launcher.python"
+        ) from None
+
+
+def _run(python: str, arguments: Sequence[str], timeout_s: float) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         python_command("llenergymeasure", *arguments, python=python),
         env=python_environment(os.environ, python),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
+        timeout=timeout_s,
         check=False,
     )
 
 
 def _problem(python: str) -> str | None:
     try:
-        answer = subprocess.run(
-            python_command("llenergymeasure", "--version", python=python),
-            env=python_environment(os.environ, python),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=START_TIMEOUT_S,
-            check=False,
-        )
+        answer = _run(python, ["--version"], START_TIMEOUT_S)
     except OSError as error:
         reason = error.strerror or str(error)
         return f"interpreter {python} does not start: {reason} → correct launcher.python (--python)"

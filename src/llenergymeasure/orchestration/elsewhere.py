@@ -10,7 +10,7 @@ from pathlib import Path
 from llenergymeasure.config.loader import dump_config
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.domain.diagnosis import Diagnosis
-from llenergymeasure.exceptions import LLEMError, PreFlightError
+from llenergymeasure.exceptions import ConfigError, LLEMError, PreFlightError
 from llenergymeasure.launchers.interpreter import require_interpreter, run_command_there
 
 
@@ -28,7 +28,10 @@ def preflight_in(python: str, config: ExperimentConfig) -> None:
         answer = run_command_there(python, "run", str(file), "--dry-run", "--json")
     if answer.returncode == 0:
         return
-    if answer.returncode == PreFlightError.exit_code:
+    if answer.returncode in (
+        PreFlightError.exit_code,
+        ConfigError.exit_code,
+    ):  # an older release knows fewer fields
         raise PreFlightError(answer.stderr.strip().removeprefix("error: "))
     raise _no_answer(python, answer)
 
