@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from llenergymeasure.orchestration.calibration.calibrate import WallFile
 
 DURATION_S, LONGEST_S = 150.0, 3600.0
+"""Fifty short steps and ten long ones of known_load; a load of more than an hour is taken for a mistake."""
 PLAIN_PERIOD_S = 10.0
 CLEAR = "\r\x1b[2K"
 CLASS_1 = 0.01

@@ -19,6 +19,7 @@ logger = logging.getLogger(__name__)
 
 OnEvent = Callable[[RunEvent], None]
 PLAIN_PERIOD_S = 10.0
+"""Between two lines of a log; a judgement: an hour's run gives 360 lines."""
 TICK_S = 1.0
 CLEAR = "\r\x1b[2K"
 HIDE_CURSOR, SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"

@@ -1,4 +1,4 @@
-"""Numbers as people read them: rounded to what their interval supports, with a unit of fitting size."""
+"""Numbers as text: rounded to the precision of their interval, with an SI prefix."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import math
 from llenergymeasure.domain.estimate import Estimate
 
 SIGNIFICANT = 4
-"""Digits of a figure whose interval is not known."""
+"""Digits of a figure whose interval is unknown; a judgement: no meter is better than 0.1 %."""
 ROUNDING = 1e-12
 """A relative half-width below it is what sums of floating-point numbers leave (2.2e-16 each)."""
 _BINARY = ("B", "KiB", "MiB", "GiB", "TiB")
@@ -50,7 +50,7 @@ def quantity(value: float, unit: str) -> str:
 
 
 def bytes_text(size: float) -> str:
-    """Return a size in binary units, as memory is sold: `1.23 GiB`."""
+    """Return a size in binary units (IEC 80000-13): `1.23 GiB`."""
     power = next((power for power in range(4) if abs(size) < 1024 ** (power + 1)), 4)
     size /= 1024**power
     number = f"{size:.0f}" if power == 0 else _rounded(size, _places(size, 3))
@@ -58,7 +58,7 @@ def bytes_text(size: float) -> str:
 
 
 def duration_text(seconds: float) -> str:
-    """Return a span of time: `0.42 s`, `12.3 s`, `3 min 05 s`, `2 h 07 min`."""
+    """Return a duration: `0.42 s`, `12.3 s`, `3 min 05 s`, `2 h 07 min`."""
     if seconds < 60:
         return f"{seconds:.2f} s" if seconds < 10 else f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
@@ -68,12 +68,12 @@ def duration_text(seconds: float) -> str:
 
 
 def plural(count: int, noun: str, many: str | None = None) -> str:
-    """Return `1 repeat`, `2 repeats`; `many` where an s does not do."""
+    """Return `1 repeat`, `2 repeats`; `many` is an irregular plural."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {many or noun + 's'}"
 
 
 def _scale(value: float, unit: str) -> tuple[float, str]:
-    """Return the divisor and prefix for a unit; joules keep theirs over a wide range, so that rows compare."""
+    """Return the divisor and prefix for a unit; joules and watts rarely get one, so that rows compare."""
     head = unit.partition("/")[0]
     size = abs(value)
     if (head not in _SCALED and unit not in _SCALED) or size == 0:

@@ -99,7 +99,7 @@ def codes(samples: NDArray[Any], **channel: Any) -> list[str]:
 
 @pytest.mark.parametrize("make", [v100, a100, h100])
 @pytest.mark.parametrize("power", [Constant(310.0), LOAD, WAVE], ids=["constant", "load", "wave"])
-def test_a_sound_card_raises_no_doubt(make: Callable[..., SimulatedGpu], power: Any) -> None:
+def test_a_sound_card_gives_no_warning(make: Callable[..., SimulatedGpu], power: Any) -> None:
     averages_s = 1.0 if make is h100 else None
     assert codes(recorded(make(power=power, noise_w=1.0)), averaging_window_s=averages_s) == []
 
@@ -175,7 +175,7 @@ def test_a_counter_and_power_that_differ_under_load_are_named(gain: float) -> No
     assert f"{gain - 1:+.1%}" in warning.message
 
 
-def test_a_difference_within_three_percent_is_no_doubt() -> None:
+def test_a_difference_within_three_percent_gives_no_warning() -> None:
     assert codes(recorded(a100(power=LOAD, noise_w=1.0, gain=1.02))) == []
 
 
@@ -252,7 +252,7 @@ def test_a_pause_without_a_counter_makes_the_energy_unknown() -> None:
     assert codes(samples)[:2] == ["energy_unknown", "sample_gap"]
 
 
-def test_a_pause_between_the_windows_is_no_doubt() -> None:
+def test_a_pause_between_the_windows_gives_no_warning() -> None:
     times_s = sample_times(END_S * 1.1)
     assert codes(recorded(a100(power=LOAD), t_s=times_s[(times_s < 1.0) | (times_s > 2.0)])) == []
 
@@ -262,7 +262,7 @@ def test_a_slice_of_a_card_is_said_to_be_the_whole_card() -> None:
     assert warning.code == "mig_whole_card"
 
 
-def test_every_doubt_about_a_sensor_has_a_figure_or_a_name_and_a_remedy() -> None:
+def test_every_warning_about_a_sensor_has_a_number_or_a_name_and_a_remedy() -> None:
     samples = recorded(a100(power=WAVE, noise_w=1.0, counter_reset_at_s=4.0, power_freeze_at_s=7.0))
     refuse_every_third(samples)
     warnings, _ = judge(samples, note=WHOLE_CARD)
