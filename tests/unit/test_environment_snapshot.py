@@ -258,12 +258,18 @@ def test_snapshot_keeps_variables_that_move_figures_and_no_secret(
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
     monkeypatch.setenv("HF_TOKEN", "hf_0123456789abcdefghij")
     monkeypatch.setenv("HF_ENDPOINT", "https://me:hunter2@example.org")
+    monkeypatch.setenv("LLEM_POWERCAP_DIR", "/host/powercap")
+    monkeypatch.setenv("ROCR_VISIBLE_DEVICES", "0")
+    monkeypatch.setenv("LD_PRELOAD", "libjemalloc.so")
     monkeypatch.setenv("AWS_REGION", "does not move a figure")
     snapshot = quick_snapshot()
     assert snapshot.environment_variables == {
         "CUDA_VISIBLE_DEVICES": "1",
         "HF_ENDPOINT": "https://***@example.org",
         "HF_TOKEN": "***",
+        "LD_PRELOAD": "libjemalloc.so",
+        "LLEM_POWERCAP_DIR": "/host/powercap",
+        "ROCR_VISIBLE_DEVICES": "0",
     }
     written = snapshot.model_dump_json()
     assert "hf_0123456789" not in written

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from llenergymeasure.core.visible import Gpu, select_visible
 from llenergymeasure.exceptions import MeterUnavailable
 
-__all__ = ["Gpu", "list_gpus", "session", "visible_gpus"]
+__all__ = ["Gpu", "list_gpus", "replaced_library", "session", "visible_gpus"]
 
 logger = logging.getLogger(__name__)
+
+LIBRARY = "libnvidia-ml.so.1"
+SYSTEM_FOLDERS = ("/lib", "/usr/", "/run/opengl-driver", "/nix/store", "/gnu/store", "/.singularity.d/libs")
+"""Folders of the driver's library: distributions, /usr/local/nvidia (Kubernetes), WSL, NixOS, Guix, Apptainer."""
 
 
 @contextmanager
@@ -57,6 +63,22 @@ def visible_gpus(environ: Mapping[str, str] | None = None) -> tuple[Gpu, ...]:
         MeterUnavailable: as `session`.
     """
     return select_visible(list_gpus(), os.environ if environ is None else environ)
+
+
+def replaced_library(environ: Mapping[str, str]) -> str | None:
+    """Return the NVML library that the environment puts before the system's own; None where it does not.
+
+    The loader searches LD_PRELOAD and LD_LIBRARY_PATH first (ld.so(8)). Folders in which systems and container
+    runtimes place the driver's library themselves count as the system's.
+    """
+    preloaded = [Path(entry) for entry in re.split("[: ]", environ.get("LD_PRELOAD", "")) if entry]
+    folders = [Path(entry or ".") for entry in environ.get("LD_LIBRARY_PATH", "").split(":")]
+    named = [path for path in preloaded if path.name.startswith("libnvidia-ml.so")]
+    found = [folder / LIBRARY for folder in folders if environ.get("LD_LIBRARY_PATH")]
+    first = next((path for path in (*named, *found) if path.exists()), None)
+    if first is None or first.resolve().as_posix().startswith(SYSTEM_FOLDERS):
+        return None
+    return str(first)
 
 
 def _initialise() -> Any:

@@ -7,30 +7,17 @@ from typing import Literal
 from pydantic import Field
 
 from llenergymeasure.core.record import Record
-from llenergymeasure.domain.trace import Channel
+from llenergymeasure.domain.trace import Channel, ChannelKey
 
 Origin = Literal["measured", "cached"]
 
 
-class ChannelIdlePower(Record):
-    """What one sensor read while the machine was idle."""
+class ChannelIdlePower(ChannelKey):
+    """The idle power of one sensor."""
 
-    meter: str
-    domain: str
-    device: str
-    label: str
     power_w: float
     deviation_w: float = Field(ge=0)
     """Standard deviation of the power over slices of a second."""
-
-    def is_of(self, channel: Channel) -> bool:
-        """Whether these are the readings of that sensor."""
-        return (self.meter, self.domain, self.device, self.label) == (
-            channel.meter,
-            channel.domain,
-            channel.device,
-            channel.label,
-        )
 
 
 class StoredBaseline(Record):
@@ -44,8 +31,8 @@ class StoredBaseline(Record):
     channels: tuple[ChannelIdlePower, ...] = Field(min_length=1)
 
     def of(self, channel: Channel) -> ChannelIdlePower | None:
-        """Return what was read by one sensor; None where it was not known."""
-        return next((each for each in self.channels if each.is_of(channel)), None)
+        """Return the idle power of one sensor; None where it is unknown."""
+        return next((each for each in self.channels if each.key == channel.key), None)
 
 
 class BaselineReuse(Record):

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from llenergymeasure.core.record import Record
 from llenergymeasure.domain.estimate import Estimate
-from llenergymeasure.domain.trace import Channel
+from llenergymeasure.domain.trace import Channel, ChannelKey
 
 
 class LoadStep(Record):
@@ -46,13 +46,9 @@ class WallGain(Record):
         return self.psu_efficiency is not None
 
 
-class SensorProfile(Record):
+class SensorProfile(ChannelKey):
     """A sensor as a few minutes of known load showed it; `unknown` gives the reason for every field that is None."""
 
-    meter: str
-    domain: str
-    device: str
-    label: str
     machine: str | None = None
     """Key of the machine; None for a device whose own identity is unique, as a GPU's UUID is."""
     included_in_total: bool = True
@@ -77,13 +73,11 @@ class SensorProfile(Record):
 
     def is_of(self, channel: Channel, machine: str) -> bool:
         """Whether it describes that sensor of that machine."""
-        named = (channel.meter, channel.domain, channel.device, channel.label)
-        return named == (self.meter, self.domain, self.device, self.label) and self.machine in (None, machine)
+        return self.key == channel.key and self.machine in (None, machine)
 
     def replaces(self, other: SensorProfile) -> bool:
         """Whether both describe one sensor."""
-        mine = (self.meter, self.domain, self.device, self.label, self.machine)
-        return mine == (other.meter, other.domain, other.device, other.label, other.machine)
+        return (self.key, self.machine) == (other.key, other.machine)
 
 
 class CalibrationReport(Record):

@@ -43,9 +43,10 @@ logger = logging.getLogger(__name__)
 CUDA_VERSION_FILES = ("/usr/local/cuda/version.txt", "/usr/local/cuda/version.json")
 TELLING_VARIABLES = (
     "CUDA_", "NVIDIA_", "NCCL_", "TORCH", "PYTORCH_", "TRITON_", "HF_", "TRANSFORMERS_", "TOKENIZERS_",
-    "VLLM_", "OMP_", "MKL_", "OPENBLAS_", "KMP_", "GOMP_",
+    "VLLM_", "OMP_", "MKL_", "OPENBLAS_", "KMP_", "GOMP_", "HIP_", "ROCR_", "ROCM_", "LD_PRELOAD", "LD_LIBRARY_PATH",
+    "LLEM_POWERCAP_DIR",
 )  # fmt: skip
-"""Beginnings of the environment variables that can move a figure."""
+"""Beginnings of the environment variables that can move a figure, or decide what is measured."""
 
 
 class EnvironmentSnapshot(Record):

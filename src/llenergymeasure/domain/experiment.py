@@ -13,7 +13,7 @@ from llenergymeasure.domain.environment import EnvironmentMetadata, EnvironmentS
 from llenergymeasure.domain.estimate import Estimate, Method
 from llenergymeasure.domain.interference import Interference
 from llenergymeasure.domain.model import ModelInfo
-from llenergymeasure.domain.trace import Domain
+from llenergymeasure.domain.trace import ChannelKey
 from llenergymeasure.domain.uncertainty import UncertaintyBudget
 
 Verdict = Literal["valid", "valid_with_warnings", "invalid"]
@@ -47,13 +47,9 @@ class Repeat(Record):
     """Requests under way at an edge of the window; latency leaves them out."""
 
 
-class DeviceEnergy(Record):
+class DeviceEnergy(ChannelKey):
     """Energy of one device over all windows, and its idle powers."""
 
-    meter: str
-    domain: Domain
-    device: str
-    label: str
     method: Method
     energy_j: float | None
     mean_power_w: float | None

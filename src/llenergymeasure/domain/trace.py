@@ -18,17 +18,28 @@ if TYPE_CHECKING:
 
 Domain = Literal["gpu", "cpu", "dram", "system"]
 ChannelMethod = Literal["counter", "sampled", "estimated"]
+Scope = Literal["device", "shared_card", "module"]
 
 
-class Channel(Record):
-    """One sensor of one meter: the key of its samples in a trace."""
+class ChannelKey(Record):
+    """The identity of a sensor, by which it is found again in another run."""
 
     meter: str
     domain: Domain
     device: str
     """Stable identity: a GPU's UUID, `package-0`, `host`."""
     label: str
-    """What a person calls it."""
+    """Its name in texts."""
+
+    @property
+    def key(self) -> ChannelKey:
+        """The identity alone, without what a record adds to it."""
+        return ChannelKey(meter=self.meter, domain=self.domain, device=self.device, label=self.label)
+
+
+class Channel(ChannelKey):
+    """One sensor of one meter: the samples of a trace refer to it by its index."""
+
     method: ChannelMethod
     included_in_total: bool = True
     """False for a sensor that is recorded but already contained in another one (RAPL psys, core)."""
@@ -42,8 +53,13 @@ class Channel(Record):
     """Half-width of the sensor's systematic 95 % error, relative; the datasheet's, the model's, or a calibration's."""
     gain: float = Field(default=1.0, gt=0)
     """True over reported, by a calibration against a wall meter; every energy is multiplied by it."""
+    scope: Scope = "device"
+    """What the readings cover: the device, a card that others share (MIG, vGPU), a module with a CPU on it (GH200)."""
+    read_from: str | None = None
+    """The folder or library that was set in place of the system's own, so that the readings may not be the hardware's;
+    None: the system's own."""
     note: str | None = None
-    """What a reader must know: the power model of an estimate, a MIG slice on a whole-card reading."""
+    """What a reader must know: the power model of an estimate, what else the readings contain."""
 
 
 class EnergyTrace:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-from llenergymeasure.core.nvml import Gpu, list_gpus
+from llenergymeasure.core.nvml import Gpu, list_gpus, replaced_library
 from llenergymeasure.core.visible import ordinal_caveat, select_visible
-from llenergymeasure.domain.trace import Channel
+from llenergymeasure.domain.trace import Channel, Scope
 from llenergymeasure.exceptions import MeterUnavailable
 from llenergymeasure.meters.base import MeterOptions
 
@@ -40,12 +40,16 @@ def choose_gpus(options: MeterOptions) -> tuple[tuple[Gpu, ...], str | None]:
     return visible, ordinal_caveat(gpus, os.environ)
 
 
-def gpu_channel(meter: str, gpu: Gpu, has_counter: bool, *notes: str | None) -> Channel:
-    """Return the channel of a card under its UUID, whoever reads it; `notes` that are None are left out."""
-    said = [
+def gpu_channel(
+    meter: str, gpu: Gpu, has_counter: bool, *notes: str | None, scope: Scope = "device"
+) -> Channel:
+    """Return the channel of a card under its UUID, whichever meter reads it; `notes` that are None are left out."""
+    library = replaced_library(os.environ)
+    texts = [
         WHOLE_CARD if gpu.mig_enabled else None,
         None if has_counter else "no energy counter: integrated from power readings",
         *notes,
+        f"read through {library}, not the system's NVML" if library else None,
     ]
     return Channel(
         meter=meter,
@@ -54,12 +58,14 @@ def gpu_channel(meter: str, gpu: Gpu, has_counter: bool, *notes: str | None) -> 
         label=gpu_label(gpu),
         method="counter" if has_counter else "sampled",
         relative_error=RELATIVE_ERROR,
-        note="; ".join(note for note in said if note) or None,
+        scope="shared_card" if gpu.mig_enabled else scope,
+        read_from=library,
+        note="; ".join(note for note in texts if note) or None,
     )
 
 
 def gpu_label(gpu: Gpu) -> str:
-    """Return what a person calls the card."""
+    """Return the name of the card in texts."""
     return f"GPU {gpu.index} ({gpu.name})"
 
 

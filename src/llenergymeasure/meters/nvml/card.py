@@ -10,6 +10,7 @@ from typing import Any
 
 from llenergymeasure.core.nvml import Gpu
 from llenergymeasure.domain.sample import NAN, UNKNOWN_REASONS, Sample
+from llenergymeasure.domain.trace import Scope
 from llenergymeasure.exceptions import MeterUnavailable
 from llenergymeasure.meters.gpu_choice import gpu_channel, gpu_label
 from llenergymeasure.meters.nvml.power import NO_DATA, Reader, not_blank, power_readings
@@ -45,7 +46,8 @@ class Card:
         self._state = self._working_state(_state_readers(pynvml, handle))
         virtual = self._attempt(lambda: pynvml.nvmlDeviceGetVirtualizationMode(handle))[0] == VGPU
         shared = "a virtual GPU: the card's other guests may be included" if virtual else None
-        channel = gpu_channel("nvml", gpu, self._energy_j is not None, shared, caveat)
+        scope: Scope = "shared_card" if virtual else "device"
+        channel = gpu_channel("nvml", gpu, self._energy_j is not None, shared, caveat, scope=scope)
         averages_s = [each.averaging_window_s for each in readings if each.read is self._power_w]
         self.channel = channel.model_copy(update={"averaging_window_s": next(iter(averages_s), None)})
 

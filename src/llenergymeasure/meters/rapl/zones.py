@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from llenergymeasure.core.sysfs import read_number, read_text
+from llenergymeasure.core.sysfs import is_on_sysfs, read_number, read_text
 from llenergymeasure.domain.trace import Channel, Domain
 from llenergymeasure.exceptions import MeterUnavailable
 
@@ -34,6 +34,8 @@ class Zone:
     id: str
     kind: Kind
     device: str
+    root: Path
+    """The powercap tree that it lies in."""
     counter: Path
     range_j: float | None
     mirrors: str | None = None
@@ -73,7 +75,7 @@ def to_zones(root: Path, paths: Sequence[Path]) -> tuple[Zone, ...]:
     Raises:
         MeterUnavailable: no package among them, or not readable.
     """
-    zones = _unique([zone for path in paths if (zone := _read_zone(path)) is not None])
+    zones = _unique([zone for path in paths if (zone := _read_zone(root, path)) is not None])
     if not any(zone.kind == "package" for zone in zones):
         raise _hidden(root, paths)
     for zone in zones:
@@ -83,22 +85,25 @@ def to_zones(root: Path, paths: Sequence[Path]) -> tuple[Zone, ...]:
 
 def to_channel(zone: Zone, meter: str = "rapl") -> Channel:
     """Return the channel of a zone; what is contained in another channel is not counted."""
-    note = None
+    contained = None
     if zone.kind == "psys":
-        note = "contains the packages"
+        contained = "contains the packages"
     elif zone.mirrors is not None:
-        note = f"the same counter as {zone.mirrors}"
+        contained = f"the same counter as {zone.mirrors}"
+    replaced = str(zone.root) if is_on_sysfs(zone.counter) is False else None
+    notes = [contained, f"read from {replaced}, not the kernel's sysfs" if replaced else None]
     return Channel(
         meter=meter,
         domain=_DOMAIN[zone.kind],
         device=zone.device,
         label=_label(zone),
         method="counter",
-        included_in_total=note is None,
+        included_in_total=contained is None,
         counter_range_j=zone.range_j,
         update_period_s=UPDATE_PERIOD_S,
         relative_error=RELATIVE_ERROR[zone.kind],
-        note=note,
+        read_from=replaced,
+        note="; ".join(note for note in notes if note) or None,
     )
 
 
@@ -115,7 +120,7 @@ def _zone_order(name: str) -> tuple[str, int, int]:
     return match[1], int(match[2]), -1 if match[3] is None else int(match[3])
 
 
-def _read_zone(path: Path) -> Zone | None:
+def _read_zone(root: Path, path: Path) -> Zone | None:
     name = read_text(path / "name")
     package = name
     kind: Kind
@@ -132,6 +137,7 @@ def _read_zone(path: Path) -> Zone | None:
         id=path.name,
         kind=kind,
         device=f"{package}/dram" if kind == "dram" else str(name),
+        root=root,
         counter=path / "energy_uj",
         range_j=range_uj / 1e6 if range_uj else None,
     )

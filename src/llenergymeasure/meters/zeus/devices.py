@@ -11,7 +11,7 @@ from typing import Any
 from llenergymeasure.core import nvml
 from llenergymeasure.core.nvml import Gpu
 from llenergymeasure.domain.sample import Sample
-from llenergymeasure.domain.trace import Channel
+from llenergymeasure.domain.trace import Channel, Scope
 from llenergymeasure.exceptions import MeterUnavailable
 from llenergymeasure.meters.base import MeterOptions
 from llenergymeasure.meters.gpu_choice import RELATIVE_ERROR, choose_gpus, gpu_channel
@@ -70,8 +70,10 @@ def _nvidia(gpu: Gpu, caveat: str | None) -> Source:
     from zeus.device.gpu.nvidia import NVIDIAGPU
 
     device = NVIDIAGPU(gpu.index)
-    module = "Grace Hopper: power is of the whole module, CPU included" if device._is_grace_hopper else None
-    return _gpu_source(device, lambda counter: gpu_channel("zeus", gpu, counter, module, caveat))
+    is_module = device._is_grace_hopper
+    note = "Grace Hopper: power is of the whole module, CPU included" if is_module else None
+    scope: Scope = "module" if is_module else "device"
+    return _gpu_source(device, lambda counter: gpu_channel("zeus", gpu, counter, note, caveat, scope=scope))
 
 
 def _open_amd() -> list[Source] | Absent:

@@ -68,9 +68,8 @@ def calibrate_sensors(
         known, unknown = _sensor_figures(curve, trace.of(index), steps)
         profiles.append(
             SensorProfile(
-                **curve.channel.model_dump(
-                    include={"meter", "domain", "device", "label", "included_in_total"}
-                ),
+                **dict(curve.channel.key),
+                included_in_total=curve.channel.included_in_total,
                 made_unix_ns=origin.made_unix_ns,
                 tool_version=origin.tool_version,
                 idle_power_w=idle_w,

@@ -1,13 +1,13 @@
-"""Checks of the source of the energy: power readings instead of a counter, or two sources that disagree."""
+"""Checks of the source of the energy: a second choice, two that disagree, readings of something else."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import groupby
 
 import numpy as np
 
 from llenergymeasure.domain.experiment import RunWarning
-from llenergymeasure.meters.gpu_choice import WHOLE_CARD
 from llenergymeasure.metrics.checks.inputs import CheckInputs
 from llenergymeasure.metrics.energy.counter_vs_power import AGREEMENT, compare_counter_with_power
 from llenergymeasure.metrics.energy.deconvolved_curve import DeconvolvedCurve
@@ -48,13 +48,33 @@ def check_counter_agrees_with_power(inputs: CheckInputs) -> Iterable[RunWarning]
             )
 
 
-def check_card_is_not_shared(inputs: CheckInputs) -> Iterable[RunWarning]:
-    """A MIG instance, whose energy is that of the whole card."""
+def check_readings_are_of_the_device(inputs: CheckInputs) -> Iterable[RunWarning]:
+    """Readings that cover more than the device: a card that is shared, a module with a CPU on it."""
     for channel in inputs.account.channels:
-        if WHOLE_CARD in (channel.note or ""):
+        if channel.scope == "shared_card":
             yield RunWarning(
-                code="mig_whole_card",
-                message=f"{channel.label} is divided by MIG, but only the whole card is metered: the figures "
-                "include the energy of all its instances.",
-                remedy="Keep the other instances idle and report it beside the figures, or switch MIG off.",
+                code="shared_card",
+                message=f"{channel.label} is shared (MIG or virtual GPUs), but only the card as a whole is metered: "
+                "the figures include the energy of all its users.",
+                remedy="Leave the rest of the card idle and say so beside the figures, or use the whole card.",
+            )
+        elif channel.scope == "module":
+            yield RunWarning(
+                code="whole_module",
+                message=f"The readings of {channel.label} are of its whole module, CPU included.",
+                remedy="Compare it with other machines by the total energy, not by the energy of the GPU.",
+                severity="info",
+            )
+
+
+def check_meter_is_the_systems(inputs: CheckInputs) -> Iterable[RunWarning]:
+    """A meter that reads something that was put in place of the system's own counters or library."""
+    for place, channels in groupby(inputs.account.channels, key=lambda channel: channel.read_from):
+        if place is not None:
+            labels = ", ".join(channel.label for channel in channels)
+            yield RunWarning(
+                code="meter_redirected",
+                message=f"The readings of {labels} come from {place}, which was set in place of the system's own "
+                "source: they may not be the hardware's.",
+                remedy="Unset LLEM_POWERCAP_DIR, LD_LIBRARY_PATH and LD_PRELOAD, or state beside the figures why not.",
             )

@@ -136,10 +136,7 @@ def _channel_idle_power(account: EnergyAccount, index: int, phase: Phase, power_
     powers_w = account.energies(*_slices(phase))[index].energy_j / (SLICE_NS / 1e9)
     is_known = len(powers_w) > 1 and not np.isnan(powers_w).any()
     return ChannelIdlePower(
-        meter=channel.meter,
-        domain=channel.domain,
-        device=channel.device,
-        label=channel.label,
+        **dict(channel.key),
         power_w=power_w,
         deviation_w=statistics.stdev(powers_w.tolist()) if is_known else 0.0,
     )

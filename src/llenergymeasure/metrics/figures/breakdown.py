@@ -44,10 +44,7 @@ def _device(
     duration_s = sum(window.duration_s for window in windows)
     channel = curve.channel
     return DeviceEnergy(
-        meter=channel.meter,
-        domain=channel.domain,
-        device=channel.device,
-        label=channel.label,
+        **dict(channel.key),
         method=curve.method,
         energy_j=energy_j,
         mean_power_w=energy_j / duration_s if energy_j is not None and duration_s > 0 else None,

@@ -93,7 +93,8 @@ def test_a_card_with_a_counter_gives_energy_and_power_in_every_sample(run_meter:
     (channel,) = outcome["channels"]
     assert channel["device"] == FIRST
     assert channel["label"] == "GPU 0 (NVIDIA H100 80GB HBM3)"
-    assert (channel["method"], channel["domain"], channel["note"]) == ("counter", "gpu", None)
+    assert (channel["method"], channel["domain"], channel["scope"]) == ("counter", "gpu", "device")
+    assert channel["note"] == f"read through {channel['read_from']}, not the system's NVML"
     first, *_, last = outcome["samples"]
     truth = machine.true_energy_j(0, first["t_unix_ns"], last["t_unix_ns"])
     assert last["energy_j"] - first["energy_j"] == pytest.approx(truth, abs=6.0)  # 20 ms at 300 W
@@ -126,7 +127,7 @@ def test_a_card_without_a_counter_is_sampled(run_meter: Any) -> None:
     outcome = run_meter(v100(counter=None, power=Constant(123.0)), reads=2)
     (channel,) = outcome["channels"]
     assert channel["method"] == "sampled"
-    assert channel["note"] == "no energy counter: integrated from power readings"
+    assert channel["note"].startswith("no energy counter: integrated from power readings")
     assert [sample["power_w"] for sample in outcome["samples"]] == [123.0, 123.0]
     assert known(outcome["samples"], "energy_j") == []
 
@@ -199,17 +200,20 @@ def test_a_mig_slice_is_metered_as_its_whole_card_and_says_so(run_meter: Any) ->
     (channel,) = outcome["channels"]
     assert channel["device"] == FIRST
     assert "whole card" in channel["note"]
+    assert channel["scope"] == "shared_card"
 
 
 def test_a_virtual_gpu_says_so(run_meter: Any) -> None:
-    assert "virtual GPU" in run_meter(a100(virtualization=2))["channels"][0]["note"]
+    (channel,) = run_meter(a100(virtualization=2))["channels"]
+    assert "virtual GPU" in channel["note"]
+    assert channel["scope"] == "shared_card"
 
 
 def test_unlike_cards_chosen_by_number_carry_a_caveat(run_meter: Any) -> None:
     unlike = (v100(), h100(uuid=SECOND, pci_bus=0x65))
     assert "CUDA_DEVICE_ORDER" in run_meter(*unlike, CUDA_VISIBLE_DEVICES="0")["channels"][0]["note"]
     ordered = run_meter(*unlike, CUDA_VISIBLE_DEVICES="0", CUDA_DEVICE_ORDER="PCI_BUS_ID")
-    assert ordered["channels"][0]["note"] is None
+    assert "CUDA_DEVICE_ORDER" not in ordered["channels"][0]["note"]
 
 
 def test_probe_shows_a_live_reading_of_each_card(run_meter: Any) -> None:

@@ -107,10 +107,8 @@ def test_cards_that_are_asked_for_need_not_be_visible_but_must_be_there(run_on: 
 def test_a_card_without_a_counter_is_sampled(run_on: Any) -> None:
     outcome = run_on(h100(counter=None, power=Constant(222.0)))
     (channel,) = outcome["channels"]
-    assert (channel["method"], channel["note"]) == (
-        "sampled",
-        "no energy counter: integrated from power readings",
-    )
+    assert channel["method"] == "sampled"
+    assert channel["note"].startswith("no energy counter: integrated from power readings")
     (sample,) = outcome["samples"]
     assert sample["power_w"] == 222.0
     assert math.isnan(sample["energy_j"])

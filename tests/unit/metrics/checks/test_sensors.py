@@ -13,7 +13,6 @@ from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.domain.experiment import EnergyBreakdown, RunWarning
 from llenergymeasure.domain.request_table import RequestTable
 from llenergymeasure.domain.trace import Channel, EnergyTrace, Phase, sample_dtype
-from llenergymeasure.meters.gpu_choice import WHOLE_CARD
 from llenergymeasure.metrics.checks import energy, energy_source, sensors
 from llenergymeasure.metrics.checks.inputs import CheckInputs
 from llenergymeasure.metrics.energy.account import EnergyAccount
@@ -34,7 +33,8 @@ CHECKS = (
     sensors.check_power_is_fresh,
     energy_source.check_source_is_the_counter,
     energy_source.check_counter_agrees_with_power,
-    energy_source.check_card_is_not_shared,
+    energy_source.check_readings_are_of_the_device,
+    energy_source.check_meter_is_the_systems,
 )
 IDLE = Phase(name="baseline_idle", start_unix_ns=ns(0.5), end_unix_ns=ns(2.5))
 WINDOWS = [(3.0, 6.0), (6.5, 9.5), (10.0, 13.0)]
@@ -258,15 +258,26 @@ def test_a_pause_between_the_windows_gives_no_warning() -> None:
 
 
 def test_a_slice_of_a_card_is_said_to_be_the_whole_card() -> None:
-    (warning,), _ = judge(recorded(a100(power=LOAD)), note=f"{WHOLE_CARD}; and more")
-    assert warning.code == "mig_whole_card"
+    (warning,), _ = judge(recorded(a100(power=LOAD)), scope="shared_card")
+    assert warning.code == "shared_card"
+
+
+def test_readings_of_a_whole_module_are_a_note() -> None:
+    (warning,), _ = judge(recorded(a100(power=LOAD)), scope="module")
+    assert (warning.code, warning.severity) == ("whole_module", "info")
+
+
+def test_a_redirected_meter_is_a_warning_that_names_the_place() -> None:
+    (warning,), _ = judge(recorded(a100(power=LOAD)), read_from="/opt/fake/libnvidia-ml.so.1")
+    assert (warning.code, warning.severity) == ("meter_redirected", "warning")
+    assert "readings of GPU 0 come from /opt/fake/libnvidia-ml.so.1" in warning.message
 
 
 def test_every_warning_about_a_sensor_has_a_number_or_a_name_and_a_remedy() -> None:
     samples = recorded(a100(power=WAVE, noise_w=1.0, counter_reset_at_s=4.0, power_freeze_at_s=7.0))
     refuse_every_third(samples)
-    warnings, _ = judge(samples, note=WHOLE_CARD)
-    assert {warning.code for warning in warnings} >= {"counter_reset", "sensor_errors", "mig_whole_card"}
+    warnings, _ = judge(samples, scope="shared_card")
+    assert {warning.code for warning in warnings} >= {"counter_reset", "sensor_errors", "shared_card"}
     for warning in warnings:
         assert "GPU 0" in warning.message
         assert warning.message.endswith(".")
