@@ -6,12 +6,18 @@ from collections.abc import Sequence
 
 from llenergymeasure.core.clock import AnchoredClock, Clock
 from llenergymeasure.domain.sample import Sample
+from llenergymeasure.domain.trace import Channel
 from llenergymeasure.meters.base import Meter, MeterOptions
 from llenergymeasure.meters.probing import probe_meter
 
 
-def check_meter(meter_class: type[Meter], options: MeterOptions | None = None, readings: int = 3) -> None:
-    """Open a meter, read it and close it, twice; where this machine lacks it, it says why.
+def check_meter(
+    meter_class: type[Meter], options: MeterOptions | None = None, readings: int = 3
+) -> tuple[Channel, ...]:
+    """Open a meter, read it and close it, and return its channels.
+
+    None of them where this machine lacks what the meter reads: then only that it says so was checked. Run it on a
+    simulated device too, and look that channels come back.
 
     Raises:
         AssertionError: with the rule that does not hold.
@@ -22,7 +28,7 @@ def check_meter(meter_class: type[Meter], options: MeterOptions | None = None, r
     status = probe_meter(meter_class(), options, with_readings=True)
     if not status.available:
         assert status.reason, "a meter that is not available says why"
-        return
+        return ()
     meter = meter_class()
     clock = AnchoredClock()
     try:
@@ -31,13 +37,16 @@ def check_meter(meter_class: type[Meter], options: MeterOptions | None = None, r
         assert all(channel.meter == meter_class.name for channel in channels), (
             "channels bear the meter's name"
         )
-        assert len({(channel.domain, channel.device, channel.label) for channel in channels}) == len(channels)
+        assert len({channel.key for channel in channels}) == len(channels), (
+            "no two channels are the same sensor"
+        )
         for _ in range(readings):
             _check_samples(meter.read(clock.offset_ns), len(channels), clock)
             clock.sleep(meter.period_s)
     finally:
         meter.close()
     meter.close()
+    return tuple(channels)
 
 
 def _check_samples(samples: Sequence[Sample], n_channels: int, clock: Clock) -> None:
