@@ -106,9 +106,11 @@ def raw_run() -> RawRun:
     )
 
 
-def write_run(parent: Path, name: str = NAME, *, interrupted: bool = False) -> Path:
-    """Write the bundle of that run, or what would have been kept of it had it been stopped at its end."""
-    raw = raw_run()
+def write_run(
+    parent: Path, name: str = NAME, *, raw: RawRun | None = None, interrupted: bool = False
+) -> Path:
+    """Write the bundle of that run or of `raw`, or what would have been kept of it had it been stopped at its end."""
+    raw = raw or raw_run()
     facts = raw.facts.model_copy(update={"interrupted": "stopped by a signal"} if interrupted else {})
     files: dict[str, Writer] = {
         layout.CONFIG: partial(_write_text, text=dump_config(CONFIG)),

@@ -26,7 +26,7 @@ def warm_up(
     """Serve parts of the workload itself and return why it was enough; None where no warm-up was asked for.
 
     It ends when both minima are met and the slopes of inter-token latency and power are flat over its later half, or at
-    the cap. Its requests are recorded, and counted nowhere.
+    the cap. Its requests are recorded; figures take what lies in the windows.
 
     Raises:
         BackendError: the backend can serve no further request, or failed every one.

@@ -511,6 +511,24 @@ def test_phases_that_cannot_have_been_are_found(
     )
 
 
+def test_bundle_whose_requests_cross_the_edges_of_windows_holds(tmp_path: Path) -> None:
+    raw = bundles.raw_run()
+    shift_ns = 10**8
+    later = [
+        replace(
+            phase,
+            start_unix_ns=phase.start_unix_ns + shift_ns,
+            end_unix_ns=phase.end_unix_ns + shift_ns,
+        )
+        if phase.name == "window"
+        else phase
+        for phase in raw.phases
+    ]
+    bundle = write_run(tmp_path, raw=replace(raw, phases=tuple(later)))
+    assert all(repeat["cut_off_requests"] > 0 for repeat in read_json(bundle)["repeats"])
+    assert _findings(bundle) == []
+
+
 def test_window_that_was_moved_is_found(bundle: Path) -> None:
     phases = [replace(phase, end_unix_ns=phase.end_unix_ns + 1000) for phase in bundles.raw_run().phases]
     write_phases(phases, bundle / "phases.parquet")
