@@ -37,7 +37,7 @@ def counter_over_power(channel: Channel, samples: NDArray[Any], steps: Sequence[
     counted, integrated = counter.energies(*edges_ns), power.energies(*edges_ns)
     if counted.total_j is None or integrated.total_j is None or counted.method != "counter":
         return f"it cannot be compared: {counted.reason or integrated.reason or 'the counter does not move'}"
-    error_j = math.hypot(*counted.edge_error_j, *integrated.edge_error_j)
+    error_j = math.hypot(*counted.random_error_j, *integrated.random_error_j)
     ratio = ratio_estimate(
         counted.energy_j.tolist(),
         integrated.energy_j.tolist(),

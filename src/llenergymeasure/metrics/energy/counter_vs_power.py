@@ -71,7 +71,7 @@ def compare_counter_with_power(
     return Comparison(
         counter_j=counter_j,
         power_j=power_j,
-        half_width_j=float(np.hypot(errors.random_j, counted.edge_error_j).sum()),
+        half_width_j=float(np.hypot(errors.random_j, counted.random_error_j).sum()),
         duration_s=sum(window.duration_s for window in windows),
     )
 
@@ -96,7 +96,7 @@ def _is_wrong(curve: EnergyCurve, gap: Gap) -> bool:
     if counted.energy_j is None or gap.value is None:
         return False
     shown_j = gap.value * curve.channel.gain * gap.duration_s
-    return abs(shown_j - counted.energy_j) > AGREEMENT * counted.energy_j + counted.edge_error_j
+    return abs(shown_j - counted.energy_j) > AGREEMENT * counted.energy_j + counted.random_error_j
 
 
 def _power_curve(channel: Channel, samples: NDArray[Any]) -> EnergyCurve:

@@ -18,13 +18,13 @@ from llenergymeasure.metrics.signals.faults import Fault
 class IntervalEnergy:
     """Energy of one channel over one interval; None with the reason where it is unknown.
 
-    Both errors are 95 % half-widths, as in `IntervalEnergies`.
+    Both errors are 95 % half-widths: of all that is independent from one interval to the next, and of the sensor.
     """
 
     energy_j: float | None
     method: Method
     reason: str | None = None
-    edge_error_j: float = 0.0
+    random_error_j: float = 0.0
     sensor_error_j: float = 0.0
 
 
@@ -32,9 +32,9 @@ class IntervalEnergy:
 class IntervalEnergies:
     """Energies of one channel over n intervals, arrays of shape (n,); NaN where unknown, and `reasons` says why.
 
-    Errors are 95 % half-widths: `edge_error_j` is that of ticks and sampling, independent from one interval to the
-    next; `alias_error_j` the part of it by power between readings (aliasing), 0 for a counter;
-    `sensor_error_j` the sensor's systematic error, the same share of every interval.
+    Errors are 95 % half-widths. `edge_error_j`, of the ends between ticks or readings, and `alias_error_j`, of power
+    between readings (aliasing; 0 for a counter), are independent from one interval to the next. `sensor_error_j` is the
+    sensor's systematic error, the same share of every interval.
     """
 
     method: Method
@@ -47,6 +47,12 @@ class IntervalEnergies:
 
     def __len__(self) -> int:
         return len(self.energy_j)
+
+    @property
+    def random_error_j(self) -> NDArray[np.float64]:
+        """Half-width by all that is independent from one interval to the next."""
+        random_error_j: NDArray[np.float64] = np.hypot(self.edge_error_j, self.alias_error_j)
+        return random_error_j
 
     @property
     def total_j(self) -> float | None:
@@ -67,7 +73,7 @@ class IntervalEnergies:
         return IntervalEnergy(
             energy_j=energy_j,
             method=self.method,
-            edge_error_j=float(self.edge_error_j[index]),
+            random_error_j=float(self.random_error_j[index]),
             sensor_error_j=float(self.sensor_error_j[index]),
         )
 

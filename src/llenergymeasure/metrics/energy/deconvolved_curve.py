@@ -42,7 +42,7 @@ class DeconvolvedCurve:
             self,
             reasons,
             energy_j=end.energy_j - start.energy_j,
-            edge_error_j=np.hypot(WIDENED * np.hypot(start.error_j, end.error_j), averaging_j),
+            edge_error_j=WIDENED * np.hypot(start.error_j, end.error_j),
             alias_error_j=averaging_j,
         )
 

@@ -104,7 +104,6 @@ class UncertaintyModel:
             if self._variation is not None:
                 edges_j = np.hypot(edges_j, self._variation.energy_j(start_ns, end_ns))
         elif isinstance(curve, (SampledCurve, DeconvolvedCurve)):
-            edges_j = np.sqrt(np.maximum(edges_j**2 - alias_j**2, 0.0))
             resolution_j = self.step / 2 * duration_s
             if isinstance(curve, SampledCurve):
                 readings, averaging_j = _readings_of(curve, start_ns, end_ns)

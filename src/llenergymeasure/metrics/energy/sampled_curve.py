@@ -49,7 +49,7 @@ class SampledCurve:
             self,
             reasons,
             energy_j=self._until(end_s) - self._until(start_s),
-            edge_error_j=np.hypot(between_j, NORMAL_95 * spread_w * np.sqrt(2) * gap_s),
+            edge_error_j=NORMAL_95 * spread_w * np.sqrt(2) * gap_s,
             alias_error_j=between_j,
         )
 

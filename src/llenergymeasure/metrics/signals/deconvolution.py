@@ -23,6 +23,10 @@ NOISY = 0.1
 """Likewise for what of the readings is left as noise: means over a long time have hardly any."""
 MOST_ELEMENTS = 1_000_000
 """Of the matrix of intervals that are solved for at once: 8 MB."""
+TAIL_INTERVALS = 64
+"""Update intervals after the last interval of interest that are solved for at first."""
+NEGLIGIBLE = 1e-18
+"""Share of a variance that what follows is left out below: less than the rounding error of its square root."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,22 +60,33 @@ class DeconvolvedPower:
         end. Equation (21) of docs/explanation/signal-processing.md.
         """
         at_once = max(1, MOST_ELEMENTS // len(self.edges_s))
-        parts = [
-            self._variance_s2(start_s[first : first + at_once], end_s[first : first + at_once])
-            for first in range(0, len(start_s), at_once)
-        ]
-        variance = np.concatenate(parts) if parts else np.empty(0)
-        deviation_j: NDArray[Any] = self.noise_w * np.sqrt(
-            np.maximum(variance, 0.0) + 2 * self.averaging_s**2
-        )
+        in_order = np.argsort(start_s)
+        variance_s2 = np.empty(len(start_s))
+        for first in range(0, len(start_s), at_once):
+            some = in_order[first : first + at_once]
+            variance_s2[some] = self._variance_s2(start_s[some], end_s[some])
+        deviation_j: NDArray[Any] = self.noise_w * np.sqrt(variance_s2 + 2 * self.averaging_s**2)
         return deviation_j
 
     def _variance_s2(self, start_s: NDArray[Any], end_s: NDArray[Any]) -> NDArray[Any]:
-        from scipy.linalg import cho_solve_banded
+        """Return u' M^-1 u = |y|^2 of each interval, with L y = u and L L' = M.
 
-        inside_s = np.diff(np.clip(self.edges_s[:, None], start_s, end_s), axis=0)
-        variance: NDArray[Any] = (inside_s * cho_solve_banded((self.factor, True), inside_s)).sum(axis=0)
-        return variance
+        y is 0 before the interval and falls off after it, so only that stretch is solved: twice as long until it has.
+        """
+        from scipy.linalg.lapack import dtbtrs
+
+        count, width = len(self.power_w), len(self.factor)
+        first, last = np.searchsorted(self.edges_s, [start_s.min(), end_s.max()])
+        first, tail = max(int(first) - 1, 0), TAIL_INTERVALS
+        while True:
+            stop = min(int(last) + tail, count)
+            inside_s = np.diff(np.clip(self.edges_s[first : stop + 1, None], start_s, end_s), axis=0)
+            solved, _ = dtbtrs(self.factor[:, first:stop], inside_s, uplo="L")
+            squares = solved**2
+            variance_s2: NDArray[Any] = squares.sum(axis=0)
+            if stop == count or (squares[-width:].sum(axis=0) <= NEGLIGIBLE * variance_s2).all():
+                return variance_s2
+            tail *= 2
 
 
 def deconvolve(grid: UpdateGrid, averaging_s: float) -> DeconvolvedPower | None:

@@ -84,14 +84,16 @@ def test_the_stated_edge_error_covers_the_truth(tick_s: float) -> None:
         for start in rng.uniform(0.5, 10, 10):
             found = energy_between(curve, ns(start), ns(start + 1))
             assert found.energy_j is not None
-            covered.append(abs(found.energy_j - power.between(start, start + 1)) <= found.edge_error_j + 2e-3)
+            covered.append(
+                abs(found.energy_j - power.between(start, start + 1)) <= found.random_error_j + 2e-3
+            )
     assert np.mean(covered) >= 0.95
 
 
 def test_steady_power_leaves_almost_nothing_open_at_the_edges() -> None:
     found = energy_between(counter_curve(constant(), 0.1), ns(2.0), ns(3.0))
     assert found.energy_j == pytest.approx(300.0, rel=1e-3)
-    assert found.edge_error_j < 0.003 * 300.0
+    assert found.random_error_j < 0.003 * 300.0
 
 
 def test_sensor_error_is_the_channel_s_share_of_the_energy() -> None:
@@ -236,7 +238,7 @@ def test_a_counter_that_moves_with_every_reading_is_exact() -> None:
     found = energy_between(build_curves(trace)[0], ns(2.0), ns(5.0))
     assert found.method == "estimated"
     assert found.energy_j == pytest.approx(120.0, abs=1e-6)
-    assert found.edge_error_j == pytest.approx(0.0, abs=1e-6)
+    assert found.random_error_j == pytest.approx(0.0, abs=1e-6)
 
 
 def test_an_estimate_of_zero_watts_is_zero_not_frozen() -> None:

@@ -51,7 +51,7 @@ def test_alias_and_edges_of_readings_are_together_what_their_curve_states() -> N
     found = errors_of(trace)
     stated = energy_between(
         EnergyAccount(trace).curves[0], WINDOW.start_unix_ns, WINDOW.end_unix_ns
-    ).edge_error_j
+    ).random_error_j
     assert math.hypot(found.alias_j, found.edges_j) == pytest.approx(stated)
 
 

@@ -77,7 +77,7 @@ def test_the_stated_error_covers_a_sensor_that_sees_a_quarter_of_the_time() -> N
         for start in rng.uniform(0.5, 8, 5):
             found = energy_between(curve, ns(start), ns(start + 3))
             assert found.energy_j is not None
-            covered.append(abs(found.energy_j - power.between(start, start + 3)) <= found.edge_error_j)
+            covered.append(abs(found.energy_j - power.between(start, start + 3)) <= found.random_error_j)
     assert np.mean(covered) >= 0.95
 
 

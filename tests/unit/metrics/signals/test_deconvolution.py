@@ -63,7 +63,7 @@ def errors(
         found = energy_between(curve, ns(start_s), ns(start_s + length_s))
         truth = power.integral(start_s + length_s) - power.integral(start_s)
         assert found.energy_j is not None
-        yield abs(found.energy_j / truth - 1), abs(found.energy_j - truth) / found.edge_error_j
+        yield abs(found.energy_j / truth - 1), abs(found.energy_j - truth) / found.random_error_j
 
 
 def wave(seed: int) -> Square:
