@@ -20,6 +20,7 @@ from llenergymeasure.orchestration.diagnosis import diagnose
 from llenergymeasure.orchestration.preflight import run_preflight
 from llenergymeasure.orchestration.readiness.selection import find_workload
 from llenergymeasure.plugins import Kind
+from llenergymeasure.results.stored_config import read_config
 from llenergymeasure.testing import check_plugin
 
 ENTRY_POINTS = """[llenergymeasure.backends]
@@ -360,3 +361,21 @@ def test_passthrough_keys_that_are_options_of_the_backend_are_refused() -> None:
         ExperimentConfig.model_validate(
             {"model": "a", "backend": "acme", "passthrough_kwargs": {"streams": 2}}
         )
+
+
+def test_a_stored_configuration_is_read_where_its_plugins_are_not_installed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    config = load_config(_file(CONFIG))
+    stored = _file(dump_config(config))
+    monkeypatch.setattr(sys, "path", [path for path in sys.path if not path.endswith("/site")])
+    with pytest.raises(ConfigError, match="unknown backend 'acme'"):
+        load_config(stored)
+    there = read_config(stored).value
+    assert there.model_dump(mode="json") == config.model_dump(mode="json")
+
+
+def test_an_option_that_is_given_its_default_changes_no_hash() -> None:
+    given = CONFIG.replace("level: 3", "level: 1").replace("partition: long", "partition: short")
+    left_out = CONFIG.replace("level: 3, ", "").replace(", partition: long", "")
+    assert load_config(_file(given)).config_hash == load_config(_file(left_out)).config_hash

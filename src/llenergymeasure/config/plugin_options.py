@@ -139,7 +139,12 @@ class InlineOptions(Section):
         known = isinstance(name, str) and plugins.is_known(cls.plugin_kind, name)
         model = _declared_model(cls.plugin_kind, name) if known else None
         options = (model or NoOptions).model_validate(given)
-        return {key: value for key, value in options if key in options.model_fields_set}
+        fields = type(options).model_fields
+        return {
+            key: value
+            for key, value in options
+            if key not in fields or value != fields[key].get_default(call_default_factory=True)
+        }
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:

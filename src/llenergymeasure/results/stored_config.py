@@ -42,10 +42,16 @@ def unchecked_plugins(config: ExperimentConfig) -> tuple[str, ...]:
 
 
 def _missing_plugins(settings: dict[str, Any]) -> Iterator[tuple[plugins.Kind, str]]:
-    """Yield backend and meters that are not installed here; their options are taken as they were stored."""
-    backend, energy = settings.get("backend"), settings.get("energy")
-    if isinstance(backend, str) and not plugins.is_implemented("backends", backend):
-        yield "backends", backend
+    """Yield the plugins that are not installed here; their options are taken as they were stored."""
+    energy, workload, launcher = (settings.get(name) or {} for name in ("energy", "workload", "launcher"))
+    chosen: tuple[tuple[plugins.Kind, Any], ...] = (
+        ("backends", settings.get("backend")),
+        ("workloads", workload.get("dataset") if isinstance(workload, dict) else None),
+        ("launchers", launcher.get("kind") if isinstance(launcher, dict) else None),
+    )
+    for kind, name in chosen:
+        if isinstance(name, str) and not plugins.is_implemented(kind, name):
+            yield kind, name
     for name, options in energy.items() if isinstance(energy, dict) else ():
         if isinstance(options, dict) and not plugins.is_implemented("meters", name):
             yield "meters", name

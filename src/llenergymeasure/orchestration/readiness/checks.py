@@ -98,7 +98,7 @@ def check_backend_options(config: ExperimentConfig) -> list[str]:
         backend: type[Backend] = plugin.load()
         problem = load_problem(config.load, backend)
         return [*([problem] if problem else []), *backend().check(config)]
-    except PluginError as error:
+    except LLEMError as error:
         return [str(error)]
     except Exception as error:  # noqa: BLE001 - other people's code
         return [
@@ -122,9 +122,10 @@ def _reads_model_folders(backend: str) -> bool:
 
 
 def _leaves(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Yield every text in nested settings with its dotted key."""
+    """Yield every text in nested settings with its dotted key; those of a list with the key of the list."""
     for key, value in settings.items():
-        if isinstance(value, Mapping):
-            yield from _leaves(value, f"{prefix}{key}.")
-        elif isinstance(value, str) and value:
-            yield f"{prefix}{key}", value
+        for each in value if isinstance(value, (list, tuple)) else (value,):
+            if isinstance(each, Mapping):
+                yield from _leaves(each, f"{prefix}{key}.")
+            elif isinstance(each, str) and each:
+                yield f"{prefix}{key}", each
