@@ -32,6 +32,11 @@ def is_newer(version: str) -> bool:
     return (_parsed(version) or ()) > (_parsed(SCHEMA_VERSION) or ())
 
 
+def is_older(version: str) -> bool:
+    """Whether files of a version may lack fields that this release states."""
+    return (_parsed(version) or ()) < (_parsed(SCHEMA_VERSION) or ())
+
+
 def _parsed(version: Any) -> tuple[int, int, int, bool] | None:
     """Return major, minor and patch number, and whether it is no draft: so versions are in order."""
     match = _VERSION.fullmatch(version) if isinstance(version, str) else None

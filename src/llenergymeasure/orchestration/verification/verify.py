@@ -113,7 +113,9 @@ def _recompute(stored: UntrustedBundle) -> tuple[list[Finding], list[str]]:
         message = f"the figures cannot be recomputed from the tables: {error_text(error)}"
         return [Finding(file=layout.RESULT, message=message)], []
     expected = {**_document(recomputed), "schema_version": raw.facts.schema_version}
-    differing = list(differences(_document(stored.result), expected))
+    differing = list(differences(stored.result.model_dump(mode="json", exclude_unset=True), expected))
+    if stored.is_older:  # it has no field that was added since; entries of lists are no such fields
+        differing = [each for each in differing if each.stored is not ABSENT or each.field.endswith("]")]
     if unchecked_plugins(stored.config):
         differing = [each for each in differing if each.field != "config_hash"]
     unknown = [each for each in differing if stored.is_newer and each.recomputed is ABSENT]
@@ -156,6 +158,8 @@ def _notes(folder: Path, stored: UntrustedBundle, unknown: Sequence[str]) -> Ite
         is None
     ):
         yield f"the folder is named otherwise than its experiment, {name}: renamed or copied"
+    if stored.is_older and not stored.is_interrupted:
+        yield f"written by an older schema version, {stored.version}: it does not state figures that were added since"
     if unknown:
         yield f"written by a newer schema version, {stored.version}: not recomputed: {', '.join(unknown)}"
     written_by = stored.facts.tool_version

@@ -25,7 +25,7 @@ from llenergymeasure.results.stored_config import read_config
 from llenergymeasure.results.stored_facts import read_facts
 from llenergymeasure.results.tables import read_phases, read_trace, write_phases, write_trace
 from llenergymeasure.results.untrusted.tables import TableFormat, read_table
-from llenergymeasure.results.versions import is_newer
+from llenergymeasure.results.versions import is_newer, is_older
 
 T = TypeVar("T")
 M = TypeVar("M", bound=BaseModel)
@@ -39,6 +39,8 @@ class UntrustedBundle:
     """The schema version of its facts."""
     is_newer: bool
     """Whether a newer version than this one wrote it."""
+    is_older: bool
+    """Whether an older version than this one wrote it."""
     result: ExperimentResult | None
     facts: RunFacts | None
     config: ExperimentConfig | None
@@ -85,6 +87,7 @@ def read_untrusted(folder: Path, readable: Collection[str]) -> UntrustedBundle:
     return UntrustedBundle(
         version=version,
         is_newer=newer,
+        is_older=version is not None and is_older(version),
         result=result.value if result else None,
         facts=facts.value if facts else None,
         config=config.value if config else None,

@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from llenergymeasure.api import load_result
+from llenergymeasure.api import load_result, verify
 from llenergymeasure.cli.app import app
 from llenergymeasure.domain.experiment import ExperimentResult
 from llenergymeasure.domain.uncertainty import UncertaintyBudget
 from llenergymeasure.metrics.figures import table
 from llenergymeasure.metrics.figures.energies import energy_over
 from llenergymeasure.metrics.figures.figure import Figure, FigureInputs, Quantity, Unknown
+from llenergymeasure.results import versions
 from tests.support.bundles import write_run
 
 ROOT = Path(__file__).parents[4]
@@ -94,6 +95,19 @@ def test_it_is_recomputed_when_the_bundle_is_verified(bundle: Path) -> None:
     (bundle / "result.json").write_text(json.dumps({**changed, NEW.name: 1.0}))
     ended = CliRunner().invoke(app, ["verify", str(bundle)])
     assert f"{NEW.name}: stored 1.0, recomputed" in ended.stdout
+
+
+def test_a_bundle_of_an_older_schema_is_verified_without_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    older = write_run(tmp_path)
+    monkeypatch.setattr(table, "FIGURES", (*table.FIGURES, NEW))
+    monkeypatch.setattr(versions, "SCHEMA_VERSION", "2.1.0")
+    (verification,) = verify(older).bundles
+    assert verification.findings == ()
+    assert any(
+        "2.0.0: it does not state figures that were added since" in note for note in verification.notes
+    )
 
 
 def test_the_reference_page_describes_it(bundle: Path) -> None:
