@@ -9,8 +9,14 @@ from llenergymeasure.domain.request import Prompt
 from llenergymeasure.harness.metering import Unmetered
 from llenergymeasure.harness.recorder import Recorder
 from llenergymeasure.harness.warmup import warm_up
-from llenergymeasure.testing import KnownPower, StandInBackend, VirtualClock
-from tests.support.driving import offline
+from llenergymeasure.testing import (
+    ContinuousStandInBackend,
+    KnownPower,
+    StandInBackend,
+    StreamingStandInBackend,
+    VirtualClock,
+)
+from tests.support.driving import closed, offline
 
 PROMPTS = [Prompt(prompt_id=f"p{number}", text="one two three") for number in range(4)]
 
@@ -88,3 +94,30 @@ def test_backend_that_never_settles_ends_at_the_cap_and_says_so() -> None:
     config = _protocol(min_requests=8, min_duration_s=2.0, max_duration_s=10.0)
     assert warm_up(offline(backend, PROMPTS, clock), config, log, Unmetered()) == "cap"
     assert 10.0 <= log.phases[0].duration_s < 11.0
+
+
+def test_continuous_batching_is_steady_once_its_steps_are() -> None:
+    clock = VirtualClock()
+    log = _log(clock)
+    backend = ContinuousStandInBackend()
+    options = {"token_s": 0.02, "slots": 4}
+    backend.load(
+        ExperimentConfig(model="any", backend="standin_continuous", standin_continuous=options), clock
+    )
+    power = KnownPower(clock, lambda _: 100.0)
+    assert warm_up(offline(backend, PROMPTS, clock), CONFIG, log, power) == "steady"
+    assert log.phases[0].duration_s < 4.0
+
+
+def test_a_closed_loop_is_steady_once_its_streams_are() -> None:
+    clock = VirtualClock()
+    log = _log(clock)
+    backend = StreamingStandInBackend()
+    backend.load(
+        ExperimentConfig(model="any", backend="standin_streaming", standin_streaming={"token_s": 0.02}), clock
+    )
+    driver = closed(backend, PROMPTS, clock, concurrency=3)
+    power = KnownPower(clock, lambda _: 100.0)
+    assert warm_up(driver, CONFIG, log, power) == "steady"
+    driver.close()
+    assert log.phases[0].duration_s < 4.0
