@@ -1,4 +1,4 @@
-"""Power readings that average over a known time: what they tell of the energy, and how well."""
+"""Power readings that average over a known time: which energy follows from them, and how accurately."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.linalg import cho_solve_banded
 
 from llenergymeasure.domain.trace import Channel, EnergyTrace, sample_dtype
 from llenergymeasure.metrics.energy.build import build_curves
@@ -188,7 +189,7 @@ def test_a_reading_between_its_neighbours_splits_the_time_around_it_at_its_step(
     assert (np.diff(times_s) > 0).all()
 
 
-def test_every_beat_is_found_also_where_the_reading_did_not_change() -> None:
+def test_every_update_is_found_also_where_the_reading_did_not_change() -> None:
     power = Steps(100.0, [(4.0 + 0.9 * number, 100.0 + 150.0 * (number % 2)) for number in range(12)])
     grid = find_update_grid(*read(power, 5, QUARTER, noise_w=0.4))
     assert grid is not None
@@ -197,14 +198,31 @@ def test_every_beat_is_found_also_where_the_reading_did_not_change() -> None:
     assert grid.seen.mean() > 0.98
 
 
-def test_ten_minutes_of_means_are_undone_in_a_second() -> None:
+def test_ten_minutes_of_means_are_deconvolved_in_a_second() -> None:
     import time
 
-    rng = np.random.default_rng(1)
-    t_s = sample_times(600.0)
-    beats = np.floor(t_s / 0.1).astype(int)
-    means_w = 250.0 + np.cumsum(rng.normal(0, 3, beats[-1] + 1))
     began_s = time.process_time()
-    curve = curve_of(t_s, means_w[beats], 1.0)
+    curve = ten_minutes_of_means()
     energy_between(curve, ns(100.0), ns(400.0))
     assert time.process_time() - began_s < 1.0
+
+
+@pytest.mark.parametrize("length_s", [0.05, 3.0, 400.0])
+def test_solving_around_an_interval_gives_the_variance_of_solving_everything(length_s: float) -> None:
+    curve = ten_minutes_of_means()
+    assert isinstance(curve, DeconvolvedCurve)
+    power = curve.power
+    start_s = np.array([20.0, 100.03, 190.0])
+    end_s = start_s + length_s
+    inside_s = np.diff(np.clip(power.edges_s[:, None], start_s, end_s), axis=0)
+    variance_s2 = (inside_s * cho_solve_banded((power.factor, True), inside_s)).sum(axis=0)
+    expected_j = power.noise_w * np.sqrt(variance_s2 + 2 * power.averaging_s**2)
+    assert power.deviation_j(start_s, end_s) == pytest.approx(expected_j, rel=1e-9)
+
+
+def ten_minutes_of_means() -> EnergyCurve:
+    """Return the curve of means over a second, every tenth of a second, of a power that wanders."""
+    t_s = sample_times(600.0)
+    number = np.floor(t_s / 0.1).astype(int)
+    means_w = 250.0 + np.cumsum(np.random.default_rng(1).normal(0, 3, number[-1] + 1))
+    return curve_of(t_s, means_w[number], 1.0)
