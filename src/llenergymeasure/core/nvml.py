@@ -52,8 +52,8 @@ def list_gpus() -> tuple[Gpu, ...]:
             count = pynvml.nvmlDeviceGetCount()
         except pynvml.NVMLError as error:
             raise _unavailable(pynvml, error) from None
-        found = (_read_gpu(pynvml, index) for index in range(count))
-        return tuple(gpu for gpu in found if gpu is not None)
+        gpus = (_read_gpu(pynvml, index) for index in range(count))
+        return tuple(gpu for gpu in gpus if gpu is not None)
 
 
 def visible_gpus(environ: Mapping[str, str] | None = None) -> tuple[Gpu, ...]:
@@ -74,8 +74,8 @@ def replaced_library(environ: Mapping[str, str]) -> str | None:
     preloaded = [Path(entry) for entry in re.split("[: ]", environ.get("LD_PRELOAD", "")) if entry]
     folders = [Path(entry or ".") for entry in environ.get("LD_LIBRARY_PATH", "").split(":")]
     named = [path for path in preloaded if path.name.startswith("libnvidia-ml.so")]
-    found = [folder / LIBRARY for folder in folders if environ.get("LD_LIBRARY_PATH")]
-    first = next((path for path in (*named, *found) if path.exists()), None)
+    searched = [folder / LIBRARY for folder in folders if environ.get("LD_LIBRARY_PATH")]
+    first = next((path for path in (*named, *searched) if path.exists()), None)
     if first is None or first.resolve().as_posix().startswith(SYSTEM_FOLDERS):
         return None
     return str(first)

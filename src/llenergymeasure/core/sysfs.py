@@ -1,4 +1,4 @@
-"""Reading the small text files in which the kernel tells about itself."""
+"""The small text files in which the kernel describes the machine."""
 
 from __future__ import annotations
 

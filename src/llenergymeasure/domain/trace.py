@@ -46,7 +46,7 @@ class Channel(ChannelKey):
     counter_range_j: float | None = None
     """The counter wraps to 0 after this much energy; None where it does not."""
     update_period_s: float | None = None
-    """How often the counter moves, where its maker says so (0: with every reading); None: found from its samples."""
+    """Period of the counter, where its maker states it (0: every reading); None: estimated from its samples."""
     averaging_window_s: float | None = None
     """Over how long each power reading averages, as a box that ends when it appears; None where that is not known."""
     relative_error: float = 0.0

@@ -64,7 +64,7 @@ def detect_hardware(gpu_indices: Sequence[int] | None) -> list[Any]:
 
 @contextmanager
 def _quietly() -> Iterator[None]:
-    """Keep back what is said while looking: CodeCarbon suspects AMD GPUs wherever amdsmi is installed, which prints."""
+    """Suppress output during detection: CodeCarbon expects AMD GPUs where amdsmi is installed, which prints."""
     log = logging.getLogger("codecarbon")
     level = log.level
     log.addFilter(_nothing)

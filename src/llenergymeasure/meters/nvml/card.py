@@ -1,4 +1,4 @@
-"""The sensors of one NVIDIA card: which of them work is found out once, when it is opened."""
+"""The sensors of one NVIDIA card: those that work are determined once, when it is opened."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Card:
     """One open card; `channel` says what its samples are.
 
     Raises:
-        MeterUnavailable: it tells neither energy nor power.
+        MeterUnavailable: it reports neither energy nor power.
     """
 
     def __init__(self, pynvml: Any, gpu: Gpu, caveat: str | None = None) -> None:

@@ -1,4 +1,4 @@
-"""The ways in which NVML tells the power of a card, and over how long each of them averages."""
+"""The power readings of NVML, and the averaging window of each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading RAPL counters: files that stay open, since the kernel makes a fresh reading for every read from the start."""
+"""RAPL counters as files that stay open: the kernel reads the register again on every read from offset 0."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What several meters read of the same device counts once."""
+"""A device that several meters read is included in the total once."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ WHOLE = "host"
 
 
 def count_once(channels: Sequence[Channel]) -> list[Channel]:
-    """Return the channels, in order, those not counted that another meter's counted channel already covers.
+    """Return the channels, in order; those that another meter already covers are excluded from the total.
 
-    A measurement goes before an estimate, else the meter that was named first. What a meter's own channels contain of
-    each other is that meter's to say.
+    A measurement goes before an estimate, else the meter that was named first. Whether channels of one meter contain
+    each other is stated by that meter.
     """
     order = sorted(range(len(channels)), key=lambda index: channels[index].method == "estimated")
     counted: list[Channel] = []
@@ -40,7 +40,7 @@ def _overlap(first: Channel, second: Channel) -> bool:
 
 
 def _uncounted(channel: Channel, other: Channel) -> Channel:
-    said = f"counted as {other.label} of meter '{other.meter}'"
+    reason = f"counted as {other.label} of meter '{other.meter}'"
     return channel.model_copy(
-        update={"included_in_total": False, "note": f"{said}; {channel.note}" if channel.note else said}
+        update={"included_in_total": False, "note": f"{reason}; {channel.note}" if channel.note else reason}
     )

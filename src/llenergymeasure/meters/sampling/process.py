@@ -53,10 +53,10 @@ class OpenMeter:
         return b"".join([RECORD.pack(first + sample[0], *sample[1:]) for sample in samples])
 
     def schedule(self, now_s: float) -> None:
-        """Set the next deadline, a random time after the last one; what has been missed is not made up for.
+        """Set the next deadline, a random time after the last one; missed readings are not repeated.
 
-        Readings at random keep no step with what they look at. That is what lets the ticks of a counter be told to a
-        fraction of a period, and a fluctuating power be averaged without aliasing.
+        Readings at random times are not synchronous with the signal. So the ticks of a counter can be located to a
+        fraction of a period, and a fluctuating power is averaged without aliasing.
         """
         wait_s = self.meter.period_s * (SHORTEST_WAIT + 2 * (1 - SHORTEST_WAIT) * self._draw())
         self.due_s = wait_s + (self.due_s if self.due_s + wait_s > now_s else now_s)

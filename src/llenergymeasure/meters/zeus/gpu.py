@@ -1,4 +1,4 @@
-"""One GPU as Zeus reads it, whoever made it."""
+"""One GPU as Zeus reads it, of any vendor."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NO_DATA = 21
 
 
 class ZeusGpu:
-    """The sensors of a `zeus.device.gpu` object that work, found out once; Zeus gives mJ and mW."""
+    """The sensors of a `zeus.device.gpu` object that work, determined once; Zeus gives mJ and mW."""
 
     def __init__(self, gpu: Any) -> None:
         from zeus.device.exception import ZeusBaseGPUError

@@ -19,7 +19,7 @@ class ZeusMeter:
     """The devices of Zeus (https://ml.energy/zeus), one channel each, read one by one rather than in windows.
 
     A `ZeusMonitor` window is the difference of two raw readings, each up to one tick of the counter late. Readings all
-    through the run let any interval be priced between the ticks, as with the other meters. NVIDIA cards are handed to
+    through the run allow interpolation between the ticks, as with the other meters. NVIDIA cards are handed to
     Zeus by their number in NVML, since Zeus itself takes no UUID in CUDA_VISIBLE_DEVICES.
     """
 

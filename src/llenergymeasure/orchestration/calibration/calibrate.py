@@ -58,22 +58,23 @@ def calibrate(
 ) -> CalibrationReport:
     """Put a known load on this machine, and store what its sensors made of it; stopped early, nothing is stored.
 
-    Loads of less than `known_load.SHORTEST_S` tell little. The wall meter's log is read when the load has ended.
+    In loads shorter than `known_load.SHORTEST_S` no sensor settles. The wall meter's log is read when the load has
+    ended.
 
     Raises:
         ConfigError: no such meter.
-        MeterError: a meter cannot be read, or no sensor saw the load.
+        MeterError: a meter cannot be read, or no sensor responded to the load.
     """
     clock = AnchoredClock()
     made_unix_ns = clock.now_ns()
     trace, steps, load = _measure(energy, plan_steps(duration_s), clock, on_progress, make_load)
     stamp = CalibrationOrigin(made_unix_ns=made_unix_ns, tool_version=VERSION, load=load.description)
-    found = calibrate_sensors(trace, steps, stamp)
-    if not found.profiles:
-        raise MeterError(_no_response(found))
+    calibration = calibrate_sensors(trace, steps, stamp)
+    if not calibration.profiles:
+        raise MeterError(_no_response(calibration))
     machine = machine_key()
-    profiles = tuple(_named(profile, machine) for profile in found.profiles)
-    return _conclude(profiles, dict(found.refused), wall)
+    profiles = tuple(_named(profile, machine) for profile in calibration.profiles)
+    return _conclude(profiles, dict(calibration.refused), wall)
 
 
 def calibrate_again(wall: WallFile) -> CalibrationReport:
@@ -128,18 +129,18 @@ def _named(profile: SensorProfile, machine: str) -> SensorProfile:
     return profile if profile.domain == "gpu" else profile.model_copy(update={"machine": machine})
 
 
-def _no_response(found: Calibration) -> str:
-    said = "; ".join(f"{label}: {reason}" for label, reason in found.refused.items())
+def _no_response(calibration: Calibration) -> str:
+    reasons = "; ".join(f"{label}: {reason}" for label, reason in calibration.refused.items())
     return (
-        f"no response to the load found: {said}. Nothing was stored. Is the load on another device than the meter, "
-        "or is something else keeping it busy?"
+        f"no sensor responded to the load: {reasons}. Nothing was stored. Is the load on another device than the "
+        "meter, or is something else keeping it busy?"
     )
 
 
 def _conclude(
     profiles: tuple[SensorProfile, ...], refused: dict[str, str], wall: WallFile | None
 ) -> CalibrationReport:
-    """Store the profiles, with their gain where the wall meter tells it: a bad log does not cost the calibration."""
+    """Store the profiles, with their gain where the wall meter gives it; a bad log does not lose the calibration."""
     if wall is None:
         return _stored(profiles, refused)
     try:

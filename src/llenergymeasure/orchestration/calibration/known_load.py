@@ -1,4 +1,4 @@
-"""A load of known course: full or none, switched at moments that keep step with no sensor."""
+"""A known load: full or none, switched at times that are not synchronous with any sensor."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from llenergymeasure.core.clock import Clock
 from llenergymeasure.domain.calibration import LoadStep
 
 SHORTEST_S = 20.0
-"""Of the whole load: of shorter ones nothing settles."""
+"""Of the whole load; in shorter ones no sensor settles."""
 SHORT_SHARE = 0.35
 SHORT_STEP_S = (0.3, 1.5)
 """Steps both shorter and longer than the averaging windows of known sensors (10 ms to 1 s)."""
@@ -31,7 +31,7 @@ class Load(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class PlannedStep:
-    """A step of the load before it happened."""
+    """A planned step of the load."""
 
     duration_s: float
     loaded: bool
@@ -39,7 +39,7 @@ class PlannedStep:
 
 
 def plan_steps(duration_s: float) -> tuple[PlannedStep, ...]:
-    """Return short steps of random length, then long ones; each load is preceded by a rest."""
+    """Return short steps of random length, then long ones; an idle step precedes each load."""
     draw = random.Random(SEED)
     steps: list[PlannedStep] = []
     left_s = SHORT_SHARE * duration_s

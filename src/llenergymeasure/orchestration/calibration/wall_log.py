@@ -52,15 +52,15 @@ def read_wall_log(path: Path) -> WallLog:
 def _rows(path: Path, reader: Any) -> list[tuple[float, float]]:
     header = [name.strip().lower() for name in next(reader, [])]
     time_at, power_at = _column(path, header, TIME_NAMES), _column(path, header, POWER_NAMES)
-    found: list[tuple[float, float]] = []
+    readings: list[tuple[float, float]] = []
     for row in reader:
         if not any(cell.strip() for cell in row):
             continue
         where = f"{path}:{reader.line_num}"
         if len(row) <= max(time_at, power_at):
             raise ConfigError(f"{where}: {len(row)} columns, the header has {len(header)}")
-        found.append((_time_s(where, row[time_at].strip()), _power_w(where, row[power_at].strip())))
-    return found
+        readings.append((_time_s(where, row[time_at].strip()), _power_w(where, row[power_at].strip())))
+    return readings
 
 
 def _column(path: Path, header: Sequence[str], names: Sequence[str]) -> int:
@@ -82,10 +82,10 @@ def _time_s(where: str, text: str) -> float:
             return datetime.fromisoformat(iso).timestamp()
         except (ValueError, OverflowError, OSError):
             raise ConfigError(
-                f"{where}: '{text}' is no time; write Unix seconds or ISO 8601 (2026-01-31T12:00:00+01:00)"
+                f"{where}: '{text}' is not a time; write Unix seconds or ISO 8601 (2026-01-31T12:00:00+01:00)"
             ) from None
     if not math.isfinite(number):
-        raise ConfigError(f"{where}: '{text}' is no time")
+        raise ConfigError(f"{where}: '{text}' is not a time")
     return number / 1000 if abs(number) > MILLISECONDS_FROM else number
 
 
@@ -95,5 +95,5 @@ def _power_w(where: str, text: str) -> float:
     except ValueError:
         number = math.nan
     if not math.isfinite(number):
-        raise ConfigError(f"{where}: '{text}' is no power in watts")
+        raise ConfigError(f"{where}: '{text}' is not a power in watts")
     return number

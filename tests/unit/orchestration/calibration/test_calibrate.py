@@ -95,7 +95,7 @@ def test_missing_log_does_not_cost_the_calibration(tmp_path: Path) -> None:
 
 def test_no_response_is_an_error_and_nothing_is_stored(store: Path) -> None:
     with pytest.raises(
-        MeterError, match=r"no response to the load found: D: it showed 100\.0 W .* Nothing was stored"
+        MeterError, match=r"no sensor responded to the load: D: it showed 100\.0 W .* Nothing was stored"
     ):
         _calibrate(NoLoad())
     assert not store.exists()

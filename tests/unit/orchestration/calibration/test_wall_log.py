@@ -49,9 +49,9 @@ GOOD = [f"{1_700_000_000 + n},100" for n in range(30)]
     [
         ("time,volts", GOOD, r"wall\.csv:1: no column 'power_w' .* the header has: time, volts"),
         ("when,power_w", GOOD, r"wall\.csv:1: no column 'time'"),
-        ("time,power_w", [*GOOD, "yesterday,100"], r"wall\.csv:32: 'yesterday' is no time"),
-        ("time,power_w", [*GOOD[:4], "1700000000,much"], r"wall\.csv:6: 'much' is no power"),
-        ("time,power_w", [*GOOD[:4], "1700000000,nan"], r"wall\.csv:6: 'nan' is no power"),
+        ("time,power_w", [*GOOD, "yesterday,100"], r"wall\.csv:32: 'yesterday' is not a time"),
+        ("time,power_w", [*GOOD[:4], "1700000000,much"], r"wall\.csv:6: 'much' is not a power"),
+        ("time,power_w", [*GOOD[:4], "1700000000,nan"], r"wall\.csv:6: 'nan' is not a power"),
         ("time,power_w", ["1700000000"], r"wall\.csv:2: 1 columns, the header has 2"),
         ("time,power_w", GOOD[:5], r"has 5 readings; at least 20"),
         ("", [], r"the header has: nothing"),
