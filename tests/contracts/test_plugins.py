@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from llenergymeasure import plugins
+from llenergymeasure.backends.base import Backend, Chunk, Done, ScheduledRequest
 from llenergymeasure.config.models import ExperimentConfig, WorkloadConfig
 from llenergymeasure.domain.request import Prompt
 from llenergymeasure.exceptions import ConfigError
 from llenergymeasure.plugins import Kind
-from llenergymeasure.testing import StandInBackend, check_backend, check_meter, check_plugin, check_workload
+from llenergymeasure.testing import (
+    ContinuousStandInBackend,
+    StandInBackend,
+    StreamingStandInBackend,
+    check_backend,
+    check_meter,
+    check_plugin,
+    check_workload,
+)
 
 PROMPTS = [
     Prompt(prompt_id="short", text="The capital of France"),
@@ -32,9 +43,29 @@ def test_missing_modules_are_named_without_importing_any() -> None:
     assert plugins.missing_modules(requires) == ["no_such_module", "no_such_module.part"]
 
 
-def test_standin_backend_conforms() -> None:
-    config = ExperimentConfig(model="any", backend="standin")
-    check_backend(StandInBackend, config, PROMPTS)
+@pytest.mark.parametrize("backend", [StandInBackend, ContinuousStandInBackend, StreamingStandInBackend])
+def test_standin_backend_conforms(backend: type[Backend]) -> None:
+    check_backend(backend, ExperimentConfig(model="any", backend=backend.name, device="cpu"), PROMPTS)
+
+
+def test_a_backend_that_loses_a_request_does_not_conform() -> None:
+    class Lossy(StandInBackend):
+        def run(self, requests: Sequence[ScheduledRequest], done: Done) -> None:
+            super().run(requests[1:], done)
+
+    with pytest.raises(AssertionError, match="reports every request once"):
+        check_backend(Lossy, ExperimentConfig(model="any", backend="standin", device="cpu"), PROMPTS)
+
+
+def test_a_stream_whose_total_is_not_that_of_its_messages_does_not_conform() -> None:
+    class Miscounting(StreamingStandInBackend):
+        async def stream(self, request: ScheduledRequest) -> AsyncIterator[Chunk]:
+            async for chunk in super().stream(request):
+                yield chunk if chunk.output_tokens is None else replace(chunk, output_tokens=1)
+
+    config = ExperimentConfig(model="any", backend="standin_streaming", device="cpu")
+    with pytest.raises(AssertionError, match="sum of the messages' tokens"):
+        check_backend(Miscounting, config, PROMPTS)
 
 
 @pytest.mark.model
