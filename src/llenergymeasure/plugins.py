@@ -9,10 +9,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from importlib.metadata import EntryPoint, entry_points
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from llenergymeasure.exceptions import ConfigError, PluginError
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 Kind = Literal["backends", "meters", "launchers", "workloads"]
 Capability = Literal["measures", "estimates", "by_name_only", "reads_model_folders"]
@@ -248,4 +250,8 @@ def _entry_point(kind: Kind, name: str) -> EntryPoint | None:
 
 
 def _entry_points(kind: Kind) -> list[EntryPoint]:
+    from importlib.metadata import (
+        entry_points,
+    )  # slow to import, and needed for plugins of other packages only
+
     return list(entry_points(group=f"llenergymeasure.{kind}"))

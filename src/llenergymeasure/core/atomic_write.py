@@ -1,4 +1,4 @@
-"""A small file replaced in one step, so that nobody ever reads half of it."""
+"""A small file replaced in one step, so that no reader sees half of it."""
 
 from __future__ import annotations
 

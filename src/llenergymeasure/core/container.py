@@ -14,7 +14,7 @@ UNLIMITED = 2**60
 
 
 def read_container(root: Path = Path("/"), environ: Mapping[str, str] | None = None) -> ContainerEnvironment:
-    """Return the container as its own files tell, looked up under `root`; `os.environ` by default."""
+    """Return the container as its own files describe it, looked up under `root`; `os.environ` by default."""
     environ = os.environ if environ is None else environ
     podman = _podman_facts(root)
     return ContainerEnvironment(

@@ -1,4 +1,4 @@
-"""What Linux tells about the processors, the memory and itself."""
+"""Processors, memory and operating system as Linux reports them."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def read_ram_total_mb() -> float | None:
 
 
 def _first_processor(root: Path) -> dict[str, str]:
-    """Read the first block of /proc/cpuinfo only: with hundreds of cores the rest takes long and says the same."""
+    """Read the first block of /proc/cpuinfo only: with hundreds of cores the rest takes long and repeats it."""
     facts: dict[str, str] = {}
     try:
         with (root / "proc/cpuinfo").open(encoding="utf-8", errors="replace") as lines:

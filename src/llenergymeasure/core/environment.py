@@ -16,7 +16,7 @@ NO_CUDA = CUDAEnvironment(version=NONE, driver_version=NONE)
 
 
 def collect_environment_metadata() -> EnvironmentMetadata:
-    """Look at the machine without changing it; what it does not tell is None, a missing GPU says `none`."""
+    """Look at the machine without changing it; what is unknown is None, a missing GPU is named `none`."""
     gpus, cuda, reason = _read_nvidia()
     first = next((each for each in gpus if each.visible), NO_GPU)
     return EnvironmentMetadata(

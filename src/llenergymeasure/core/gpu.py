@@ -1,4 +1,4 @@
-"""What NVML tells about each card; a card that does not know an answer gives None."""
+"""Facts of each GPU as NVML reports them; None where a card does not support the query."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from pydantic import Field
 from llenergymeasure.core.record import Record
 
 NONE = "none"
-"""Name of a GPU, version of a driver: what a machine says that has none."""
+"""Name of the GPU and version of the driver on a machine without one."""
 
 
 class ThermalEnvironment(Record):
@@ -109,7 +109,7 @@ class EnvironmentMetadata(Record):
     collected_at: datetime
     gpus: tuple[GPUEnvironment, ...] = ()
     gpu_missing_because: str | None = None
-    """Why `gpu` says none."""
+    """Why `gpu` is `none`."""
     os: str | None = None
     kernel: str | None = None
     ram_total_mb: float | None = None

@@ -1,4 +1,4 @@
-"""What this machine is, and what of its state moves the power it draws at rest."""
+"""Identity of this machine, and the settings that change its idle power."""
 
 from __future__ import annotations
 

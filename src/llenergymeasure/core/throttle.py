@@ -1,4 +1,4 @@
-"""What an NVIDIA card says about why its clocks are lower than they could be."""
+"""Throttle reasons of NVIDIA GPUs: why their clocks are below the maximum."""
 
 from __future__ import annotations
 

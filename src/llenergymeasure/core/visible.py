@@ -51,7 +51,7 @@ def ordinal_caveat(gpus: Sequence[Gpu], environ: Mapping[str, str]) -> str | Non
     """Return what is uncertain about ordinals in CUDA_VISIBLE_DEVICES, or None where nothing is.
 
     CUDA numbers the fastest card first unless CUDA_DEVICE_ORDER=PCI_BUS_ID; between cards of one model that makes no
-    difference, between unlike ones NVML cannot tell which card CUDA calls 0.
+    difference, between different ones NVML does not report which card CUDA calls 0.
     """
     value = environ.get("CUDA_VISIBLE_DEVICES", "")
     by_ordinal = any(_ORDINAL.match(entry.strip()) for entry in value.split(","))

@@ -40,7 +40,7 @@ class BaselineReuse(Record):
 
     origin: Origin
     reason: str | None = None
-    """Why it was measured anew."""
+    """Why it was measured again."""
     age_s: float | None = None
     """Of the stored one, when it was taken over."""
     stored: StoredBaseline | None = None

@@ -111,7 +111,7 @@ def _cuda_version_of_torch() -> str | None:
         version: str | None = torch.version.cuda
         return version
     except Exception as error:  # noqa: BLE001 - a torch that does not import breaks in many ways
-        logger.debug("torch does not tell its CUDA version: %s", error)
+        logger.debug("torch does not report its CUDA version: %s", error)
         return None
 
 
@@ -121,7 +121,7 @@ def _cuda_version_in_files() -> str | None:
             with open(path) as file:
                 found = re.search(r"(\d+\.\d+)", file.read())
         except Exception as error:  # noqa: BLE001 - whatever it is, there are other sources
-            logger.debug("%s does not tell the CUDA version: %s", path, error)
+            logger.debug("%s does not report the CUDA version: %s", path, error)
             continue
         if found:
             return found[1]
@@ -133,7 +133,7 @@ def _cuda_version_of_nvcc() -> str | None:
         answer = subprocess.run(["nvcc", "--version"], capture_output=True, text=True, timeout=5)
         found = re.search(r"release (\d+\.\d+)", answer.stdout)
     except Exception as error:  # noqa: BLE001 - missing, hanging, unreadable
-        logger.debug("nvcc does not tell the CUDA version: %s", error)
+        logger.debug("nvcc does not report the CUDA version: %s", error)
         return None
     return found[1] if found else None
 
@@ -178,6 +178,6 @@ def _git_commit() -> str | None:
         answer = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5)
         found = re.fullmatch(r"[0-9a-f]{40,64}", answer.stdout.strip())
     except Exception as error:  # noqa: BLE001 - no git, no repository: nothing to record
-        logger.debug("git does not tell the commit: %s", error)
+        logger.debug("git does not report the commit: %s", error)
         return None
     return found[0] if found else None

@@ -204,7 +204,7 @@ class ExperimentResult(Record):
     repeats: tuple[Repeat, ...] = ()
     phases: tuple[PhaseSummary, ...] = ()
     conditions: tuple[DeviceConditions, ...] = ()
-    """Temperature, clocks and throttling of each device that says."""
+    """Temperature, clocks and throttling of each device that reports them."""
     interference: Interference = Interference()
     """Other load on the machine."""
     cooldown: CooldownSummary | None = None

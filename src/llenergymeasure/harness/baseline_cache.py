@@ -15,11 +15,10 @@ from llenergymeasure.harness.recorder import Recorder
 from llenergymeasure.metrics.energy.account import EnergyAccount
 from llenergymeasure.metrics.energy.baseline_drift import baseline_drift
 from llenergymeasure.metrics.energy.idle_power import baseline_to_store
+from llenergymeasure.metrics.energy.running_account import LEAD_NS
 from llenergymeasure.results.baseline_store import find_baseline, keep_baseline
 
 CHECK_S = 2.0
-LEAD_S = 2.0
-"""The energy of a phase depends on the counter's ticks before it, at most a second apart."""
 SETTLE_S = 0.25
 SETTLE_AT_MOST_S = 3.0
 """A slow counter ticks again within this; only then is the energy up to the end of a phase known."""
@@ -70,10 +69,13 @@ def _check(stored: StoredBaseline, log: Recorder, power: Metering) -> str | None
 
 
 def _account_over(phase: Phase, log: Recorder, power: Metering) -> EnergyAccount:
-    """Return the account of what is sampled so far, as soon as it prices a phase that has just ended, or never will."""
+    """Return the account of the samples so far, when the energy of a phase that has just ended is known.
+
+    It waits `SETTLE_AT_MOST_S` at most; the energy may then still be unknown.
+    """
     waited_s = 0.0
     while True:
-        account = EnergyAccount(power.trace(phase.start_unix_ns - round(LEAD_S * 1e9)))
+        account = EnergyAccount(power.trace(phase.start_unix_ns - LEAD_NS))
         unknown = bool(account.included) and account.energy(phase).energy_j is None
         if not unknown or waited_s >= SETTLE_AT_MOST_S:
             return account

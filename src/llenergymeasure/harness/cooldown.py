@@ -11,11 +11,11 @@ from llenergymeasure.harness.recorder import Recorder
 
 LOOK_EVERY_S = 0.5
 UNKNOWN_FOR_S = 3.0
-"""Temperatures are read several times a second: devices that are silent for so long will not speak."""
+"""Devices that report no temperature for this long are treated as having no sensor; it is read often."""
 
 
 def cool_down(config: CooldownConfig, log: Recorder, power: Metering) -> None:
-    """Wait, as a phase of its own, until the hottest device is within the limit, time is up, or none can be told."""
+    """Wait, as a phase of its own, for the hottest device to cool down; give up at the limit or without a sensor."""
     if config.max_temperature_c is None:
         return
     with log.phase("cooldown"):

@@ -1,4 +1,4 @@
-"""The idle baselines: the machine at rest, bare and as far as it is made ready."""
+"""Idle baselines: power of the idle machine, bare, with the device's context, and with the model loaded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The machine before anything is loaded: who else uses it, and what it draws at rest."""
+"""The bare idle baseline: power of the machine before anything is loaded, and what other processes use of it."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ def measure_idle_baseline(
     if protocol.baseline.reuse_max_age_s <= 0:
         measure_idle("baseline_idle", protocol.baseline.idle_s, log, power)
         return _look(watch, protocol), None
-    shelf = BaselineCache(power.channels)
-    baseline = _reuse_or_measure(protocol.baseline, shelf, log, power)
+    cache = BaselineCache(power.channels)
+    baseline = _reuse_or_measure(protocol.baseline, cache, log, power)
     neighbours = _look(watch, protocol)
     if baseline.origin == "measured" and not _disturbed(neighbours):
-        shelf.keep(stored_baseline(log, power))
+        cache.keep(stored_baseline(log, power))
     return neighbours, baseline
 
 
@@ -40,9 +40,9 @@ def _look(watch: OtherLoadWatch, protocol: MeasurementConfig) -> OtherLoad:
 
 
 def _reuse_or_measure(
-    config: BaselineConfig, shelf: BaselineCache, log: Recorder, power: Metering
+    config: BaselineConfig, cache: BaselineCache, log: Recorder, power: Metering
 ) -> BaselineReuse:
-    reuse = shelf.take(config.reuse_max_age_s, log, power)
+    reuse = cache.take(config.reuse_max_age_s, log, power)
     if reuse.origin == "measured":
         measure_idle("baseline_idle", config.idle_s, log, power)
     return reuse

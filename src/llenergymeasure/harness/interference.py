@@ -16,7 +16,7 @@ from llenergymeasure.domain.interference import OtherGpuLoad, OtherLoad
 from llenergymeasure.exceptions import PreFlightError
 
 SHORTEST_S = 1.0
-"""Processor times move in steps of 10 ms, so a shorter look says little."""
+"""Processor times move in steps of 10 ms, so a shorter interval gives an uncertain share."""
 
 
 class OtherLoadWatch:
@@ -81,11 +81,11 @@ def _foreign(
 ) -> tuple[int, ...]:
     """Return the pids on a card that are not ours.
 
-    In a container the driver tells pids of the host, among which ours is not found: once our model is on the card,
-    one newcomer without a match is taken for us.
+    In a container the driver reports pids of the host, which differ from ours. Once our model is on the card, one new
+    process without a match is therefore taken for our own.
     """
-    strangers = [pid for pid in use.pids or () if pid not in ours]
-    if known is not None and len(strangers) == len(use.pids or ()):
-        newcomer = next((pid for pid in strangers if pid not in known.get(use.uuid, ())), None)
-        strangers = [pid for pid in strangers if pid != newcomer]
-    return tuple(strangers)
+    foreign = [pid for pid in use.pids or () if pid not in ours]
+    if known is not None and len(foreign) == len(use.pids or ()):
+        new_pid = next((pid for pid in foreign if pid not in known.get(use.uuid, ())), None)
+        foreign = [pid for pid in foreign if pid != new_pid]
+    return tuple(foreign)

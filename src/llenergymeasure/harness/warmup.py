@@ -12,10 +12,9 @@ from llenergymeasure.harness.recorder import Recorder
 from llenergymeasure.harness.served import ServedRequests
 from llenergymeasure.load.base import LoadDriver
 from llenergymeasure.metrics.energy.account import EnergyAccount
+from llenergymeasure.metrics.energy.running_account import LEAD_NS
 from llenergymeasure.metrics.protocol.steady_state import warmup_steadiness
 
-LOOK_BACK_NS = 5_000_000_000
-"""Before the warm-up, of the samples looked at: several updates of the slowest sensor (a mean over 1 s)."""
 LOOK_EVERY_S = 0.5
 """Between two looks at the trends: looking costs time in which the device is idle."""
 
@@ -58,7 +57,7 @@ def _end(
     if cap_s is None:
         return "fixed"
     warmup = Phase(name="warmup", start_unix_ns=start_ns, end_unix_ns=log.clock.now_ns())
-    account = EnergyAccount(power.trace(start_ns - LOOK_BACK_NS))
+    account = EnergyAccount(power.trace(start_ns - LEAD_NS))
     trends = warmup_steadiness(log.requests.table(), account, warmup, protocol.window.min_duration_s)
     if trends.is_steady:
         return "steady"
