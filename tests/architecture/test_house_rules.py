@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ast
 import re
+from collections import Counter
 from collections.abc import Iterator
 
 from tests.architecture.tree import ROOT, SOURCE, parsed, pyproject, where
 
 MODULE_LINES = 300
 FUNCTION_LINES = 50
+FOLDER_MODULES = 18
 
 Function = (ast.FunctionDef, ast.AsyncFunctionDef)
 
@@ -85,6 +87,14 @@ def test_modules_and_functions_stay_small():
         if lines > limit
     ]
     assert large == []
+
+
+def test_folders_stay_small():
+    counts = Counter(path.parent for path, _tree in parsed() if path.name != "__init__.py")
+    wide = [
+        f"{folder.relative_to(ROOT)} has {n} modules" for folder, n in counts.items() if n > FOLDER_MODULES
+    ]
+    assert wide == []
 
 
 def test_every_dependency_is_pinned():

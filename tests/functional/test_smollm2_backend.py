@@ -10,7 +10,7 @@ import pytest
 from llenergymeasure.backends.pytorch.backend import PyTorchBackend
 from llenergymeasure.backends.pytorch.generation import Generation
 from llenergymeasure.core.clock import AnchoredClock
-from llenergymeasure.domain.model import ModelInfo
+from llenergymeasure.domain.model.info import ModelInfo
 from llenergymeasure.metrics.performance.flops import request_flops
 from tests.support.pytorch_runs import as_prompts, configure, serve
 

@@ -8,7 +8,7 @@ from typing import ClassVar, Literal, Protocol, TypeGuard
 
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.core.clock import Clock
-from llenergymeasure.domain.model import ModelInfo
+from llenergymeasure.domain.model.info import ModelInfo
 from llenergymeasure.domain.request import FinishReason, Prompt, RequestRecord, ServerTimes
 from llenergymeasure.domain.step import StepRecord
 

@@ -12,7 +12,7 @@ from llenergymeasure.domain.baseline import BaselineReuse, Origin
 from llenergymeasure.domain.environment import EnvironmentMetadata, EnvironmentSnapshot
 from llenergymeasure.domain.estimate import Estimate, Method
 from llenergymeasure.domain.interference import Interference
-from llenergymeasure.domain.model import ModelInfo
+from llenergymeasure.domain.model.info import ModelInfo
 from llenergymeasure.domain.trace import ChannelKey
 from llenergymeasure.domain.uncertainty import UncertaintyBudget
 

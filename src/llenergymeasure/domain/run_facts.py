@@ -10,7 +10,7 @@ from llenergymeasure.domain.baseline import BaselineReuse
 from llenergymeasure.domain.environment import EnvironmentSnapshot
 from llenergymeasure.domain.experiment import WarmupEnd
 from llenergymeasure.domain.interference import Interference
-from llenergymeasure.domain.model import ModelInfo
+from llenergymeasure.domain.model.info import ModelInfo
 
 
 class RunFacts(Record):

@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator
 from llenergymeasure import plugins
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.core.secrets import mask_url_credentials
-from llenergymeasure.domain.model_ref import parse_model_ref
-from llenergymeasure.domain.model_source import missing_source
+from llenergymeasure.domain.model.reference import parse_model_ref
+from llenergymeasure.domain.model.source import missing_source
 from llenergymeasure.exceptions import ConfigError, PluginError, PreFlightError
 from llenergymeasure.orchestration.readiness.checks import check_backend_options as _check_backend_options
 from llenergymeasure.orchestration.readiness.checks import check_dataset as _check_dataset

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import datetime, timezone
 
-from llenergymeasure.domain.model_ref import parse_model_ref
+from llenergymeasure.domain.model.reference import parse_model_ref
 
 RESULT = "result.json"
 FACTS = "run.json"

@@ -12,7 +12,7 @@ from llenergymeasure.backends.base import EncodedRequest
 from llenergymeasure.config.base import Section
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.core.clock import AnchoredClock, Clock
-from llenergymeasure.domain.model import ModelInfo
+from llenergymeasure.domain.model.info import ModelInfo
 from llenergymeasure.domain.request import Prompt
 
 

@@ -6,7 +6,7 @@ import importlib.util
 from typing import Any
 
 from llenergymeasure.config.models import ExperimentConfig, PyTorchConfig
-from llenergymeasure.domain.model_source import ModelSource
+from llenergymeasure.domain.model.source import ModelSource
 
 RESERVED: dict[str, str] = {
     "dtype": "precision",

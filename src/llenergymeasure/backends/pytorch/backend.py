@@ -22,7 +22,7 @@ from llenergymeasure.backends.pytorch.tokens import check_context, check_padding
 from llenergymeasure.backends.pytorch.unsupported import refusals
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.core.clock import Clock
-from llenergymeasure.domain.model import ModelInfo
+from llenergymeasure.domain.model.info import ModelInfo
 from llenergymeasure.domain.request import Prompt
 from llenergymeasure.exceptions import BackendError
 

@@ -12,7 +12,7 @@ from llenergymeasure.backends.pytorch.parameters import (
 )
 from llenergymeasure.backends.pytorch.placement import devices_of
 from llenergymeasure.config.models import ExperimentConfig
-from llenergymeasure.domain.model import ModelInfo
+from llenergymeasure.domain.model.info import ModelInfo
 
 
 def describe(loaded: Loaded, config: ExperimentConfig) -> ModelInfo:

@@ -20,8 +20,8 @@ from llenergymeasure.backends.pytorch.error_messages import explain_loading
 from llenergymeasure.backends.pytorch.gguf_reading import quantisation_name, read_once
 from llenergymeasure.backends.pytorch.options import PyTorchConfig
 from llenergymeasure.config.models import ExperimentConfig
-from llenergymeasure.domain.model_ref import parse_model_ref
-from llenergymeasure.domain.model_source import ModelSource, find_source
+from llenergymeasure.domain.model.reference import parse_model_ref
+from llenergymeasure.domain.model.source import ModelSource, find_source
 from llenergymeasure.exceptions import BackendError
 
 logger = logging.getLogger(__name__)

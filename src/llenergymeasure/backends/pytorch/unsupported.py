@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from llenergymeasure.backends.pytorch.arguments import RESERVED, options_of
 from llenergymeasure.backends.pytorch.precision import precision_refusals
 from llenergymeasure.config.models import ExperimentConfig
-from llenergymeasure.domain.model_ref import parse_model_ref
-from llenergymeasure.domain.model_source import find_source, missing_source
+from llenergymeasure.domain.model.reference import parse_model_ref
+from llenergymeasure.domain.model.source import find_source, missing_source
 from llenergymeasure.exceptions import ConfigError
 
 _FLASH_PACKAGES = {

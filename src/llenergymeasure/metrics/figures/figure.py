@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from llenergymeasure.domain.estimate import Estimate, Method
-from llenergymeasure.domain.model import ModelInfo
+from llenergymeasure.domain.model.info import ModelInfo
 from llenergymeasure.domain.trace import Phase
 from llenergymeasure.domain.uncertainty import UncertaintyBudget
 from llenergymeasure.metrics.energy.account import EnergyAccount

@@ -13,7 +13,7 @@ from llenergymeasure.backends.base import Backend
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.config.redact import free_settings
 from llenergymeasure.core.secrets import is_secret_name, mask_secrets
-from llenergymeasure.domain.model_ref import parse_model_ref
+from llenergymeasure.domain.model.reference import parse_model_ref
 from llenergymeasure.exceptions import ConfigError, LLEMError, PluginError
 from llenergymeasure.load.drivers import load_problem
 from llenergymeasure.meters.base import MeterOptions

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from llenergymeasure.domain.model_ref import GGUF
+from llenergymeasure.domain.model.reference import GGUF
 
 _WEIGHTS = ("*.safetensors", "*.bin", "*.pt")
 _INDEXES = ("model.safetensors.index.json", "pytorch_model.bin.index.json")

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from llenergymeasure.domain.model import ModelInfo
+from llenergymeasure.domain.model.info import ModelInfo
 from llenergymeasure.metrics.performance.flops import request_flops
 
 

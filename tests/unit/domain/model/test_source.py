@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from llenergymeasure.domain.model_ref import parse_model_ref
-from llenergymeasure.domain.model_source import ModelSource, missing_source
-from llenergymeasure.domain.model_source import find_source as find_source_of
+from llenergymeasure.domain.model.reference import parse_model_ref
+from llenergymeasure.domain.model.source import ModelSource, missing_source
+from llenergymeasure.domain.model.source import find_source as find_source_of
 from llenergymeasure.exceptions import ConfigError
 
 

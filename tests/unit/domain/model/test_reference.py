@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from llenergymeasure.domain.model_ref import parse_model_ref
+from llenergymeasure.domain.model.reference import parse_model_ref
 
 
 def test_paths_are_distinguished_from_hub_ids(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from llenergymeasure.domain.model_ref import GGUF, PACKAGE, ModelRef
+from llenergymeasure.domain.model.reference import GGUF, PACKAGE, ModelRef
 from llenergymeasure.exceptions import ConfigError
 
 
