@@ -12,9 +12,11 @@ pytest_plugins = [
 
 
 def pytest_configure() -> None:
-    """Let an interrupt reach the processes that tests start, whoever started the tests.
+    """Let signals reach the processes that tests start, whoever started the tests.
 
-    A shell starts its background jobs with SIGINT ignored, and a child process inherits that.
+    A shell starts its background jobs with SIGINT ignored, `nohup` a command with SIGHUP ignored, and child processes
+    inherit that.
     """
-    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number, default in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, default)

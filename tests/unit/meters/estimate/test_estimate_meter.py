@@ -8,16 +8,17 @@ from pathlib import Path
 import pytest
 
 from llenergymeasure import plugins
-from llenergymeasure.config.models import EnergyConfig, EstimateConfig
+from llenergymeasure.config.models import EnergyConfig
 from llenergymeasure.exceptions import MeterError
 from llenergymeasure.meters.base import MeterOptions
 from llenergymeasure.meters.estimate import meter as estimate_meter
 from llenergymeasure.meters.estimate.meter import EstimateMeter, cpu_times, describe, power_model
+from llenergymeasure.meters.estimate.options import EstimateOptions
 from llenergymeasure.meters.probing import probe_meter
 
 
 def options(**fields: float) -> MeterOptions:
-    return MeterOptions(energy=EnergyConfig(estimate=EstimateConfig.model_validate(fields)))
+    return MeterOptions(energy=EnergyConfig.model_validate({"estimate": fields}))
 
 
 @pytest.fixture
@@ -45,8 +46,8 @@ def test_it_says_that_it_measures_nothing() -> None:
 
 
 def test_default_model_is_eight_watts_a_core_and_a_tenth_of_that_idle() -> None:
-    assert power_model(EstimateConfig(), cores=2) == (1.6, 16.0)
-    assert describe(EstimateConfig(), cores=2).startswith("8 W x 2 cores at full load, 1.6 W idle")
+    assert power_model(EstimateOptions(), cores=2) == (1.6, 16.0)
+    assert describe(EstimateOptions(), cores=2).startswith("8 W x 2 cores at full load, 1.6 W idle")
 
 
 def test_idle_power_above_the_maximum_is_refused() -> None:
