@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -14,6 +14,7 @@ SAFE_PATH = Path(__file__).with_name("safe_path")
 BOOTSTRAP = (
     "import sys; root, module = sys.argv[1:3]; del sys.argv[1:3]; "
     "sys.path[:] = [*filter(None, sys.path), *filter(None, [root])]; "
+    "sys.path_importer_cache.pop(root, None); "
     "import runpy; runpy.run_module(module, run_name='__main__', alter_sys=True)"
 )
 """As `python -m MODULE`, but without the current folder, the empty entry of `sys.path`: PYTHONSAFEPATH came with 3.11.
@@ -44,3 +45,13 @@ def python_environment(environ: Mapping[str, str], python: str | None = None) ->
     if not paths:
         del environment["PYTHONPATH"]
     return environment
+
+
+def search_for_modules_in(folders: Sequence[str]) -> None:
+    """Set `sys.path` of this process; the current folder is searched where it is among the folders, named in full.
+
+    Before 3.11 it is closed when the process starts (`safe_path`), and is opened here again.
+    """
+    sys.path[:] = folders
+    for folder in folders:
+        sys.path_importer_cache.pop(folder, None)

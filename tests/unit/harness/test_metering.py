@@ -99,8 +99,8 @@ def test_energy_of_an_interval_is_the_same_from_the_stretch_around_it(
     whole = meters.trace()
     start_ns, end_ns = (int(whole.samples["t_unix_ns"][at]) for at in (60, 100))
     stretch = meters.trace(int(whole.samples["t_unix_ns"][40]))
-    assert len(stretch.samples) == len(whole.samples) - 40
+    assert stretch.samples["t_unix_ns"][0] == whole.samples["t_unix_ns"][40]
     interval = Phase(name="window", start_unix_ns=start_ns, end_unix_ns=end_ns)
     energies = [EnergyAccount(trace).energy(interval).energy_j for trace in (whole, stretch)]
     assert energies[0] == pytest.approx(STEADY_W * (end_ns - start_ns) / 1e9, rel=0.01)
-    assert energies[1] == pytest.approx(energies[0], rel=1e-6)
+    assert energies[1] == pytest.approx(energies[0], rel=1e-4)

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Any
 
+from llenergymeasure.core.python_process import search_for_modules_in
 from llenergymeasure.domain.sample import READ_FAILED, RECORD, Sample
 from llenergymeasure.domain.trace import Channel
 from llenergymeasure.exceptions import MeterError
@@ -72,7 +73,7 @@ def main() -> int:
     _ignore_interrupts()
     answer = _take_over_stdout()
     job: dict[str, Any] = json.loads(_read_line())
-    sys.path[:] = job["path"]
+    search_for_modules_in(job["path"])
     with ExitStack() as stack:
         spool = os.open(job["spool"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         stack.callback(os.close, spool)
