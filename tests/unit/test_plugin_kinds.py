@@ -215,7 +215,11 @@ def test_a_configuration_with_options_of_plugins_loads_back_equal() -> None:
     [
         (2, "acme: {url: u, streams: 0}", "acme.streams must be a whole number of at least 1, not 0"),
         (2, "acme: {url: u, stream: 2}", "unknown key 'acme.stream' (did you mean 'acme.streams'?)"),
-        (2, "acme: {streams: 2}", "acme.url is missing: write `acme.url: ...` or pass --set acme.url=...."),
+        (
+            2,
+            "acme: {streams: 2}",
+            "acme.url is missing: write `url: ...` below `acme:`, or pass --set acme.url=VALUE.",
+        ),
         (
             2,
             "acme: {url: u, draft: {tokens: 0}}",

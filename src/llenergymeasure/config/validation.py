@@ -63,7 +63,7 @@ def _fault(each: LocatedError, data: Mapping[str, Any], model: type[BaseModel], 
         return Fault(path=each.path, sentence=_unknown_key(each, document))
     if each.kind == "missing":
         return Fault(path=each.path, sentence=_missing(each, document))
-    if each.kind in ("union_tag_invalid", "union_tag_not_found"):
+    if each.kind in ("union_tag_invalid", "union_tag_not_found", "model_attributes_type"):
         return _wrong_kind(each, document)
     if each.kind in _RULES:
         prefix = f"{name}: " if name else ""
@@ -89,7 +89,11 @@ def _wrong_kind(each: LocatedError, document: Schema) -> Fault:
     key = field.get("discriminator", {}).get("propertyName", "kind")
     kinds = {"enum": [kind for member in alternatives(field) for kind in _constants(member, key)]}
     path = (*each.path, key)
-    value = each.value.get(key) if isinstance(each.value, Mapping) else None
+    if not isinstance(each.value, Mapping):
+        hint = f" (write `{{{key}: {each.value}}}`)" if each.value in kinds["enum"] else ""
+        sentence = f"{each.name} must be a mapping with `{key}: ...`, not {messages.given(each.value)}{hint}"
+        return Fault(path=each.path, sentence=sentence)
+    value = each.value.get(key)
     if value is None:
         sentence = f"{'.'.join(path)} is missing: write `{key}: ...` with {messages.allowed(kinds)}"
         return Fault(path=each.path, sentence=sentence)
@@ -103,10 +107,19 @@ def _wrong_kind(each: LocatedError, document: Schema) -> Fault:
 def _unknown_key(each: LocatedError, document: Schema) -> str:
     siblings = _keys_beside(each, document)
     return f"unknown key '{each.name}'" + (
-        _near_sibling(each.path, siblings)
+        _written_flat(each, document)
+        or _near_sibling(each.path, siblings)
         or _near_elsewhere(each.path, document)
         or f"; known here: {', '.join(siblings)}"
     )
+
+
+def _written_flat(each: LocatedError, document: Schema) -> str | None:
+    """Return how to write `load.concurrency: 2`, one key in YAML, as a key of its section."""
+    *sections, key = each.path[-1].split(".")
+    if not sections or field_at(document, (*each.path[:-1], *sections, key)) is None:
+        return None
+    return f": write `{key}: ...` below `{': '.join(sections)}:`"
 
 
 def _keys_beside(each: LocatedError, document: Schema) -> list[str]:
@@ -141,8 +154,9 @@ def _near_elsewhere(path: KeyPath, document: Schema) -> str | None:
 
 def _missing(each: LocatedError, document: Schema) -> str:
     description = (field_at(document, each.path) or {}).get("description", "")
-    command = f" or pass --{each.name}" if len(each.path) == 1 else f" or pass --set {each.name}=..."
-    return f"{each.name} is missing: write `{each.name}: ...`{command}. {description}".strip()
+    *sections, key = each.path
+    below = f" below `{sections[-1]}:`, or pass --set {each.name}=VALUE" if sections else f" or pass --{key}"
+    return f"{each.name} is missing: write `{key}: ...`{below}. {description}".strip()
 
 
 def _named_in(each: LocatedError, data: Any) -> KeyPath:

@@ -86,6 +86,11 @@ def _sentences(data: dict[str, Any]) -> list[str]:
             {"load": {"kind": "close"}},
             "load.kind must be offline or closed, not 'close' (did you mean closed?)",
         ),
+        (
+            {"load": "closed"},
+            "load must be a mapping with `kind: ...`, not 'closed' (write `{kind: closed}`)",
+        ),
+        ({"load.concurrency": 3}, "unknown key 'load.concurrency': write `concurrency: ...` below `load:`"),
         ({"load": {"concurrency": 3}}, "load.kind is missing: write `kind: ...` with offline or closed"),
         (
             {"load": {"kind": "closed", "concurrency": 0}},
@@ -93,7 +98,8 @@ def _sentences(data: dict[str, Any]) -> list[str]:
         ),
         (
             {"load": {"kind": "closed"}},
-            "load.concurrency is missing: write `load.concurrency: ...` or pass --set load.concurrency=....",
+            "load.concurrency is missing: write `concurrency: ...` below `load:`, "
+            "or pass --set load.concurrency=VALUE.",
         ),
         (
             {"load": {"kind": "offline", "concurrency": 3}},
