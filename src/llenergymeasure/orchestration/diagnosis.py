@@ -25,7 +25,7 @@ PACKAGES = ("torch", "transformers", "accelerate", "peft", "bitsandbytes", "nvid
 
 
 def diagnose(output_dir: Path) -> Diagnosis:
-    """Look at this machine; nothing is loaded, changed or left open."""
+    """Look at this machine; nothing is loaded or changed."""
     statuses = probe_meters(MeterOptions())
     return Diagnosis(
         version=VERSION,
