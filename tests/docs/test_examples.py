@@ -123,3 +123,16 @@ def _battery(folder: Path, microwatts: int, status: str) -> None:
     folder.mkdir(exist_ok=True)
     (folder / "power_now").write_text(f"{microwatts}\n")
     (folder / "status").write_text(f"{status}\n")
+
+
+def test_every_file_and_function_that_contributing_points_to_exists():
+    page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    package = ROOT / "src" / "llenergymeasure"
+    pointers = re.findall(r"`((?:\w+/)+\w+\.py)`(?: \(`(\w+)`\))?", page)
+    assert len(pointers) > 15
+    for path, name in pointers:
+        file = next((root / path for root in (package, ROOT) if (root / path).is_file()), None)
+        assert file is not None or path.startswith("meters/battery"), path
+        assert not name or re.search(rf"(def|class) {name}\b", file.read_text(encoding="utf-8")), (
+            f"{path}: {name}"
+        )
