@@ -103,4 +103,4 @@ def test_energy_of_an_interval_is_the_same_from_the_stretch_around_it(
     interval = Phase(name="window", start_unix_ns=start_ns, end_unix_ns=end_ns)
     energies = [EnergyAccount(trace).energy(interval).energy_j for trace in (whole, stretch)]
     assert energies[0] == pytest.approx(STEADY_W * (end_ns - start_ns) / 1e9, rel=0.01)
-    assert energies[1] == pytest.approx(energies[0], rel=1e-4)
+    assert energies[1] == pytest.approx(energies[0], rel=0.01)
