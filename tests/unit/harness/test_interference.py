@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 
 import pytest
 
-from llenergymeasure.core.clock import AnchoredClock
 from llenergymeasure.core.machine_load import own_processes, read_processor_time
 from llenergymeasure.domain.interference import OtherGpuLoad, OtherLoad
 from llenergymeasure.exceptions import PreFlightError
@@ -70,15 +70,14 @@ def test_own_processes_include_those_we_started() -> None:
 
 
 def test_own_work_is_not_foreign() -> None:
-    clock = AnchoredClock()
     before = read_processor_time(own_processes())
-    end = clock.now_ns() + 500_000_000
-    while clock.now_ns() < end:
+    start_s = time.process_time()
+    while time.process_time() - start_s < 0.3:
         pass
     after = read_processor_time(own_processes())
     assert before is not None
     assert after is not None
-    assert after.own_s - before.own_s >= 0.1
+    assert after.own_s - before.own_s >= 0.25
     assert after.machine_s - before.machine_s >= after.own_s - before.own_s - 0.1
 
 
