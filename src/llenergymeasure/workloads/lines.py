@@ -18,7 +18,8 @@ MAX_LINE_BYTES = 16 * 1024 * 1024
 def read_prompts(path: Path, field: str, limit: int) -> list[Prompt]:
     """Return the first `limit` prompts of a file, from its start again where it holds fewer.
 
-    Each has an id of its own: that of its line (`id`, or `line-N`), with `#2`, `#3`... when it comes again.
+    Each has an id of its own: that of its line (`id`, or `line-N`), with `#2`, `#3`... when it comes again, or the next
+    number that no line of the file has taken.
 
     Raises:
         ConfigError: a line that is needed is no prompt, or there is none; with file and line number.
@@ -26,8 +27,7 @@ def read_prompts(path: Path, field: str, limit: int) -> list[Prompt]:
     prompts = list(islice(_distinct(path, field), limit))
     if not prompts:
         raise ConfigError(f"{path} holds no prompts: each line must be an object with the key '{field}'")
-    repeated = zip(count(), cycle(prompts))
-    return [_again(prompt, index // len(prompts)) for index, prompt in islice(repeated, limit)]
+    return _repeated(prompts, limit)
 
 
 def _distinct(path: Path, field: str) -> Iterator[Prompt]:
@@ -36,7 +36,7 @@ def _distinct(path: Path, field: str) -> Iterator[Prompt]:
         prompt = _prompt(line, field, path, number)
         first = line_of.setdefault(prompt.prompt_id, number)
         if first != number:
-            raise _fault(path, number, f"the id '{prompt.prompt_id}' is that of line {first} already")
+            raise _fault(path, number, f"the id {_quoted(prompt.prompt_id)} is that of line {first} already")
         yield prompt
 
 
@@ -62,10 +62,22 @@ def _decoded(raw: bytes, path: Path, number: int) -> str:
         raise _fault(path, number, what) from None
 
 
+class _TwinKeyError(ValueError):
+    """Two values of one name: which of them is meant is anybody's guess."""
+
+
+def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    record = dict(pairs)
+    if len(record) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise _TwinKeyError(_quoted(next(name for name in names if names.count(name) > 1)))
+    return record
+
+
 def _prompt(line: str, field: str, path: Path, number: int) -> Prompt:
     record = _record(line, path, number)
     if field not in record:
-        there = ", ".join(f"'{key}'" for key in record) or "none"
+        there = _shortened(", ".join(map(_quoted, record)), 300) or "none"
         raise _fault(
             path, number, f"there is no key '{field}', but: {there}; name one with workload.prompt_field"
         )
@@ -81,7 +93,9 @@ def _prompt(line: str, field: str, path: Path, number: int) -> Prompt:
 
 def _record(line: str, path: Path, number: int) -> dict[str, Any]:
     try:
-        record = json.loads(line)
+        record = json.loads(line, object_pairs_hook=_without_twins)
+    except _TwinKeyError as error:
+        raise _fault(path, number, f"the key {error} comes twice in one object; keep one of them") from None
     except json.JSONDecodeError as error:
         raise _fault(path, number, f"not JSON: {error.msg} at column {error.colno}") from None
     except (RecursionError, ValueError):
@@ -100,10 +114,18 @@ def _id(record: dict[str, Any], path: Path, number: int) -> str:
     return str(name)
 
 
-def _again(prompt: Prompt, rounds: int) -> Prompt:
-    if rounds == 0:
-        return prompt
-    return Prompt(prompt_id=f"{prompt.prompt_id}#{rounds + 1}", text=prompt.text)
+def _repeated(prompts: list[Prompt], limit: int) -> list[Prompt]:
+    ids = {prompt.prompt_id for prompt in prompts}
+    rounds = dict.fromkeys(ids, 1)
+    repeated = list(prompts)
+    for prompt in islice(cycle(prompts), limit - len(prompts)):
+        name = prompt.prompt_id
+        while name in ids:
+            rounds[prompt.prompt_id] += 1
+            name = f"{prompt.prompt_id}#{rounds[prompt.prompt_id]}"
+        ids.add(name)
+        repeated.append(Prompt(prompt_id=name, text=prompt.text))
+    return repeated
 
 
 def _json_type(value: object) -> str:
@@ -115,6 +137,15 @@ def _json_type(value: object) -> str:
         type(None): "null",
     }
     return "an empty string" if value == "" else names.get(type(value), "a number")
+
+
+def _quoted(name: str) -> str:
+    """Return a name from the file on one line, whatever control characters it has."""
+    return repr(_shortened(name, 60))
+
+
+def _shortened(text: str, length: int) -> str:
+    return text if len(text) <= length else f"{text[:length]}..."
 
 
 def _fault(path: Path, number: int, what: str) -> ConfigError:
