@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -18,6 +17,7 @@ import yaml
 from llenergymeasure.api import load_result
 from llenergymeasure.results.request_parquet import read_requests
 from llenergymeasure.results.tables import read_phases, read_trace
+from tests.support.standin_runs import LONG, QUICK, bundles_in, wait_for, with_measurement
 
 BUNDLE = {
     "SHA256SUMS",
@@ -28,21 +28,6 @@ BUNDLE = {
     "run.json",
     "trace.parquet",
 }
-QUICK = {
-    "model": "any",
-    "backend": "standin",
-    "device": "cpu",
-    "workload": {"dataset": "synthetic", "n_prompts": 8, "input_tokens": 5},
-    "measurement": {
-        "baseline": {"idle_s": 0.4, "loaded_s": 0},
-        "warmup": {"min_requests": 1, "min_duration_s": 0, "max_duration_s": None},
-        "window": {"min_duration_s": 0.5},
-        "repeats": {"min": 3, "max": 3},
-    },
-    "energy": {"meters": "estimate"},
-    "standin": {"token_s": 0.005},
-}
-LONG = {**QUICK, "measurement": {**QUICK["measurement"], "window": {"min_duration_s": 60}}}
 
 
 def _config(tmp_path: Path, settings: dict[str, object]) -> Path:
@@ -76,17 +61,7 @@ def _child(process: subprocess.Popen[str], module: str) -> psutil.Process:
                 return child
         return None
 
-    return _wait_for(find)
-
-
-def _wait_for(find: Callable[[], object], timeout_s: float = 30.0) -> object:
-    deadline = time.monotonic() + timeout_s
-    while time.monotonic() < deadline:
-        found = find()
-        if found:
-            return found
-        time.sleep(0.05)
-    raise AssertionError("it did not happen in time")
+    return wait_for(find)
 
 
 def _wait_for_window(process: subprocess.Popen[str]) -> str:
@@ -100,10 +75,6 @@ def _wait_for_window(process: subprocess.Popen[str]) -> str:
     raise AssertionError(f"no window began:\n{said}")
 
 
-def _bundles(tmp_path: Path) -> list[Path]:
-    return sorted((tmp_path / "out" / "single").glob("[!.]*"))
-
-
 def _jobs(tmp_path: Path) -> list[Path]:
     return sorted((tmp_path / "out" / "single" / ".jobs").glob("*"))
 
@@ -115,7 +86,7 @@ def _gone(processes: list[psutil.Process]) -> bool:
 def test_finished_run_leaves_a_bundle_that_loads_back(tmp_path: Path, standin_env: dict[str, str]) -> None:
     done = _run(tmp_path, standin_env, QUICK)
     assert done.returncode == 0, done.stderr
-    (bundle,) = _bundles(tmp_path)
+    (bundle,) = bundles_in(tmp_path)
     assert {path.name for path in bundle.iterdir()} == BUNDLE
     result = load_result(bundle)
     assert result.model_validate_json((bundle / "result.json").read_text()) == result
@@ -126,7 +97,7 @@ def test_finished_run_leaves_a_bundle_that_loads_back(tmp_path: Path, standin_en
 
 def test_figures_are_those_of_the_raw_tables(tmp_path: Path, standin_env: dict[str, str]) -> None:
     assert _run(tmp_path, standin_env, QUICK).returncode == 0
-    (bundle,) = _bundles(tmp_path)
+    (bundle,) = bundles_in(tmp_path)
     result = load_result(bundle)
     requests = [each for each in read_requests(bundle / "requests.parquet").rows() if each.repeat >= 0]
     assert result.total_requests == len(requests)
@@ -139,12 +110,12 @@ def test_figures_are_those_of_the_raw_tables(tmp_path: Path, standin_env: dict[s
 
 def test_config_of_a_bundle_repeats_the_experiment(tmp_path: Path, standin_env: dict[str, str]) -> None:
     assert _run(tmp_path, standin_env, QUICK).returncode == 0
-    (first,) = _bundles(tmp_path)
+    (first,) = bundles_in(tmp_path)
     again = [sys.executable, "-m", "llenergymeasure", "run", str(first / "config.yaml"), "--json"]
     done = subprocess.run(again, env=standin_env, capture_output=True, text=True, timeout=90, check=False)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["config_hash"] == load_result(first).config_hash
-    assert len(_bundles(tmp_path)) == 2
+    assert len(bundles_in(tmp_path)) == 2
 
 
 def test_ctrl_c_keeps_what_was_measured_under_a_name_that_says_so(
@@ -158,7 +129,7 @@ def test_ctrl_c_keeps_what_was_measured_under_a_name_that_says_so(
     _, err = process.communicate(timeout=30)
     assert process.returncode == 130, err
     assert "Traceback" not in err
-    (bundle,) = _bundles(tmp_path)
+    (bundle,) = bundles_in(tmp_path)
     assert bundle.name.endswith(".interrupted")
     assert bundle.name in err
     assert {path.name for path in bundle.iterdir()} == BUNDLE - {"result.json"}
@@ -192,7 +163,7 @@ def test_a_second_ctrl_c_stops_at_once_and_says_where_the_samples_are(
     assert err.count("interrupt again") == 1
     assert err.splitlines()[-3:-1] == ["stopping at once", "stopped at once; no bundle was written"]
     assert not list((tmp_path / "out").rglob("*.partial"))
-    assert _bundles(tmp_path) == []
+    assert bundles_in(tmp_path) == []
     (job,) = _jobs(tmp_path)
     assert err.splitlines()[-1] == f"Samples and log of the run were kept in {job}"
     assert (job / "spool" / "samples.bin").stat().st_size > 0
@@ -202,13 +173,13 @@ def test_a_second_ctrl_c_stops_at_once_and_says_where_the_samples_are(
 def test_killed_sampler_makes_energy_unknown_with_the_reason(
     tmp_path: Path, standin_env: dict[str, str]
 ) -> None:
-    settings = {**QUICK, "measurement": {**QUICK["measurement"], "window": {"min_duration_s": 2}}}
+    settings = with_measurement(window={"min_duration_s": 2})
     process = _start(tmp_path, standin_env, settings)
     _wait_for_window(process)
     _child(process, "llenergymeasure.meters").kill()
     out, err = process.communicate(timeout=60)
     assert process.returncode == 0, err
-    (bundle,) = _bundles(tmp_path)
+    (bundle,) = bundles_in(tmp_path)
     result = load_result(bundle)
     assert result.total_energy_j is None
     assert result.energy_per_output_token_j is None
@@ -223,12 +194,12 @@ def test_killed_sampler_makes_energy_unknown_with_the_reason(
 def test_strict_run_fails_on_an_invalid_result_and_keeps_it(
     tmp_path: Path, standin_env: dict[str, str]
 ) -> None:
-    measurement = {**QUICK["measurement"], "strict": True, "window": {"min_duration_s": 2}}
-    process = _start(tmp_path, standin_env, {**QUICK, "measurement": measurement})
+    settings = with_measurement(strict=True, window={"min_duration_s": 2})
+    process = _start(tmp_path, standin_env, settings)
     _wait_for_window(process)
     _child(process, "llenergymeasure.meters").kill()
     _, err = process.communicate(timeout=60)
-    (bundle,) = _bundles(tmp_path)
+    (bundle,) = bundles_in(tmp_path)
     assert process.returncode == 8
     assert f"the result is invalid (sampler_died, energy_unknown); it is kept in {bundle}" in err
 
@@ -244,7 +215,7 @@ def test_killed_worker_is_a_clear_error_that_says_where_its_log_and_samples_are(
     assert process.returncode == 4
     assert "SIGKILL" in err
     assert "Traceback" not in err
-    assert _bundles(tmp_path) == []
+    assert bundles_in(tmp_path) == []
     (job,) = _jobs(tmp_path)
     assert f"Samples and log of the run were kept in {job}" in err
     assert (job / "worker.log").exists()
@@ -261,7 +232,7 @@ def test_worker_outlives_its_parent_only_to_keep_what_it_has(
     process.kill()
     process.communicate(timeout=30)
     assert _gone(processes)
-    (bundle,) = _bundles(tmp_path)
+    (bundle,) = bundles_in(tmp_path)
     assert bundle.name.endswith(".interrupted")
     assert _jobs(tmp_path) == []
 
@@ -276,7 +247,7 @@ def test_end_of_a_batch_job_or_terminal_keeps_what_was_measured_and_leaves_no_li
     os.kill(process.pid, number)
     _, err = process.communicate(timeout=30)
     assert process.returncode == 130, err
-    (bundle,) = _bundles(tmp_path)
+    (bundle,) = bundles_in(tmp_path)
     assert bundle.name.endswith(".interrupted")
     assert _gone(processes)
     assert _jobs(tmp_path) == []
@@ -290,7 +261,7 @@ def test_out_of_memory_mid_run_is_a_backend_error_and_keeps_what_was_measured(
     assert done.returncode == 4
     assert "lower standin.batch_size" in done.stderr
     assert "Traceback" not in done.stderr
-    (bundle,) = _bundles(tmp_path)
+    (bundle,) = bundles_in(tmp_path)
     assert bundle.name.endswith(".interrupted")
     assert f"what was measured until then is in {bundle}" in done.stderr
     assert "BackendError" in json.loads((bundle / "run.json").read_text())["interrupted"]
@@ -302,7 +273,7 @@ def test_run_without_meters_has_no_energy_and_says_it_was_not_asked_for(
 ) -> None:
     done = _run(tmp_path, standin_env, {**QUICK, "energy": {"meters": "none"}})
     assert done.returncode == 0, done.stderr
-    result = load_result(_bundles(tmp_path)[0])
+    result = load_result(bundles_in(tmp_path)[0])
     assert result.total_energy_j is None
     assert "energy_not_asked_for" in {warning.code for warning in result.warnings}
     assert "energy_unknown" not in {warning.code for warning in result.warnings}

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,21 +21,8 @@ from llenergymeasure.core.process_group import group_members
 from llenergymeasure.core.python_process import python_command, python_environment
 from llenergymeasure.domain.progress import RunEvent
 from llenergymeasure.launchers.job_folder import EventReader, read_outcome
+from tests.support.standin_runs import BRIEF, LONG, bundles_in, wait_for
 
-QUICK: dict[str, Any] = {
-    "model": "any",
-    "backend": "standin",
-    "device": "cpu",
-    "workload": {"dataset": "synthetic", "n_prompts": 8, "input_tokens": 5},
-    "measurement": {
-        "baseline": {"idle_s": 0.2, "loaded_s": 0},
-        "warmup": {"min_requests": 1, "min_duration_s": 0, "max_duration_s": None},
-        "window": {"min_duration_s": 0.2},
-        "repeats": {"min": 1, "max": 1},
-    },
-    "energy": {"meters": "estimate"},
-}
-LONG = {**QUICK, "measurement": {**QUICK["measurement"], "window": {"min_duration_s": 60}}}
 PREPARE = """
 import json, sys
 from llenergymeasure.config.loader import load_config
@@ -68,20 +54,6 @@ def _llem(tmp_path: Path, settings: dict[str, Any], *options: str) -> list[str]:
     return [sys.executable, str(scripts / "llem"), "run", str(tmp_path / "experiment.yaml"), *out]
 
 
-def _bundles(tmp_path: Path) -> list[Path]:
-    return sorted((tmp_path / "out" / "single").glob("[!.]*"))
-
-
-def _wait_for(find: Callable[[], Any], timeout_s: float = 30.0) -> Any:
-    deadline = time.monotonic() + timeout_s
-    while time.monotonic() < deadline:
-        found = find()
-        if found:
-            return found
-        time.sleep(0.05)
-    raise AssertionError("it did not happen in time")
-
-
 def _in_window(job: Path) -> bool:
     return any(event.phase == "window" for event in EventReader(job).unread())
 
@@ -93,14 +65,14 @@ def _job(tmp_path: Path) -> Path | None:
 def test_a_closed_standard_input_does_not_stop_the_worker(
     tmp_path: Path, standin_env: dict[str, str]
 ) -> None:
-    job = _prepare(tmp_path, standin_env, QUICK)
+    job = _prepare(tmp_path, standin_env, BRIEF)
     done = subprocess.run(
         _worker(job), env=standin_env, stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False
     )
     assert done.returncode == 0, done.stderr
     outcome = read_outcome(job)
     assert outcome is not None
-    assert (outcome.status, outcome.bundle) == ("done", str(_bundles(tmp_path)[0]))
+    assert (outcome.status, outcome.bundle) == ("done", str(bundles_in(tmp_path)[0]))
 
 
 def test_a_worker_that_watches_its_parent_stops_when_its_standard_input_ends(
@@ -110,14 +82,14 @@ def test_a_worker_that_watches_its_parent_stops_when_its_standard_input_ends(
     worker = subprocess.Popen(
         _worker(job, "--watch-parent"), env=standin_env, stdin=subprocess.PIPE, start_new_session=True
     )
-    _wait_for(lambda: _in_window(job))
+    wait_for(lambda: _in_window(job))
     members = [psutil.Process(pid) for pid in group_members(worker.pid)]
     assert len(members) > 1  # the sampler is one of them
     assert worker.stdin is not None
     worker.stdin.close()
     assert worker.wait(timeout=30) == 130
     assert not psutil.wait_procs(members, timeout=10)[1]
-    (bundle,) = _bundles(tmp_path)
+    (bundle,) = bundles_in(tmp_path)
     assert bundle.name == f"{job.name}.interrupted"
     assert not job.exists()
 
@@ -125,16 +97,16 @@ def test_a_worker_that_watches_its_parent_stops_when_its_standard_input_ends(
 def test_a_run_under_nohup_survives_the_end_of_its_terminal(
     tmp_path: Path, standin_env: dict[str, str]
 ) -> None:
-    command = ["nohup", *_llem(tmp_path, QUICK)]
+    command = ["nohup", *_llem(tmp_path, BRIEF)]
     with (tmp_path / "nohup.out").open("wb") as out:
         process = subprocess.Popen(
             command, env=standin_env, stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd=tmp_path
         )
-    job = _wait_for(lambda: _job(tmp_path))
-    _wait_for(lambda: EventReader(job).unread() and (job / "events.jsonl").exists())
+    job = wait_for(lambda: _job(tmp_path))
+    wait_for(lambda: EventReader(job).unread() and (job / "events.jsonl").exists())
     process.send_signal(signal.SIGHUP)
     assert process.wait(timeout=60) == 0, (tmp_path / "nohup.out").read_text()
-    (bundle,) = _bundles(tmp_path)
+    (bundle,) = bundles_in(tmp_path)
     assert (bundle / "result.json").exists()
 
 
@@ -191,7 +163,7 @@ def test_a_run_of_a_newer_worker_that_finished_counts_as_finished(tmp_path: Path
 
 
 def test_a_job_with_fields_of_a_newer_release_is_run(tmp_path: Path, standin_env: dict[str, str]) -> None:
-    job = _prepare(tmp_path, standin_env, QUICK)
+    job = _prepare(tmp_path, standin_env, BRIEF)
     document = json.loads((job / "job.json").read_text())
     (job / "job.json").write_text(json.dumps({**document, "priority": "high"}))
     done = subprocess.run(_worker(job), env=standin_env, capture_output=True, timeout=60, check=False)
@@ -199,7 +171,7 @@ def test_a_job_with_fields_of_a_newer_release_is_run(tmp_path: Path, standin_env
 
 
 def test_a_job_of_a_newer_format_is_refused(tmp_path: Path, standin_env: dict[str, str]) -> None:
-    job = _prepare(tmp_path, standin_env, QUICK)
+    job = _prepare(tmp_path, standin_env, BRIEF)
     document = json.loads((job / "job.json").read_text())
     (job / "job.json").write_text(json.dumps({**document, "format": 99}))
     done = subprocess.run(_worker(job), env=standin_env, capture_output=True, timeout=60, check=False)
@@ -211,14 +183,14 @@ def test_a_job_of_a_newer_format_is_refused(tmp_path: Path, standin_env: dict[st
 
 def test_a_stopped_listener_does_not_hold_up_the_run(tmp_path: Path, standin_env: dict[str, str]) -> None:
     process = subprocess.Popen(
-        _llem(tmp_path, QUICK, "--quiet"), env=standin_env, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        _llem(tmp_path, BRIEF, "--quiet"), env=standin_env, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
-    job = _wait_for(lambda: _job(tmp_path))
-    _wait_for(lambda: (job / "events.jsonl").exists())
+    job = wait_for(lambda: _job(tmp_path))
+    wait_for(lambda: (job / "events.jsonl").exists())
     process.send_signal(signal.SIGSTOP)
     try:
-        _wait_for(lambda: (job / "outcome.json").exists())
-        assert len(_bundles(tmp_path)) == 1
+        wait_for(lambda: (job / "outcome.json").exists())
+        assert len(bundles_in(tmp_path)) == 1
     finally:
         process.send_signal(signal.SIGCONT)
     process.communicate(timeout=30)
@@ -234,8 +206,8 @@ def test_a_second_ctrl_c_ends_every_process_of_the_group(tmp_path: Path, standin
     process = subprocess.Popen(
         _llem(tmp_path, LONG), env=standin_env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
-    job = _wait_for(lambda: _job(tmp_path))
-    _wait_for(lambda: _in_window(job))
+    job = wait_for(lambda: _job(tmp_path))
+    wait_for(lambda: _in_window(job))
     family = psutil.Process(process.pid).children(recursive=True)
     assert len(family) == 3  # worker, sampler, the engine's
     (worker,) = [each for each in family if "llenergymeasure.worker" in each.cmdline()]
@@ -269,10 +241,10 @@ def test_what_a_worker_leaves_running_ends_with_it(tmp_path: Path, standin_env: 
     points = site / "llem_standin-1.0.dist-info" / "entry_points.txt"
     points.write_text("[llenergymeasure.backends]\nstandin = llem_stubborn:PLUGIN\n")
     process = subprocess.Popen(
-        _llem(tmp_path, QUICK), env=standin_env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        _llem(tmp_path, BRIEF), env=standin_env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
-    job = _wait_for(lambda: _job(tmp_path))
-    _wait_for(lambda: _in_window(job))
+    job = wait_for(lambda: _job(tmp_path))
+    wait_for(lambda: _in_window(job))
     family = psutil.Process(process.pid).children(recursive=True)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 0, err
@@ -290,16 +262,16 @@ def test_modules_in_the_current_folder_are_not_imported(
         (folder / f"{name}.py").write_text(HOSTILE)
     env = {**standin_env, "PYTHONPATH": standin_env["PYTHONPATH"] + path, "PYTHONSAFEPATH": "1"}
     if path:  # `llem` itself would import from an empty entry, before any of our code runs
-        folder_job = _prepare(tmp_path, standin_env, QUICK)
+        folder_job = _prepare(tmp_path, standin_env, BRIEF)
         command, env = _worker(folder_job), python_environment(env)
     else:
         del env["PYTHONSAFEPATH"]
-        command = _llem(tmp_path, QUICK)
+        command = _llem(tmp_path, BRIEF)
     done = subprocess.run(
         command, env=env, cwd=folder, capture_output=True, text=True, timeout=60, check=False
     )
     assert done.returncode == 0, done.stderr
-    facts = json.loads((_bundles(tmp_path)[0] / "run.json").read_text())
+    facts = json.loads((bundles_in(tmp_path)[0] / "run.json").read_text())
     assert "current folder" not in done.stderr
     assert facts["snapshot"]["pip_freeze"] or facts["snapshot"]["packages"]
 
@@ -310,7 +282,7 @@ def test_relative_paths_count_from_the_folder_of_the_caller(
     folder = tmp_path / "here"
     folder.mkdir()
     (folder / "prompts.jsonl").write_text('{"prompt": "Why?"}\n')
-    settings = {**QUICK, "workload": {"dataset": "./prompts.jsonl", "n_prompts": 2}}
+    settings = {**BRIEF, "workload": {"dataset": "./prompts.jsonl", "n_prompts": 2}}
     command = _llem(tmp_path, settings, "--output", "mine")
     done = subprocess.run(
         command, env=standin_env, cwd=folder, capture_output=True, text=True, timeout=60, check=False
@@ -332,7 +304,7 @@ def test_the_interpreter_that_is_named_measures(tmp_path: Path, standin_env: dic
         ([], 3),
         (["--dry-run", "--python", str(python)], 0),
     ):
-        command = _llem(tmp_path, QUICK, *options)
+        command = _llem(tmp_path, BRIEF, *options)
         done = subprocess.run(
             command, env=standin_env, capture_output=True, text=True, timeout=60, check=False
         )
@@ -370,7 +342,7 @@ def test_an_interpreter_that_cannot_measure_is_refused_with_what_to_do(
         python.chmod(0o755)
     for command in (["--python", str(python)], ["--dry-run", "--python", str(python)]):
         done = subprocess.run(
-            _llem(tmp_path, QUICK, *command),
+            _llem(tmp_path, BRIEF, *command),
             env=standin_env,
             capture_output=True,
             text=True,
