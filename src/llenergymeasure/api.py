@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llenergymeasure import exceptions
-from llenergymeasure.exceptions import ExperimentError, LLEMError
+from llenergymeasure.exceptions import ExperimentError, InvalidResultError, LLEMError
 
 if TYPE_CHECKING:
     from llenergymeasure.config.models import ExperimentConfig
@@ -33,9 +33,13 @@ def run_experiment(
     Raises:
         ConfigError: the configuration cannot be used as written.
         PreFlightError: the machine is not ready; the text lists every problem.
+        InvalidResultError: `measurement.strict` is set and the verdict is invalid; the text names the bundle.
         LLEMError: the run failed; the class says where.
     """
-    return load_result(run_to_bundle(_resolve(config), on_event))
+    resolved = _resolve(config)
+    bundle = run_to_bundle(resolved, on_event)
+    refuse_invalid(resolved, bundle)
+    return load_result(bundle)
 
 
 def run_to_bundle(config: ExperimentConfig, on_event: OnEvent | None = None) -> Path:
@@ -59,6 +63,20 @@ def run_to_bundle(config: ExperimentConfig, on_event: OnEvent | None = None) -> 
         return Path(outcome.bundle)
     where = "" if left is None else f"\nSamples and log of the run were kept in {left}"
     raise _error_named(outcome.error)((outcome.message or "the worker failed without a message") + where)
+
+
+def refuse_invalid(config: ExperimentConfig, bundle: Path) -> None:
+    """Do nothing unless the configuration says `measurement.strict`.
+
+    Raises:
+        InvalidResultError: it does, and the verdict on the result in the bundle is invalid.
+    """
+    if not config.measurement.strict:
+        return
+    result = load_result(bundle)
+    if result.verdict == "invalid":
+        codes = ", ".join(dict.fromkeys(each.code for each in result.warnings if each.severity == "invalid"))
+        raise InvalidResultError(f"the result is invalid ({codes}); it is kept in {bundle}")
 
 
 def check(config: ExperimentConfig) -> None:

@@ -86,7 +86,14 @@ Strict = Annotated[
     bool,
     typer.Option(
         "--strict",
-        help="Refuse to start while other processes use the machine, and fail if the result is invalid.",
+        help="Exit with 8 if the verdict on the result is invalid.",
+    ),
+]
+RequireQuiet = Annotated[
+    bool,
+    typer.Option(
+        "--require-quiet",
+        help="Refuse to load the model while other processes use the machine.",
     ),
 ]
 AsJson = Annotated[

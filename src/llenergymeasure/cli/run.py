@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from llenergymeasure.cli import options
 from llenergymeasure.cli.signals import stop_in_order
-from llenergymeasure.exceptions import ConfigError, InvalidResultError, PreFlightError
+from llenergymeasure.exceptions import ConfigError, PreFlightError
 
 if TYPE_CHECKING:
     from llenergymeasure.config.models import ExperimentConfig
@@ -23,6 +23,7 @@ FLAGS: dict[str, tuple[str, ...]] = {
     "--output": ("output_dir",),
     "--python": ("launcher", "python"),
     "--strict": ("measurement", "strict"),
+    "--require-quiet": ("measurement", "require_quiet"),
 }
 """The field that each short flag sets."""
 
@@ -41,22 +42,24 @@ def run(
     as_json: options.AsJson = False,
     quiet: options.Quiet = False,
     strict: options.Strict = False,
+    require_quiet: options.RequireQuiet = False,
 ) -> None:
     """Measure one experiment.
 
     Later wins: CONFIG.yaml, then flags, then --set.
     """
     given = (model, backend, device, precision, n_prompts, output, python)
-    flags = dict(zip(FLAGS, (*given, strict or None), strict=True))
+    flags = dict(zip(FLAGS, (*given, strict or None, require_quiet or None), strict=True))
     resolved = _load(config, flags, assignments or [])
     if dry_run:
         _print_dry_run(resolved, as_json)
         return
+    from llenergymeasure.api import refuse_invalid
+
     stop_in_order()
     bundle = _measure(resolved, quiet)
     _print_outcome(bundle, as_json)
-    if resolved.measurement.strict:
-        _refuse_invalid(bundle)
+    refuse_invalid(resolved, bundle)
 
 
 def _load(path: Path | None, flags: dict[str, Any], assignments: list[str]) -> ExperimentConfig:
@@ -98,15 +101,6 @@ def _print_outcome(bundle: Path, as_json: bool) -> None:
     print_bundle(bundle, as_json)
     if as_json:
         print(f"Bundle: {bundle}", file=sys.stderr)
-
-
-def _refuse_invalid(bundle: Path) -> None:
-    from llenergymeasure.api import load_result
-
-    result = load_result(bundle)
-    if result.verdict == "invalid":
-        codes = ", ".join(dict.fromkeys(each.code for each in result.warnings if each.severity == "invalid"))
-        raise InvalidResultError(f"the result is invalid ({codes}); it is kept in {bundle}")
 
 
 def _print_dry_run(config: ExperimentConfig, as_json: bool) -> None:

@@ -46,6 +46,7 @@ DEFAULTS: Defaults = {
         "measurement.repeats.min": 3,
         "measurement.repeats.max": 10,
         "measurement.repeats.target_relative_ci": 0.02,
+        "measurement.require_quiet": False,
         "measurement.strict": False,
         "energy.meters": "auto",
         "energy.estimate.cpu_max_power_w": None,

@@ -90,5 +90,7 @@ class MeasurementConfig(Section):
     warmup: WarmupConfig = WarmupConfig()
     window: WindowConfig = WindowConfig()
     repeats: RepeatsConfig = RepeatsConfig()
+    require_quiet: Annotated[bool, NOT_MEASURED] = False
+    """Refuse to load the model while other processes use the machine, as seen over the idle baseline."""
     strict: Annotated[bool, NOT_MEASURED] = False
-    """Refuse to begin while others use the machine; `llem run` then also fails on an invalid result."""
+    """Fail if the verdict on the result is invalid; the bundle is kept."""

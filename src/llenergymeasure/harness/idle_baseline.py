@@ -7,7 +7,7 @@ from llenergymeasure.domain.baseline import BaselineReuse
 from llenergymeasure.domain.interference import OtherLoad
 from llenergymeasure.harness.baseline_cache import BaselineCache, stored_baseline
 from llenergymeasure.harness.idle import measure_idle
-from llenergymeasure.harness.interference import OtherLoadWatch, require_exclusive_machine
+from llenergymeasure.harness.interference import OtherLoadWatch, refuse_busy_machine
 from llenergymeasure.harness.metering import Metering
 from llenergymeasure.harness.recorder import Recorder
 
@@ -18,24 +18,26 @@ def measure_idle_baseline(
     """Meter the bare idle machine, or take over what a former run found, and look who else uses it.
 
     Raises:
-        PreFlightError: others use it, and the run is strict.
+        PreFlightError: others use it, and `require_quiet` is set.
     """
     watch = OtherLoadWatch(log.clock)
     if protocol.baseline.reuse_max_age_s <= 0:
         measure_idle("baseline_idle", protocol.baseline.idle_s, log, power)
-        return _look(watch, protocol), None
+        return _look(watch, protocol, log), None
     cache = BaselineCache(power.channels)
     baseline = _reuse_or_measure(protocol.baseline, cache, log, power)
-    neighbours = _look(watch, protocol)
+    neighbours = _look(watch, protocol, log)
     if baseline.origin == "measured" and not _disturbed(neighbours):
         cache.keep(stored_baseline(log, power))
     return neighbours, baseline
 
 
-def _look(watch: OtherLoadWatch, protocol: MeasurementConfig) -> OtherLoad:
+def _look(watch: OtherLoadWatch, protocol: MeasurementConfig, log: Recorder) -> OtherLoad:
+    if protocol.require_quiet:
+        log.clock.sleep(watch.too_short_by_s())
     neighbours = watch.look()
-    if protocol.strict:
-        require_exclusive_machine(neighbours)
+    if protocol.require_quiet:
+        refuse_busy_machine(neighbours)
     return neighbours
 
 

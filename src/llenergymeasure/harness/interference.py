@@ -1,4 +1,4 @@
-"""Whether the machine is ours alone: looked at before the model is loaded, and over the windows."""
+"""Whether other processes use the machine: looked at before the model is loaded, and over the windows."""
 
 from __future__ import annotations
 
@@ -41,20 +41,29 @@ class OtherLoadWatch:
             gpus=tuple(_gpu(use, ours, known) for use in read_gpu_use()),
         )
 
+    def too_short_by_s(self) -> float:
+        """Return how much longer to wait until a look can tell the load of the processor; 0 where it can now."""
+        return max(SHORTEST_S - (self._clock.now_ns() - self._start_ns) / 1e9, 0.0)
+
     def _own(self) -> Collection[int]:
         return {*own_processes(), *self._backend_processes()}
 
 
-def require_exclusive_machine(before: OtherLoad) -> None:
-    """Stop a strict run before anything is loaded.
+def refuse_busy_machine(before: OtherLoad) -> None:
+    """Stop a run that requires a quiet machine before anything is loaded.
 
     Raises:
-        PreFlightError: others use the machine; every one of them at once.
+        PreFlightError: others use the machine, or it does not tell; every reason at once.
     """
     problems = [*before.cpu_problems(), *before.gpu_problems(), *before.memory_problems()]
+    if before.foreign_cpu_cores is None:
+        problems.append("the system does not report how busy the processor is, so a quiet one cannot be told")
     if problems:
         listed = "\n".join(f"  ✗ {problem}" for problem in problems)
-        raise PreFlightError(f"The machine is not ours alone, and measurement.strict is set:\n{listed}")
+        raise PreFlightError(
+            "The machine is not quiet, and measurement.require_quiet is set: end the other processes, or leave "
+            f"--require-quiet out and read the warnings of the result\n{listed}"
+        )
 
 
 def _foreign_cores(

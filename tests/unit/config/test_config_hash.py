@@ -74,7 +74,7 @@ def test_a_new_field_changes_the_hash_of_those_who_use_it() -> None:
 
 def test_fields_that_are_marked_do_not_affect_the_hash() -> None:
     assert _hash_of_tomorrow(colour="red") == _hash_of_tomorrow()
-    assert _hash(output_dir="elsewhere", measurement={"strict": True}) == _hash()
+    assert _hash(output_dir="elsewhere", measurement={"strict": True, "require_quiet": True}) == _hash()
     assert _hash(config_version=CONFIG_VERSION) == _hash()
 
 

@@ -11,7 +11,7 @@ import pytest
 from llenergymeasure.core.machine_load import own_processes, read_processor_time
 from llenergymeasure.domain.interference import OtherGpuLoad, OtherLoad
 from llenergymeasure.exceptions import PreFlightError
-from llenergymeasure.harness.interference import require_exclusive_machine
+from llenergymeasure.harness.interference import refuse_busy_machine
 from tests.simulators.nvml.machine import NvmlMachine, Process
 from tests.simulators.nvml.profiles import h100
 from tests.support.simulator_fixtures import ChildJson, NvmlSimulator
@@ -81,7 +81,7 @@ def test_own_work_is_not_foreign() -> None:
     assert after.machine_s - before.machine_s >= after.own_s - before.own_s - 0.1
 
 
-def test_strict_run_is_refused_with_every_reason_at_once() -> None:
+def test_a_run_that_requires_a_quiet_machine_is_refused_with_every_reason_at_once() -> None:
     crowded = OtherLoad(
         foreign_cpu_cores=1.5,
         gpus=(
@@ -95,10 +95,14 @@ def test_strict_run_is_refused_with_every_reason_at_once() -> None:
         ),
     )
     with pytest.raises(PreFlightError) as refused:
-        require_exclusive_machine(crowded)
+        refuse_busy_machine(crowded)
     assert str(refused.value).count("✗") == 3
 
 
-def test_machine_of_our_own_is_not_refused() -> None:
-    require_exclusive_machine(OtherLoad(foreign_cpu_cores=0.1))
-    require_exclusive_machine(OtherLoad())
+def test_a_quiet_machine_is_not_refused() -> None:
+    refuse_busy_machine(OtherLoad(foreign_cpu_cores=0.1))
+
+
+def test_a_machine_that_does_not_tell_its_load_is_not_taken_for_quiet() -> None:
+    with pytest.raises(PreFlightError, match="does not report how busy"):
+        refuse_busy_machine(OtherLoad())
