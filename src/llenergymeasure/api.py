@@ -86,11 +86,11 @@ def check(config: ExperimentConfig) -> None:
         PreFlightError: they are not; the text lists every problem.
     """
     from llenergymeasure.orchestration.elsewhere import preflight_in
-    from llenergymeasure.orchestration.preflight import run_preflight
+    from llenergymeasure.orchestration.readiness.ready import require_ready
 
     python = config.launcher.python
     if python is None:
-        run_preflight(config)
+        require_ready(config)
     else:
         preflight_in(python, config)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 
@@ -21,9 +22,19 @@ class ConfigError(LLEMError):
 
 
 class PreFlightError(LLEMError):
-    """The machine is not ready for the experiment; the text lists every problem at once."""
+    """The machine is not ready for the experiment; the text lists every problem at once, `failures` has them singly."""
 
     exit_code = 3
+
+    def __init__(self, text: str, failures: Sequence[str] = ()) -> None:
+        super().__init__(text)
+        self.failures = tuple(failures) or (text,)
+
+    @classmethod
+    def listing(cls, failures: Sequence[str]) -> PreFlightError:
+        """Return the error with one line for each failure."""
+        lines = [f"Pre-flight failed: {len(failures)} issue(s) found", *(f"  ✗ {each}" for each in failures)]
+        return cls("\n".join(lines), failures)
 
 
 class PluginError(LLEMError):

@@ -17,7 +17,7 @@ from llenergymeasure.config.schema import document_of, field_at
 from llenergymeasure.exceptions import ConfigError, PreFlightError
 from llenergymeasure.meters.base import MeterOptions
 from llenergymeasure.orchestration.diagnosis import diagnose
-from llenergymeasure.orchestration.preflight import run_preflight
+from llenergymeasure.orchestration.readiness.ready import require_ready
 from llenergymeasure.orchestration.readiness.selection import find_workload
 from llenergymeasure.plugins import Kind
 from llenergymeasure.results.stored_config import read_config
@@ -321,12 +321,12 @@ def test_a_plugin_is_imported_only_when_a_configuration_uses_it() -> None:
 def test_an_option_without_default_that_is_not_given_is_a_failure_of_preflight() -> None:
     config = load_config(_file("model: /\nbackend: acme\ndevice: cpu\n"))
     with pytest.raises(PreFlightError, match="options of 'acme' are missing: url"):
-        run_preflight(config)
+        require_ready(config)
 
 
 def test_preflight_and_doctor_know_plugins_by_their_declarations() -> None:
     with pytest.raises(PreFlightError, match=r"acme\.url http://localhost:1 does not answer"):
-        run_preflight(load_config(_file(CONFIG.replace("model: any", "model: /"))))
+        require_ready(load_config(_file(CONFIG.replace("model: any", "model: /"))))
     diagnosis = diagnose(Path())
     backends = {each.name: each for each in diagnosis.backends}
     assert backends["acme"].installed
@@ -357,7 +357,7 @@ def test_secrets_in_options_are_masked_and_stop_a_run() -> None:
     config = load_config(_file(CONFIG.replace("http://localhost:1", "http://user:secret@host")))
     assert "secret" not in dump_config(redacted(config))
     with pytest.raises(PreFlightError, match=r"acme\.url looks like a secret"):
-        run_preflight(config)
+        require_ready(config)
 
 
 def test_passthrough_keys_that_are_options_of_the_backend_are_refused() -> None:

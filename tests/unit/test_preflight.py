@@ -115,6 +115,19 @@ def test_preflight_passes_when_all_ok(monkeypatch: pytest.MonkeyPatch, backend: 
     ]
 
 
+def test_preflight_passes_whatever_a_path_that_exists_holds(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    accessible = preflight._check_model_accessible
+    _patch(monkeypatch)
+    monkeypatch.setattr(preflight, "_check_model_accessible", accessible)
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty.gguf").touch()
+    elsewhere = {"output_dir": "/proc/1/none", "workload": {"dataset": "none.jsonl"}}
+    for model in ("./empty", str(tmp_path / "empty"), "empty.gguf"):
+        run_preflight(_config(model=model, **elsewhere))
+
+
 def test_preflight_collects_all_failures(monkeypatch: pytest.MonkeyPatch) -> None:
     gated = GATED.format("meta-llama/x")
     asked = _patch(monkeypatch, cuda=False, backend=False, model=gated)

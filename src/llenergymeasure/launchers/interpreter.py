@@ -25,7 +25,7 @@ def require_interpreter(python: str) -> None:
     """
     problem = _problem(python)
     if problem is not None:
-        raise PreFlightError(f"Pre-flight failed: 1 issue(s) found\n  ✗ {problem}")
+        raise PreFlightError.listing([problem])
 
 
 def run_command_there(python: str, *arguments: str) -> subprocess.CompletedProcess[str]:

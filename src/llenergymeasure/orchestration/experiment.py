@@ -33,8 +33,8 @@ from llenergymeasure.harness.warmup import warm_up
 from llenergymeasure.launchers.job_folder import SPOOL, read_job
 from llenergymeasure.load.drivers import open_driver
 from llenergymeasure.orchestration.assemble import assemble
-from llenergymeasure.orchestration.preflight import run_preflight
 from llenergymeasure.orchestration.raw import RawRun
+from llenergymeasure.orchestration.readiness.ready import require_ready
 from llenergymeasure.orchestration.readiness.selection import find_workload
 from llenergymeasure.results import layout
 from llenergymeasure.results.bundle import Writer, facts_json, result_json, write_bundle
@@ -57,7 +57,7 @@ def execute(folder: Path, emit: Emit = ignore_event) -> Path:
     job = read_job(folder)
     os.chdir(job.working_dir)
     config = load_config(overrides=job.config)
-    run_preflight(config)
+    require_ready(config)
     clock = AnchoredClock()
     facts = RunFacts(
         experiment_id=job.experiment_id, host=platform.node() or None, clock_offset_ns=clock.offset_ns

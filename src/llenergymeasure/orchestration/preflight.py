@@ -1,4 +1,4 @@
-"""Pre-flight: everything that would stop an experiment, checked before anything is loaded."""
+"""Pre-flight: GPU, backend and model, checked before every experiment; `readiness` asks further questions."""
 
 from __future__ import annotations
 
@@ -16,12 +16,6 @@ from llenergymeasure.core.secrets import mask_url_credentials
 from llenergymeasure.domain.model.reference import parse_model_ref
 from llenergymeasure.domain.model.source import missing_source
 from llenergymeasure.exceptions import ConfigError, PluginError, PreFlightError
-from llenergymeasure.orchestration.readiness.checks import check_backend_options as _check_backend_options
-from llenergymeasure.orchestration.readiness.checks import check_dataset as _check_dataset
-from llenergymeasure.orchestration.readiness.checks import check_meters as _check_meters
-from llenergymeasure.orchestration.readiness.checks import check_model_folder as _check_model_folder
-from llenergymeasure.orchestration.readiness.checks import check_no_secrets as _check_no_secrets
-from llenergymeasure.orchestration.readiness.checks import check_results_writable as _check_results_writable
 
 logger = logging.getLogger(__name__)
 
@@ -31,34 +25,30 @@ MODULES = {"pytorch": "transformers", "vllm": "vllm", "tensorrt": "tensorrt_llm"
 
 
 def run_preflight(config: ExperimentConfig) -> None:
-    """Check everything that can be known before the model is loaded.
+    """Check that the GPU, the backend and the model are there; `readiness.ready.require_ready` looks further.
 
     Raises:
         PreFlightError: with every problem that was found.
     """
     failures = list(_failures(config))
     if failures:
-        lines = [f"Pre-flight failed: {len(failures)} issue(s) found", *(f"  ✗ {text}" for text in failures)]
-        raise PreFlightError("\n".join(lines))
+        raise PreFlightError.listing(failures)
     _warn_if_persistence_mode_off()
+
+
+def is_installed(backend: str) -> bool:
+    """Whether the software of a backend is installed."""
+    return _check_backend_installed(backend)
 
 
 def _failures(config: ExperimentConfig) -> Iterator[str]:
     if config.device == "cuda":
         yield from _cuda_failure()
-    installed = _check_backend_installed(config.backend)
-    if not installed:
+    if not _check_backend_installed(config.backend):
         yield _not_installed(config.backend)
     model_failure = _check_model_accessible(config.model)
     if model_failure is not None:
         yield model_failure
-    yield from _check_model_folder(config)
-    yield from _check_dataset(config)
-    yield from _check_meters(config)
-    yield from _check_results_writable(config)
-    yield from _check_no_secrets(config)
-    if installed:
-        yield from _check_backend_options(config)
 
 
 def _check_cuda_available() -> bool:

@@ -13,8 +13,8 @@ import pytest
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.exceptions import PreFlightError
 from llenergymeasure.orchestration import preflight
-from llenergymeasure.orchestration.preflight import run_preflight
-from llenergymeasure.orchestration.readiness import checks
+from llenergymeasure.orchestration.readiness import checks, ready
+from llenergymeasure.orchestration.readiness.ready import require_ready
 from llenergymeasure.orchestration.readiness.room import COPIES, duration_s, needed_bytes
 
 ENTRY_POINTS = """[llenergymeasure.backends]
@@ -66,7 +66,7 @@ Settings = Callable[..., ExperimentConfig]
 
 def _only_failure(config: ExperimentConfig) -> str:
     with pytest.raises(PreFlightError) as caught:
-        run_preflight(config)
+        require_ready(config)
     head, line = str(caught.value).splitlines()
     assert head == "Pre-flight failed: 1 issue(s) found"
     return line.removeprefix("  ✗ ")
@@ -74,7 +74,7 @@ def _only_failure(config: ExperimentConfig) -> str:
 
 def test_ready_machine_passes_and_nothing_is_left_behind(settings: Settings, tmp_path: Path) -> None:
     before = sorted(tmp_path.rglob("*"))
-    run_preflight(settings())
+    require_ready(settings())
     assert [path for path in sorted(tmp_path.rglob("*")) if "__pycache__" not in str(path)] == before
 
 
@@ -95,7 +95,7 @@ def test_line_that_does_not_parse_is_told_with_its_number(settings: Settings, tm
 
 def test_every_meter_that_is_wrong_is_told(settings: Settings) -> None:
     with pytest.raises(PreFlightError) as caught:
-        run_preflight(settings(energy={"meters": ["estimate", "nvlm", "rappl"]}))
+        require_ready(settings(energy={"meters": ["estimate", "nvlm", "rappl"]}))
     assert "2 issue(s) found" in str(caught.value)
 
 
@@ -154,22 +154,22 @@ def test_secret_in_free_settings_is_refused_without_being_shown(
 
 
 def test_ordinary_free_settings_are_no_secrets(settings: Settings) -> None:
-    run_preflight(settings(passthrough_kwargs={"eos_token": "</s>", "low_cpu_mem_usage": True}))
+    require_ready(settings(passthrough_kwargs={"eos_token": "</s>", "low_cpu_mem_usage": True}))
 
 
 def test_model_folder_is_looked_into_for_backends_that_read_folders(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(preflight, "_check_backend_installed", lambda backend: True)
-    monkeypatch.setattr(preflight, "_check_backend_options", lambda config: [])
+    monkeypatch.setattr(ready, "check_backend_options", lambda config: [])
     folder = tmp_path / "model"
     folder.mkdir()
     assert "has no config.json" in _only_failure(settings(model=str(folder), backend="pytorch"))
     (folder / "config.json").write_text("{}")
     assert "has no weights" in _only_failure(settings(model=str(folder), backend="pytorch"))
-    run_preflight(settings(model=str(folder), backend="pytorch", weights="random"))
-    run_preflight(settings(model=str(folder)))
-    run_preflight(settings(model=str(tmp_path / "not-there"), backend="pytorch"))
+    require_ready(settings(model=str(folder), backend="pytorch", weights="random"))
+    require_ready(settings(model=str(folder)))
+    require_ready(settings(model=str(tmp_path / "not-there"), backend="pytorch"))
 
 
 def test_weights_in_a_subfolder_are_looked_for_there(settings: Settings, tmp_path: Path) -> None:

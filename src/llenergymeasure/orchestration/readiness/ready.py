@@ -1,0 +1,49 @@
+"""Whether an experiment can start: pre-flight and every further check, in one answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from llenergymeasure.config.models import ExperimentConfig
+from llenergymeasure.exceptions import PreFlightError
+from llenergymeasure.orchestration import preflight
+from llenergymeasure.orchestration.readiness.checks import (
+    check_backend_options,
+    check_dataset,
+    check_meters,
+    check_model_folder,
+    check_no_secrets,
+    check_results_writable,
+)
+
+
+def require_ready(config: ExperimentConfig) -> None:
+    """Check everything that can be known before the model is loaded.
+
+    Raises:
+        PreFlightError: with every problem that was found.
+    """
+    failures = [
+        *_preflight_failures(config),
+        *check_model_folder(config),
+        *check_dataset(config),
+        *check_meters(config),
+        *check_results_writable(config),
+        *check_no_secrets(config),
+        *_backend_failures(config),
+    ]
+    if failures:
+        raise PreFlightError.listing(failures)
+
+
+def _preflight_failures(config: ExperimentConfig) -> Sequence[str]:
+    try:
+        preflight.run_preflight(config)
+    except PreFlightError as error:
+        return error.failures
+    return ()
+
+
+def _backend_failures(config: ExperimentConfig) -> Sequence[str]:
+    """A backend that is not installed is a failure of pre-flight, and cannot be asked."""
+    return check_backend_options(config) if preflight.is_installed(config.backend) else ()

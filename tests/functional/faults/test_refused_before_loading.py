@@ -1,0 +1,35 @@
+"""What a user is told before anything is loaded, typed on the command line: every problem at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from llenergymeasure.cli.app import app
+
+
+@pytest.fixture(autouse=True)
+def _empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def _problems(*arguments: str) -> list[str]:
+    done = CliRunner().invoke(app, ["run", "--device", "cpu", "--dry-run", *arguments])
+    assert done.exit_code == 3, done.output
+    assert "Traceback" not in done.output
+    return [line.removeprefix("  ✗ ") for line in done.stderr.splitlines() if line.startswith("  ✗ ")]
+
+
+def test_an_empty_model_folder_and_a_missing_data_set_are_told_together() -> None:
+    Path("empty").mkdir()
+    folder, data = _problems("--model", "./empty", "--set", "workload.dataset=none.jsonl")
+    assert "empty has no config.json" in folder
+    assert "none.jsonl" in data
+
+
+def test_failures_of_preflight_and_of_the_further_checks_are_told_together() -> None:
+    missing, output = _problems("--model", "./missing", "--output", "/proc/1/none")
+    assert "./missing does not exist" in missing
+    assert output.startswith("results cannot be written to /proc/1/none")
