@@ -17,6 +17,8 @@ from llenergymeasure.domain.trace import ChannelKey
 from llenergymeasure.domain.uncertainty import UncertaintyBudget
 
 Verdict = Literal["valid", "valid_with_warnings", "invalid"]
+Severity = Literal["info", "warning", "invalid"]
+"""`invalid` makes the verdict invalid, `info` leaves it valid."""
 
 
 class RunWarning(Record):
@@ -25,8 +27,9 @@ class RunWarning(Record):
     code: str
     message: str
     remedy: str
-    severity: Literal["info", "warning", "invalid"] = "warning"
-    """`invalid` makes the verdict invalid, `info` leaves it valid."""
+    severity: Severity = "warning"
+    magnitude: float | None = None
+    """How large the problem is, mostly as a fraction; the table of warnings says of what. None where it has no size."""
 
 
 class Repeat(Record):

@@ -5,51 +5,74 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from llenergymeasure.domain.experiment import RunWarning
+from llenergymeasure.metrics.checks.code import Levels, WarningCode
 from llenergymeasure.metrics.checks.inputs import CheckInputs
 from llenergymeasure.metrics.protocol.device_conditions import harmful_fraction
 
-THROTTLED_FRACTION = 0.01
-"""Of the readings; a judgement: under it a throttled device changes a mean by less than other terms of the budget."""
-POWER_CAPPED_FRACTION = 0.5
-"""Of the readings: the device is at its limit more often than not."""
-TEMPERATURE_RISE_C = 10.0
-"""After power settles the temperature lags 90-190 s and can bias energy per token by up to 13 %."""
-CLOCK_FALL = 0.05
-"""Relative to the mean; a judgement: a few steps of the clock (15 MHz on NVIDIA cards) are normal."""
+THROTTLED = WarningCode(
+    code="throttled",
+    meaning="Heat, power delivery or hardware protection held the clocks of a device down: it was slower than it is "
+    "elsewhere.",
+    remedy="Improve the cooling or lower the power limit, wait for the device to cool, then measure again.",
+    severity=Levels(of="fraction of the readings within the windows", warning=0.01, invalid=0.5),
+    because="A judgement: under 1 % a mean changes by less than by other terms of the budget; over 50 % the figures "
+    "are those of the cooling.",
+)
+POWER_CAPPED = WarningCode(
+    code="power_capped",
+    meaning="A device worked at its power limit. This is normal under full load.",
+    remedy="Report the power limit beside the figures (it is in the snapshot).",
+    severity=Levels(of="fraction of the readings within the windows", info=0.5),
+    because="The limit is a setting of the device, so the figures are right for it.",
+)
+TEMPERATURE_RISING = WarningCode(
+    code="temperature_rising",
+    meaning="A device became hotter during the windows: its power rises with its temperature.",
+    remedy="Warm up for longer: measurement.warmup.min_duration_s: 120.",
+    severity=Levels(of="rise of the temperature in °C", warning=10.0),
+    because="After power settles the temperature lags 90-190 s; this can bias energy per token by up to 13 %.",
+)
+CLOCKS_VARIED = WarningCode(
+    code="clocks_varied",
+    meaning="The clock of a device fell during the windows.",
+    remedy="Lock the clocks (sudo nvidia-smi -lgc), or report the range beside the figures.",
+    severity=Levels(of="lowest clock below the mean, as a fraction of the mean", info=0.05, warning=0.5),
+    because="A judgement: a few steps of the clock (15 MHz on NVIDIA cards) are normal; at half its clock a device "
+    "idles.",
+)
+START_TEMPERATURE = WarningCode(
+    code="start_temperature",
+    meaning="The run did not start at or below the temperature that the configuration asks for.",
+    remedy="Raise measurement.cooldown.max_wait_s or max_temperature_c, or improve the cooling.",
+    severity="warning",
+    because="The temperature changes energy per token by up to 13 %, which repeats of one run do not show.",
+)
 
 
 def check_not_throttled(inputs: CheckInputs) -> Iterable[RunWarning]:
     """Clocks held down by heat, power delivery or the power limit."""
     for device in inputs.conditions:
         fraction = harmful_fraction(device)
-        if fraction > THROTTLED_FRACTION:
-            reasons = ", ".join(
-                sorted(device.throttle_fractions, key=device.throttle_fractions.__getitem__)[::-1]
-            )
-            yield RunWarning(
-                code="throttled",
-                message=f"{device.label} was throttled in {fraction:.0%} of the readings ({reasons}).",
-                remedy="Improve the cooling or lower the power limit, wait for the device to cool, then measure again.",
-            )
+        reasons = ", ".join(
+            sorted(device.throttle_fractions, key=device.throttle_fractions.__getitem__)[::-1]
+        )
+        yield from THROTTLED.raised(
+            f"{device.label} was throttled in {fraction:.0%} of the readings ({reasons}).", magnitude=fraction
+        )
         capped = device.throttle_fractions.get("sw_power_cap", 0.0)
-        if capped > POWER_CAPPED_FRACTION:
-            yield RunWarning(
-                code="power_capped",
-                message=f"{device.label} ran at its power limit in {capped:.0%} of the readings.",
-                remedy="Report the power limit beside the figures (it is in the snapshot).",
-                severity="info",
-            )
+        yield from POWER_CAPPED.raised(
+            f"{device.label} ran at its power limit in {capped:.0%} of the readings.", magnitude=capped
+        )
 
 
 def check_temperature_held(inputs: CheckInputs) -> Iterable[RunWarning]:
     """A device whose temperature rose during the windows."""
     for device in inputs.conditions:
         before, after = device.temperature_before_c, device.temperature_c
-        if before is not None and after is not None and after.high - before > TEMPERATURE_RISE_C:
-            yield RunWarning(
-                code="temperature_rising",
-                message=f"{device.label} warmed up from {before:.0f} to {after.high:.0f} °C during the windows.",
-                remedy="Warm up for longer: measurement.warmup.min_duration_s: 120.",
+        if before is not None and after is not None:
+            yield from TEMPERATURE_RISING.raised(
+                f"{device.label} warmed up from {before:.0f} to {after.high:.0f} °C during the windows.",
+                magnitude=after.high - before,
             )
 
 
@@ -57,12 +80,10 @@ def check_clocks_held(inputs: CheckInputs) -> Iterable[RunWarning]:
     """A clock that fell well below its own mean."""
     for device in inputs.conditions:
         clock = device.sm_clock_mhz
-        if clock is not None and clock.mean > 0 and clock.low < (1 - CLOCK_FALL) * clock.mean:
-            yield RunWarning(
-                code="clocks_varied",
-                message=f"The SM clock of {device.label} varied between {clock.low:.0f} and {clock.high:.0f} MHz.",
-                remedy="Lock the clocks (sudo nvidia-smi -lgc), or report the range beside the figures.",
-                severity="info",
+        if clock is not None and clock.mean > 0:
+            yield from CLOCKS_VARIED.raised(
+                f"The SM clock of {device.label} varied between {clock.low:.0f} and {clock.high:.0f} MHz.",
+                magnitude=1 - clock.low / clock.mean,
             )
 
 
@@ -72,16 +93,12 @@ def check_start_temperature(inputs: CheckInputs) -> Iterable[RunWarning]:
     if cooldown is None or cooldown.reached:
         return
     if cooldown.after_c is None:
-        yield RunWarning(
-            code="start_temperature",
-            message=f"The run should start at {cooldown.limit_c:.0f} °C or below, but the devices report no "
-            "temperature.",
+        yield from START_TEMPERATURE.raised(
+            f"The run should start at {cooldown.limit_c:.0f} °C or below, but the devices report no temperature.",
             remedy="Remove measurement.cooldown.max_temperature_c, and leave the machine idle between experiments.",
         )
         return
-    yield RunWarning(
-        code="start_temperature",
-        message=f"The run started at {cooldown.after_c:.0f} °C, above the limit of {cooldown.limit_c:.0f} °C, after "
-        f"{cooldown.duration_s:.0f} s of cooling down.",
-        remedy="Raise measurement.cooldown.max_wait_s or max_temperature_c, or improve the cooling.",
+    yield from START_TEMPERATURE.raised(
+        f"The run started at {cooldown.after_c:.0f} °C, above the limit of {cooldown.limit_c:.0f} °C, after "
+        f"{cooldown.duration_s:.0f} s of cooling down."
     )

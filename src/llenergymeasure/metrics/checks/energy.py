@@ -5,35 +5,61 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from llenergymeasure.domain.experiment import RunWarning
+from llenergymeasure.metrics.checks.code import Levels, WarningCode
 from llenergymeasure.metrics.checks.inputs import CheckInputs
+
+ENERGY_NOT_ASKED_FOR = WarningCode(
+    code="energy_not_asked_for",
+    meaning="The configuration turns all meters off, so there is no energy in the result.",
+    remedy="Set energy.meters to auto, or leave it out.",
+    severity="info",
+    because="The user chose it, and the other figures are right.",
+)
+SAMPLER_DIED = WarningCode(
+    code="sampler_died",
+    meaning="The process that reads the meters ended before the run did.",
+    remedy="Run again; if it happens again, find what ends the process (out of memory, a job limit).",
+    severity="invalid",
+    because="The energy after that moment is unknown.",
+)
+ENERGY_UNKNOWN = WarningCode(
+    code="energy_unknown",
+    meaning="The energy of one or more windows is unknown; the message says why.",
+    remedy="See `llem doctor` for the state of each meter, then run again.",
+    severity="invalid",
+    because="Figures over the other windows alone would choose among the windows by their faults.",
+)
+ENERGY_ESTIMATED = WarningCode(
+    code="energy_estimated",
+    meaning="The energy of a device is estimated from its load, not measured.",
+    remedy="Make a meter readable: `llem doctor` prints the command for this machine.",
+    severity=Levels(of="fraction of the total energy that is this estimate", least="warning"),
+    because="Estimates were seen 40 % off a wall meter (arXiv 2509.22092); the interval of the figures includes this.",
+)
+COMPUTE_DEVICE_NOT_METERED = WarningCode(
+    code="compute_device_not_metered",
+    meaning="The total energy does not include the device on which the model ran.",
+    remedy="Add a meter that measures it; `llem doctor` lists what is missing.",
+    severity="invalid",
+    because="What the model cost is then mostly outside the total, by an unknown amount.",
+)
 
 
 def check_energy_is_known(inputs: CheckInputs) -> Iterable[RunWarning]:
     """Energy that was not requested, or requested and not measured."""
     if inputs.config.energy.meters == "none":
-        yield RunWarning(
-            code="energy_not_asked_for",
-            message="No energy was measured: energy.meters is none.",
-            remedy="Set energy.meters to auto, or leave it out.",
-            severity="info",
-        )
+        yield from ENERGY_NOT_ASKED_FOR.raised("No energy was measured: energy.meters is none.")
         return
     if inputs.interrupted is not None:
-        yield RunWarning(
-            code="sampler_died",
-            message=f"The sampling of the meters ended before the run did: {inputs.interrupted}.",
-            remedy="Run again; if it happens again, find what ends the process (out of memory, a job limit).",
-            severity="invalid",
+        yield from SAMPLER_DIED.raised(
+            f"The sampling of the meters ended before the run did: {inputs.interrupted}."
         )
     rows = inputs.rows
     reasons = {row.energy.reason for row in rows if row.energy.reason is not None}
     for reason in sorted(reasons):
         unknown = sum(row.energy.reason == reason for row in rows)
-        yield RunWarning(
-            code="energy_unknown",
-            message=f"Energy is unknown in {unknown} of {len(rows)} windows: {reason}.",
-            remedy="See `llem doctor` for the state of each meter, then run again.",
-            severity="invalid",
+        yield from ENERGY_UNKNOWN.raised(
+            f"Energy is unknown in {unknown} of {len(rows)} windows: {reason}.", magnitude=unknown / len(rows)
         )
 
 
@@ -41,10 +67,11 @@ def check_energy_is_measured(inputs: CheckInputs) -> Iterable[RunWarning]:
     """A total that includes an estimate."""
     for device in inputs.energy.by_device:
         if device.method == "estimated" and device.included_in_total:
-            yield RunWarning(
-                code="energy_estimated",
-                message=f"Energy of {device.label} is an estimate, not a measurement: {device.note}.",
-                remedy="Make a meter readable: `llem doctor` prints the command for this machine.",
+            total_j = sum(each.energy_j or 0.0 for each in inputs.energy.by_device if each.included_in_total)
+            known = device.energy_j is not None and total_j > 0
+            yield from ENERGY_ESTIMATED.raised(
+                f"Energy of {device.label} is an estimate, not a measurement: {device.note}.",
+                magnitude=(device.energy_j or 0.0) / total_j if known else None,
             )
 
 
@@ -54,8 +81,7 @@ def check_compute_device_is_metered(inputs: CheckInputs) -> Iterable[RunWarning]
     device = inputs.config.device
     needed = "gpu" if device == "cuda" else "cpu"
     if domains and needed not in domains and "system" not in domains:
-        yield RunWarning(
-            code="compute_device_not_metered",
-            message=f"The model ran on {device}, but only {', '.join(sorted(domains))} was metered.",
+        yield from COMPUTE_DEVICE_NOT_METERED.raised(
+            f"The model ran on {device}, but only {', '.join(sorted(domains))} was metered.",
             remedy=f"Add a meter that measures the {needed}; `llem doctor` lists what is missing.",
         )

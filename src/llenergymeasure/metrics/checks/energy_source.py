@@ -8,10 +8,50 @@ from itertools import groupby
 import numpy as np
 
 from llenergymeasure.domain.experiment import RunWarning
+from llenergymeasure.metrics.checks.code import Levels, WarningCode
 from llenergymeasure.metrics.checks.inputs import CheckInputs
 from llenergymeasure.metrics.energy.counter_vs_power import AGREEMENT, compare_counter_with_power
 from llenergymeasure.metrics.energy.deconvolved_curve import DeconvolvedCurve
 from llenergymeasure.metrics.energy.sampled_curve import SampledCurve
+
+SOURCE_CHOSEN = WarningCode(
+    code="source_chosen",
+    meaning="A GPU has no usable energy counter, so its energy is integrated from its power readings.",
+    remedy="Use windows of 10 s or more: the error between two readings then averages out.",
+    severity="info",
+    because="The interval of the figures includes what lies between two readings.",
+)
+COUNTER_POWER_DISAGREE = WarningCode(
+    code="counter_power_disagree",
+    meaning="The energy counter and the power readings of a device differ under load by more than their uncertainty.",
+    remedy="Run `llem calibrate` on this machine to find out which of the two is wrong.",
+    severity=Levels(
+        of="difference as a fraction of the energy of the counter, without sign", least="warning", invalid=0.5
+    ),
+    because=f"They should agree within {AGREEMENT:.0%} under load (Zeus, issue 12); one that is wrong by half leaves "
+    "the energy unknown by a factor of 1.5 and more.",
+)
+SHARED_CARD = WarningCode(
+    code="shared_card",
+    meaning="Only the whole card is metered, and others may use parts of it (MIG, virtual GPUs).",
+    remedy="Leave the rest of the card idle and say so beside the figures, or use the whole card.",
+    severity="warning",
+    because="The other users of the card cannot be seen, so the size of their part is unknown.",
+)
+WHOLE_MODULE = WarningCode(
+    code="whole_module",
+    meaning="The readings of a GPU are of its module, with the CPU on it.",
+    remedy="Compare it with other machines by the total energy, not by the energy of the GPU.",
+    severity="info",
+    because="The total is right; only its split by device is not.",
+)
+METER_REDIRECTED = WarningCode(
+    code="meter_redirected",
+    meaning="A meter reads something that was put in place of the system's own counters or library.",
+    remedy="Unset LLEM_POWERCAP_DIR, LD_LIBRARY_PATH and LD_PRELOAD, or state beside the figures why not.",
+    severity="warning",
+    because="The readings may be right (a container that mounts the counters elsewhere) or those of a simulator.",
+)
 
 
 def check_source_is_the_counter(inputs: CheckInputs) -> Iterable[RunWarning]:
@@ -23,11 +63,8 @@ def check_source_is_the_counter(inputs: CheckInputs) -> Iterable[RunWarning]:
         if curve.channel.method == "counter":
             shown = np.isfinite(inputs.account.trace.of(index)["energy_j"]).any()
             why = f"has an energy counter that {'does not move' if shown else 'cannot be read'}"
-        yield RunWarning(
-            code="source_chosen",
-            message=f"{curve.channel.label} {why}: its energy is integrated from its power readings.",
-            remedy="Use windows of 10 s or more: the error between two readings then averages out.",
-            severity="info",
+        yield from SOURCE_CHOSEN.raised(
+            f"{curve.channel.label} {why}: its energy is integrated from its power readings."
         )
 
 
@@ -38,13 +75,12 @@ def check_counter_agrees_with_power(inputs: CheckInputs) -> Iterable[RunWarning]
         if compared is None or not compared.disagrees or inputs.stale_power[index]:
             continue
         if compared.is_under_load(inputs.energy.by_device[index].idle_power_w):
-            yield RunWarning(
-                code="counter_power_disagree",
-                message=f"Over the windows the power readings of {curve.channel.label} give "
+            yield from COUNTER_POWER_DISAGREE.raised(
+                f"Over the windows the power readings of {curve.channel.label} give "
                 f"{compared.difference:+.1%} against its energy counter, which was used. This is more than "
                 f"{AGREEMENT:.0%} plus the uncertainty between readings "
                 f"({compared.half_width_j / compared.counter_j:.1%}).",
-                remedy="Run `llem calibrate` on this machine to find out which of the two is wrong.",
+                magnitude=abs(compared.difference),
             )
 
 
@@ -52,18 +88,13 @@ def check_readings_are_of_the_device(inputs: CheckInputs) -> Iterable[RunWarning
     """Readings that cover more than the device: a card that is shared, a module with a CPU on it."""
     for channel in inputs.account.channels:
         if channel.scope == "shared_card":
-            yield RunWarning(
-                code="shared_card",
-                message=f"{channel.label} is shared (MIG or virtual GPUs), but only the card as a whole is metered: "
-                "the figures include the energy of all its users.",
-                remedy="Leave the rest of the card idle and say so beside the figures, or use the whole card.",
+            yield from SHARED_CARD.raised(
+                f"{channel.label} is shared (MIG or virtual GPUs), but only the card as a whole is metered: "
+                "the figures include the energy of all its users."
             )
         elif channel.scope == "module":
-            yield RunWarning(
-                code="whole_module",
-                message=f"The readings of {channel.label} are of its whole module, CPU included.",
-                remedy="Compare it with other machines by the total energy, not by the energy of the GPU.",
-                severity="info",
+            yield from WHOLE_MODULE.raised(
+                f"The readings of {channel.label} are of its whole module, CPU included."
             )
 
 
@@ -72,9 +103,7 @@ def check_meter_is_the_systems(inputs: CheckInputs) -> Iterable[RunWarning]:
     for place, channels in groupby(inputs.account.channels, key=lambda channel: channel.read_from):
         if place is not None:
             labels = ", ".join(channel.label for channel in channels)
-            yield RunWarning(
-                code="meter_redirected",
-                message=f"The readings of {labels} come from {place}, which was set in place of the system's own "
-                "source: they may not be the hardware's.",
-                remedy="Unset LLEM_POWERCAP_DIR, LD_LIBRARY_PATH and LD_PRELOAD, or state beside the figures why not.",
+            yield from METER_REDIRECTED.raised(
+                f"The readings of {labels} come from {place}, which was set in place of the system's own "
+                "source: they may not be the hardware's."
             )

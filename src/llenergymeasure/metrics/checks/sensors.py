@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llenergymeasure.domain.experiment import RunWarning
+from llenergymeasure.metrics.checks.code import Levels, WarningCode
 from llenergymeasure.metrics.checks.inputs import CheckInputs
 from llenergymeasure.metrics.energy.counter_curve import CounterCurve
 from llenergymeasure.metrics.signals.faults import Fault
@@ -17,14 +18,69 @@ from llenergymeasure.metrics.signals.gaps import Gap, find_sampling_gaps, within
 
 GPU_IS_LOST = 15
 """nvml.h: NVML_ERROR_GPU_IS_LOST."""
-REFUSED_SHARE = 0.05
-"""Of the readings; a judgement: cards that are read often sometimes answer with an error, without harm."""
 
-_REMEDIES = {
-    "counter_reset": "Find what reset the device (dmesg, a driver reload), then run again.",
-    "counter_frozen": "Reset the GPU or reload its driver, or take another meter (energy.meters), then run again.",
-    "counter_wrap_missed": "Find what stopped the sampler for minutes (suspend, high load), then run again.",
-}
+_FAULTS_BECAUSE = (
+    "Energy over a fault is unknown: a window that has one is invalid for this reason (`energy_unknown`)."
+)
+COUNTER_FAULTS = (
+    WarningCode(
+        code="counter_reset",
+        meaning="An energy counter went back: what it counted before is lost.",
+        remedy="Find what reset the device (dmesg, a driver reload), then run again.",
+        severity="warning",
+        because=_FAULTS_BECAUSE,
+    ),
+    WarningCode(
+        code="counter_frozen",
+        meaning="An energy counter stood still although the device worked.",
+        remedy="Reset the GPU or reload its driver, or take another meter (energy.meters), then run again.",
+        severity="warning",
+        because=_FAULTS_BECAUSE,
+    ),
+    WarningCode(
+        code="counter_wrap_missed",
+        meaning="An energy counter was not read for longer than it takes to run through its whole range.",
+        remedy="Find what stopped the sampler for minutes (suspend, high load), then run again.",
+        severity="warning",
+        because=_FAULTS_BECAUSE,
+    ),
+)
+SAMPLE_GAP = WarningCode(
+    code="sample_gap",
+    meaning="A meter was not read for far longer than usual within a window.",
+    remedy="Give the sampler more processor time: fewer threads, or cores of its own.",
+    severity=Levels(of="longest time without a reading, as a fraction of the windows", least="warning"),
+    because="A counter loses nothing by it, and where energy comes from power readings it is unknown "
+    "(`energy_unknown`).",
+)
+GPU_LOST = WarningCode(
+    code="gpu_lost",
+    meaning="The driver no longer reaches a card.",
+    remedy="See dmesg for an Xid error, reset the card or restart the machine, then run again.",
+    severity="warning",
+    because="Windows before it are complete; the energy of the others is unknown (`energy_unknown`).",
+)
+SENSOR_ERRORS = WarningCode(
+    code="sensor_errors",
+    meaning="A device often refused to be read within the windows.",
+    remedy="Find what else polls the device (nvidia-smi, dcgm), and end it.",
+    severity=Levels(of="fraction of the readings within the windows", warning=0.05, invalid=0.5),
+    because="A judgement: cards that are read often sometimes answer with an error, without harm; more errors than "
+    "readings are a sensor that does not work.",
+)
+POWER_STALE = WarningCode(
+    code="power_stale",
+    meaning="A power reading stayed the same to the last digit for longer than that of a sensor that works.",
+    remedy="Reload the driver or update it, then run again.",
+    severity=Levels(
+        of="fraction of the windows whose energy comes from the stale reading",
+        least="info",
+        warning=0.0,
+        invalid=0.1,
+    ),
+    because="Where the energy comes from the counter it is unaffected; else the energy of that part is a guess, and "
+    "a tenth of the windows may be off by several times.",
+)
 
 
 def check_counters_held(inputs: CheckInputs) -> Iterable[RunWarning]:
@@ -35,10 +91,9 @@ def check_counters_held(inputs: CheckInputs) -> Iterable[RunWarning]:
         for fault in curve.known.faults:
             gap = _gap(curve, fault)
             where = "within a window" if gap.touches(inputs.windows) else "outside the windows"
-            yield RunWarning(
-                code=fault.code,
-                message=f"{curve.channel.label}: {fault.reason}, at {_clock_time(gap.start_ns)}, {where}.",
-                remedy=_REMEDIES[fault.code],
+            (row,) = (each for each in COUNTER_FAULTS if each.code == fault.code)
+            yield from row.raised(
+                f"{curve.channel.label}: {fault.reason}, at {_clock_time(gap.start_ns)}, {where}."
             )
 
 
@@ -52,10 +107,10 @@ def check_sampling_kept_up(inputs: CheckInputs) -> Iterable[RunWarning]:
             longest.append((max(lasted), curve.channel.label))
     if longest:
         labels = ", ".join(dict.fromkeys(label for _, label in longest))
-        yield RunWarning(
-            code="sample_gap",
-            message=f"Within a window there were up to {max(longest)[0]:.1f} s without a reading of {labels}.",
-            remedy="Give the sampler more processor time: fewer threads, or cores of its own.",
+        windows_s = sum(window.duration_s for window in inputs.windows)
+        yield from SAMPLE_GAP.raised(
+            f"Within a window there were up to {max(longest)[0]:.1f} s without a reading of {labels}.",
+            magnitude=max(longest)[0] / windows_s if windows_s else None,
         )
 
 
@@ -65,20 +120,16 @@ def check_sensors_answered(inputs: CheckInputs) -> Iterable[RunWarning]:
         channel, samples = curve.channel, inputs.account.trace.of(index)
         lost = samples[samples["error"] == GPU_IS_LOST]
         if channel.domain == "gpu" and len(lost):
-            yield RunWarning(
-                code="gpu_lost",
-                message=f"{channel.label} was lost at {_clock_time(int(lost['t_unix_ns'][0]))}: the driver no longer "
-                "reaches it.",
-                remedy="See dmesg for an Xid error, reset the card or restart the machine, then run again.",
+            yield from GPU_LOST.raised(
+                f"{channel.label} was lost at {_clock_time(int(lost['t_unix_ns'][0]))}: "
+                "the driver no longer reaches it."
             )
         during = within(samples[samples["error"] != GPU_IS_LOST], inputs.windows)
         share, codes = _refused(during)
-        if share > REFUSED_SHARE:
-            yield RunWarning(
-                code="sensor_errors",
-                message=f"{channel.label} did not answer {share:.0%} of the readings within the windows{codes}.",
-                remedy="Find what else polls the device (nvidia-smi, dcgm), and end it.",
-            )
+        yield from SENSOR_ERRORS.raised(
+            f"{channel.label} did not answer {share:.0%} of the readings within the windows{codes}.",
+            magnitude=share,
+        )
 
 
 def check_power_is_fresh(inputs: CheckInputs) -> Iterable[RunWarning]:
@@ -87,14 +138,12 @@ def check_power_is_fresh(inputs: CheckInputs) -> Iterable[RunWarning]:
         stale = inputs.stale_power[index]
         if stale is None or stale.value is None:
             continue
-        effect = (
-            "its energy comes from it" if curve.method == "sampled" else "its energy comes from the counter"
-        )
-        yield RunWarning(
-            code="power_stale",
-            message=f"The power reading of {curve.channel.label} was constant at {stale.value:.3f} W for "
-            f"{stale.duration_s:.1f} s from {_clock_time(stale.start_ns)} on; {effect}.",
-            remedy="Reload the driver or update it, then run again.",
+        source = "it" if curve.method == "sampled" else "the counter"
+        windows_s = sum(window.duration_s for window in inputs.windows)
+        yield from POWER_STALE.raised(
+            f"The power reading of {curve.channel.label} was constant at {stale.value:.3f} W for "
+            f"{stale.duration_s:.1f} s from {_clock_time(stale.start_ns)} on; its energy comes from {source}.",
+            magnitude=stale.duration_s / windows_s if curve.method == "sampled" else 0.0,
         )
 
 

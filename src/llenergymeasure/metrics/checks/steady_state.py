@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 
 from llenergymeasure.domain.experiment import RunWarning
+from llenergymeasure.metrics.checks.code import Levels, WarningCode
 from llenergymeasure.metrics.checks.inputs import CheckInputs
 from llenergymeasure.metrics.energy.windows import cost_per_token
 from llenergymeasure.metrics.performance.host_bound import OperatingPoint, is_host_bound
@@ -20,8 +22,45 @@ OUTLIER_FLOOR = 0.005
 """Relative to the median; a judgement: repeats that agree within half a percent have no outlier."""
 OUTLIER_MIN_REPEATS = 4
 """A judgement: the median of fewer deviations says nothing about one of them."""
-HOST_BOUND_SHARE = 0.05
-"""Share of the time from which there is a warning; a judgement."""
+
+WARMUP_NOT_STEADY = WarningCode(
+    code="warmup_not_steady",
+    meaning="Speed or power still changed when the warm-up reached its longest duration.",
+    remedy="Raise measurement.warmup.max_duration_s.",
+    severity=Levels(of="largest change over the later half of the warm-up, as a fraction", least="warning"),
+    because="Only what still changes during the windows affects the figures: see `latency_drift` and `power_drift`.",
+)
+LATENCY_DRIFT = WarningCode(
+    code="latency_drift",
+    meaning="The time between two tokens changed steadily over the windows.",
+    remedy="Warm up for longer (measurement.warmup.min_duration_s), or let the machine cool down first.",
+    severity=Levels(
+        of="least change over the windows that its 95 % interval allows, as a fraction",
+        least="warning",
+        invalid=0.5,
+    ),
+    because="A judgement: the mean over a change by half describes no state of the machine.",
+)
+POWER_DRIFT = replace(LATENCY_DRIFT, code="power_drift", meaning="Power changed steadily over the windows.")
+REPEAT_OUTLIER = WarningCode(
+    code="repeat_outlier",
+    meaning="The cost per token of one repeat is far from that of the others; it is not excluded.",
+    remedy="Find what else ran at that time, then measure again.",
+    severity=Levels(
+        of="how far this repeat moves the mean of all from their median, as a fraction",
+        least="warning",
+        invalid=0.5,
+    ),
+    because="Modified z-score over 3.5 (Iglewicz and Hoaglin, 1993). A judgement: where one repeat moves the mean by "
+    "half, the mean is that of the disturbance.",
+)
+HOST_BOUND = WarningCode(
+    code="host_bound",
+    meaning="The device waited for the host: tokens came slower while its power fell.",
+    remedy="Free the processor, pin the process, or use torch.compile; then measure again.",
+    severity=Levels(of="fraction of the time within the windows", warning=0.05),
+    because="A judgement. A slow host may be what is to be measured, so it is never invalid.",
+)
 
 
 def check_warmup_settled(inputs: CheckInputs) -> Iterable[RunWarning]:
@@ -31,18 +70,17 @@ def check_warmup_settled(inputs: CheckInputs) -> Iterable[RunWarning]:
         changes = {"inter-token latency": warmup.latency, "power": warmup.power}
         known = [f"{name} changed by {change.change:+.1%}" for name, change in changes.items() if change]
         changes_text = " and ".join(known) or f"only {warmup.requests} requests were served"
-        yield RunWarning(
-            code="warmup_not_steady",
-            message=f"The warm-up was not steady after {warmup.duration_s:.0f} s (max_duration_s): {changes_text}.",
-            remedy="Raise measurement.warmup.max_duration_s.",
+        yield from WARMUP_NOT_STEADY.raised(
+            f"The warm-up was not steady after {warmup.duration_s:.0f} s (max_duration_s): {changes_text}.",
+            magnitude=max((abs(change.change) for change in changes.values() if change), default=None),
         )
 
 
 def check_no_drift(inputs: CheckInputs) -> Iterable[RunWarning]:
     """Inter-token latency or power that changes steadily over the windows."""
     trends = steadiness(inputs.bins)
-    yield from _drift("latency_drift", "The inter-token latency", trends.latency)
-    yield from _drift("power_drift", "Power", trends.power)
+    yield from _drift(LATENCY_DRIFT, "The inter-token latency", trends.latency)
+    yield from _drift(POWER_DRIFT, "Power", trends.power)
 
 
 def check_no_outlier(inputs: CheckInputs) -> Iterable[RunWarning]:
@@ -57,11 +95,10 @@ def check_no_outlier(inputs: CheckInputs) -> Iterable[RunWarning]:
     deviation = max(statistics.median(abs(cost - middle) for cost in costs) / 0.6745, OUTLIER_FLOOR * middle)
     for number, cost in enumerate(costs):
         if abs(cost - middle) > OUTLIER_SCORE * deviation:
-            yield RunWarning(
-                code="repeat_outlier",
-                message=f"Repeat {number + 1} of {len(costs)} cost {cost / middle - 1:+.1%} against the median "
+            yield from REPEAT_OUTLIER.raised(
+                f"Repeat {number + 1} of {len(costs)} cost {cost / middle - 1:+.1%} against the median "
                 "per token; it is not excluded.",
-                remedy="Find what else ran at that time, then measure again.",
+                magnitude=abs(cost - middle) / middle / len(costs),
             )
 
 
@@ -77,22 +114,20 @@ def check_not_host_bound(inputs: CheckInputs) -> Iterable[RunWarning]:
     )
     points = [OperatingPoint(itl_s=itl, power_w=power) for itl, power in zip(itl_s, power_w, strict=True)]
     waiting = [point for point in points if is_host_bound(reference, point)]
-    if len(waiting) > HOST_BOUND_SHARE * len(points):
+    if waiting:
         slowest = max(waiting, key=lambda point: point.itl_s)
-        yield RunWarning(
-            code="host_bound",
-            message=f"The device waited for the host in {len(waiting) / len(points):.0%} of the time: the inter-token "
+        yield from HOST_BOUND.raised(
+            f"The device waited for the host in {len(waiting) / len(points):.0%} of the time: the inter-token "
             f"latency rose to {slowest.itl_s * 1e3:.1f} ms at {slowest.power_w:.0f} W, against "
             f"{reference.itl_s * 1e3:.1f} ms at {reference.power_w:.0f} W at its fastest.",
-            remedy="Free the processor, pin the process, or use torch.compile; then measure again.",
+            magnitude=len(waiting) / len(points),
         )
 
 
-def _drift(code: str, what: str, trend: Trend | None) -> Iterable[RunWarning]:
+def _drift(row: WarningCode, what: str, trend: Trend | None) -> Iterable[RunWarning]:
     if trend is not None and trend.is_drift(TOLERANCE):
-        yield RunWarning(
-            code=code,
-            message=f"{what} changed by {trend.change:+.1%} over the windows "
+        yield from row.raised(
+            f"{what} changed by {trend.change:+.1%} over the windows "
             f"(95 % interval {trend.low:+.1%} to {trend.high:+.1%}).",
-            remedy="Warm up for longer (measurement.warmup.min_duration_s), or let the machine cool down first.",
+            magnitude=min(abs(trend.low), abs(trend.high)),
         )

@@ -117,14 +117,21 @@ def test_answers_that_end_at_once_are_told(empty: int, codes: list[str]) -> None
     assert verdict(warnings) == "valid"
 
 
-def test_failed_requests_are_counted_apart_with_their_kinds() -> None:
+@pytest.mark.parametrize(("served_count", "severity"), [(6, "invalid"), (27, "warning")])
+def test_failed_requests_are_counted_apart_with_their_kinds(served_count: int, severity: str) -> None:
     failed = [request(str(number), status="error", error_kind="OutOfMemory") for number in range(2)]
     failed.append(request("late", status="timeout"))
-    served = RequestTable.from_records(request(str(number), token_s=(1.0, 2.0)) for number in range(6))
+    served = RequestTable.from_records(
+        request(str(number), token_s=(1.0, 2.0)) for number in range(served_count)
+    )
     rows = [replace(_rows()[0], served=served, failed=RequestTable.from_records(failed)), *_rows()[1:]]
     (warning,) = _judge(CPU, rows, _energy("cpu"), None, "fixed")
-    assert (warning.code, warning.severity) == ("requests_failed", "warning")
-    assert "3 of 9 requests failed within the windows (OutOfMemory: 2, timeout: 1)" in warning.message
+    assert (warning.code, warning.severity) == ("requests_failed", severity)
+    assert warning.magnitude == pytest.approx(3 / (3 + served_count))
+    assert (
+        f"3 of {3 + served_count} requests failed within the windows (OutOfMemory: 2, timeout: 1)"
+        in warning.message
+    )
 
 
 def test_missed_target_is_flagged() -> None:
