@@ -77,7 +77,7 @@ def _counter(channel: Channel, samples: NDArray[Any], interrupted: str | None) -
         reach_s=1.5 * (ticks.period_s or 0.0) + 3 * gap_s,
         began=_began(read),
         ended=_ended(samples, read, interrupted),
-        faults=(*rising.faults, *find_freezes(ticks, rising.t_s, power)),
+        faults=(*rising.faults, *find_freezes(rising.t_s, rising.energy_j, power)),
     )
     return CounterCurve(
         channel=channel,

@@ -8,26 +8,28 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from llenergymeasure.metrics.signals.counter_ticks import Ticks
 from llenergymeasure.metrics.signals.faults import Fault
 
-SHORTEST_S = 0.5
-TICKS_MISSED = 5
-"""A freeze is longer than both: half a second, five periods of the slowest counter known; and five usual periods."""
-PAUSE = 10.0
-"""This many usual sampling gaps without a reading are a pause of the sampling, not of the counter."""
-SAME_READINGS = 4
-"""Of the counter, at least, between two of its steps: a single gap in the sampling shows nothing about the counter."""
-READINGS = 5
+STILL_S = 0.25
+"""Two and a half periods of the slowest counter known (100 ms, NVML on A100 and GH200): the counter showed one value
+in readings that lie further apart than this."""
+SHORTEST_S = 0.6
+"""From the reading before the constant ones to the one after them: six such periods."""
+USUAL, MISSED = 0.9, 3.0
+"""A counter that ticks more slowly stays constant for longer in nine of ten cases; three times as long is a freeze."""
+READINGS = 3
 """Of power, at least, to judge by."""
 CAUGHT_UP = 0.25
 """A counter that afterwards agrees with the integrated power to within this share was late, and lost nothing."""
 
 
 def find_freezes(
-    ticks: Ticks, read_s: NDArray[Any], power: tuple[NDArray[Any], NDArray[Any]]
+    read_s: NDArray[Any], energy_j: NDArray[Any], power: tuple[NDArray[Any], NDArray[Any]]
 ) -> tuple[Fault, ...]:
-    """Return the freezes between ticks and after the last one; `power` is the times and watts of the same channel."""
+    """Return the freezes of a counter that read `energy_j`, rising, at `read_s`, both of shape (n,).
+
+    Only readings that did not rise show a freeze. `power` is the times and watts of the same channel.
+    """
     return tuple(
         Fault(
             start_s=start_s,
@@ -35,28 +37,24 @@ def find_freezes(
             code="counter_frozen",
             reason=f"the energy counter did not move for {end_s - start_s:.1f} s",
         )
-        for start_s, end_s, rise_j in _constant(ticks, read_s)
+        for start_s, end_s, rise_j in _constant(read_s, energy_j)
         if not _caught_up(start_s, end_s, rise_j, power)
     )
 
 
-def _constant(ticks: Ticks, read_s: NDArray[Any]) -> Iterable[tuple[float, float, float]]:
-    ends_s = np.append(ticks.t_s[1:], read_s[-1])
-    rises_j = np.append(np.diff(ticks.energy_j), 0.0)
-    usual_s = float(np.median(np.diff(ticks.t_s)))
-    watched_s = _watched_s(read_s, ends_s) - _watched_s(read_s, ticks.t_s)
-    long = watched_s > max(SHORTEST_S, TICKS_MISSED * usual_s)
-    readings = np.searchsorted(read_s, ends_s) - np.searchsorted(read_s, ticks.t_s)
-    for at in np.flatnonzero(long & (readings >= SAME_READINGS)):
-        yield float(ticks.t_s[at]), float(ends_s[at]), float(rises_j[at])
-
-
-def _watched_s(read_s: NDArray[Any], until_s: NDArray[Any]) -> NDArray[Any]:
-    """Return for how long the counter had been read without a pause of the sampling."""
-    gaps_s = np.diff(read_s)
-    kept_s = np.where(gaps_s > PAUSE * np.median(gaps_s), 0.0, gaps_s)
-    watched_s: NDArray[Any] = np.interp(until_s, read_s, np.concatenate([[0.0], np.cumsum(kept_s)]))
-    return watched_s
+def _constant(read_s: NDArray[Any], energy_j: NDArray[Any]) -> Iterable[tuple[float, float, float]]:
+    """Yield when each long stretch of equal readings began and ended, and by how much the counter then rose."""
+    if len(read_s) < 2:
+        return
+    rose = np.flatnonzero(np.diff(energy_j) > 0)
+    first, last = np.append(0, rose + 1), np.append(rose, len(read_s) - 1)
+    before, after = np.maximum(first - 1, 0), np.minimum(last + 1, len(read_s) - 1)
+    still_s = read_s[last] - read_s[first]
+    longest_s = max(STILL_S, MISSED * float(np.quantile(still_s, USUAL)))
+    long = (still_s > longest_s) & (read_s[after] - read_s[before] > SHORTEST_S)
+    for at in np.flatnonzero(long):
+        rise_j = energy_j[after[at]] - energy_j[first[at]]
+        yield float(read_s[first[at]]), float(read_s[after[at]]), float(rise_j)
 
 
 def _caught_up(start_s: float, end_s: float, rise_j: float, power: tuple[NDArray[Any], NDArray[Any]]) -> bool:

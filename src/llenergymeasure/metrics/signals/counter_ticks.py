@@ -13,6 +13,10 @@ from llenergymeasure.metrics.signals.update_period import SamplePairs, UpdatePer
 RESOLVED = 0.5
 """Of a sampling gap: a sensor with a shorter period has moved in every sample, and its period cannot be found."""
 
+HOLE, HOLE_S = 2.5, 0.25
+"""A hole between two ticks is longer than both: two and a half usual times between ticks or samples, and as many of the
+slowest counter known. Across shorter ones two certain ticks show more than one that is not (`make bench-coverage`)."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Ticks:
@@ -31,12 +35,16 @@ class Ticks:
         return len(self.t_s)
 
 
-def locate_ticks(t_s: NDArray[Any], energy_j: NDArray[Any], update_period_s: float | None) -> Ticks:
+def locate_ticks(
+    t_s: NDArray[Any], energy_j: NDArray[Any], update_period_s: float | None, *, only_certain: bool = False
+) -> Ticks:
     """Return the ticks of a counter that read `energy_j` at `t_s`, both of shape (n,).
 
     A tick lies between the sample that first shows the new value and the one before. Counters publish at a fixed
     period, so all ticks together show where in between, far finer than one pair of samples does. `update_period_s` is
-    the sensor's own period where its maker states it. Equations (8) and (9) of docs/explanation/signal-processing.md.
+    the sensor's own period where its maker states it. A tick of which it is not certain which update it was is left
+    out; where that leaves a hole, it is placed by its pair of samples alone, unless `only_certain`. Equations (8) and
+    (9) of docs/explanation/signal-processing.md.
     """
     if update_period_s == 0:
         return Ticks(t_s=t_s, energy_j=energy_j, error_s=np.zeros(len(t_s)), period_s=None)
@@ -49,10 +57,12 @@ def locate_ticks(t_s: NDArray[Any], energy_j: NDArray[Any], update_period_s: flo
         grid = find_update_period(SamplePairs(lo_s=t_s[:-1], hi_s=t_s[1:], moved=moved))
     if grid is not None:
         located_s, error_s, certain = _on_the_grid(grid, lo_s, hi_s)
+        usual_s = max(grid.period_s, float(np.median(np.diff(t_s))))
+        kept = certain if only_certain else certain | _in_a_hole(certain, hi_s, usual_s)
         return Ticks(
-            t_s=located_s[certain],
-            energy_j=after_j[certain],
-            error_s=error_s[certain],
+            t_s=np.where(certain, located_s, (lo_s + hi_s) / 2)[kept],
+            energy_j=after_j[kept],
+            error_s=np.where(certain, error_s, gap_s / 2)[kept],
             period_s=grid.period_s,
         )
     age_s = np.minimum(gap_s, _longest_age_s(t_s, moved, update_period_s)) / 2
@@ -76,6 +86,14 @@ def _on_the_grid(
     margin_s = 0.05 * (hi_s - lo_s)
     t_s = np.clip(np.where(update_s > lo_s, update_s, nearest_s), lo_s + margin_s, hi_s - margin_s)
     return t_s, np.minimum((hi_s - lo_s) / 2, error_s), ~(early | late)
+
+
+def _in_a_hole(certain: NDArray[Any], hi_s: NDArray[Any], usual_s: float) -> NDArray[Any]:
+    """Return which ticks lie in a hole: there one that is known only to its pair of samples is better than none."""
+    until_s = np.minimum.accumulate(np.where(certain, hi_s, np.inf)[::-1])[::-1]
+    since_s = np.maximum.accumulate(np.where(certain, hi_s, -np.inf))
+    in_a_hole: NDArray[Any] = until_s - since_s > max(HOLE_S, HOLE * usual_s)
+    return in_a_hole
 
 
 def _longest_age_s(t_s: NDArray[Any], moved: NDArray[Any], update_period_s: float | None) -> float:

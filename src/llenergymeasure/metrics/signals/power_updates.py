@@ -51,7 +51,7 @@ def find_power_updates(t_s: NDArray[Any], power_w: NDArray[Any]) -> PowerUpdates
     changed = np.flatnonzero(np.diff(power_w) != 0) + 1
     changes = np.zeros(len(t_s))
     changes[changed] = 1.0
-    ticks = locate_ticks(t_s, np.cumsum(changes), None)
+    ticks = locate_ticks(t_s, np.cumsum(changes), None, only_certain=True)
     shown_by = changed[ticks.energy_j.astype(int) - 1]
     return PowerUpdates(t_s=ticks.t_s, power_w=power_w[shown_by], period_s=ticks.period_s)
 
