@@ -134,6 +134,8 @@ BUILTIN: dict[Kind, dict[str, Plugin]] = {
 """The plugins of this package. One in a package of its own is declared by an entry point that names its `Plugin`."""
 
 
+FILE_WORKLOAD: tuple[Kind, str] = ("workloads", "jsonl")
+"""Reads a file; a configuration names the file."""
 STORED_OPTIONS = "llenergymeasure.config.base:StoredOptions"
 _assumed: ContextVar[frozenset[tuple[Kind, str]]] = ContextVar("_assumed", default=frozenset())
 
@@ -199,10 +201,10 @@ def find(kind: Kind, name: str) -> Any:
     return declaration(kind, name).load()
 
 
-def unknown(kind: Kind, name: str) -> str:
-    """Return the sentence for a name that no plugin has, with the nearest one that exists."""
-    known = known_names(kind)
-    near = difflib.get_close_matches(name, known, n=1)
+def unknown(kind: Kind, name: str, *others: str) -> str:
+    """Return the sentence for a name that no plugin has, with the nearest one; `others` could stand there too."""
+    known = [*(each for each in known_names(kind) if (kind, each) != FILE_WORKLOAD), *others]
+    near = difflib.get_close_matches(name.lower(), known, n=1)
     hint = f" (did you mean {near[0]}?)" if near else ""
     return f"unknown {kind[:-1]} '{name}'; known: {', '.join(known)}{hint}"
 

@@ -17,8 +17,21 @@ _SYNONYMS = {
     "float16": "fp16",
     "half": "fp16",
     "bfloat16": "bf16",
+    "greedy": "deterministic",
+    "sample": "sampling",
 }
 """Other words for ours, which are no misspellings of them; by spelling alone, `gpu` is nearest to `cpu`."""
+KEYS_ELSEWHERE = {
+    "do_sample": "decoder.preset",
+    "seed": "random_seed",
+    "max_tokens": "workload.max_output_tokens",
+    "max_new_tokens": "workload.max_output_tokens",
+    "max_length": "workload.max_output_tokens",
+    "num_prompts": "workload.n_prompts",
+    "dtype": "precision",
+    "torch_dtype": "precision",
+}
+"""Keys of other tools, and the nearest of ours."""
 
 
 def allowed(schema: Schema) -> str:

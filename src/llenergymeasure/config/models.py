@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from llenergymeasure import plugins
 from llenergymeasure.backends.pytorch.options import PyTorchConfig
-from llenergymeasure.config.base import NOT_MEASURED, Items, NonEmpty, Section
+from llenergymeasure.config.base import NOT_MEASURED, Items, NonEmpty
 from llenergymeasure.config.defaults import CONFIG_VERSION, complete
 from llenergymeasure.config.identity import config_hash
 from llenergymeasure.config.launcher import LauncherConfig
@@ -23,6 +24,7 @@ from llenergymeasure.config.measurement import (
     WindowConfig,
 )
 from llenergymeasure.config.plugin_options import InlineOptions, PluginSections, known_plugin
+from llenergymeasure.config.sections.decoder import DecoderConfig
 from llenergymeasure.exceptions import PluginError
 
 __all__ = [
@@ -62,6 +64,15 @@ class WorkloadConfig(InlineOptions):
     chat_template: bool = False
     """Wrap each prompt as one user message in the model's chat template."""
 
+    @field_validator("dataset")
+    @classmethod
+    def _dataset_is_known(cls, value: str) -> str:
+        if ("workloads", value) == plugins.FILE_WORKLOAD or not (
+            plugins.is_known("workloads", value) or _is_path(value)
+        ):
+            raise ValueError(plugins.unknown("workloads", value, "the path of a .jsonl file"))
+        return value
+
     @model_validator(mode="after")
     def _check_lengths(self) -> WorkloadConfig:
         if self.input_tokens is not None:
@@ -76,29 +87,8 @@ class WorkloadConfig(InlineOptions):
         return self
 
 
-class DecoderConfig(Section):
-    """How the next token is chosen."""
-
-    preset: Literal["deterministic", "sampling"] = "deterministic"
-    """`deterministic`: the most likely token (greedy, or beam search). `sampling`: drawn, with the fields below."""
-    temperature: float | None = Field(None, gt=0)
-    """Divides the logits; only with preset: sampling."""
-    top_k: int | None = Field(None, ge=1)
-    """Draw from the k most likely tokens; only with preset: sampling."""
-    top_p: float | None = Field(None, gt=0, le=1)
-    """Draw from the smallest set with this probability; only with preset: sampling."""
-    repetition_penalty: float | None = Field(None, gt=0)
-    """Lowers the score of tokens already seen; 1 is none."""
-    ignore_eos: bool = False
-    """Generate exactly max_output_tokens, so that every configuration does the same work."""
-
-    @model_validator(mode="after")
-    def _sampling_fields_need_sampling(self) -> DecoderConfig:
-        if self.preset == "deterministic":
-            for name in ("temperature", "top_k", "top_p"):
-                if getattr(self, name) is not None:
-                    raise ValueError(f"{name} has no effect with preset: deterministic; set preset: sampling")
-        return self
+_NO_NAMES = ("auto", "none")
+"""What `energy.meters` may say instead of names."""
 
 
 class EnergyConfig(PluginSections):
@@ -119,15 +109,23 @@ class EnergyConfig(PluginSections):
 
     @field_validator("meters")
     @classmethod
-    def _at_least_one(cls, value: str | tuple[str, ...]) -> str | tuple[str, ...]:
+    def _meters_are_known(cls, value: str | tuple[str, ...]) -> str | tuple[str, ...]:
         if isinstance(value, tuple):
             if not value:
                 raise ValueError("name at least one meter, or write none")
-            mixed = {"auto", "none"} & set(value)
+            mixed = set(_NO_NAMES) & set(value)
             if mixed:
                 raise ValueError(f"{sorted(mixed)[0]} stands alone, not in a list")
             if len(set(value)) < len(value):
                 raise ValueError("the same meter is named twice")
+        names = value if isinstance(value, tuple) else () if value in _NO_NAMES else (value,)
+        unknown = [
+            plugins.unknown("meters", name, *_NO_NAMES)
+            for name in names
+            if not plugins.is_known("meters", name)
+        ]
+        if unknown:
+            raise ValueError("; ".join(unknown))
         return value
 
 
@@ -212,6 +210,14 @@ class ExperimentConfig(PluginSections):
     def config_hash(self) -> str:
         """Sixteen hex digits that name what is measured; see `config.identity`."""
         return config_hash(self, self.backend)
+
+
+def _is_path(dataset: str) -> bool:
+    path = Path(dataset)
+    try:
+        return path.name != dataset or bool(path.suffix) or path.exists()
+    except (OSError, ValueError):
+        return True  # no usable path: reported where it is read
 
 
 def _options_of_backend(name: str) -> Collection[str]:

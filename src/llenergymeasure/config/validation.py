@@ -108,6 +108,7 @@ def _unknown_key(each: LocatedError, document: Schema) -> str:
     siblings = _keys_beside(each, document)
     return f"unknown key '{each.name}'" + (
         _written_flat(each, document)
+        or _of_another_tool(each.path)
         or _near_sibling(each.path, siblings)
         or _near_elsewhere(each.path, document)
         or f"; known here: {', '.join(siblings)}"
@@ -138,6 +139,11 @@ def _constants(section: Schema, key: str) -> list[Any]:
     """Return the values that a key can have, where it can have few."""
     field = section.get("properties", {}).get(key, {})
     return [field["const"]] if "const" in field else list(field.get("enum", ()))
+
+
+def _of_another_tool(path: KeyPath) -> str | None:
+    ours = messages.KEYS_ELSEWHERE.get(path[-1])
+    return f" (did you mean '{ours}'?)" if ours else None
 
 
 def _near_sibling(path: KeyPath, siblings: list[str]) -> str | None:

@@ -94,8 +94,6 @@ def _load_named(name: str) -> type[Meter]:
 
 
 def _problem(name: str, options: MeterOptions) -> str | None:
-    if name not in plugins.names("meters"):
-        return f"energy.meters: {plugins.unknown('meters', name)}"
     status = probe(name, options)
     return None if status.available else _refusal(name, status)
 

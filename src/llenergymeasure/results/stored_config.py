@@ -52,9 +52,18 @@ def _missing_plugins(settings: dict[str, Any]) -> Iterator[tuple[plugins.Kind, s
     for kind, name in chosen:
         if isinstance(name, str) and not plugins.is_implemented(kind, name):
             yield kind, name
-    for name, options in energy.items() if isinstance(energy, dict) else ():
-        if isinstance(options, dict) and not plugins.is_implemented("meters", name):
+    for name in _meters(energy) if isinstance(energy, dict) else ():
+        if not plugins.is_implemented("meters", name):
             yield "meters", name
+
+
+def _meters(energy: dict[str, Any]) -> Iterator[str]:
+    """Yield the meters that the section names or has options for."""
+    named = energy.get("meters")
+    for name in named if isinstance(named, list) else [named]:
+        if isinstance(name, str):
+            yield name
+    yield from (name for name, options in energy.items() if isinstance(options, dict))
 
 
 def _present(settings: dict[str, Any]) -> dict[str, Any]:

@@ -116,7 +116,7 @@ def test_a_key_like_no_other_is_answered_with_those_there_are(tmp_path: Path) ->
         (
             "model: a\nenergy: {meters: 7}",
             "x.yaml:2: energy.meters must be text that is not empty, or a list, "
-            "each entry text that is not empty, not 7 (put it in quotes)",
+            "each entry text that is not empty, not 7",
         ),
         ("model: a\nenergy: {meters: []}", "x.yaml:2: energy.meters: name at least one meter, or write none"),
     ],

@@ -7,9 +7,10 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from llenergymeasure.config.models import EnergyConfig
-from llenergymeasure.exceptions import ConfigError, MeterError
+from llenergymeasure.exceptions import MeterError
 from llenergymeasure.meters.base import MeterOptions
 from llenergymeasure.meters.sampling.opening import open_meters
 from llenergymeasure.meters.selection import auto_meters, choose_meters, meter_problems, probe_meters
@@ -144,15 +145,19 @@ def test_named_meter_that_cannot_be_read_is_an_error_with_reason_and_remedy(name
 
 @pytest.mark.usefixtures("_acme_power")
 def test_every_problem_of_the_named_meters_is_told() -> None:
-    unknown, unplugged = _problems("nvlm", "wallplug", "unplugged")
-    assert unknown.startswith("energy.meters: unknown meter 'nvlm'")
-    assert "(did you mean nvml?)" in unknown
+    bare, unplugged = _problems("bare", "wallplug", "unplugged")
+    assert bare.startswith("meter 'bare' cannot be read: not installed")
     assert unplugged.startswith("meter 'unplugged' cannot be read")
 
 
-def test_unknown_meter_is_a_fault_of_the_configuration() -> None:
-    with pytest.raises(ConfigError, match=r"unknown meter 'estimat'.*did you mean estimate\?"):
-        _select("estimat")
+@pytest.mark.usefixtures("_acme_power")
+def test_the_configuration_refuses_unknown_meters_with_the_names_that_exist() -> None:
+    with pytest.raises(
+        ValidationError, match=r"unknown meter 'estimat'; known: .*wallplug.* mean estimate\?"
+    ):
+        EnergyConfig(meters="estimat")
+    with pytest.raises(ValidationError, match=r"unknown meter 'nvlm'.*; unknown meter 'AUTOO'.*mean auto\?"):
+        EnergyConfig(meters=("nvlm", "wallplug", "AUTOO"))
 
 
 def test_impossible_power_model_is_a_problem_of_auto_where_nothing_measures() -> None:

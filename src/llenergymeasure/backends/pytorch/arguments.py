@@ -20,6 +20,14 @@ RESERVED: dict[str, str] = {
     "output_loading_info": "nothing: missing weights are reported as a warning",
     "weights_only": "nothing: weights that are more than tensors are never loaded",
     "max_memory": "pytorch.device_map to an explicit map",
+    "do_sample": "decoder.preset",
+    "temperature": "decoder.temperature",
+    "top_k": "decoder.top_k",
+    "top_p": "decoder.top_p",
+    "repetition_penalty": "decoder.repetition_penalty",
+    "seed": "random_seed",
+    "max_new_tokens": "workload.max_output_tokens",
+    "max_length": "workload.max_output_tokens",
 }
 """Arguments that this backend sets itself, and what to set instead."""
 _DTYPES = {"fp32": "float32", "fp16": "float16", "bf16": "bfloat16"}

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Any
 
+from llenergymeasure import plugins
 from llenergymeasure.core.python_process import search_for_modules_in
 from llenergymeasure.domain.sample import READ_FAILED, RECORD, Sample
 from llenergymeasure.domain.trace import Channel
@@ -81,7 +82,7 @@ def main() -> int:
             opened = open_meters(
                 _load(job["meters"]),
                 _load(job["fallbacks"]),
-                MeterOptions.model_validate(job["options"]),
+                _options(job["options"]),
                 stack,
             )
         except MeterError as error:
@@ -99,6 +100,13 @@ def main() -> int:
         )
         _sample(schedules, job["offset_ns"], spool, job["parent"])
     return 0
+
+
+def _options(settings: dict[str, Any]) -> MeterOptions:
+    """Return the options; the names of meters were checked by the parent, which may know more of them."""
+    named = settings["energy"]["meters"]
+    with plugins.assumed(*(("meters", name) for name in (named if isinstance(named, list) else [named]))):
+        return MeterOptions.model_validate(settings)
 
 
 def _ignore_interrupts() -> None:

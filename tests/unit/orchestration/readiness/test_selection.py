@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
-from llenergymeasure.exceptions import ConfigError
+from llenergymeasure.config.models import WorkloadConfig
 from llenergymeasure.orchestration.readiness.selection import find_workload
 
 ENTRY_POINTS = """[llenergymeasure.workloads]
@@ -48,9 +49,22 @@ def test_any_other_data_set_is_a_file(dataset: str) -> None:
     assert find_workload(dataset).name == "jsonl"
 
 
-def test_mistyped_workload_names_the_nearest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("_acme_riddles")
+@pytest.mark.parametrize(
+    ("dataset", "near"), [("syntetic", "synthetic"), ("Builtin", "builtin"), ("ridles", "riddles")]
+)
+def test_the_configuration_refuses_a_name_that_is_neither_a_workload_nor_a_file(
+    dataset: str, near: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(ConfigError, match=r"workload.dataset: .*'syntetic'.*did you mean synthetic\?"):
-        find_workload("syntetic")
-    (tmp_path / "syntetic").touch()
-    assert find_workload("syntetic").name == "jsonl"
+    with pytest.raises(
+        ValidationError, match=rf"unknown workload '{dataset}'; known: builtin, .*mean {near}\?"
+    ):
+        WorkloadConfig(dataset=dataset)
+    (tmp_path / dataset).touch()
+    assert WorkloadConfig(dataset=dataset).dataset == dataset
+
+
+@pytest.mark.parametrize("dataset", ["none.jsonl", "data/none", "../none", "~/none"])
+def test_a_path_is_taken_whether_or_not_the_file_exists_yet(dataset: str) -> None:
+    assert WorkloadConfig(dataset=dataset).dataset == dataset

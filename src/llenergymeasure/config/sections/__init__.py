@@ -1,0 +1,1 @@
+"""Sections of the configuration with rules of their own."""
