@@ -84,6 +84,7 @@ def raw_run() -> RawRun:
     prompts = [Prompt(prompt_id=f"p{number}", n_tokens=10, token_seed=number) for number in range(4)]
     driver = offline(backend, prompts, clock)
     warmup_ended = warm_up(driver, protocol, log, power)
+    log.memory = _Memory()
     reason = measure_repeats(driver, protocol, log, power)
     clock.sleep(1.0)
     return RawRun(
@@ -96,7 +97,6 @@ def raw_run() -> RawRun:
             clock_offset_ns=1_700_000_000_000_000_000,
             meters=("known",),
             model_info=info.model_copy(update=SHAPE),
-            peak_memory_bytes={"cuda:0": 123_456_789},
             snapshot=_snapshot(),
             interference=Interference(before=_NEIGHBOURS, windows=_NEIGHBOURS),
             baseline=BaselineReuse(origin="measured", reason="none is stored for this machine and its state"),
@@ -151,6 +151,19 @@ def leaves(document: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[An
             yield from leaves(value, (*path, index))
     else:
         yield path, document
+
+
+class _Memory:
+    """A device whose peak is higher in each window."""
+
+    def __init__(self) -> None:
+        self._windows = 0
+
+    def reset_peak_memory(self) -> None:
+        self._windows += 1
+
+    def peak_memory_bytes(self) -> dict[str, int]:
+        return {"cuda:0": 123_456_789 + self._windows}
 
 
 def _with_conditions(trace: EnergyTrace) -> EnergyTrace:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pydantic import Field
-
 from llenergymeasure.constants import SCHEMA_VERSION, VERSION
 from llenergymeasure.core.record import Record
 from llenergymeasure.domain.baseline import BaselineReuse
@@ -30,8 +28,6 @@ class RunFacts(Record):
     snapshot: EnvironmentSnapshot | None = None
     """Software and hardware before the model was loaded."""
     model_info: ModelInfo | None = None
-    peak_memory_bytes: dict[str, int] = Field(default_factory=dict)
-    """Peak during the windows, by device (`cuda:0`, `host`)."""
     interference: Interference = Interference()
     """Other processes on the machine."""
     baseline: BaselineReuse | None = None

@@ -156,6 +156,8 @@ class Phase:
     repeat: int | None = None
     complete: bool = True
     """False where the run was stopped or failed within it."""
+    peak_memory_bytes: tuple[tuple[str, int], ...] = ()
+    """By device (`cuda:0`, `host`), the most memory in use within a window; empty for other phases."""
 
     @property
     def duration_s(self) -> float:

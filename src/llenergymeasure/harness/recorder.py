@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
 
 from llenergymeasure.core.clock import Clock
 from llenergymeasure.domain.progress import RunEvent
@@ -16,8 +17,22 @@ from llenergymeasure.domain.trace import Phase, PhaseName
 from llenergymeasure.harness.metering import Metering, Unmetered
 from llenergymeasure.harness.request_log import RequestLog
 
+logger = logging.getLogger(__name__)
+
 Emit = Callable[[RunEvent], None]
 PROGRESS_PERIOD_S = 0.25
+
+
+class Memory(Protocol):
+    """The part of a backend that knows the most memory in use since a moment."""
+
+    def reset_peak_memory(self) -> None:
+        """Begin a new peak."""
+        ...
+
+    def peak_memory_bytes(self) -> dict[str, int]:
+        """Return the peak since then, by device."""
+        ...
 
 
 def ignore_event(_event: RunEvent) -> None:
@@ -35,6 +50,8 @@ class Recorder:
     requests: RequestLog = field(default_factory=RequestLog)
     metering: Metering = field(default_factory=Unmetered)
     """Set when metering begins; it keeps its trace when it ends."""
+    memory: Memory | None = None
+    """Set when the model is loaded; asked in each window."""
     _last_progress_s: float = 0.0
     _noting: threading.Lock = field(default_factory=threading.Lock)
 
@@ -47,6 +64,7 @@ class Recorder:
     def phase(self, name: PhaseName, repeat: int | None = None) -> Iterator[None]:
         """Mark a phase that is timed from here to the end of the block, also when the block fails."""
         self.emit(RunEvent(kind="phase", phase=name, repeat=repeat, t_unix_ns=self.clock.now_ns()))
+        memory = _begin_peaks(self.memory) if name == "window" else None
         start = self.clock.now_ns()
         complete = False
         try:
@@ -54,9 +72,8 @@ class Recorder:
             complete = True
         finally:
             end = self.clock.now_ns()
-            self.phases.append(
-                Phase(name=name, start_unix_ns=start, end_unix_ns=end, repeat=repeat, complete=complete)
-            )
+            phase = Phase(name=name, start_unix_ns=start, end_unix_ns=end, repeat=repeat, complete=complete)
+            self.phases.append(replace(phase, peak_memory_bytes=_peaks(memory)))
 
     def last(self, name: PhaseName) -> Phase | None:
         """Return the latest finished phase of that name."""
@@ -70,3 +87,23 @@ class Recorder:
             event = make()
             estimated = self.metering.is_estimated and event.power_w is not None
             self.emit(event.model_copy(update={"power_is_estimated": True}) if estimated else event)
+
+
+def _begin_peaks(memory: Memory | None) -> Memory | None:
+    """Return the memory whose peaks begin anew; None where it cannot, so that no older peak is taken for a window's."""
+    try:
+        if memory is not None:
+            memory.reset_peak_memory()
+    except Exception as error:  # noqa: BLE001 - inference software
+        logger.debug("the peak memory of a window will be unknown: %s", error)
+        return None
+    return memory
+
+
+def _peaks(memory: Memory | None) -> tuple[tuple[str, int], ...]:
+    """A device in an error state may not answer any more; the error that put it there is the one to report."""
+    try:
+        return tuple(memory.peak_memory_bytes().items()) if memory is not None else ()
+    except Exception as error:  # noqa: BLE001 - inference software
+        logger.debug("the peak memory of a window is unknown: %s", error)
+        return ()

@@ -16,6 +16,7 @@ from llenergymeasure.metrics.energy.windows import WindowTotals, window_totals
 from llenergymeasure.metrics.figures.breakdown import energy_breakdown, energy_method
 from llenergymeasure.metrics.figures.figure import FigureInputs
 from llenergymeasure.metrics.figures.table import FigureValues, compute_figures
+from llenergymeasure.metrics.performance.peak_memory import peak_memory
 from llenergymeasure.metrics.protocol.cooldown import summarise_cooldown
 from llenergymeasure.metrics.protocol.device_conditions import device_conditions
 from llenergymeasure.metrics.protocol.warmup import summarise_warmup
@@ -64,6 +65,7 @@ def assemble(config: ExperimentConfig, raw: RawRun) -> ExperimentResult:
         conditions=conditions,
         cooldown=cooldown,
         warmup=warmup,
+        peak_memory_bytes=peak_memory(raw.phases),
     )
 
 
@@ -97,7 +99,6 @@ def _taken_over(config: ExperimentConfig, facts: RunFacts) -> dict[str, Any]:
         "model": config.model,
         "device": config.device,
         "config": config.model_dump(mode="json"),
-        "peak_memory_bytes": facts.peak_memory_bytes,
         "interference": facts.interference,
         "baseline": facts.baseline,
         "stopped_because": facts.stopped_because,

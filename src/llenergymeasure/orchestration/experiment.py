@@ -101,19 +101,18 @@ def measure(config: ExperimentConfig, clock: AnchoredClock, log: Recorder, spool
         driver = stack.enter_context(open_driver(config.load, backend, workload, clock))
         measure_idle("baseline_loaded", protocol.baseline.loaded_s, log, power)
         log.note(warmup_ended=warm_up(driver, protocol, log, power))
-        backend.reset_peak_memory()
+        log.memory = backend
         with _noting_windows(before, backend, log):
             log.note(stopped_because=measure_repeats(driver, protocol, log, power))
 
 
 @contextmanager
 def _noting_windows(before: OtherLoad, backend: Backend, log: Recorder) -> Iterator[None]:
-    """Note other load and peak memory during the windows, as far as possible also when the run fails in one."""
+    """Note other load during the windows, as far as possible also when the run fails in one."""
     watch = OtherLoadWatch(log.clock, backend.processes)
 
     def note() -> None:
         log.note(interference=Interference(before=before, windows=watch.look(empty=before)))
-        log.note(peak_memory_bytes=backend.peak_memory_bytes())
 
     try:
         yield
@@ -121,7 +120,7 @@ def _noting_windows(before: OtherLoad, backend: Backend, log: Recorder) -> Itera
         try:
             note()
         except Exception as error:  # noqa: BLE001 - the first error is the one to report
-            logger.debug("other load and peak memory of the windows are unknown: %s", error)
+            logger.debug("the other load of the windows is unknown: %s", error)
         raise
     note()
 

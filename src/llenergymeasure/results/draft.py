@@ -36,7 +36,7 @@ def draft_facts(result: Mapping[str, Any]) -> dict[str, Any]:
         "snapshot": snapshot,
         "warmup_ended": (result["warmup"] or {}).get("ended_because"),
         "interference": result["isolation"],
-        **{name: result[name] for name in ("model_info", "peak_memory_bytes", "baseline", "stopped_because")},
+        **{name: result[name] for name in ("model_info", "baseline", "stopped_because")},
     }
 
 
@@ -98,6 +98,14 @@ def _requests(table: pa.Table) -> pa.Table:
     )
 
 
+def _phases(table: pa.Table) -> pa.Table:
+    """Peak memory was one fact of the whole run."""
+    import pyarrow as pa
+
+    kind = pa.map_(pa.string(), pa.int64())
+    return table.append_column("peak_memory_bytes", pa.array([[]] * table.num_rows, kind))
+
+
 def _renamed(document: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
     return {names.get(key, key): value for key, value in document.items()}
 
@@ -109,4 +117,5 @@ DRAFT_DOCUMENTS: Mapping[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
 DRAFT_TABLES: Mapping[str, Callable[[pa.Table], pa.Table]] = {
     layout.TRACE: _trace,
     layout.REQUESTS: _requests,
+    layout.PHASES: _phases,
 }

@@ -66,7 +66,7 @@ def write_phases(phases: Sequence[Phase], path: Path) -> None:
 def read_phases(path: Path) -> tuple[Phase, ...]:
     """Read what `write_phases` wrote."""
     rows = load_table(path, layout.PHASES).select(_phase_schema().names).to_pylist()
-    return tuple(Phase(**row) for row in rows)
+    return tuple(Phase(**{**row, "peak_memory_bytes": tuple(row["peak_memory_bytes"])}) for row in rows)
 
 
 def _nullable(values: Any, name: str, kind: str) -> pa.Array:
@@ -103,5 +103,6 @@ def _phase_schema() -> pa.Schema:
             ("end_unix_ns", pa.int64()),
             ("repeat", pa.int32()),
             ("complete", pa.bool_()),
+            ("peak_memory_bytes", pa.map_(pa.string(), pa.int64())),
         ]
     )
