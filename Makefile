@@ -55,7 +55,7 @@ format: $(DEV_STAMP) ## Format the code and fix what the linter can fix.
 	$(BIN)/ruff check --fix $(CODE)
 
 docs-reference: $(DEV_STAMP) ## Write the pages of docs/reference that are generated from the code.
-	$(BIN)/python scripts/write_reference.py
+	$(BIN)/python -m scripts.write_reference
 
 bench: $(DEV_STAMP) ## Measure start-up, overhead and time to the first token; JSON goes to benchmarks/out.
 	@export PYTHONPATH=.; for each in startup harness_cost live_trace request_tables first_token overhead overhead_batches; do $(BIN)/python -m benchmarks.$$each || exit 1; done

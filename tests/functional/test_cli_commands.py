@@ -202,6 +202,8 @@ def test_schema_goes_to_a_file_or_to_standard_output(tmp_path: Path) -> None:
     printed = llem("schema", cwd=tmp_path).stdout
     assert llem("schema", "--output", "schema.json", cwd=tmp_path).stdout == ""
     assert json.loads((tmp_path / "schema.json").read_text()) == json.loads(printed)
+    of_result = json.loads(llem("schema", "--result", cwd=tmp_path).stdout)
+    assert "total_energy_j" in of_result["properties"]
 
 
 def test_a_reader_who_leaves_early_is_no_error(tmp_path: Path) -> None:

@@ -1,10 +1,10 @@
-"""`llem schema`: the configuration as JSON Schema."""
+"""`llem schema`: the configuration, or the result, as JSON Schema."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -15,11 +15,12 @@ def schema(
     output: Annotated[
         Path | None, typer.Option("--output", metavar="FILE", help="Write it there instead of printing it.")
     ] = None,
+    result: Annotated[
+        bool, typer.Option("--result", help="The schema of result.json instead of that of configurations.")
+    ] = False,
 ) -> None:
-    """Print the JSON Schema of configuration files, for editors."""
-    from llenergymeasure.config.schema import config_schema
-
-    text = json.dumps(config_schema(), indent=2) + "\n"
+    """Print the JSON Schema of configuration files, for editors, or of results, for programs that read them."""
+    text = json.dumps(_schema(result), indent=2) + "\n"
     if output is None:
         print(text, end="")
         return
@@ -27,3 +28,13 @@ def schema(
         output.write_text(text, encoding="utf-8")
     except OSError as error:
         raise ConfigError(f"{output} cannot be written: {error.strerror or error}") from None
+
+
+def _schema(result: bool) -> dict[str, Any]:
+    if result:
+        from llenergymeasure.report.result_schema import result_schema
+
+        return result_schema()
+    from llenergymeasure.config.schema import config_schema
+
+    return config_schema()

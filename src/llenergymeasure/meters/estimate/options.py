@@ -11,6 +11,6 @@ class EstimateOptions(Section):
     """The power model of the `estimate` meter: idle power plus CPU utilisation times the rest."""
 
     cpu_max_power_w: float | None = Field(None, gt=0)
-    """Power of the machine's CPUs at full load; None takes 8 W per physical core."""
+    """Power of the machine's CPUs at full load; null takes 8 W per physical core."""
     cpu_idle_power_w: float | None = Field(None, ge=0)
-    """Power of the idle CPUs; None takes a tenth of the maximum."""
+    """Power of the idle CPUs; null takes a tenth of the maximum."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import runpy
 from pathlib import Path
 
 import pytest
+from scripts.reference.figures import metrics_page
 from typer.testing import CliRunner
 
 from llenergymeasure.api import load_result, verify
@@ -18,8 +18,6 @@ from llenergymeasure.metrics.figures.energies import energy_over
 from llenergymeasure.metrics.figures.figure import Figure, FigureInputs, Quantity, Unknown
 from llenergymeasure.results import versions
 from tests.support.bundles import write_run
-
-ROOT = Path(__file__).parents[4]
 
 
 def energy_per_kilotoken(figure: Figure, inputs: FigureInputs) -> UncertaintyBudget | Unknown:
@@ -111,7 +109,7 @@ def test_a_bundle_of_an_older_schema_is_verified_without_it(
 
 
 def test_the_reference_page_describes_it(bundle: Path) -> None:
-    page = runpy.run_path(str(ROOT / "scripts" / "write_reference.py"))["metrics_page"]()
+    page = metrics_page()
     assert f"### `{NEW.name}`" in page
     assert NEW.formula in page
 
