@@ -86,7 +86,7 @@ def test_gpu_energy_is_within_one_percent_of_the_truth(
             machine.true_energy_j(gpu, repeat["start_unix_ns"], repeat["end_unix_ns"]) for gpu in (0, 1)
         )
         assert repeat["energy_j"] == pytest.approx(each, rel=0.01)
-        assert repeat["duration_s"] >= 2.5  # passes are fixed by the first window, which lasts at least 3 s
+        assert repeat["duration_s"] >= 3
 
 
 def test_only_the_visible_gpu_is_counted(

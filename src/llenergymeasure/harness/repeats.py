@@ -23,7 +23,10 @@ SETTLE_S = 0.3
 def measure_repeats(
     driver: LoadDriver, config: MeasurementConfig, log: Recorder, power: Metering
 ) -> StopReason:
-    """Measure windows of identical work and return why there was no further one."""
+    """Measure windows and return why there was no further one.
+
+    Each is as long as `window.min_duration_s` asks; where a later one has to do more passes for that, so do all after it.
+    """
     plan = WindowPlan(min_duration_s=config.window.min_duration_s)
     done, account = 0, RunningAccount()
     while True:

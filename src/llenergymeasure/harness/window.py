@@ -12,7 +12,7 @@ from llenergymeasure.load.base import LoadDriver, WindowPlan
 def measure_window(
     driver: LoadDriver, plan: WindowPlan, repeat: int, log: Recorder, power: Metering
 ) -> WindowPlan:
-    """Serve one window and return the plan of a further one of the same work.
+    """Serve one window and return the plan of the next one, which does no less work.
 
     The phase `window` is the one interval over which energy, time and tokens of this repeat are counted. What the load
     needs before it and after it, such as finishing requests in flight, lies outside.
@@ -37,6 +37,6 @@ def measure_window(
         driver.synchronize()
         with log.phase("window", repeat):
             served.begin()
-            same_work = traffic.serve_window(plan)
+            next_plan = traffic.serve_window(plan)
             driver.synchronize()
-    return same_work
+    return next_plan

@@ -12,18 +12,18 @@ from llenergymeasure.backends.base import Done
 
 @dataclass(frozen=True, kw_only=True)
 class WindowPlan:
-    """The load of one window: at least `min_duration_s`, or exactly so many passes over the workload."""
+    """The load of one window: at least `min_duration_s`, and at least so many passes over the workload."""
 
     min_duration_s: float
-    passes: int | None = None
+    passes: int = 1
 
     def is_done(self, passes: int, elapsed_s: float) -> bool:
-        return passes >= self.passes if self.passes is not None else elapsed_s >= self.min_duration_s
+        return passes >= self.passes and elapsed_s >= self.min_duration_s
 
     def fraction(self, passes: float, elapsed_s: float) -> float:
         """Return how much of the window is done after so many passes, parts of one included, at a constant rate."""
         least = math.ceil(self.min_duration_s * passes / elapsed_s) if elapsed_s > 0 else 1
-        return min(passes / (self.passes or max(1, least)), 1.0)
+        return min(passes / max(self.passes, least), 1.0)
 
 
 class Traffic(Protocol):
@@ -38,7 +38,7 @@ class Traffic(Protocol):
         ...
 
     def serve_window(self, plan: WindowPlan) -> WindowPlan:
-        """Serve one window and return the plan of a window of the same work.
+        """Serve one window and return the plan of the next one: no less work, and no shorter than the minimum.
 
         Raises:
             BackendError: the backend can serve no further request, or failed every one.

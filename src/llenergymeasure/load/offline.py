@@ -36,7 +36,7 @@ class Server(Protocol):
 
 
 class OfflineDriver:
-    """Hands over whole passes; to a backend that streams, as requests in flight together. Windows do the same work."""
+    """Hands over whole passes; to a backend that streams, as requests in flight together."""
 
     def __init__(
         self,

@@ -86,6 +86,7 @@ def _figures(
             model_info=raw.facts.model_info,
             device=config.device,
             meters_are_read=config.energy.meters != "none",
+            serves_whole_passes=config.load.kind == "offline",
         )
     )
 

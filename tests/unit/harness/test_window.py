@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import random
+
+import pytest
+
 from llenergymeasure.config.models import ExperimentConfig, MeasurementConfig
 from llenergymeasure.domain.request import WARMUP_REPEAT, Prompt
 from llenergymeasure.harness.idle import measure_idle
@@ -39,12 +43,33 @@ def test_window_serves_whole_passes_until_it_is_long_enough() -> None:
     assert len(log.requests) == 7 * len(PROMPTS)
 
 
-def test_window_with_fixed_passes_does_that_work_however_long_it_takes() -> None:
+def test_a_later_window_does_the_passes_of_the_first_however_long_they_take() -> None:
     clock = VirtualClock()
     log = Recorder(clock=clock)
-    plan = WindowPlan(min_duration_s=100.0, passes=2)
+    plan = WindowPlan(min_duration_s=0.1, passes=5)
     assert measure_window(_driver(clock), plan, 0, log, Unmetered()) == plan
-    assert len(log.requests) == 2 * len(PROMPTS)
+    assert len(log.requests) == 5 * len(PROMPTS)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_every_window_reaches_the_minimum_whatever_the_speed_does(seed: int) -> None:
+    chance = random.Random(seed)
+
+    class Erratic(VirtualClock):
+        def sleep(self, duration_s: float) -> None:
+            super().sleep(duration_s * chance.choice((0.02, 0.5, 1.0, 1.0, 3.0)))
+
+    clock = Erratic()
+    log = Recorder(clock=clock)
+    driver = _driver(clock)
+    plan = WindowPlan(min_duration_s=1.0)
+    for repeat in range(6):
+        passes = plan.passes
+        plan = measure_window(driver, plan, repeat, log, Unmetered())
+        assert plan.passes >= passes
+    assert min(phase.duration_s for phase in log.phases) >= 1.0
+    table = log.requests.table()
+    assert all(table.ended_in(p.start_unix_ns, p.end_unix_ns).sum() % len(PROMPTS) == 0 for p in log.phases)
 
 
 def test_every_request_lies_within_its_window() -> None:
@@ -113,8 +138,9 @@ def test_phase_that_fails_is_kept_and_marked_incomplete() -> None:
 
 
 def test_progress_of_a_window_counts_the_passes_that_it_will_take() -> None:
-    plan = WindowPlan(min_duration_s=10.0)
+    plan = WindowPlan(min_duration_s=10.0, passes=1)
     assert plan.fraction(0.25, 30.0) == 0.25  # one pass takes two minutes, and there is no other
     assert plan.fraction(1.0, 4.0) == 1 / 3  # two passes of 4 s are too short
     assert plan.fraction(3.0, 12.0) == 1.0
     assert WindowPlan(min_duration_s=10.0, passes=4).fraction(1.0, 30.0) == 0.25
+    assert WindowPlan(min_duration_s=10.0, passes=4).fraction(4.0, 8.0) == 0.8  # a fifth is needed

@@ -96,7 +96,7 @@ def test_steady_run_is_valid_and_stops_at_the_interval_asked_for() -> None:
 
 def test_noisier_run_takes_more_repeats_for_the_same_interval() -> None:
     quiet = _result(_run(_steady, noise=0.02))
-    noisy = _result(_run(_steady, noise=0.3))
+    noisy = _result(_run(_steady, noise=0.2))
     assert len(noisy.repeats) > len(quiet.repeats) == 4
     assert noisy.stopped_because == "target_reached"
 

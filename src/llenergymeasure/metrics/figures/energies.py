@@ -27,7 +27,9 @@ def energy_over(figure: Figure, inputs: FigureInputs) -> UncertaintyBudget | Unk
     if not known or len(known) < len(rows):
         return Unknown(reason=why_no_energy(inputs))
     divisor = figure.denominator
-    denominators = [1 / len(rows) if divisor is None else divisor.of(row, inputs) or 0.0 for row in rows]
+    denominators = (
+        inputs.shares if divisor is None else [float(divisor.of(row, inputs) or 0.0) for row in rows]
+    )
     if divisor is not None and min(denominators) <= 0:
         return Unknown(reason=f"a window has no {divisor.text}")
     series = Series(figure=figure.name, unit=figure.unit, numerators=known, denominators=denominators)

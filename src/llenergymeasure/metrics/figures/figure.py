@@ -32,6 +32,20 @@ class FigureInputs:
     device: str = "cuda"
     meters_are_read: bool = True
     """False where the configuration asks for no meter."""
+    serves_whole_passes: bool = False
+    """Whether windows do a whole number of passes over the workload, of which a later one may do more than the first."""
+
+    @property
+    def shares(self) -> list[float]:
+        """The share of each window in the work of all; they sum up to 1.
+
+        The spread of a total is that of windows of the same work: windows of whole passes are compared per request,
+        those of a load that lasts a stated time as they are.
+        """
+        served = [len(row.served) + len(row.failed) for row in self.rows]
+        if not self.serves_whole_passes or not all(served):
+            return [1 / len(self.rows)] * len(self.rows)
+        return [requests / sum(served) for requests in served]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -65,7 +65,7 @@ class IdleState:
         if not known or len(known) < len(rows):
             return Unknown(reason=why_no_energy(inputs))
         series = Series(
-            figure=figure.name, unit=figure.unit, numerators=known, denominators=[1 / len(rows)] * len(rows)
+            figure=figure.name, unit=figure.unit, numerators=known, denominators=inputs.shares
         )
         subtracted = Subtracted(
             power_w=idle.power_w,

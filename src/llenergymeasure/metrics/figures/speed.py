@@ -6,7 +6,7 @@ from llenergymeasure.domain.estimate import Estimate, exact
 from llenergymeasure.metrics.figures.figure import Figure, FigureInputs, Quantity, Unknown
 from llenergymeasure.metrics.figures.quantities import DURATION, OUTPUT_TOKENS
 from llenergymeasure.metrics.performance.latency import mean_tpot_s, mean_ttft_s
-from llenergymeasure.metrics.statistics.estimates import mean_estimate, ratio_estimate, total_estimate
+from llenergymeasure.metrics.statistics.estimates import mean_estimate, ratio_estimate
 
 
 def total(figure: Figure, inputs: FigureInputs) -> Estimate | Unknown:
@@ -16,7 +16,8 @@ def total(figure: Figure, inputs: FigureInputs) -> Estimate | Unknown:
     values = _values(figure.numerator, inputs)
     if not values:
         return Unknown(reason=figure.missing_because)
-    return total_estimate(values, unit=figure.unit, method="derived")
+    estimate = ratio_estimate(values, inputs.shares, unit=figure.unit, method="derived")
+    return Unknown(reason=figure.missing_because) if estimate is None else estimate
 
 
 def ratio(figure: Figure, inputs: FigureInputs) -> Estimate | Unknown:

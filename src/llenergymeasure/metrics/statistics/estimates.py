@@ -38,12 +38,6 @@ def ratio_estimate(
     return _from_spread(value, None if spread is None else math.hypot(spread, fixed_half_width), unit, method)
 
 
-def total_estimate(values: Sequence[float], *, unit: str, method: Method) -> Estimate:
-    """Return the sum over repeats, with the interval of another sum of as many."""
-    spread = mean_half_width(values)
-    return _from_spread(math.fsum(values), None if spread is None else spread * len(values), unit, method)
-
-
 def mean_estimate(values: Sequence[float], *, unit: str, method: Method) -> Estimate | None:
     """Return the mean over repeats with Student's 95 % interval; None without values."""
     if not values:
