@@ -164,6 +164,20 @@ class ReportsSteps(Protocol):
         ...
 
 
+class ReportsCompiling(Protocol):
+    """What a backend offers in addition where it compiles code while it serves."""
+
+    def compile_seconds(self) -> float | None:
+        """Return how long it has compiled until now; None where that is not known."""
+        ...
+
+
+def compile_seconds(backend: Backend) -> float | None:
+    """Return how long a backend has compiled until now; None where it does not tell."""
+    tell: Callable[[], float | None] | None = getattr(backend, "compile_seconds", None)
+    return None if tell is None else tell()
+
+
 def serves_offline(backend: Backend | type[Backend]) -> TypeGuard[OfflineBackend]:
     """Whether a backend takes many requests at once."""
     return callable(getattr(backend, "run", None))

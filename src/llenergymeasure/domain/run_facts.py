@@ -32,6 +32,8 @@ class RunFacts(Record):
     """Other processes on the machine."""
     baseline: BaselineReuse | None = None
     """Where the idle power came from; None where no stored baseline was allowed."""
+    compiled_in_windows_s: float | None = None
+    """How long the backend compiled within the windows; None where it does not tell."""
     warmup_ended: WarmupEnd | None = None
     stopped_because: str | None = None
     """Why no further repeat was made: `fixed`, `target_reached`, `max_reached`."""

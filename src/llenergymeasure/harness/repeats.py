@@ -25,7 +25,8 @@ def measure_repeats(
 ) -> StopReason:
     """Measure windows and return why there was no further one.
 
-    Each is as long as `window.min_duration_s` asks; where a later one has to do more passes for that, so do all after it.
+    Each is as long as `window.min_duration_s` asks. Where a later one has to do more passes for that, so do all after
+    it.
     """
     plan = WindowPlan(min_duration_s=config.window.min_duration_s)
     done, account = 0, RunningAccount()

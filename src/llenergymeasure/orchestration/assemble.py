@@ -49,6 +49,8 @@ def assemble(config: ExperimentConfig, raw: RawRun) -> ExperimentResult:
             interference=facts.interference,
             interrupted=raw.trace.interrupted,
             stopped_because=facts.stopped_because,
+            estimates=figures.estimates,
+            compiled_in_windows_s=facts.compiled_in_windows_s,
         )
     )
     return ExperimentResult(

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from llenergymeasure import plugins
-from llenergymeasure.backends.base import Backend
+from llenergymeasure.backends.base import Backend, compile_seconds
 from llenergymeasure.config.loader import dump_config, load_config
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.core.clock import AnchoredClock
@@ -108,10 +108,12 @@ def measure(config: ExperimentConfig, clock: AnchoredClock, log: Recorder, spool
 
 @contextmanager
 def _noting_windows(before: OtherLoad, backend: Backend, log: Recorder) -> Iterator[None]:
-    """Note other load during the windows, as far as possible also when the run fails in one."""
+    """Note other load and compilation during the windows, as far as possible also when the run fails in one."""
     watch = OtherLoadWatch(log.clock, backend.processes)
+    compiled_before_s = compile_seconds(backend)
 
     def note() -> None:
+        log.note(compiled_in_windows_s=_since(compiled_before_s, compile_seconds(backend)))
         log.note(interference=Interference(before=before, windows=watch.look(empty=before)))
 
     try:
@@ -123,6 +125,10 @@ def _noting_windows(before: OtherLoad, backend: Backend, log: Recorder) -> Itera
             logger.debug("the other load of the windows is unknown: %s", error)
         raise
     note()
+
+
+def _since(before: float | None, after: float | None) -> float | None:
+    return None if before is None or after is None else max(after - before, 0.0)
 
 
 def _attach(backend: Backend, config: ExperimentConfig, log: Recorder, power: Metering) -> None:

@@ -12,12 +12,13 @@ from llenergymeasure.backends.pytorch.arguments import options_of
 from llenergymeasure.backends.pytorch.context import create_contexts
 from llenergymeasure.backends.pytorch.decoding import rows, take_over_decoding
 from llenergymeasure.backends.pytorch.error_messages import explain_generating
+from llenergymeasure.backends.pytorch.execution.compiling import compile_ahead, compile_seconds, compiles
+from llenergymeasure.backends.pytorch.execution.seeds import seed_batch, seed_everything
 from llenergymeasure.backends.pytorch.generation import Generation, StaticBatch, as_record, generate_batch
 from llenergymeasure.backends.pytorch.info import describe
 from llenergymeasure.backends.pytorch.loading import Loaded, load
 from llenergymeasure.backends.pytorch.memory import HostPeak, gpu_peaks, release_gpu_memory, reset_gpu_peaks
 from llenergymeasure.backends.pytorch.placement import input_device
-from llenergymeasure.backends.pytorch.seeds import seed_batch, seed_everything
 from llenergymeasure.backends.pytorch.tokens import check_context, check_padding, encode, make_batch
 from llenergymeasure.backends.pytorch.unsupported import refusals
 from llenergymeasure.config.models import ExperimentConfig
@@ -68,6 +69,9 @@ class PyTorchBackend:
     def synchronize(self) -> None:
         self._loaded().synchronize()
 
+    def compile_seconds(self) -> float | None:
+        return compile_seconds()
+
     def reset_peak_memory(self) -> None:
         self._host_peak.reset()
         reset_gpu_peaks()
@@ -101,7 +105,7 @@ class _Run:
         self.batch_size = options_of(config).batch_size
 
     def encode(self, prompts: Sequence[Prompt]) -> list[EncodedRequest]:
-        """Tokenise the workload and lay its batches out on the device."""
+        """Tokenise the workload, lay its batches out on the device, and compile what they need."""
         workload = self._config.workload
         encoded = encode(self._tokenizer, prompts, workload, rows(self._model))
         check_context(encoded, workload, self._info.context_length)
@@ -115,6 +119,8 @@ class _Run:
             batches, self._config.decoder, pads_with_end=own in (None, self._tokenizer.eos_token_id)
         )
         self._batches = {batch.requests: batch for batch in batches}
+        if compiles(options_of(self._config)):
+            compile_ahead(batches, self.generate)
         return requests
 
     def run(self, requests: Sequence[ScheduledRequest], done: Done) -> None:

@@ -141,7 +141,7 @@ def _on_device(model: Any, config: ExperimentConfig) -> Any:
 
 
 def _compile(model: Any, options: PyTorchConfig) -> None:
-    """Compile in place; the compiler itself runs at the first batches, in warm-up."""
+    """Compile in place; the compiler itself runs at the first batch of each shape, see `execution.compiling`."""
     if not options.torch_compile:
         return
     given = {"mode": options.torch_compile_mode, "backend": options.torch_compile_backend}

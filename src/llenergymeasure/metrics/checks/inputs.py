@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from llenergymeasure.config.models import ExperimentConfig
+from llenergymeasure.domain.estimate import Estimate
 from llenergymeasure.domain.experiment import (
     CooldownSummary,
     DeviceConditions,
@@ -41,6 +42,10 @@ class CheckInputs:
     interrupted: str | None = None
     """Why the sampler ended before the run did."""
     stopped_because: str | None = None
+    estimates: Mapping[str, Estimate] = field(default_factory=dict)
+    """The figures, by name."""
+    compiled_in_windows_s: float | None = None
+    """How long the backend compiled between the start of the first window and the end of the last."""
 
     @property
     def windows(self) -> list[Phase]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from llenergymeasure.metrics.checks import (
+    agreement,
     conditions,
     energy,
     energy_source,
@@ -32,6 +33,9 @@ WARNING_CODES: tuple[WarningCode, ...] = (
     protocol.WINDOW_SHORT,
     protocol.FEW_REPEATS,
     protocol.TARGET_NOT_REACHED,
+    agreement.INTERVAL_WIDE,
+    agreement.WINDOWS_DIFFER,
+    agreement.COMPILED_IN_WINDOW,
     protocol.ANSWERS_EMPTY,
     protocol.REQUESTS_FAILED,
     conditions.START_TEMPERATURE,

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from llenergymeasure.domain.experiment import RunWarning, Verdict
 from llenergymeasure.metrics.checks import (
+    agreement,
     conditions,
     energy,
     energy_source,
@@ -30,6 +31,9 @@ CHECKS: tuple[Check, ...] = (
     energy_source.check_meter_is_the_systems,
     protocol.check_window_is_long,
     protocol.check_target_is_reached,
+    agreement.check_intervals_say_something,
+    agreement.check_windows_agree,
+    agreement.check_nothing_was_compiled,
     protocol.check_answers_are_answers,
     protocol.check_requests_were_answered,
     conditions.check_start_temperature,

@@ -33,7 +33,7 @@ class FigureInputs:
     meters_are_read: bool = True
     """False where the configuration asks for no meter."""
     serves_whole_passes: bool = False
-    """Whether windows do a whole number of passes over the workload, of which a later one may do more than the first."""
+    """Whether windows do whole passes over the workload, of which a later one may do more than the first."""
 
     @property
     def shares(self) -> list[float]:

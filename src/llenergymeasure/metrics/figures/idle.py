@@ -64,9 +64,7 @@ class IdleState:
         known = [energy for energy in beyond if energy is not None]
         if not known or len(known) < len(rows):
             return Unknown(reason=why_no_energy(inputs))
-        series = Series(
-            figure=figure.name, unit=figure.unit, numerators=known, denominators=inputs.shares
-        )
+        series = Series(figure=figure.name, unit=figure.unit, numerators=known, denominators=inputs.shares)
         subtracted = Subtracted(
             power_w=idle.power_w,
             half_width_w=idle.half_width_w,

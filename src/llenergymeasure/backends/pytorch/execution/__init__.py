@@ -1,0 +1,1 @@
+"""How batches are computed, beside what they are: seeds, compilation."""
