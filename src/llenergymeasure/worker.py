@@ -33,6 +33,7 @@ def main(arguments: list[str]) -> int:
     outcome = _outcome(folder, events)
     write_outcome(folder, outcome)
     events.append(RunEvent(kind=outcome.status, **outcome.model_dump(include={"bundle", "error", "message"})))
+    events.close()
     if parent_gone.is_set():
         _clean_up(folder, outcome)
     os.close(standard_output)

@@ -6,8 +6,9 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from queue import Empty, SimpleQueue
 from typing import Any, Protocol
 
 from llenergymeasure.core.clock import Clock
@@ -39,6 +40,40 @@ def ignore_event(_event: RunEvent) -> None:
     """An `Emit` for callers who do not listen."""
 
 
+def run_now(work: Callable[[], None]) -> None:
+    """Do it at once, in the thread of the caller."""
+    work()
+
+
+class LatestInBackground:
+    """Does work in a thread of its own; of what waits only the latest is done, so that nobody waits for it."""
+
+    def __init__(self) -> None:
+        self._work: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._thread = threading.Thread(target=self._do_all, name="progress", daemon=True)
+        self._thread.start()
+
+    def __call__(self, work: Callable[[], None]) -> None:
+        with suppress(Empty):
+            self._work.get_nowait()
+        self._work.put(work)
+
+    def close(self) -> None:
+        """Wait a moment for what is being done, and do nothing more."""
+        self._work.put(None)
+        self._thread.join(PROGRESS_PERIOD_S)
+
+    def _do_all(self) -> None:
+        while (work := self._work.get()) is not None:
+            self._do(work)
+
+    def _do(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except Exception as error:  # noqa: BLE001 - a report that fails must not end those after it
+            logger.debug("no progress could be told: %s", error)
+
+
 @dataclass
 class Recorder:
     """The growing raw tables and facts of one run; an interrupted run keeps what they hold."""
@@ -48,6 +83,8 @@ class Recorder:
     facts: RunFacts = field(default_factory=lambda: RunFacts(experiment_id=""))
     phases: list[Phase] = field(default_factory=list)
     requests: RequestLog = field(default_factory=RequestLog)
+    in_background: Callable[[Callable[[], None]], None] = run_now
+    """Runs what makes and tells a progress event, which may read files."""
     metering: Metering = field(default_factory=Unmetered)
     """Set when metering begins; it keeps its trace when it ends."""
     memory: Memory | None = None
@@ -84,9 +121,11 @@ class Recorder:
         now = time.monotonic()
         if now - self._last_progress_s >= PROGRESS_PERIOD_S:
             self._last_progress_s = now
-            event = make()
-            estimated = self.metering.is_estimated and event.power_w is not None
-            self.emit(event.model_copy(update={"power_is_estimated": True}) if estimated else event)
+            self.in_background(lambda: self._tell(make()))
+
+    def _tell(self, event: RunEvent) -> None:
+        estimated = self.metering.is_estimated and event.power_w is not None
+        self.emit(event.model_copy(update={"power_is_estimated": True}) if estimated else event)
 
 
 def _begin_peaks(memory: Memory | None) -> Memory | None:

@@ -8,6 +8,7 @@ from types import TracebackType
 
 from llenergymeasure.domain.request import RequestRecord
 from llenergymeasure.domain.request_table import RequestTable
+from llenergymeasure.launchers.background_file import BackgroundFile
 from llenergymeasure.results.request_spool import spool_line
 
 BLOCK_REQUESTS = 1024
@@ -19,7 +20,8 @@ memory of a column's entry."""
 class RequestLog:
     """A growing request table; `append` may be called from any thread.
 
-    With a `spool`, every request is also written there as a line of JSON, so that a killed run keeps what it served.
+    With a `spool`, every request is also written there as a line of JSON, so that a killed run keeps what it served up
+    to a moment before. A slow or full disk does not hold up the requests.
     """
 
     def __init__(self, spool: Path | None = None) -> None:
@@ -28,21 +30,19 @@ class RequestLog:
         """Columns, and the records after them; one attribute, so that an interrupt finds each request once."""
         self._pending_chunks = 0
         self._count = 0
-        # Line by line: a killed run loses no request that had ended.
-        self._spool = None if spool is None else spool.open("w", buffering=1, encoding="utf-8", newline="\n")
+        self._spool = None if spool is None else BackgroundFile(spool)
 
     def __len__(self) -> int:
         return self._count
 
     def append(self, record: RequestRecord) -> None:
         """Add one finished request."""
-        line = None if self._spool is None else spool_line(record)
+        if self._spool is not None:
+            self._spool.put(spool_line(record).encode())
         with self._lock:
             self._parts[1].append(record)
             self._count += 1
             self._pending_chunks += len(record.chunk_unix_ns)
-            if line is not None and self._spool is not None:
-                self._spool.write(line)
             if len(self._parts[1]) >= BLOCK_REQUESTS or self._pending_chunks >= BLOCK_CHUNKS:
                 self._compact()
 

@@ -13,6 +13,7 @@ from llenergymeasure.core.atomic_write import replace_text
 from llenergymeasure.domain.job import JOB_FORMAT, Job, Outcome
 from llenergymeasure.domain.progress import RunEvent, parse_event
 from llenergymeasure.exceptions import ExperimentError
+from llenergymeasure.launchers.background_file import BackgroundFile
 
 logger = logging.getLogger(__name__)
 
@@ -74,21 +75,18 @@ def read_outcome(folder: Path) -> Outcome | None:
 
 
 class EventLog:
-    """Appends events to a file: a reader that is slow, stopped or gone does not hold up the run."""
+    """Appends events to a file: neither a reader nor a disk that is slow, stopped or gone holds up the run."""
 
     def __init__(self, folder: Path) -> None:
-        self._path = folder / EVENTS
-        self._failed = False
+        self._file = BackgroundFile(folder / EVENTS)
 
     def append(self, event: RunEvent) -> None:
-        """Write one event; where that fails (a full disk) the run goes on, and the first failure is logged."""
-        try:
-            with self._path.open("ab", buffering=0) as file:
-                file.write(event.model_dump_json(exclude_none=True).encode() + b"\n")
-        except OSError as error:
-            failed_before, self._failed = self._failed, True
-            if not failed_before:
-                logger.warning("events of the run cannot be recorded: %s", error)
+        """Write one event soon; where that fails (a full disk) the run goes on."""
+        self._file.put(event.model_dump_json(exclude_none=True).encode() + b"\n")
+
+    def close(self) -> None:
+        """Write what is not written yet, as far as the disk answers within seconds."""
+        self._file.close()
 
 
 class EventReader:
@@ -99,15 +97,29 @@ class EventReader:
         self._offset = 0
 
     def unread(self) -> Iterator[RunEvent]:
-        """Yield the events whose lines are complete and were not yielded before."""
-        if not self._path.exists():
-            return
-        with self._path.open("rb") as file:
-            file.seek(self._offset)
-            for line in file:
-                if not line.endswith(b"\n"):
-                    return
-                self._offset += len(line)
-                event = parse_event(line)
-                if event is not None:
-                    yield event
+        """Yield the events whose lines are complete and were not yielded before.
+
+        Of progress events in a row only the last is given: a listener that is slower than the run hears of its
+        present state, not of all that it missed.
+        """
+        waiting: RunEvent | None = None
+        for event in self._read():
+            if waiting is not None and event.kind != "progress":
+                yield waiting
+            waiting = event if event.kind == "progress" else None
+            if waiting is None:
+                yield event
+        if waiting is not None:
+            yield waiting
+
+    def _read(self) -> list[RunEvent]:
+        try:
+            with self._path.open("rb") as file:
+                file.seek(self._offset)
+                new = file.read()
+        except FileNotFoundError:
+            return []
+        complete = new[: new.rfind(b"\n") + 1]
+        self._offset += len(complete)
+        events = (parse_event(line) for line in complete.splitlines())
+        return [event for event in events if event is not None]

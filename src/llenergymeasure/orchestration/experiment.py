@@ -7,7 +7,7 @@ import os
 import platform
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -26,7 +26,7 @@ from llenergymeasure.harness.idle import measure_idle
 from llenergymeasure.harness.idle_baseline import measure_idle_baseline
 from llenergymeasure.harness.interference import OtherLoadWatch
 from llenergymeasure.harness.metering import Metering, metering
-from llenergymeasure.harness.recorder import Emit, Recorder, ignore_event
+from llenergymeasure.harness.recorder import Emit, LatestInBackground, Recorder, ignore_event
 from llenergymeasure.harness.repeats import measure_repeats
 from llenergymeasure.harness.request_log import RequestLog
 from llenergymeasure.harness.warmup import warm_up
@@ -62,9 +62,11 @@ def execute(folder: Path, emit: Emit = ignore_event) -> Path:
     facts = RunFacts(
         experiment_id=job.experiment_id, host=platform.node() or None, clock_offset_ns=clock.offset_ns
     )
-    log = Recorder(clock=clock, emit=emit, facts=facts, requests=RequestLog(spool / "requests.jsonl"))
+    reports = LatestInBackground()
+    requests = RequestLog(spool / "requests.jsonl")
+    log = Recorder(clock=clock, emit=emit, facts=facts, requests=requests, in_background=reports)
     try:
-        with log.requests:
+        with closing(reports), log.requests:
             measure(config, clock, log, spool)
     except KeyboardInterrupt:
         kept = _keep(job, config, log, "a signal: the user or the system stopped the run")

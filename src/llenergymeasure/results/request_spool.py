@@ -18,13 +18,17 @@ def spool_line(record: RequestRecord) -> str:
 
 
 def read_spool(path: Path) -> RequestTable:
-    """Return the requests in a spool file; a last line that was cut off by a kill is left out."""
+    """Return the requests in a spool file; lines that were cut off by a kill or a full disk are left out."""
     with path.open(encoding="utf-8") as file:
-        return RequestTable.from_records(_record(line) for line in file if line.endswith("\n"))
+        records = (_record(line) for line in file if line.endswith("\n"))
+        return RequestTable.from_records(record for record in records if record is not None)
 
 
-def _record(line: str) -> RequestRecord:
-    values = json.loads(line)
+def _record(line: str) -> RequestRecord | None:
+    try:
+        values = json.loads(line)
+    except ValueError:
+        return None
     if "server" in values:
         values["server"] = ServerTimes(**values["server"])
     return RequestRecord(**values)

@@ -41,17 +41,21 @@ def test_a_table_taken_while_the_run_goes_on_does_not_grow() -> None:
     assert (early.request_id.tolist(), log.table().request_id.tolist()) == (["a"], ["a", "b"])
 
 
-def test_a_killed_run_keeps_the_requests_it_had_written(tmp_path: Path) -> None:
+def test_a_killed_run_keeps_the_requests_that_ended_a_moment_before(tmp_path: Path) -> None:
     spool = tmp_path / "requests.jsonl"
     run = f"""
-import os, signal
+import os, signal, time
 from pathlib import Path
 from llenergymeasure.harness.request_log import RequestLog
 from tests.support.requests import request
 
-log = RequestLog(Path({str(spool)!r}))
+spool = Path({str(spool)!r})
+spool.touch()
+log = RequestLog(spool)
 for name in ("a", "b"):
     log.append(request(name, token_s=(1.0, 2.0)))
+while spool.read_bytes().count(b"\\n") < 2:
+    time.sleep(0.01)
 os.kill(os.getpid(), signal.SIGKILL)
 """
     root = Path(__file__).parents[3]

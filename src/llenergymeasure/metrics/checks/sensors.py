@@ -93,7 +93,7 @@ def check_counters_held(inputs: CheckInputs) -> Iterable[RunWarning]:
             where = "within a window" if gap.touches(inputs.windows) else "outside the windows"
             (row,) = (each for each in COUNTER_FAULTS if each.code == fault.code)
             yield from row.raised(
-                f"{curve.channel.label}: {fault.reason}, at {_clock_time(gap.start_ns)}, {where}."
+                f"{curve.channel.label}: {fault.reason}, at {clock_time(gap.start_ns)}, {where}."
             )
 
 
@@ -121,7 +121,7 @@ def check_sensors_answered(inputs: CheckInputs) -> Iterable[RunWarning]:
         lost = samples[samples["error"] == GPU_IS_LOST]
         if channel.domain == "gpu" and len(lost):
             yield from GPU_LOST.raised(
-                f"{channel.label} was lost at {_clock_time(int(lost['t_unix_ns'][0]))}: "
+                f"{channel.label} was lost at {clock_time(int(lost['t_unix_ns'][0]))}: "
                 "the driver no longer reaches it."
             )
         during = within(samples[samples["error"] != GPU_IS_LOST], inputs.windows)
@@ -142,7 +142,7 @@ def check_power_is_fresh(inputs: CheckInputs) -> Iterable[RunWarning]:
         windows_s = sum(window.duration_s for window in inputs.windows)
         yield from POWER_STALE.raised(
             f"The power reading of {curve.channel.label} was constant at {stale.value:.3f} W for "
-            f"{stale.duration_s:.1f} s from {_clock_time(stale.start_ns)} on; its energy comes from {source}.",
+            f"{stale.duration_s:.1f} s from {clock_time(stale.start_ns)} on; its energy comes from {source}.",
             magnitude=stale.duration_s / windows_s if curve.method == "sampled" else 0.0,
         )
 
@@ -165,5 +165,6 @@ def _refused(samples: NDArray[Any]) -> tuple[float, str]:
     return float(failed.mean()), codes_text
 
 
-def _clock_time(unix_ns: int) -> str:
+def clock_time(unix_ns: int) -> str:
+    """Return the time of day of a moment, in words."""
     return datetime.fromtimestamp(unix_ns / 1e9, tz=timezone.utc).strftime("%H:%M:%S UTC")

@@ -10,6 +10,7 @@ from llenergymeasure.metrics.checks import (
     interference,
     protocol,
     sensors,
+    stalls,
     steady_state,
 )
 from llenergymeasure.metrics.checks.code import WarningCode
@@ -36,6 +37,7 @@ WARNING_CODES: tuple[WarningCode, ...] = (
     agreement.INTERVAL_WIDE,
     agreement.WINDOWS_DIFFER,
     agreement.COMPILED_IN_WINDOW,
+    stalls.WINDOW_STALLED,
     protocol.ANSWERS_EMPTY,
     protocol.REQUESTS_FAILED,
     conditions.START_TEMPERATURE,

@@ -13,6 +13,7 @@ from llenergymeasure.metrics.checks import (
     interference,
     protocol,
     sensors,
+    stalls,
     steady_state,
 )
 from llenergymeasure.metrics.checks.inputs import Check, CheckInputs
@@ -34,6 +35,7 @@ CHECKS: tuple[Check, ...] = (
     agreement.check_intervals_say_something,
     agreement.check_windows_agree,
     agreement.check_nothing_was_compiled,
+    stalls.check_windows_did_not_stall,
     protocol.check_answers_are_answers,
     protocol.check_requests_were_answered,
     conditions.check_start_temperature,
