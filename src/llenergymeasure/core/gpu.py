@@ -23,6 +23,24 @@ def read_gpus() -> tuple[GPUEnvironment, ...]:
         return tuple(_read_gpu(pynvml, gpu, gpu.uuid in visible) for gpu in nvml.list_gpus())
 
 
+def _read_gpu(pynvml: Any, gpu: nvml.Gpu, visible: bool) -> GPUEnvironment:
+    """Return what a card reports; its identity alone where the binding answers in another form than NVIDIA's."""
+    identity: dict[str, Any] = {
+        "name": gpu.name,
+        "index": gpu.index,
+        "uuid": gpu.uuid,
+        "pci_bus_id": gpu.pci_bus_id,
+        "visible": visible,
+        "mig_enabled": gpu.mig_enabled,
+        "mig_uuids": gpu.mig_uuids,
+    }
+    try:
+        return GPUEnvironment(**identity, **_facts(pynvml, gpu))
+    except nvml.FOREIGN as error:
+        logger.debug("%s: its facts cannot be read: %s", gpu.name, error)
+        return GPUEnvironment(**identity, vram_total_mb=None)
+
+
 def read_cuda() -> CUDAEnvironment:
     """Return the versions of the driver and of the CUDA it supports.
 
@@ -38,27 +56,20 @@ def read_cuda() -> CUDAEnvironment:
     )
 
 
-def _read_gpu(pynvml: Any, gpu: nvml.Gpu, visible: bool) -> GPUEnvironment:
+def _facts(pynvml: Any, gpu: nvml.Gpu) -> dict[str, Any]:
     handle = _ask(pynvml, "nvmlDeviceGetHandleByIndex", gpu.index)
     memory = _ask(pynvml, "nvmlDeviceGetMemoryInfo", handle)
     capability = _ask(pynvml, "nvmlDeviceGetCudaComputeCapability", handle)
-    return GPUEnvironment(
-        name=gpu.name,
-        vram_total_mb=_mb(memory.total) if memory else None,
-        vram_used_mb=_mb(memory.used) if memory else None,
-        index=gpu.index,
-        uuid=gpu.uuid,
-        pci_bus_id=gpu.pci_bus_id,
-        visible=visible,
-        compute_capability=".".join(str(part) for part in capability) if capability else None,
-        mig_enabled=gpu.mig_enabled,
-        mig_uuids=gpu.mig_uuids,
+    return {
+        "vram_total_mb": _mb(memory.total) if memory else None,
+        "vram_used_mb": _mb(memory.used) if memory else None,
+        "compute_capability": ".".join(str(part) for part in capability) if capability else None,
         **_link(pynvml, handle),
         **_modes(pynvml, handle),
         **_power_limits(pynvml, handle),
         **_clocks(pynvml, handle),
-        thermal=_thermal(pynvml, handle),
-    )
+        "thermal": _thermal(pynvml, handle),
+    }
 
 
 def _link(pynvml: Any, handle: Any) -> dict[str, int | None]:
@@ -116,7 +127,7 @@ def _ask(pynvml: Any, question: str, *arguments: Any) -> Any:
         return None  # a card whose handle is unknown
     try:
         return getattr(pynvml, question)(*arguments)
-    except (pynvml.NVMLError, AttributeError, TypeError, ValueError) as error:
+    except pynvml.NVMLError as error:
         logger.debug("%s: %s", question, error)
         return None
 

@@ -81,17 +81,18 @@ def _process_s(pid: int) -> float:
 
 
 def _read_use(pynvml: Any, gpu: nvml.Gpu) -> GpuUse:
-    memory = pids = None
+    used = total = pids = None
     try:
         handle = pynvml.nvmlDeviceGetHandleByUUID(gpu.uuid)
         memory = pynvml.nvmlDeviceGetMemoryInfo(handle)
-        pids = tuple(process.pid for process in pynvml.nvmlDeviceGetComputeRunningProcesses(handle))
-    except pynvml.NVMLError as error:
+        used, total = int(memory.used), int(memory.total)
+        pids = tuple(int(process.pid) for process in pynvml.nvmlDeviceGetComputeRunningProcesses(handle))
+    except (nvml.NVMLError, *nvml.FOREIGN) as error:
         logger.debug("%s does not say who uses it: %s", gpu.name, error)
     return GpuUse(
         uuid=gpu.uuid,
         label=f"GPU {gpu.index} ({gpu.name})",
-        memory_used_bytes=None if memory is None else int(memory.used),
-        memory_total_bytes=None if memory is None else int(memory.total),
+        memory_used_bytes=used,
+        memory_total_bytes=total,
         pids=pids,
     )

@@ -10,10 +10,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from llenergymeasure.core.nvml_binding import (
+    FOREIGN,
+    UNKNOWN,
+    Binding,
+    NVMLError,
+    load_binding,
+    reinstall_command,
+)
 from llenergymeasure.core.visible import Gpu, select_visible
 from llenergymeasure.exceptions import MeterUnavailable
 
-__all__ = ["Gpu", "list_gpus", "replaced_library", "session", "visible_gpus"]
+__all__ = ["FOREIGN", "Gpu", "NVMLError", "list_gpus", "replaced_library", "session", "visible_gpus"]
 
 logger = logging.getLogger(__name__)
 
@@ -23,8 +31,8 @@ SYSTEM_FOLDERS = ("/lib", "/usr/", "/run/opengl-driver", "/nix/store", "/gnu/sto
 
 
 @contextmanager
-def session() -> Iterator[Any]:
-    """Yield the `pynvml` module, initialised; nests freely, since NVML counts its users.
+def session() -> Iterator[Binding]:
+    """Yield the binding of NVML, initialised; nests freely, since NVML counts its users.
 
     What the body raises passes through unchanged.
 
@@ -37,7 +45,7 @@ def session() -> Iterator[Any]:
     finally:
         try:
             pynvml.nvmlShutdown()
-        except pynvml.NVMLError as error:
+        except NVMLError as error:
             logger.debug("nvmlShutdown failed: %s", error)
 
 
@@ -49,9 +57,9 @@ def list_gpus() -> tuple[Gpu, ...]:
     """
     with session() as pynvml:
         try:
-            count = pynvml.nvmlDeviceGetCount()
-        except pynvml.NVMLError as error:
-            raise _unavailable(pynvml, error) from None
+            count = int(pynvml.nvmlDeviceGetCount())
+        except NVMLError as error:
+            raise _unavailable(error) from None
         gpus = (_read_gpu(pynvml, index) for index in range(count))
         return tuple(gpu for gpu in gpus if gpu is not None)
 
@@ -81,38 +89,47 @@ def replaced_library(environ: Mapping[str, str]) -> str | None:
     return str(first)
 
 
-def _initialise() -> Any:
+def _initialise() -> Binding:
+    binding = load_binding()
     try:
-        import pynvml
-    except ImportError:
-        raise MeterUnavailable(
-            "the Python binding of NVML is not installed", "pip install nvidia-ml-py"
-        ) from None
-    try:
-        pynvml.nvmlInit()
-    except pynvml.NVMLError as error:
-        raise _unavailable(pynvml, error) from None
-    return pynvml
+        binding.nvmlInit()
+    except NVMLError as error:
+        raise _unavailable(error) from None
+    return binding
 
 
-def _unavailable(pynvml: Any, error: Any) -> MeterUnavailable:
-    known = {
-        pynvml.NVML_ERROR_LIBRARY_NOT_FOUND: (
-            "the NVIDIA driver's library libnvidia-ml.so.1 was not found",
-            "install the NVIDIA driver, or start the container with --gpus all",
-        ),
-        pynvml.NVML_ERROR_DRIVER_NOT_LOADED: ("the NVIDIA driver is not loaded", "sudo modprobe nvidia"),
-        pynvml.NVML_ERROR_NO_PERMISSION: (
-            "no permission to talk to the NVIDIA driver",
-            "ls -l /dev/nvidia*  # the user needs read and write access to these",
-        ),
-        pynvml.NVML_ERROR_LIB_RM_VERSION_MISMATCH: (
-            "the NVIDIA driver and its library are of different versions",
-            "sudo reboot  # loads the kernel module of the version that was installed last",
-        ),
-    }
-    fallback = (f"NVML did not start: {error}", None)
-    return MeterUnavailable(*known.get(error.value, fallback))
+FAULTS = {
+    12: (
+        "the NVIDIA driver's library libnvidia-ml.so.1 was not found",
+        "install the NVIDIA driver, or start the container with --gpus all",
+    ),
+    9: ("the NVIDIA driver is not loaded", "sudo modprobe nvidia"),
+    4: (
+        "no permission to talk to the NVIDIA driver",
+        "ls -l /dev/nvidia*  # the user needs read and write access to these",
+    ),
+    18: (
+        "the NVIDIA driver and its library are of different versions",
+        "sudo reboot  # loads the kernel module of the version that was installed last",
+    ),
+    15: ("a GPU has fallen off the bus", "sudo dmesg | grep -i xid  # what happened; then sudo reboot"),
+    999: (
+        "NVML says 'Unknown Error': a container may have lost its devices (systemctl daemon-reload does that)",
+        "nvidia-smi  # where it fails too, restart the container; `docker run --device /dev/nvidiactl --device "
+        "/dev/nvidia0 ...` keeps its devices",
+    ),
+}
+"""Reason and remedy by the codes of nvml.h: LIBRARY_NOT_FOUND, DRIVER_NOT_LOADED, NO_PERMISSION,
+LIB_RM_VERSION_MISMATCH, GPU_IS_LOST, UNKNOWN (NVIDIA container toolkit, "Troubleshooting")."""
+
+
+def _unavailable(error: NVMLError) -> MeterUnavailable:
+    reason, remedy = FAULTS.get(
+        error.value, (f"NVML did not start: {error}", "nvidia-smi  # what the driver says")
+    )
+    if error.value == UNKNOWN and "Unknown Error" not in str(error):  # the binding's own fault
+        return MeterUnavailable(f"the Python binding of NVML failed: {error}", reinstall_command())
+    return MeterUnavailable(reason, remedy)
 
 
 def _read_gpu(pynvml: Any, index: int) -> Gpu | None:
@@ -127,7 +144,7 @@ def _read_gpu(pynvml: Any, index: int) -> Gpu | None:
             mig_enabled=mig_enabled,
             mig_uuids=_mig_uuids(pynvml, handle) if mig_enabled else (),
         )
-    except pynvml.NVMLError as error:
+    except (NVMLError, *FOREIGN) as error:
         logger.warning("GPU %d does not answer and is left out: %s", index, error)
         return None
 
@@ -135,19 +152,22 @@ def _read_gpu(pynvml: Any, index: int) -> Gpu | None:
 def _mig_enabled(pynvml: Any, handle: Any) -> bool:
     try:
         return bool(pynvml.nvmlDeviceGetMigMode(handle)[0])
-    except pynvml.NVMLError:
+    except (NVMLError, *FOREIGN):
         return False  # cards before Ampere have no such mode
 
 
 def _mig_uuids(pynvml: Any, handle: Any) -> tuple[str, ...]:
-    slots = range(pynvml.nvmlDeviceGetMaxMigDeviceCount(handle))
+    try:
+        slots = range(int(pynvml.nvmlDeviceGetMaxMigDeviceCount(handle)))
+    except (NVMLError, *FOREIGN):
+        return ()  # a binding from before there were instances
     return tuple(uuid for slot in slots if (uuid := _mig_uuid(pynvml, handle, slot)) is not None)
 
 
 def _mig_uuid(pynvml: Any, handle: Any, slot: int) -> str | None:
     try:
         return _text(pynvml.nvmlDeviceGetUUID(pynvml.nvmlDeviceGetMigDeviceHandleByIndex(handle, slot)))
-    except pynvml.NVMLError:
+    except NVMLError:
         return None  # most slots are empty
 
 

@@ -91,7 +91,7 @@ def test_card_in_mig_mode_lists_its_instances(look: Any) -> None:
     ("fields", "environ", "reason"),
     [
         ({"init_error": DRIVER_NOT_LOADED}, {}, "the NVIDIA driver is not loaded"),
-        ({"init_error": UNKNOWN}, {}, "NVML did not start"),
+        ({"init_error": UNKNOWN}, {}, "NVML says 'Unknown Error'"),
         ({}, {"CUDA_VISIBLE_DEVICES": ""}, "CUDA_VISIBLE_DEVICES hides every GPU"),
     ],
 )

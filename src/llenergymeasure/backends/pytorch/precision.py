@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import logging
 from collections.abc import Iterator
+from typing import Any
 
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.core import nvml
@@ -56,20 +57,22 @@ def _cpu_computes_fp16() -> bool:
 
 def _capabilities() -> list[tuple[str, tuple[int, int]]]:
     """Return name and compute capability of each visible GPU that says so."""
-    capabilities = []
     try:
         with nvml.session() as pynvml:
-            for gpu in nvml.visible_gpus():
-                try:
-                    handle = pynvml.nvmlDeviceGetHandleByUUID(gpu.uuid)
-                    major, minor = pynvml.nvmlDeviceGetCudaComputeCapability(handle)
-                except pynvml.NVMLError as error:
-                    logger.debug("%s reports no compute capability: %s", gpu.name, error)
-                    continue
-                capabilities.append((gpu.name, (int(major), int(minor))))
+            asked = [(gpu.name, _capability(pynvml, gpu)) for gpu in nvml.visible_gpus()]
     except MeterUnavailable as error:
         logger.debug("compute capabilities are unknown: %s", error)
-    return capabilities
+        return []
+    return [(name, capability) for name, capability in asked if capability is not None]
+
+
+def _capability(pynvml: Any, gpu: nvml.Gpu) -> tuple[int, int] | None:
+    try:
+        major, minor = pynvml.nvmlDeviceGetCudaComputeCapability(pynvml.nvmlDeviceGetHandleByUUID(gpu.uuid))
+        return int(major), int(minor)
+    except (nvml.NVMLError, *nvml.FOREIGN) as error:
+        logger.debug("%s reports no compute capability: %s", gpu.name, error)
+        return None
 
 
 def _dotted(version: tuple[int, int]) -> str:

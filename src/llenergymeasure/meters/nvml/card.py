@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from llenergymeasure.core.nvml import Gpu
+from llenergymeasure.core.nvml_binding import FOREIGN, UNKNOWN, NVMLError
 from llenergymeasure.domain.sample import NAN, UNKNOWN_REASONS, Sample
 from llenergymeasure.domain.trace import Scope
 from llenergymeasure.exceptions import MeterUnavailable
@@ -30,10 +31,9 @@ class Card:
     """
 
     def __init__(self, pynvml: Any, gpu: Gpu, caveat: str | None = None) -> None:
-        self._error: type[Exception] = pynvml.NVMLError
         try:
             handle = pynvml.nvmlDeviceGetHandleByUUID(gpu.uuid)
-        except pynvml.NVMLError as error:
+        except NVMLError as error:
             raise MeterUnavailable(f"{gpu_label(gpu)} does not answer: {error}") from None
         self._energy_j = self._first_working([_energy_reader(pynvml, handle)])
         readings = power_readings(pynvml, handle, alone=self._energy_j is None)
@@ -95,13 +95,15 @@ class Card:
             return NAN, NO_DATA
         try:
             return reader(), 0
-        except self._error as error:
-            return NAN, getattr(error, "value", NO_DATA)
+        except NVMLError as error:
+            return NAN, error.value
+        except FOREIGN:
+            return NAN, UNKNOWN
 
 
 def _energy_reader(pynvml: Any, handle: Any) -> Reader:
     def read() -> float:
-        return not_blank(pynvml, pynvml.nvmlDeviceGetTotalEnergyConsumption(handle)) / 1e3
+        return not_blank(pynvml.nvmlDeviceGetTotalEnergyConsumption(handle)) / 1e3
 
     return read
 
@@ -111,7 +113,7 @@ def _state_readers(pynvml: Any, handle: Any) -> dict[str, Sequence[Reader]]:
 
     def calls(*names: str, of: int | None = None) -> list[Reader]:
         arguments = (handle,) if of is None else (handle, of)
-        return [partial(getattr(pynvml, name), *arguments) for name in names if hasattr(pynvml, name)]
+        return [partial(getattr(pynvml, name), *arguments) for name in names]
 
     return {
         "temperature_c": calls(

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from llenergymeasure.core.nvml_binding import FOREIGN, NVMLError
+
 Reader = Callable[[], float]
 
 FIELD_POWER_INSTANT = 186
@@ -43,27 +45,27 @@ def power_readings(pynvml: Any, handle: Any, *, alone: bool) -> tuple[PowerReadi
     def instant() -> float:
         field = pynvml.nvmlDeviceGetFieldValues(handle, [FIELD_POWER_INSTANT])[0]
         if field.nvmlReturn != 0:
-            raise pynvml.NVMLError(field.nvmlReturn)
-        return not_blank(pynvml, field.value.uiVal) / 1e3
+            raise NVMLError(field.nvmlReturn)
+        return not_blank(field.value.uiVal) / 1e3
 
     def usage() -> float:
-        return not_blank(pynvml, pynvml.nvmlDeviceGetPowerUsage(handle)) / 1e3
+        return not_blank(pynvml.nvmlDeviceGetPowerUsage(handle)) / 1e3
 
     short = PowerReading(read=instant, averaging_window_s=short_s)
     usual = PowerReading(read=usage, averaging_window_s=MEAN_S if is_mean else short_s)
     return (usual, short) if alone and is_mean else (short, usual)
 
 
-def not_blank(pynvml: Any, value: int) -> int:
+def not_blank(value: int) -> int:
     """Return the value; 0 is what a sensor without a reading shows, since no card draws nothing."""
     if value == 0:
-        raise pynvml.NVMLError(NO_DATA)
+        raise NVMLError(NO_DATA)
     return value
 
 
 def _capability(pynvml: Any, handle: Any) -> tuple[int, int] | None:
     try:
         major, minor = pynvml.nvmlDeviceGetCudaComputeCapability(handle)
-    except pynvml.NVMLError:
+        return int(major), int(minor)
+    except (NVMLError, *FOREIGN):
         return None
-    return major, minor
