@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-
 __version__: str = "2.0.0"
 
 # As in typing, whose import would take most of the time that importing this package takes.
@@ -41,7 +39,9 @@ def __getattr__(name: str) -> Any:
     module = _LAZY.get(name)
     if module is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(module), name)
+    from importlib import import_module
+
+    return getattr(import_module(module), name)
 
 
 def __dir__() -> list[str]:

@@ -45,20 +45,18 @@ def run_experiment(
 def run_to_bundle(config: ExperimentConfig, on_event: OnEvent | None = None) -> Path:
     """As `run_experiment`, but return the folder of the bundle."""
     from llenergymeasure import plugins
-    from llenergymeasure.orchestration.jobs import discard_job, finish_job
+    from llenergymeasure.core.processes.stop_signals import default_signals_interrupt, stop_signals_blocked
+    from llenergymeasure.orchestration.jobs import finish_job
     from llenergymeasure.results.layout import SINGLE
     from llenergymeasure.results.staging import discard_partial
 
     launcher: Launcher = plugins.find("launchers", config.launcher.kind)(config.launcher)
-    folder = _prepare_job(config)
-    try:
-        running = launcher.submit(folder)
-    except BaseException:
-        discard_job(folder)
-        raise
-    outcome = _follow(running, on_event or (lambda _event: None))
-    discard_partial(Path(config.output_dir) / SINGLE)
-    left = finish_job(folder, outcome)
+    with default_signals_interrupt():
+        folder, running = _submit(launcher, config)
+        outcome = _follow(running, on_event or (lambda _event: None))
+        with stop_signals_blocked():
+            discard_partial(Path(config.output_dir) / SINGLE)
+            left = finish_job(folder, outcome)
     if outcome.status == "done" and outcome.bundle:
         return Path(outcome.bundle)
     where = "" if left is None else f"\nSamples and log of the run were kept in {left}"
@@ -137,6 +135,21 @@ def verify(*paths: str | Path) -> VerificationReport:
     from llenergymeasure.orchestration.verification.verify import verify_paths
 
     return verify_paths(*(Path(path) for path in paths))
+
+
+def _submit(launcher: Launcher, config: ExperimentConfig) -> tuple[Path, Running]:
+    from llenergymeasure.core.processes.stop_signals import stop_signals_blocked
+    from llenergymeasure.orchestration.jobs import discard_job
+
+    folder: Path | None = None
+    try:
+        with stop_signals_blocked():
+            folder = _prepare_job(config)
+        return folder, launcher.submit(folder)
+    except BaseException:
+        if folder is not None:
+            discard_job(folder)
+        raise
 
 
 def _prepare_job(config: ExperimentConfig) -> Path:

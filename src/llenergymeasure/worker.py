@@ -11,7 +11,12 @@ import traceback
 from contextlib import suppress
 from pathlib import Path
 
-from llenergymeasure.core.process_group import end_process_group
+from llenergymeasure.core.processes.process_group import end_process_group
+from llenergymeasure.core.processes.stop_signals import (
+    interrupt_on_stop_signals,
+    stop_is_asked,
+    unblock_stop_signals,
+)
 from llenergymeasure.domain.job import Outcome
 from llenergymeasure.domain.progress import RunEvent
 from llenergymeasure.exceptions import ExperimentError, InterruptedExperimentError, LLEMError
@@ -27,7 +32,7 @@ def main(arguments: list[str]) -> int:
     standard_output = _take_over_stdout()
     events = EventLog(folder)
     _forward_warnings(events)
-    stop_on_signals()
+    interrupt_on_stop_signals(once=True)  # while it stops in order, further ones are ignored
     if WATCH_PARENT in arguments[1:]:
         _watch_parent()
     outcome = _outcome(folder, events)
@@ -42,16 +47,25 @@ def main(arguments: list[str]) -> int:
 
 def _outcome(folder: Path, events: EventLog) -> Outcome:
     try:
+        unblock_stop_signals()
         from llenergymeasure.orchestration.experiment import execute
 
         return Outcome(status="done", bundle=str(execute(folder, events.append)))
     except LLEMError as error:
+        if stop_is_asked() and not isinstance(error, ExperimentError):
+            return _stopped_early()
         kept = error.bundle if isinstance(error, ExperimentError) else None
         return _failed(type(error), str(error), kept)
     except KeyboardInterrupt:
-        return _failed(InterruptedExperimentError, "interrupted before the measurement began")
+        return _stopped_early()
     except Exception:  # noqa: BLE001 - the parent process must learn of a defect too
+        if stop_is_asked():  # code of others makes an error of an interrupt
+            return _stopped_early()
         return _failed(LLEMError, f"internal error:\n{traceback.format_exc()}")
+
+
+def _stopped_early() -> Outcome:
+    return _failed(InterruptedExperimentError, "interrupted before the measurement began")
 
 
 def _failed(error: type[LLEMError], message: str, bundle: Path | None = None) -> Outcome:
@@ -78,21 +92,6 @@ def _forward_warnings(events: EventLog) -> None:
     logging.getLogger("llenergymeasure").addHandler(handler)
 
 
-def stop_on_signals() -> None:
-    """Let the first SIGINT, SIGTERM or SIGHUP stop the run in order; while it stops, further ones are ignored."""
-    numbers = [signal.SIGINT, signal.SIGTERM]
-    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # `nohup` ignores it on purpose
-        numbers.append(signal.SIGHUP)
-
-    def stop(_number: int, _frame: object) -> None:
-        for number in numbers:
-            signal.signal(number, signal.SIG_IGN)
-        raise KeyboardInterrupt
-
-    for number in numbers:
-        signal.signal(number, stop)
-
-
 def _watch_parent() -> None:
     """Stop in order when the parent process is gone: its end of our standard input closes with it."""
 
@@ -108,12 +107,11 @@ def _watch_parent() -> None:
 
 def _clean_up(folder: Path, outcome: Outcome) -> None:
     """Do what the parent process would have done: end what is left of our process group, and remove the job folder."""
-    from llenergymeasure.orchestration.jobs import discard_job
+    from llenergymeasure.orchestration.jobs import finish_job
 
     if os.getpgrp() == os.getpid():
         end_process_group(os.getpid(), spare={os.getpid()})
-    if outcome.bundle is not None:
-        discard_job(folder)
+    finish_job(folder, outcome)
 
 
 if __name__ == "__main__":

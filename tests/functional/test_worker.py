@@ -17,7 +17,7 @@ import yaml
 
 from llenergymeasure.api import run_to_bundle
 from llenergymeasure.config.models import ExperimentConfig
-from llenergymeasure.core.process_group import group_members
+from llenergymeasure.core.processes.process_group import group_members
 from llenergymeasure.core.python_process import python_command, python_environment
 from llenergymeasure.domain.progress import RunEvent
 from llenergymeasure.launchers.job_folder import EventReader, read_outcome

@@ -8,7 +8,6 @@ import os
 import sys
 import traceback
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -18,8 +17,10 @@ from llenergymeasure.cli.doctor import doctor
 from llenergymeasure.cli.run import run
 from llenergymeasure.cli.schema import schema
 from llenergymeasure.cli.show import show
+from llenergymeasure.cli.signals import leave_on_signals
 from llenergymeasure.cli.verify import verify
 from llenergymeasure.constants import VERSION
+from llenergymeasure.core.processes.stop_signals import stop_is_asked
 from llenergymeasure.exceptions import InterruptedExperimentError, LLEMError
 
 INTERRUPTED = InterruptedExperimentError.exit_code
@@ -62,17 +63,13 @@ def _reported(command: Callable[..., None]) -> Callable[..., None]:
         logger.addHandler(handler)
         try:
             command(*arguments, **options)
-            sys.stdout.flush()
         except LLEMError as error:
             _leave(_sentence(error), error.exit_code)
         except KeyboardInterrupt:
             _leave("interrupted", INTERRUPTED)
-        except BrokenPipeError:
-            os.dup2(
-                os.open(os.devnull, os.O_WRONLY), 1
-            )  # the reader has gone; the flush at exit must not fail
-            raise SystemExit(0) from None
         except Exception as error:  # noqa: BLE001 - a defect is reported like any other error
+            if stop_is_asked():  # others make an error of an interrupt
+                _leave("interrupted", INTERRUPTED)
             if os.environ.get(DEBUG):
                 traceback.print_exc()
             _leave(_internal(f"{type(error).__name__}: {error}"), LLEMError.exit_code)
@@ -86,8 +83,9 @@ def _leave(sentence: str, code: int) -> None:
     from llenergymeasure.core.secrets import mask_secrets
 
     sentence = mask_secrets(sentence)  # messages quote what they were given
-    with suppress(OSError):  # standard error may be closed; the exit code remains
-        print(sentence if code == INTERRUPTED else f"error: {sentence}", file=sys.stderr, flush=True)
+    told = sentence if code == INTERRUPTED else f"error: {sentence}"
+    leave_on_signals(told)  # a further interrupt must not lose the sentence
+    print(told, file=sys.stderr, flush=True)
     raise SystemExit(code)
 
 

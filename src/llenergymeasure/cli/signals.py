@@ -1,17 +1,34 @@
-"""Signals that end a command: Ctrl-C, the end of a job (SIGTERM), a closed terminal (SIGHUP)."""
+"""Signals that end a command: Ctrl-C, the end of a batch job or the warning of it, a closed terminal."""
 
 from __future__ import annotations
 
 import os
 import signal
-import sys
 from collections.abc import Iterable
 from contextlib import suppress
+
+from llenergymeasure.core.processes.stop_signals import heeded_signals, interrupt_on_stop_signals
+from llenergymeasure.exceptions import InterruptedExperimentError
 
 STOPPING = (
     b"stopping; what was measured until now is kept (interrupt again to stop at once)\n",
     b"stopping at once\n",
 )
+
+
+def leave_on_signals(sentence: str = "interrupted") -> None:
+    """End the process on each of the signals, with one sentence; where there is nothing to clean up.
+
+    An exception would do as little in the middle of an import, where it becomes an error of the imported module.
+    """
+    message = f"{sentence}\n".encode(errors="backslashreplace")
+
+    def leave(_number: int, _frame: object) -> None:
+        _tell(message)
+        os._exit(InterruptedExperimentError.exit_code)
+
+    for number in heeded_signals():
+        signal.signal(number, leave)
 
 
 def interrupt_on_signals(messages: Iterable[bytes] = ()) -> None:
@@ -21,20 +38,17 @@ def interrupt_on_signals(messages: Iterable[bytes] = ()) -> None:
     `nohup`, stays ignored.
     """
     remaining = iter(messages)
-
-    def stop(_number: int, _frame: object) -> None:
-        clear = b"\r\x1b[2K" if sys.stderr.isatty() else b""
-        message = next(remaining, b"")
-        if message:
-            with suppress(OSError):  # whoever reads standard error may have been stopped too
-                os.write(2, clear + message)  # unbuffered: this may interrupt a write to the same stream
-        raise KeyboardInterrupt
-
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) != signal.SIG_IGN:
-            signal.signal(number, stop)
+    interrupt_on_stop_signals(lambda: _tell(next(remaining, b"")))
 
 
 def stop_in_order() -> None:
     """Let the first signal stop a run in order, and the second at once; each says so."""
     interrupt_on_signals(STOPPING)
+
+
+def _tell(message: bytes) -> None:
+    """Write to standard error, unbuffered: this may interrupt a write to the same stream."""
+    if message:
+        with suppress(OSError, ValueError):  # whoever reads it may have been stopped too
+            clear = b"\r\x1b[2K" if os.isatty(2) else b""
+            os.write(2, clear + message)

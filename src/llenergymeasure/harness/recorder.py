@@ -12,6 +12,7 @@ from queue import Empty, SimpleQueue
 from typing import Any, Protocol
 
 from llenergymeasure.core.clock import Clock
+from llenergymeasure.core.processes.stop_signals import stop_is_asked
 from llenergymeasure.domain.progress import RunEvent
 from llenergymeasure.domain.run_facts import RunFacts
 from llenergymeasure.domain.trace import Phase, PhaseName
@@ -99,7 +100,13 @@ class Recorder:
 
     @contextmanager
     def phase(self, name: PhaseName, repeat: int | None = None) -> Iterator[None]:
-        """Mark a phase that is timed from here to the end of the block, also when the block fails."""
+        """Mark a phase that is timed from here to the end of the block, also when the block fails.
+
+        Raises:
+            KeyboardInterrupt: a stop was asked for, and code of others swallowed the interrupt.
+        """
+        if stop_is_asked():
+            raise KeyboardInterrupt
         self.emit(RunEvent(kind="phase", phase=name, repeat=repeat, t_unix_ns=self.clock.now_ns()))
         memory = _begin_peaks(self.memory) if name == "window" else None
         start = self.clock.now_ns()

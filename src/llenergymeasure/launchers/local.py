@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import ClassVar
 
 from llenergymeasure.config.launcher import LauncherConfig
-from llenergymeasure.core.process_group import end_process_group
+from llenergymeasure.core.processes.process_group import end_process_group
+from llenergymeasure.core.processes.stop_signals import stop_signals_blocked
 from llenergymeasure.core.python_process import python_command, python_environment
 from llenergymeasure.domain.job import Job, Outcome
 from llenergymeasure.domain.progress import RunEvent
@@ -39,7 +40,16 @@ class LocalLauncher:
         job = read_job(folder)
         if job.python is not None:
             require_interpreter(job.python)
-        return LocalRun(folder, _start(folder, job))
+        process: subprocess.Popen[bytes] | None = None
+        try:
+            with stop_signals_blocked():  # until the worker, which inherits that, is ready for them
+                process = _start(folder, job)
+            return LocalRun(folder, process)
+        except BaseException:
+            if process is not None:
+                end_process_group(process.pid)
+                process.wait()
+            raise
 
 
 class LocalRun:
@@ -78,7 +88,7 @@ class LocalRun:
         outcome = read_outcome(self._folder)
         if outcome is not None:
             return outcome
-        if self._interrupts > 1:
+        if self._interrupts:
             return _failure(InterruptedExperimentError, "stopped at once; no bundle was written")
         return _failure(BackendError, _crash(self._process.returncode, self._folder))
 

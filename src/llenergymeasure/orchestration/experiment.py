@@ -16,6 +16,7 @@ from llenergymeasure.backends.base import Backend, compile_seconds
 from llenergymeasure.config.loader import dump_config, load_config
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.core.clock import AnchoredClock
+from llenergymeasure.core.processes.stop_signals import stop_is_asked
 from llenergymeasure.domain.environment import collect_environment_snapshot
 from llenergymeasure.domain.interference import Interference, OtherLoad
 from llenergymeasure.domain.job import Job
@@ -68,11 +69,9 @@ def execute(folder: Path, emit: Emit = ignore_event) -> Path:
     try:
         with closing(reports), log.requests:
             measure(config, clock, log, spool)
-    except KeyboardInterrupt:
-        kept = _keep(job, config, log, "a signal: the user or the system stopped the run")
-        message = f"interrupted; what was measured until then is in {kept}"
-        raise InterruptedExperimentError(message, kept) from None
-    except Exception as error:
+    except (KeyboardInterrupt, Exception) as error:
+        if isinstance(error, KeyboardInterrupt) or stop_is_asked():
+            raise _interrupted(job, config, log) from None
         if log.requests:
             kept = _keep(job, config, log, f"{type(error).__name__}: {error}")
             logger.warning("the run failed; what was measured until then is in %s", kept)
@@ -171,6 +170,11 @@ def _keep(job: Job, config: ExperimentConfig, log: Recorder, reason: str) -> Pat
     """Write what was measured of a run that did not end, and return where."""
     log.note(interrupted=reason)
     return _write(job, config, _raw(log), suffix=layout.INTERRUPTED)
+
+
+def _interrupted(job: Job, config: ExperimentConfig, log: Recorder) -> InterruptedExperimentError:
+    kept = _keep(job, config, log, "a signal: the user or the system stopped the run")
+    return InterruptedExperimentError(f"interrupted; what was measured until then is in {kept}", kept)
 
 
 def _write(

@@ -15,6 +15,7 @@ from contextlib import ExitStack
 from typing import Any
 
 from llenergymeasure import plugins
+from llenergymeasure.core.processes.stop_signals import STOP_SIGNALS
 from llenergymeasure.core.python_process import search_for_modules_in
 from llenergymeasure.domain.sample import READ_FAILED, RECORD, Sample
 from llenergymeasure.domain.trace import Channel
@@ -111,7 +112,7 @@ def _options(settings: dict[str, Any]) -> MeterOptions:
 
 def _ignore_interrupts() -> None:
     """Ctrl-C and a job's end reach the whole process group; the parent still needs samples, and ends us when done."""
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in STOP_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
 
 

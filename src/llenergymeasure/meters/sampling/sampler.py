@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llenergymeasure.core.clock import AnchoredClock
+from llenergymeasure.core.processes.stop_signals import stop_signals_blocked
 from llenergymeasure.core.python_process import python_command, python_environment
 from llenergymeasure.domain.trace import Channel, EnergyTrace, sample_dtype
 from llenergymeasure.exceptions import MeterError
@@ -65,7 +66,10 @@ class Sampler:
         Raises:
             MeterError: a meter could not be opened, or the process did not come up; with its reason.
         """
-        with self._log.open("wb") as log:
+        with (
+            self._log.open("wb") as log,
+            stop_signals_blocked(),
+        ):  # they reach the whole group, also while it starts
             self._process = subprocess.Popen(
                 python_command("llenergymeasure.meters.sampling.process"),
                 env=python_environment(os.environ),

@@ -10,6 +10,7 @@ from pathlib import Path
 from llenergymeasure.config.models import EnergyConfig
 from llenergymeasure.constants import VERSION
 from llenergymeasure.core.clock import AnchoredClock
+from llenergymeasure.core.processes.stop_signals import stop_is_asked
 from llenergymeasure.domain.calibration import CalibrationReport, LoadStep, SensorProfile
 from llenergymeasure.domain.trace import Channel, EnergyTrace
 from llenergymeasure.exceptions import ConfigError, MeterError
@@ -108,6 +109,8 @@ def _measure(
     left_s = [sum(step.duration_s for step in plan[number:]) for number in range(len(plan))]
 
     def report_step(number: int, step: PlannedStep) -> None:
+        if stop_is_asked():  # others may swallow an interrupt
+            raise KeyboardInterrupt
         on_progress(left_s[number], _step_text(step))
 
     with tempfile.TemporaryDirectory(prefix="llem-") as spool:

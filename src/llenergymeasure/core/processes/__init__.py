@@ -1,0 +1,1 @@
+"""How processes of ours are stopped in order, and ended as a group."""
