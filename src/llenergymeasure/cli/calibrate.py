@@ -12,6 +12,7 @@ from typing import IO, TYPE_CHECKING, Annotated
 import typer
 
 from llenergymeasure.cli.signals import interrupt_on_signals
+from llenergymeasure.cli.streams import print_json
 from llenergymeasure.exceptions import ConfigError
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def calibrate(
     else:
         raise ConfigError("--last needs --wall-meter FILE.csv")
     if as_json:
-        print(report.model_dump_json(indent=2))
+        print_json(report.model_dump_json(indent=2))
     else:
         from llenergymeasure.report.render import render
         from llenergymeasure.report.summary.calibration import calibration_document

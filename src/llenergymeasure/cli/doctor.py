@@ -9,6 +9,8 @@ from typing import Annotated
 import typer
 
 from llenergymeasure.cli import options
+from llenergymeasure.cli.signals import interrupt_on_signals
+from llenergymeasure.cli.streams import print_json
 
 
 def doctor(
@@ -21,9 +23,10 @@ def doctor(
     """Look at meters, GPUs, backends and disk, with a remedy for each."""
     from llenergymeasure.api import diagnose
 
+    interrupt_on_signals()
     diagnosis = diagnose(output, python=python)
     if as_json:
-        print(diagnosis.model_dump_json(indent=2))
+        print_json(diagnosis.model_dump_json(indent=2))
         return
     from llenergymeasure.report.render import render
     from llenergymeasure.report.summary.doctor import diagnosis_document

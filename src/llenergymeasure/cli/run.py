@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llenergymeasure.cli import options
-from llenergymeasure.cli.signals import stop_in_order
+from llenergymeasure.cli.signals import interrupt_on_signals, leave_on_signals, stop_in_order
+from llenergymeasure.cli.streams import is_read, print_json
 from llenergymeasure.exceptions import ConfigError, PreFlightError
 
 if TYPE_CHECKING:
@@ -52,12 +53,13 @@ def run(
     flags = dict(zip(FLAGS, (*given, strict or None, require_quiet or None), strict=True))
     resolved = _load(config, flags, assignments or [])
     if dry_run:
+        interrupt_on_signals()
         _print_dry_run(resolved, as_json)
         return
     from llenergymeasure.api import refuse_invalid
 
-    stop_in_order()
     bundle = _measure(resolved, quiet)
+    leave_on_signals(f"interrupted; the result is in {bundle}")
     _print_outcome(bundle, as_json)
     refuse_invalid(resolved, bundle)
 
@@ -91,6 +93,7 @@ def _measure(config: ExperimentConfig, quiet: bool) -> Path:
     from llenergymeasure.api import run_to_bundle
     from llenergymeasure.cli.progress import watch
 
+    stop_in_order()
     with watch(config, sys.stderr, quiet=quiet) as on_event:
         return run_to_bundle(config, on_event)
 
@@ -98,9 +101,13 @@ def _measure(config: ExperimentConfig, quiet: bool) -> Path:
 def _print_outcome(bundle: Path, as_json: bool) -> None:
     from llenergymeasure.cli.show import print_bundle
 
-    print_bundle(bundle, as_json)
-    if as_json:
-        print(f"Bundle: {bundle}", file=sys.stderr)
+    told = False
+    try:
+        print_bundle(bundle, as_json)
+        told = is_read() and not as_json
+    finally:
+        if not told:
+            print(f"Bundle: {bundle}", file=sys.stderr)
 
 
 def _print_dry_run(config: ExperimentConfig, as_json: bool) -> None:
@@ -119,7 +126,7 @@ def _print_dry_run(config: ExperimentConfig, as_json: bool) -> None:
     if as_json:
         problems = [line.removeprefix("  ✗ ") for line in outcome.splitlines()[1:]]
         preflight = {"passed": failure is None, "problems": problems}
-        print(json.dumps({"config": shown.model_dump(mode="json"), "preflight": preflight}, indent=2))
+        print_json(json.dumps({"config": shown.model_dump(mode="json"), "preflight": preflight}, indent=2))
     else:
         comment = "".join(f"# {line}\n" for line in outcome.splitlines())
         print(f"{dump_config(shown)}\n{comment}", end="")

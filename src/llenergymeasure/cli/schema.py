@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from llenergymeasure.cli.streams import print_json
 from llenergymeasure.exceptions import ConfigError
 
 
@@ -22,7 +23,7 @@ def schema(
     """Print the JSON Schema of configuration files, for editors, or of results, for programs that read them."""
     text = json.dumps(_schema(result), indent=2) + "\n"
     if output is None:
-        print(text, end="")
+        print_json(text)
         return
     try:
         output.write_text(text, encoding="utf-8")

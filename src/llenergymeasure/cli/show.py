@@ -9,6 +9,8 @@ from typing import Annotated
 
 import typer
 
+from llenergymeasure.cli.streams import print_json
+
 
 def _complete_format(incomplete: str) -> list[str]:
     from llenergymeasure.report.render import RENDERERS
@@ -50,7 +52,7 @@ def show(
         return
     run = read_interrupted_run(opened)
     if as_json:
-        print(json.dumps(interrupted_run_json(run), indent=2))
+        print_json(json.dumps(interrupted_run_json(run), indent=2))
     else:
         from llenergymeasure.report.render import render
 
@@ -65,7 +67,7 @@ def print_bundle(bundle: Path, as_json: bool, output_format: str | None = None) 
     if as_json:
         from llenergymeasure.results.bundle import result_json
 
-        print(result_json(result), end="")
+        print_json(result_json(result))
         return
     from llenergymeasure.report.render import render
     from llenergymeasure.report.summary.result import result_document

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from llenergymeasure.cli.signals import interrupt_on_signals
+from llenergymeasure.cli.streams import print_json
 from llenergymeasure.exceptions import VerificationError
 
 
@@ -23,9 +25,10 @@ def verify(
     from llenergymeasure.report.summary.format import plural
     from llenergymeasure.report.summary.verify import verification_document
 
+    interrupt_on_signals()  # tables are unpacked into temporary folders
     report = verify_bundles(*bundles)
     if as_json:
-        print(report.model_dump_json(indent=2))
+        print_json(report.model_dump_json(indent=2))
     else:
         render(verification_document(report), sys.stdout)
     wrong = sum(not bundle.ok for bundle in report.bundles)
