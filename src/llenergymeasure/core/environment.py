@@ -5,10 +5,10 @@ from __future__ import annotations
 import platform
 from datetime import datetime, timezone
 
-from llenergymeasure.core import gpu, nvml
 from llenergymeasure.core.container import read_container
 from llenergymeasure.core.cpu import read_cpu, read_os_name, read_ram_total_mb
 from llenergymeasure.core.hardware import NONE, CUDAEnvironment, EnvironmentMetadata, GPUEnvironment
+from llenergymeasure.core.nvidia import gpu, nvml
 from llenergymeasure.exceptions import MeterUnavailable
 
 NO_GPU = GPUEnvironment(name=NONE, vram_total_mb=0, visible=False)

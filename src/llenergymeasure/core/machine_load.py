@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from llenergymeasure.core import nvml
+from llenergymeasure.core.nvidia import nvml
 from llenergymeasure.exceptions import MeterUnavailable
 
 logger = logging.getLogger(__name__)

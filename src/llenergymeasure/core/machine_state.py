@@ -6,8 +6,8 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from llenergymeasure.core import gpu, nvml
 from llenergymeasure.core.cpu import ROOT, read_cpu
+from llenergymeasure.core.nvidia import gpu, nvml
 from llenergymeasure.core.sysfs import read_text
 from llenergymeasure.exceptions import MeterUnavailable
 

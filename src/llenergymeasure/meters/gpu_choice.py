@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-from llenergymeasure.core.nvml import Gpu, list_gpus, replaced_library
-from llenergymeasure.core.visible import ordinal_caveat, select_visible
+from llenergymeasure.core.nvidia.nvml import Gpu, list_gpus, replaced_library
+from llenergymeasure.core.nvidia.visible import ordinal_caveat, select_visible
 from llenergymeasure.domain.trace import Channel, Scope
 from llenergymeasure.exceptions import MeterUnavailable
 from llenergymeasure.meters.base import MeterOptions

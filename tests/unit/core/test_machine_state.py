@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from llenergymeasure.core import gpu
 from llenergymeasure.core.machine_state import read_machine_state
+from llenergymeasure.core.nvidia import gpu
 from llenergymeasure.exceptions import MeterUnavailable
 from tests.simulators.nvml.machine import NvmlMachine
 from tests.simulators.nvml.profiles import h100

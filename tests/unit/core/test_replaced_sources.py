@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from llenergymeasure.core.nvml import LIBRARY, replaced_library
+from llenergymeasure.core.nvidia.nvml import LIBRARY, replaced_library
 from llenergymeasure.core.sysfs import is_on_sysfs
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from llenergymeasure.config.models import ExperimentConfig
-from llenergymeasure.core import nvml
+from llenergymeasure.core.nvidia import nvml
 from llenergymeasure.exceptions import MeterUnavailable
 
 logger = logging.getLogger(__name__)

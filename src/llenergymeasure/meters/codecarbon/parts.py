@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
-from llenergymeasure.core.nvml import Gpu, list_gpus
+from llenergymeasure.core.nvidia.nvml import Gpu, list_gpus
 from llenergymeasure.domain.sample import READ_FAILED, Sample
 from llenergymeasure.domain.trace import Channel, ChannelMethod, Domain
 from llenergymeasure.exceptions import MeterUnavailable

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any
 
-from llenergymeasure.core.nvml import Gpu
-from llenergymeasure.core.nvml_binding import FOREIGN, UNKNOWN, NVMLError
+from llenergymeasure.core.nvidia.binding import FOREIGN, UNKNOWN, NVMLError
+from llenergymeasure.core.nvidia.nvml import Gpu
 from llenergymeasure.domain.sample import NAN, UNKNOWN_REASONS, Sample
 from llenergymeasure.domain.trace import Scope
 from llenergymeasure.exceptions import MeterUnavailable

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Any, ClassVar
 
-from llenergymeasure.core import nvml
+from llenergymeasure.core.nvidia import nvml
 from llenergymeasure.domain.sample import Sample
 from llenergymeasure.domain.trace import Channel
 from llenergymeasure.meters.base import MeterOptions

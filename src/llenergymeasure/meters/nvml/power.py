@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from llenergymeasure.core.nvml_binding import FOREIGN, NVMLError
+from llenergymeasure.core.nvidia.binding import FOREIGN, NVMLError
 
 Reader = Callable[[], float]
 

@@ -8,8 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from llenergymeasure.core import nvml
-from llenergymeasure.core.nvml import Gpu
+from llenergymeasure.core.nvidia import nvml
+from llenergymeasure.core.nvidia.nvml import Gpu
 from llenergymeasure.domain.sample import Sample
 from llenergymeasure.domain.trace import Channel, Scope
 from llenergymeasure.exceptions import MeterUnavailable

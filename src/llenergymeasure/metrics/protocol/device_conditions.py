@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from llenergymeasure.core.throttle import HARMFUL, REASONS, reason_names
+from llenergymeasure.core.nvidia.throttle import HARMFUL, REASONS, reason_names
 from llenergymeasure.domain.experiment import DeviceConditions, Span
 from llenergymeasure.domain.sample import UNKNOWN_REASONS
 from llenergymeasure.domain.trace import EnergyTrace, Phase, complete_windows

@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from llenergymeasure.core import nvml
 from llenergymeasure.core.hardware import CUDAEnvironment, GPUEnvironment, ThermalEnvironment
-from llenergymeasure.core.throttle import reason_names
+from llenergymeasure.core.nvidia import nvml
+from llenergymeasure.core.nvidia.throttle import reason_names
 
 logger = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from llenergymeasure.core.hardware import EnvironmentMetadata
-from llenergymeasure.core.throttle import reason_names
+from llenergymeasure.core.nvidia.throttle import reason_names
 from tests.simulators.nvml.machine import (
     DRIVER_NOT_LOADED,
     NO_PERMISSION,

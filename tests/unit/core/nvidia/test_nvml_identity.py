@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from llenergymeasure.core.nvml import Gpu, session
-from llenergymeasure.core.visible import ordinal_caveat, select_visible
+from llenergymeasure.core.nvidia.nvml import Gpu, session
+from llenergymeasure.core.nvidia.visible import ordinal_caveat, select_visible
 from llenergymeasure.exceptions import MeterUnavailable
 from tests.simulators.nvml.machine import GPU_IS_LOST, Fault, MigDevice, NvmlMachine
 from tests.simulators.nvml.profiles import a100, h100
@@ -93,7 +93,7 @@ def test_ordinals_are_in_doubt_only_between_unlike_cards_in_cudas_own_order() ->
 LIST = """
     import json
     from dataclasses import asdict
-    from llenergymeasure.core.nvml import list_gpus, visible_gpus
+    from llenergymeasure.core.nvidia.nvml import list_gpus, visible_gpus
     print(json.dumps([[asdict(gpu) for gpu in list_gpus()], [gpu.index for gpu in visible_gpus()]]))
 """
 
@@ -129,7 +129,7 @@ def test_a_card_that_does_not_answer_is_left_out(
 def test_sessions_nest_and_let_errors_through(nvml_simulator: NvmlSimulator, child_json: ChildJson) -> None:
     code = """
         import json
-        from llenergymeasure.core import nvml
+        from llenergymeasure.core.nvidia import nvml
         from llenergymeasure.exceptions import MeterUnavailable
         seen = []
         try:
@@ -152,7 +152,7 @@ def test_sessions_nest_and_let_errors_through(nvml_simulator: NvmlSimulator, chi
 def test_a_missing_library_is_named_with_its_remedy(child_json: ChildJson) -> None:
     code = """
         import json
-        from llenergymeasure.core import nvml
+        from llenergymeasure.core.nvidia import nvml
         from llenergymeasure.exceptions import MeterUnavailable
         def missing(name, *arguments, **keywords):
             raise OSError(f"{name}: cannot open shared object file")

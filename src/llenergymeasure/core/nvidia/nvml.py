@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from llenergymeasure.core.nvml_binding import (
+from llenergymeasure.core.nvidia.binding import (
     FOREIGN,
     UNKNOWN,
     Binding,
@@ -18,7 +18,7 @@ from llenergymeasure.core.nvml_binding import (
     load_binding,
     reinstall_command,
 )
-from llenergymeasure.core.visible import Gpu, select_visible
+from llenergymeasure.core.nvidia.visible import Gpu, select_visible
 from llenergymeasure.exceptions import MeterUnavailable
 
 __all__ = ["FOREIGN", "Gpu", "NVMLError", "list_gpus", "replaced_library", "session", "visible_gpus"]
