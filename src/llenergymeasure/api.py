@@ -28,7 +28,8 @@ def run_experiment(
     """Measure one configuration in a fresh process and return the result.
 
     `config` is an `ExperimentConfig`, a mapping of its fields, or the path of a YAML file. The bundle lies under its
-    `output_dir`; `on_event` hears of phases and progress.
+    `output_dir`: `bundle` of the result, and of the event `done`, is its folder. `on_event` hears of phases and
+    progress.
 
     Raises:
         ConfigError: the configuration cannot be used as written.

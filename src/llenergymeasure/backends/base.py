@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal, Protocol, TypeGuard
 
@@ -169,6 +169,14 @@ class ReportsCompiling(Protocol):
 
     def compile_seconds(self) -> float | None:
         """Return how long it has compiled until now; None where that is not known."""
+        ...
+
+
+class Fingerprinted(Protocol):
+    """What a backend offers in addition where it has the tokenizer."""
+
+    def fingerprints(self) -> Mapping[str, str]:
+        """Return SHA-256 digests of what it loaded, by field of `domain.fingerprints.Fingerprints`."""
         ...
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, PrivateAttr
 
 from llenergymeasure.constants import SCHEMA_VERSION
 from llenergymeasure.core.record import Record
 from llenergymeasure.domain.baseline import BaselineReuse, Origin
 from llenergymeasure.domain.environment import EnvironmentMetadata, EnvironmentSnapshot
 from llenergymeasure.domain.estimate import Estimate, Method
+from llenergymeasure.domain.fingerprints import Fingerprints
 from llenergymeasure.domain.interference import Interference
 from llenergymeasure.domain.model.info import ModelInfo
 from llenergymeasure.domain.trace import ChannelKey
@@ -165,9 +167,13 @@ class ExperimentResult(Record):
 
     model_config = ConfigDict(extra="allow")
 
+    _bundle: Path | None = PrivateAttr(default=None)
+
     schema_version: str = SCHEMA_VERSION
     experiment_id: str
     config_hash: str
+    experiment_hash: str | None = None
+    """Of configuration and fingerprints together; None where an older release measured."""
     backend: str
     model: str
     device: str
@@ -219,9 +225,25 @@ class ExperimentResult(Record):
     stopped_because: str | None = None
     """Why no further repeat was made: `fixed`, `target_reached`, `max_reached`."""
     model_info: ModelInfo | None = None
+    fingerprints: Fingerprints | None = None
+    """Digests of prompts, weights and tokenizer; None where an older release measured."""
     config: dict[str, Any] = Field(default_factory=dict)
     """The resolved configuration, as in config.yaml."""
     environment: EnvironmentMetadata | None = None
     environment_snapshot: EnvironmentSnapshot | None = Field(
         default=None, description="Full software+hardware environment snapshot (v2.0)"
     )
+
+    @property
+    def bundle(self) -> Path | None:
+        """The folder that this result was read from, absolute; None for one that was read from nowhere.
+
+        It is not part of result.json: a bundle may be moved.
+        """
+        return self._bundle
+
+    def read_from(self, bundle: Path) -> ExperimentResult:
+        """Return this result with the folder that it was read from."""
+        copy = self.model_copy()
+        copy._bundle = bundle.absolute()
+        return copy

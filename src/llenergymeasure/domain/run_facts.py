@@ -7,6 +7,7 @@ from llenergymeasure.core.record import Record
 from llenergymeasure.domain.baseline import BaselineReuse
 from llenergymeasure.domain.environment import EnvironmentSnapshot
 from llenergymeasure.domain.experiment import WarmupEnd
+from llenergymeasure.domain.fingerprints import Fingerprints
 from llenergymeasure.domain.interference import Interference
 from llenergymeasure.domain.model.info import ModelInfo
 
@@ -32,6 +33,10 @@ class RunFacts(Record):
     """Other processes on the machine."""
     baseline: BaselineReuse | None = None
     """Where the idle power came from; None where no stored baseline was allowed."""
+    fingerprints: Fingerprints | None = None
+    """Digests of prompts, weights and tokenizer."""
+    max_batch_size: int | None = None
+    """How many requests the backend computes together at most; None where the load does not fill batches."""
     compiled_in_windows_s: float | None = None
     """How long the backend compiled within the windows; None where it does not tell."""
     warmup_ended: WarmupEnd | None = None

@@ -7,6 +7,7 @@ from typing import Any
 
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.domain.experiment import ExperimentResult, PhaseSummary, Repeat
+from llenergymeasure.domain.fingerprints import experiment_hash
 from llenergymeasure.domain.run_facts import RunFacts
 from llenergymeasure.metrics.checks.inputs import CheckInputs
 from llenergymeasure.metrics.checks.verdict import run_warnings, verdict
@@ -98,6 +99,8 @@ def _taken_over(config: ExperimentConfig, facts: RunFacts) -> dict[str, Any]:
     return {
         "experiment_id": facts.experiment_id,
         "config_hash": config.config_hash,
+        "experiment_hash": _experiment_hash(config, facts),
+        "fingerprints": facts.fingerprints,
         "backend": config.backend,
         "model": config.model,
         "device": config.device,
@@ -109,6 +112,11 @@ def _taken_over(config: ExperimentConfig, facts: RunFacts) -> dict[str, Any]:
         "environment": facts.snapshot.hardware if facts.snapshot else None,
         "environment_snapshot": facts.snapshot,
     }
+
+
+def _experiment_hash(config: ExperimentConfig, facts: RunFacts) -> str | None:
+    known = facts.fingerprints
+    return None if known is None else experiment_hash(config.config_hash, known)
 
 
 def _repeat(row: WindowTotals) -> Repeat:

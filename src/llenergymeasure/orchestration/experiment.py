@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from llenergymeasure import plugins
-from llenergymeasure.backends.base import Backend, compile_seconds
+from llenergymeasure.backends.base import Backend, compile_seconds, serves_offline
 from llenergymeasure.config.loader import dump_config, load_config
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.core.clock import AnchoredClock
@@ -34,6 +34,7 @@ from llenergymeasure.harness.warmup import warm_up
 from llenergymeasure.launchers.job_folder import SPOOL, read_job
 from llenergymeasure.load.drivers import open_driver
 from llenergymeasure.orchestration.assemble import assemble
+from llenergymeasure.orchestration.fingerprinting import fingerprint, local_weights
 from llenergymeasure.orchestration.raw import RawRun
 from llenergymeasure.orchestration.readiness.ready import require_ready
 from llenergymeasure.orchestration.readiness.selection import find_workload
@@ -88,17 +89,21 @@ def measure(config: ExperimentConfig, clock: AnchoredClock, log: Recorder, spool
         backend: Backend = plugins.find("backends", config.backend)()
         stack.callback(backend.close)
         power = _start_metering(config, clock, log, stack, spool)
-        prompts = find_workload(config.workload.dataset).prompts(config.workload, config.random_seed)
+        data_set = find_workload(config.workload.dataset)
+        prompts = data_set.prompts(config.workload, config.random_seed)
         cool_down(protocol.cooldown, log, power)
         before, baseline = measure_idle_baseline(protocol, log, power)
         log.note(baseline=baseline, interference=Interference(before=before))
         _attach(backend, config, log, power)
-        snapshot = _snapshot_in_background(stack, log)
+        snapshot, weights = _look_in_background(stack, config, log)
         with log.phase("load"):
             log.note(model_info=backend.load(config, clock))
         with log.phase("prepare"):
             workload = backend.encode(prompts)
             snapshot.result()
+            info = log.facts.model_info
+            prints = fingerprint(config, backend, info, (data_set, prompts, workload), weights.result())
+            log.note(fingerprints=prints, max_batch_size=_batch_size(config, backend))
         driver = stack.enter_context(open_driver(config.load, backend, workload, clock))
         measure_idle("baseline_loaded", protocol.baseline.loaded_s, log, power)
         log.note(warmup_ended=warm_up(driver, protocol, log, power))
@@ -150,11 +155,19 @@ def _start_metering(
     return log.metering
 
 
-def _snapshot_in_background(stack: ExitStack, log: Recorder) -> Future[None]:
-    """Look at the machine beside the loading of the model; `pip freeze` alone takes most of a second."""
+def _look_in_background(
+    stack: ExitStack, config: ExperimentConfig, log: Recorder
+) -> tuple[Future[None], Future[Mapping[str, str] | None]]:
+    """Look at machine and weights beside the loading of the model; `pip freeze` alone takes most of a second."""
     pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="snapshot")
     stack.callback(pool.shutdown)  # an interrupted run waits for its snapshot too
-    return pool.submit(lambda: log.note(snapshot=collect_environment_snapshot()))
+    snapshot = pool.submit(lambda: log.note(snapshot=collect_environment_snapshot()))
+    return snapshot, pool.submit(local_weights, config)
+
+
+def _batch_size(config: ExperimentConfig, backend: Backend) -> int | None:
+    """Return how many requests of a pass the backend is to compute together; None where clients send single ones."""
+    return backend.max_batch_size() if config.load.kind == "offline" and serves_offline(backend) else None
 
 
 def _raw(log: Recorder) -> RawRun:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import time
 from contextlib import suppress
@@ -27,7 +28,7 @@ def prepare_job(config: ExperimentConfig, study: str = layout.SINGLE) -> Path:
         OSError: the output folder cannot be written.
     """
     bundles = Path(config.output_dir) / study
-    name = layout.experiment_name(config.model, config.config_hash, time.time_ns())
+    name = layout.experiment_name(config.model, config.config_hash, time.time_ns(), secrets.token_hex(4))
     made = [str(path) for path in reversed((bundles.parent, *bundles.parent.parents)) if not path.exists()]
     folder, experiment_id = _new_folder(bundles, name)
     job = Job(

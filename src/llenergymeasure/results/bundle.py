@@ -49,11 +49,16 @@ def write_bundle(parent: Path, name: str, files: Mapping[str, Writer]) -> Path:
 
 
 def result_json(result: ExperimentResult) -> str:
-    """Return the text of result.json: figures that the model does not declare stand with those that it does."""
+    """Return the text of result.json: figures that the model does not declare stand with those that it does.
+
+    The result of a bundle that was opened begins with its folder, `bundle`.
+    """
     document = result.model_dump(mode="json")
-    further = {name: document.pop(name) for name in result.model_extra or {}}
+    document.pop("bundle", None)  # of a result that was read from such an output
+    further = {name: document.pop(name) for name in result.model_extra or {} if name in document}
     head = {name: document.pop(name) for name in list(document)[: list(document).index(FIRST_BELOW_FIGURES)]}
-    return json.dumps({**head, **further, **document}, indent=2, ensure_ascii=False) + "\n"
+    place = {} if result.bundle is None else {"bundle": str(result.bundle)}
+    return json.dumps({**place, **head, **further, **document}, indent=2, ensure_ascii=False) + "\n"
 
 
 def facts_json(facts: RunFacts) -> str:

@@ -26,8 +26,11 @@ INTERRUPTED = ".interrupted"
 """Suffix of what is kept of a run that was stopped."""
 
 
-def experiment_name(model: str, config_hash: str, start_unix_ns: int) -> str:
-    """Return a sortable, unique-enough name: UTC time, the model's last words, the start of the config hash."""
+def experiment_name(model: str, config_hash: str, start_unix_ns: int, chance: str) -> str:
+    """Return a sortable name: UTC time, the model's last words, the start of the config hash, and `chance`.
+
+    `chance`, hexadecimal digits drawn at random, tells runs apart that begin in one second, also on two machines.
+    """
     when = datetime.fromtimestamp(start_unix_ns / 1e9, tz=timezone.utc).strftime("%Y%m%dT%H%M%S")
     slug = re.sub(r"[^a-z0-9.]+", "-", parse_model_ref(model).short_name.lower()).strip("-.") or "model"
-    return f"{when}-{slug[:40]}-{config_hash[:8]}"
+    return f"{when}-{slug[:40]}-{config_hash[:8]}-{chance}"

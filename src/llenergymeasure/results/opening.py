@@ -55,7 +55,8 @@ class Bundle:
     def result(self) -> ExperimentResult:
         """The figures; an interrupted run has none."""
         name = self._result_file
-        return self._read(name, lambda path: read_document(path, ExperimentResult, layout.RESULT).value)
+        result = self._read(name, lambda path: read_document(path, ExperimentResult, layout.RESULT).value)
+        return result.read_from(self.path)
 
     @cached_property
     def facts(self) -> RunFacts:

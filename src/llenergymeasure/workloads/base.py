@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import ClassVar, Protocol
 
 from llenergymeasure.config.models import WorkloadConfig
 from llenergymeasure.domain.request import Prompt
+
+
+class ReadFromFile(Protocol):
+    """What a data set offers in addition where it is a file, so that the file's digest is in the result."""
+
+    def file(self, config: WorkloadConfig) -> Path | None:
+        """Return the file that is read."""
+        ...
 
 
 class Workload(Protocol):

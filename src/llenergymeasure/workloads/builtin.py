@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib.resources import as_file, files
+from pathlib import Path
 from typing import ClassVar
 
 from llenergymeasure.config.models import WorkloadConfig
@@ -27,6 +28,11 @@ class BuiltinWorkload:
                 "remove it, or name the file in workload.dataset"
             )
         return None
+
+    def file(self, config: WorkloadConfig) -> Path | None:
+        """Return the file that is read; None where the package is no folder of files."""
+        path = Path(__file__).parent / "data" / "prompts.jsonl"
+        return path if path.is_file() else None
 
     def prompts(self, config: WorkloadConfig, seed: int) -> list[Prompt]:
         with as_file(files("llenergymeasure.workloads") / "data" / "prompts.jsonl") as path:

@@ -27,6 +27,10 @@ class JsonlWorkload:
             return str(error)
         return None
 
+    def file(self, config: WorkloadConfig) -> Path:
+        """Return the file that is read."""
+        return _existing_file(config.dataset)
+
     def prompts(self, config: WorkloadConfig, seed: int) -> list[Prompt]:
         path = _existing_file(config.dataset)
         try:

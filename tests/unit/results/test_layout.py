@@ -24,11 +24,11 @@ NOON_NS = 1_764_158_400_000_000_000
     ],
 )
 def test_name_holds_time_model_and_config(model: str, slug: str) -> None:
-    assert experiment_name(model, "0123456789abcdef", NOON_NS) == f"20251126T120000-{slug}-01234567"
+    name = experiment_name(model, "0123456789abcdef", NOON_NS, "89abcdef")
+    assert name == f"20251126T120000-{slug}-01234567-89abcdef"
 
 
 @given(model=st.text(min_size=1))
 def test_name_is_one_safe_path_component(model: str) -> None:
-    assert re.fullmatch(
-        r"[0-9T]+-[a-z0-9.-]+-[0-9a-f]{8}", experiment_name(model, "0123456789abcdef", NOON_NS)
-    )
+    name = experiment_name(model, "0123456789abcdef", NOON_NS, "89abcdef")
+    assert re.fullmatch(r"[0-9T]+-[a-z0-9.-]+-[0-9a-f]{8}-[0-9a-f]{8}", name)

@@ -61,7 +61,7 @@ def test_a_bundle_is_opened_by_its_result_too(folder: Path) -> None:
 def test_a_result_alone_is_read(folder: Path, tmp_path: Path) -> None:
     copy = Path(shutil.copy(folder / layout.RESULT, tmp_path / "copy.json"))
     bundle = open_bundle(copy)
-    assert bundle.result == open_bundle(folder).result
+    assert bundle.result.model_dump() == open_bundle(folder).result.model_dump()
     assert not bundle.is_interrupted
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, TypeVar
 
 from llenergymeasure.backends.base import Done, EncodedRequest, ScheduledRequest
@@ -14,6 +14,7 @@ from llenergymeasure.backends.pytorch.decoding import rows, take_over_decoding
 from llenergymeasure.backends.pytorch.error_messages import explain_generating
 from llenergymeasure.backends.pytorch.execution.compiling import compile_ahead, compile_seconds, compiles
 from llenergymeasure.backends.pytorch.execution.seeds import seed_batch, seed_everything
+from llenergymeasure.backends.pytorch.execution.tokenizer_digest import tokenizer_digests
 from llenergymeasure.backends.pytorch.generation import Generation, StaticBatch, as_record, generate_batch
 from llenergymeasure.backends.pytorch.info import describe
 from llenergymeasure.backends.pytorch.loading import Loaded, load
@@ -68,6 +69,9 @@ class PyTorchBackend:
 
     def synchronize(self) -> None:
         self._loaded().synchronize()
+
+    def fingerprints(self) -> Mapping[str, str]:
+        return self._loaded().fingerprints()
 
     def compile_seconds(self) -> float | None:
         return compile_seconds()
@@ -128,6 +132,10 @@ class _Run:
             batch = self._batch([request.encoded for request in part])
             for request, generation in zip(part, self.generate(batch), strict=True):
                 done(as_record(request, generation, batch.index))
+
+    def fingerprints(self) -> Mapping[str, str]:
+        """Return the digests of the tokenizer."""
+        return tokenizer_digests(self._tokenizer)
 
     def synchronize(self) -> None:
         """Wait for the GPUs of this model; a question to any other would create a context there."""
