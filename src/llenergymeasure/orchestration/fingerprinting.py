@@ -134,15 +134,15 @@ def _of_model(
         found.unknown["weights_sha256"] = "the weights are random, drawn from random_seed"
     elif not weights and source is not None and folder is not None:
         nothing = f"no file of weights is in {folder}"
-        found.take("weights_sha256", lambda: _remembered(found, source, folder), nothing)
+        found.take("weights_sha256", partial(_remembered, found, source, folder), nothing)
     elif not weights:
         found.unknown["weights_sha256"] = missing
     if source is not None and source.gguf_file:
         folder, missing = None, "it is part of the GGUF file"
-    found.take("model_config_sha256", lambda: _settings(folder), missing)
+    found.take("model_config_sha256", partial(_settings, folder), missing)
     adapter = config.pytorch.lora_adapter if config.pytorch is not None else None
     if adapter is not None:
-        found.take("adapter_sha256", lambda: _adapter(adapter), f"{adapter} is no folder of this machine")
+        found.take("adapter_sha256", partial(_adapter, adapter), f"{adapter} is no folder of this machine")
 
 
 def _remembered(found: _Found, source: ModelSource, folder: Path) -> str | None:
