@@ -4,10 +4,26 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from llenergymeasure.core.hardware import ContainerEnvironment
 from llenergymeasure.core.sysfs import read_number, read_text
+
+
+@dataclass(frozen=True, kw_only=True)
+class QuotaCount:
+    """What the processor quota of a control group has done so far."""
+
+    periods: int
+    throttled_periods: int
+    """Those in which the quota was used up before the end."""
+    throttled_s: float
+    """Summed over the processors."""
+
+
+Throttling = dict[str, QuotaCount]
+"""By the folder of the group."""
 
 UNLIMITED = 2**60
 """Version 1 control groups write a number of this order for "no limit"."""
@@ -21,7 +37,7 @@ def read_container(root: Path = Path("/"), environ: Mapping[str, str] | None = N
         runtime=_runtime(root, environ),
         image=podman.get("image") or environ.get("APPTAINER_NAME") or environ.get("SINGULARITY_NAME"),
         image_id=podman.get("imageid"),
-        cpu_limit_cores=_cpu_limit_cores(root),
+        cpu_limit_cores=cpu_limit_cores(root),
         memory_limit_mb=_memory_limit_mb(root),
     )
 
@@ -52,16 +68,45 @@ def _podman_facts(root: Path) -> dict[str, str]:
     return {key: value.strip('"') for key, _, value in (line.partition("=") for line in lines)}
 
 
-def _cpu_limit_cores(root: Path) -> float | None:
-    for group in _groups(root, "cpu"):
-        quota, _, period = (read_text(group / "cpu.max") or "").partition(" ")
-        if quota.isdigit() and period.isdigit():
-            return int(quota) / int(period)
-        quota_us = read_number(group / "cpu.cfs_quota_us")
-        period_us = read_number(group / "cpu.cfs_period_us")
-        if quota_us and period_us and quota_us > 0:
-            return quota_us / period_us
-    return None
+def cpu_limit_cores(root: Path = Path("/")) -> float | None:
+    """Return the processor time that the control group may use, in cores; None without a quota.
+
+    A group may use no more than any group around it, so the tightest of the path counts.
+    """
+    limits = (_quota_cores(group) for group in _groups(root, "cpu"))
+    return min((limit for limit in limits if limit is not None), default=None)
+
+
+def read_throttling(root: Path = Path("/")) -> Throttling:
+    """Return how often the quota held this process up so far, by group; empty without a control group that counts it.
+
+    Source: Linux, Documentation/scheduler/sched-bwc.rst, `cpu.stat`; microseconds in version 2, nanoseconds in 1.
+    """
+    found = ((group, _cpu_stat(group)) for group in dict.fromkeys(_groups(root, "cpu")))
+    return {
+        str(group): QuotaCount(
+            periods=int(stat["nr_periods"]),
+            throttled_periods=int(stat["nr_throttled"]),
+            throttled_s=stat["throttled_usec"] / 1e6
+            if "throttled_usec" in stat
+            else stat.get("throttled_time", 0) / 1e9,
+        )
+        for group, stat in found
+        if "nr_periods" in stat and "nr_throttled" in stat
+    }
+
+
+def _quota_cores(group: Path) -> float | None:
+    quota, _, period = (read_text(group / "cpu.max") or "").partition(" ")
+    if quota.isdigit() and period.isdigit() and int(period):
+        return int(quota) / int(period)
+    quota_us, period_us = (read_number(group / f"cpu.cfs_{name}_us") for name in ("quota", "period"))
+    return quota_us / period_us if quota_us and period_us and quota_us > 0 else None
+
+
+def _cpu_stat(group: Path) -> dict[str, int]:
+    pairs = (line.split() for line in (read_text(group / "cpu.stat") or "").splitlines())
+    return {pair[0]: int(pair[1]) for pair in pairs if len(pair) == 2 and pair[1].isdigit()}
 
 
 def _memory_limit_mb(root: Path) -> float | None:
@@ -74,7 +119,7 @@ def _memory_limit_mb(root: Path) -> float | None:
 
 
 def _groups(root: Path, controller: str) -> list[Path]:
-    """Return the folders of this process's control group, of version 2 and 1, and their roots.
+    """Return the folders of this process's control group, of version 2 and 1, and of all groups around it.
 
     Inside a container the process usually sees its own group as the root.
     """
@@ -84,7 +129,14 @@ def _groups(root: Path, controller: str) -> list[Path]:
         _, _, rest = line.partition(":")
         controllers, _, path = rest.partition(":")
         if controllers == "":
-            folders += [base / path.lstrip("/"), base]
+            folders += [*_upwards(base, path), *_upwards(base / "unified", path)]
         elif controller in controllers.split(","):
-            folders += [base / controllers / path.lstrip("/"), base / controllers]
+            mounts = dict.fromkeys((controllers, *controllers.split(",")))
+            folders += [folder for mount in mounts for folder in _upwards(base / mount, path)]
     return folders
+
+
+def _upwards(mount: Path, path: str) -> list[Path]:
+    """Return the folder of a group and those around it, up to the mount; `..` is what lies outside of a container."""
+    parts = [part for part in path.split("/") if part and part != ".."]
+    return [mount.joinpath(*parts[:count]) for count in range(len(parts), -1, -1)]

@@ -7,6 +7,7 @@ import os
 import platform
 from pathlib import Path
 
+from llenergymeasure.core.container import cpu_limit_cores
 from llenergymeasure.core.hardware import CPUEnvironment
 from llenergymeasure.core.sysfs import read_number, read_text
 
@@ -29,6 +30,16 @@ def read_cpu(root: Path = ROOT) -> CPUEnvironment:
         max_frequency_mhz=_max_frequency_mhz(root),
         virtual_machine="hypervisor" in facts["flags"].split() if "flags" in facts else None,
     )
+
+
+def most_threads(root: Path = ROOT) -> int:
+    """Return how many threads can work all the time: no more than the cores of the process, or its quota.
+
+    A quota is rounded down: one thread too many uses it up early, and then all stop until the next period.
+    """
+    cores = _usable_cores() or 1
+    quota = cpu_limit_cores(root)
+    return cores if quota is None else max(min(cores, int(quota)), 1)
 
 
 def read_os_name(root: Path = ROOT) -> str | None:

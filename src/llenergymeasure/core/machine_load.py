@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from llenergymeasure.core.nvidia import nvml
+from llenergymeasure.core.sysfs import read_text
 from llenergymeasure.exceptions import MeterUnavailable
 
 logger = logging.getLogger(__name__)
@@ -48,6 +50,21 @@ def read_processor_time(own: Collection[int]) -> ProcessorTime | None:
         logger.debug("processor time is unknown: %s", error)
         return None
     return ProcessorTime(machine_s=sum(times) - idle - guests, own_s=own_s)
+
+
+def read_run_delays(pids: Collection[int]) -> dict[int, tuple[float, float]]:
+    """Return seconds on a processor and seconds waiting for one, of each thread of some processes.
+
+    Source: Linux, Documentation/scheduler/sched-stats.rst, `/proc/PID/task/TID/schedstat`. Empty where the kernel does
+    not count it.
+    """
+    delays: dict[int, tuple[float, float]] = {}
+    for pid in pids:
+        for file in Path(f"/proc/{pid}/task").glob("*/schedstat"):
+            fields = (read_text(file) or "").split()
+            if len(fields) == 3:
+                delays[int(file.parent.name)] = (int(fields[0]) / 1e9, int(fields[1]) / 1e9)
+    return delays
 
 
 def own_processes() -> tuple[int, ...]:

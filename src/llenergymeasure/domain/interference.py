@@ -27,6 +27,10 @@ class OtherLoad(Record):
 
     foreign_cpu_cores: float | None = None
     """Mean number of processor cores used by foreign processes; None where the system does not report it."""
+    own_cpu_cores: float | None = None
+    """The same of the run's own processes."""
+    cpu_cores: int | None = None
+    """Processors of the machine, as the system counts them."""
     gpus: tuple[OtherGpuLoad, ...] = ()
 
     def cpu_problems(self) -> Iterator[str]:
@@ -50,6 +54,25 @@ class OtherLoad(Record):
                 yield f"{used / 2**30:.1f} of {total / 2**30:.1f} GiB of {gpu.label} was in use"
 
 
+class HoldUp(Record):
+    """How the system held up the run's processes within one window; None where it does not tell."""
+
+    repeat: int
+    duration_s: float
+    suspended_s: float | None = None
+    """The machine was suspended for so long; this is not part of `duration_s`."""
+    waiting_fraction: float | None = None
+    """Of the time that a busy thread wanted a processor, how much it waited for one; of the thread that waited most."""
+    quota_cores: float | None = None
+    """Processor time that the control group may use, in cores; None without a quota."""
+    quota_periods: int | None = None
+    """Periods of the quota within the window, of the group that was held up most."""
+    quota_throttled_periods: int | None = None
+    """Those in which the quota was used up, and every thread stopped until the next one."""
+    quota_throttled_s: float | None = None
+    """For how long, summed over the processors."""
+
+
 class Interference(Record):
     """Foreign load on the machine, before the model was loaded and over the windows."""
 
@@ -57,3 +80,5 @@ class Interference(Record):
     """Over the idle baseline, before the model was loaded."""
     windows: OtherLoad | None = None
     """From the first window to the last."""
+    hold_ups: tuple[HoldUp, ...] = ()
+    """One for each complete window."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection, Mapping
 
 from llenergymeasure.core.clock import Clock
@@ -36,8 +37,11 @@ class OtherLoadWatch:
         ours = self._own()
         elapsed_s = (self._clock.now_ns() - self._start_ns) / 1e9
         known = {gpu.device: gpu.foreign_pids or () for gpu in empty.gpus} if empty is not None else None
+        foreign_cores, own_cores = _mean_cores(self._before, read_processor_time(ours), elapsed_s)
         return OtherLoad(
-            foreign_cpu_cores=_foreign_cores(self._before, read_processor_time(ours), elapsed_s),
+            foreign_cpu_cores=foreign_cores,
+            own_cpu_cores=own_cores,
+            cpu_cores=os.cpu_count(),
             gpus=tuple(_gpu(use, ours, known) for use in read_gpu_use()),
         )
 
@@ -66,13 +70,15 @@ def refuse_busy_machine(before: OtherLoad) -> None:
         )
 
 
-def _foreign_cores(
+def _mean_cores(
     before: ProcessorTime | None, after: ProcessorTime | None, elapsed_s: float
-) -> float | None:
+) -> tuple[float | None, float | None]:
+    """Return the mean number of processors that others used, and that we used."""
     if before is None or after is None or elapsed_s < SHORTEST_S:
-        return None
-    foreign_s = (after.machine_s - before.machine_s) - (after.own_s - before.own_s)
-    return max(foreign_s, 0.0) / elapsed_s
+        return None, None
+    own_s = max(after.own_s - before.own_s, 0.0)
+    foreign_s = max(after.machine_s - before.machine_s - own_s, 0.0)
+    return foreign_s / elapsed_s, own_s / elapsed_s
 
 
 def _gpu(use: GpuUse, ours: Collection[int], known: Mapping[str, tuple[int, ...]] | None) -> OtherGpuLoad:

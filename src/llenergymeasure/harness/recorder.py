@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from llenergymeasure.core.clock import Clock
 from llenergymeasure.core.processes.stop_signals import stop_is_asked
+from llenergymeasure.domain.interference import HoldUp
 from llenergymeasure.domain.progress import RunEvent
 from llenergymeasure.domain.run_facts import RunFacts
 from llenergymeasure.domain.trace import Phase, PhaseName
@@ -84,6 +85,7 @@ class Recorder:
     facts: RunFacts = field(default_factory=lambda: RunFacts(experiment_id=""))
     phases: list[Phase] = field(default_factory=list)
     requests: RequestLog = field(default_factory=RequestLog)
+    hold_ups: list[HoldUp] = field(default_factory=list)
     in_background: Callable[[Callable[[], None]], None] = run_now
     """Runs what makes and tells a progress event, which may read files."""
     metering: Metering = field(default_factory=Unmetered)

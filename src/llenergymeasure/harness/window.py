@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from llenergymeasure.domain.progress import RunEvent
+from llenergymeasure.harness.hold_ups import HoldUpWatch
 from llenergymeasure.harness.metering import Metering
 from llenergymeasure.harness.recorder import Recorder
 from llenergymeasure.harness.served import ServedRequests
@@ -35,8 +36,10 @@ def measure_window(
     served = ServedRequests(log, progress)
     with driver.traffic(repeat, served.take) as traffic:
         driver.synchronize()
+        watch = HoldUpWatch()
         with log.phase("window", repeat):
             served.begin()
             next_plan = traffic.serve_window(plan)
             driver.synchronize()
+        log.hold_ups.append(watch.look(repeat))
     return next_plan

@@ -120,7 +120,8 @@ def _noting_windows(before: OtherLoad, backend: Backend, log: Recorder) -> Itera
 
     def note() -> None:
         log.note(compiled_in_windows_s=_since(compiled_before_s, compile_seconds(backend)))
-        log.note(interference=Interference(before=before, windows=watch.look(empty=before)))
+        other = watch.look(empty=before)
+        log.note(interference=Interference(before=before, windows=other, hold_ups=tuple(log.hold_ups)))
 
     try:
         yield

@@ -17,6 +17,8 @@ from llenergymeasure.domain.model.info import ModelInfo
 
 def describe(loaded: Loaded, config: ExperimentConfig) -> ModelInfo:
     """Return shape and provenance of the model as it was loaded, which may differ from the configuration."""
+    import torch
+
     model = loaded.model
     shape = model.config.get_text_config()
     heads = _whole(shape, "num_attention_heads")
@@ -38,6 +40,7 @@ def describe(loaded: Loaded, config: ExperimentConfig) -> ModelInfo:
         attention=getattr(shape, "_attn_implementation", None),
         weight_bytes=weight_bytes(model),
         devices=devices_of(model),
+        cpu_threads=torch.get_num_threads(),
         revision=getattr(model.config, "_commit_hash", None)
         or loaded.source.package_version
         or config.revision,

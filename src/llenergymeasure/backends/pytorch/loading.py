@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Collection
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -20,11 +21,15 @@ from llenergymeasure.backends.pytorch.error_messages import explain_loading
 from llenergymeasure.backends.pytorch.gguf_reading import quantisation_name, read_once
 from llenergymeasure.backends.pytorch.options import PyTorchConfig
 from llenergymeasure.config.models import ExperimentConfig
+from llenergymeasure.core.cpu import most_threads
 from llenergymeasure.domain.model.reference import parse_model_ref
 from llenergymeasure.domain.model.source import ModelSource, find_source
 from llenergymeasure.exceptions import BackendError
 
 logger = logging.getLogger(__name__)
+
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
+"""Where one is set, the user has chosen the number of threads."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +80,8 @@ def _set_threads(options: PyTorchConfig) -> None:
 
     if options.num_threads:
         torch.set_num_threads(options.num_threads)
+    elif not any(os.environ.get(name) for name in THREAD_VARIABLES):
+        torch.set_num_threads(min(torch.get_num_threads(), most_threads()))
 
 
 def _load_tokenizer(config: ExperimentConfig, source: ModelSource) -> Any:

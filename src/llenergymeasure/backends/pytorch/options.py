@@ -21,7 +21,8 @@ class PyTorchConfig(Section):
     device_map: str | dict[str, int | str] | None = None
     """Placement by accelerate (`auto`, `balanced`, `sequential` or an explicit map); needs accelerate."""
     num_threads: int | None = Field(None, ge=1)
-    """CPU threads of torch within one operation."""
+    """CPU threads of torch within one operation. Where it is not given: OMP_NUM_THREADS, else as torch chooses, but no
+    more than the cores, or whole cores of a processor quota, that the process may use."""
     torch_compile: bool = False
     """Compile the model; compilation happens in warm-up, outside the window."""
     torch_compile_mode: (

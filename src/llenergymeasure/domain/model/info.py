@@ -27,5 +27,7 @@ class ModelInfo(Record):
     weight_bytes: int | None = None
     devices: tuple[str, ...] = ()
     """Where the weights lie: `cpu`, `cuda:0`..."""
+    cpu_threads: int | None = None
+    """Processor threads that work on one operation together."""
     revision: str | None = None
     weights: str = "pretrained"

@@ -10,6 +10,7 @@ from llenergymeasure.metrics.checks import (
     conditions,
     energy,
     energy_source,
+    hold_ups,
     interference,
     protocol,
     sensors,
@@ -46,6 +47,7 @@ CHECKS: tuple[Check, ...] = (
     conditions.check_not_throttled,
     conditions.check_temperature_held,
     conditions.check_clocks_held,
+    hold_ups.check_windows_were_not_held_up,
     interference.check_machine_was_exclusive,
 )
 """Everything a run is checked for."""

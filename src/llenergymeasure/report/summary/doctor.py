@@ -96,6 +96,8 @@ def _machine(diagnosis: Diagnosis) -> Iterator[Note]:
     if diagnosis.machine.ram_total_mb is not None:
         yield _note("note", f"{bytes_text(diagnosis.machine.ram_total_mb * 2**20)} of memory")
     yield _note("note", cpu.platform)
+    if container.cpu_limit_cores is not None:
+        yield _note("note", f"a processor quota of {container.cpu_limit_cores:g} cores (control group)")
     if container.runtime:
         yield _note("note", f"in a container ({container.runtime})")
 

@@ -1,0 +1,86 @@
+"""Checks of what the system kept from the run: processor time, by others or by a quota, and time itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from llenergymeasure.domain.experiment import RunWarning
+from llenergymeasure.domain.interference import HoldUp
+from llenergymeasure.metrics.checks.code import Levels, WarningCode
+from llenergymeasure.metrics.checks.inputs import CheckInputs
+
+PROCESSOR_CONTENDED = WarningCode(
+    code="processor_contended",
+    meaning="A busy thread of the run waited for a processor that others used. As threads work step by step together, "
+    "one that waits holds up all.",
+    remedy="Stop other programs, or set fewer threads than the machine has cores (pytorch.num_threads).",
+    severity=Levels(
+        of="fraction of the time for which the thread that waited most wanted a processor and had none",
+        warning=0.1,
+        invalid=1 / 3,
+    ),
+    because="A step takes 1 / (1 - fraction) times as long, or longer where threads wait for each other: over a third, "
+    "1.5 times. On a GPU only the host waits, so it is a warning at most.",
+)
+QUOTA_THROTTLED = WarningCode(
+    code="cpu_quota_throttled",
+    meaning="The processor quota of the control group (a container's limit) stopped all threads of the run again and "
+    "again: time and idle power of these stops are in the figures.",
+    remedy="Raise the limit (docker run --cpus, resources.limits.cpu), or set pytorch.num_threads to no more than it.",
+    severity=Levels(of="fraction of the quota's periods in which it was used up", warning=0.01),
+    because="A judgement: under 1 % the effect is less than what repeats vary by. It is never invalid, as a quota "
+    "may be what is to be measured.",
+)
+SUSPENDED = WarningCode(
+    code="machine_suspended",
+    meaning="The machine slept within a window. Its time is not counted, but counters may have been reset.",
+    remedy="Turn suspend off (systemd-inhibit --what=sleep llem run ...), then measure again.",
+    severity=Levels(of="time asleep as a fraction of the windows", warning=0.0, invalid=0.1),
+    because="A machine that wakes up has cold caches and other clocks; a judgement.",
+)
+LEAST_SUSPENDED_S = 0.05
+"""Less is the time between reading two clocks on a busy machine."""
+
+
+def check_windows_were_not_held_up(inputs: CheckInputs) -> Iterable[RunWarning]:
+    """Waiting for a processor, a quota that was used up, a machine that slept."""
+    hold_ups = inputs.interference.hold_ups
+    yield from _contended(inputs, hold_ups)
+    yield from _throttled(hold_ups)
+    asleep_s = sum(each.suspended_s or 0.0 for each in hold_ups)
+    windows_s = sum(each.duration_s for each in hold_ups)
+    if asleep_s > LEAST_SUSPENDED_S and windows_s:
+        yield from SUSPENDED.raised(
+            f"The machine slept for {asleep_s:.1f} s within the windows.", magnitude=asleep_s / windows_s
+        )
+
+
+def _contended(inputs: CheckInputs, hold_ups: Sequence[HoldUp]) -> Iterable[RunWarning]:
+    known = [
+        (each.waiting_fraction, each.duration_s) for each in hold_ups if each.waiting_fraction is not None
+    ]
+    windows_s = sum(duration_s for _, duration_s in known)
+    if not windows_s:
+        return
+    fraction = sum(waiting * duration_s for waiting, duration_s in known) / windows_s
+    for warning in PROCESSOR_CONTENDED.raised(
+        f"During the windows, the thread that waited most had no processor for {fraction:.0%} of the time that it "
+        f"wanted one: a step took up to {1 / (1 - min(fraction, 0.99)):.2g} times as long.",
+        magnitude=fraction,
+    ):
+        at_most = warning.severity if inputs.config.device == "cpu" else "warning"
+        yield warning.model_copy(update={"severity": at_most})
+
+
+def _throttled(hold_ups: Sequence[HoldUp]) -> Iterable[RunWarning]:
+    periods = sum(each.quota_periods or 0 for each in hold_ups)
+    throttled = sum(each.quota_throttled_periods or 0 for each in hold_ups)
+    if not periods:
+        return
+    cores = next((each.quota_cores for each in hold_ups if each.quota_cores is not None), None)
+    quota = "" if cores is None else f" of {cores:g} cores"
+    yield from QUOTA_THROTTLED.raised(
+        f"During the windows, the processor quota{quota} was used up in {throttled} of {periods} periods, for "
+        f"{sum(each.quota_throttled_s or 0.0 for each in hold_ups):.1f} s summed over the processors.",
+        magnitude=throttled / periods,
+    )
