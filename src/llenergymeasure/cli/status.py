@@ -36,7 +36,11 @@ class Status:
 
     def __post_init__(self) -> None:
         self.phase_started_s = self.started_s
-        self._time_left = TimeLeft(protocol=self.config.measurement, has_context=self.config.device != "cpu")
+        self._time_left = TimeLeft(
+            protocol=self.config.measurement,
+            has_context=self.config.device != "cpu",
+            pass_requests=self.config.workload.n_prompts if self.config.load.kind == "offline" else None,
+        )
 
     def take(self, event: RunEvent, now_s: float) -> None:
         """Take in a `phase` or `progress` event."""
@@ -47,6 +51,8 @@ class Status:
             self.phase_started_s = now_s
         elif event.phase == "window" and event.fraction is not None:
             self._time_left.note_progress(event.fraction, now_s - self.phase_started_s)
+        elif event.phase == "warmup":
+            self._time_left.note_warmup(event.fraction, event.requests_per_s, now_s - self.phase_started_s)
         self.latest = event
 
     def headline(self) -> str:

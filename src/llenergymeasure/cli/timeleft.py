@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import get_args
 
@@ -21,12 +22,23 @@ class TimeLeft:
     protocol: MeasurementConfig
     has_context: bool = False
     """Whether the device has a context whose idle power is metered."""
+    pass_requests: int | None = None
+    """Requests of one pass, of which a window has whole ones; None where a window is a stretch of time."""
     _windows_s: list[float] = field(default_factory=list)
     _first_window_s: float | None = None
+    _warmup_s: float = 0.0
 
     def note_window(self, duration_s: float) -> None:
         """Take in a window that has ended: whole passes take longer than min_duration_s."""
         self._windows_s.append(duration_s)
+
+    def note_warmup(self, fraction: float | None, requests_per_s: float | None, elapsed_s: float) -> None:
+        """Take in the progress of the warm-up: its requests tell how long it and a window of whole passes will take."""
+        if fraction:
+            self._warmup_s = elapsed_s / fraction
+        if requests_per_s and self.pass_requests:
+            pass_s = self.pass_requests / requests_per_s
+            self._first_window_s = pass_s * max(1, math.ceil(self.protocol.window.min_duration_s / pass_s))
 
     def note_progress(self, fraction: float, elapsed_s: float) -> None:
         """Take in the progress of the first window: a single pass may take far longer than min_duration_s."""
@@ -55,7 +67,7 @@ class TimeLeft:
             "baseline_idle": self.protocol.baseline.idle_s,
             "baseline_context": self.protocol.baseline.context_s if self.has_context else 0.0,
             "baseline_loaded": self.protocol.baseline.loaded_s,
-            "warmup": self.protocol.warmup.min_duration_s,
+            "warmup": max(self.protocol.warmup.min_duration_s, self._warmup_s),
             "window": self.protocol.window.min_duration_s,
         }
         return planned.get(phase, 0.0)

@@ -32,6 +32,8 @@ class RunEvent(Record):
     repeats_max: int | None = None
     fraction: float | None = None
     """Of the phase, 0 to 1, where it is known."""
+    requests_per_s: float | None = None
+    """In the warm-up, over the requests that were served together and have all ended."""
     output_tokens_per_s: float | None = None
     power_w: float | None = None
     """All devices included in the total together, at this moment."""

@@ -33,7 +33,12 @@ def warm_up(
     config = protocol.warmup
     if config.min_requests == 0 and config.min_duration_s == 0:
         return None
-    served = ServedRequests(log, lambda served: _progress(served, config, power))
+    rate: float | None = None
+
+    def progress(served: ServedRequests) -> RunEvent:
+        return _progress(served, config, power, rate)
+
+    served = ServedRequests(log, progress)
     with log.phase("warmup"), driver.traffic(WARMUP_REPEAT, served.take) as traffic:
         start_ns = log.clock.now_ns()
         look_at_s = config.min_duration_s
@@ -41,10 +46,12 @@ def warm_up(
             traffic.serve_part()
             driver.synchronize()
             elapsed_s = served.elapsed_s()
+            rate = served.requests / elapsed_s if elapsed_s > 0 else None
             if served.requests < config.min_requests or elapsed_s < look_at_s:
                 continue
             end = _end(start_ns, elapsed_s, protocol, log, power)
             if end is not None:
+                log.emit(progress(served))
                 return end
             look_at_s = elapsed_s + LOOK_EVERY_S
 
@@ -64,11 +71,14 @@ def _end(
     return "cap" if elapsed_s >= cap_s else None
 
 
-def _progress(served: ServedRequests, config: WarmupConfig, power: Metering) -> RunEvent:
+def _progress(
+    served: ServedRequests, config: WarmupConfig, power: Metering, requests_per_s: float | None
+) -> RunEvent:
     return RunEvent(
         kind="progress",
         phase="warmup",
         fraction=_fraction(served.requests, served.elapsed_s(), config),
+        requests_per_s=requests_per_s,
         power_w=power.recent_power_w(),
     )
 

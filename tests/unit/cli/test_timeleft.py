@@ -52,3 +52,28 @@ def test_further_repeats_count_only_themselves() -> None:
 
 def test_before_the_first_phase_nothing_is_known() -> None:
     assert TimeLeft(protocol=PROTOCOL).seconds("", None, 1.0) is None
+
+
+def test_a_slow_warmup_tells_how_long_it_and_the_windows_will_take() -> None:
+    left = TimeLeft(protocol=PROTOCOL, pass_requests=60)
+    left.note_warmup(0.25, 0.5, 15.0)
+    assert left.seconds("warmup", None, 15.0) == 45 + 3 * 120
+    assert left.seconds("window", 0, 0.0) == 3 * 120
+
+
+def test_a_window_has_whole_passes() -> None:
+    left = TimeLeft(protocol=PROTOCOL, pass_requests=8)
+    left.note_warmup(1.0, 1.0, 5.0)
+    assert left.seconds("window", 0, 0.0) == 3 * 24
+
+
+def test_a_window_of_a_closed_loop_is_as_long_as_asked() -> None:
+    left = TimeLeft(protocol=PROTOCOL)
+    left.note_warmup(0.5, 0.01, 2.0)
+    assert left.seconds("window", 0, 0.0) == 60
+
+
+def test_a_warmup_that_says_nothing_changes_nothing() -> None:
+    left = TimeLeft(protocol=PROTOCOL, pass_requests=60)
+    left.note_warmup(None, None, 5.0)
+    assert left.seconds("warmup", None, 1.0) == 4 + 60

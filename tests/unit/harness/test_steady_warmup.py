@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import random
 
+import pytest
+
 from llenergymeasure.config.models import ExperimentConfig, MeasurementConfig
+from llenergymeasure.domain.progress import RunEvent
 from llenergymeasure.domain.request import Prompt
 from llenergymeasure.harness.metering import Unmetered
 from llenergymeasure.harness.recorder import Recorder
@@ -121,3 +124,11 @@ def test_a_closed_loop_is_steady_once_its_streams_are() -> None:
     assert warm_up(driver, CONFIG, log, power) == "steady"
     driver.close()
     assert log.phases[0].duration_s < 4.0
+
+
+def test_the_last_progress_of_the_warmup_tells_the_rate_over_whole_batches() -> None:
+    clock, told = VirtualClock(), list[RunEvent]()
+    backend = _load(StandInBackend(), clock, token_s=0.25, batch_size=4, output_tokens=8)
+    protocol = _protocol(min_requests=4, min_duration_s=0.0, max_duration_s=None)
+    warm_up(offline(backend, PROMPTS, clock), protocol, Recorder(clock=clock, emit=told.append), Unmetered())
+    assert told[-1].requests_per_s == pytest.approx(4 / 2.0)
