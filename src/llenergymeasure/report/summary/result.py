@@ -13,6 +13,7 @@ from llenergymeasure.report.summary.conditions import conditions_rows
 from llenergymeasure.report.summary.document import Block, Document, Notes, Paragraph, Row, Rows, Tone
 from llenergymeasure.report.summary.format import bytes_text, duration_text, estimate_text, plural, quantity
 from llenergymeasure.report.summary.warnings import warning_note
+from llenergymeasure.report.summary.what_ran import has_random_weights, storage, what_ran_rows
 
 VERDICTS = {
     "valid": "valid",
@@ -45,13 +46,17 @@ def title(result: ExperimentResult) -> str:
     """Return what was measured, in one line."""
     parts = [result.model, result.backend, _device(result)]
     if "precision" in result.config:
-        parts.append(str(result.config["precision"]))
+        stored = storage(result)
+        parts.append(str(result.config["precision"]) + (f" (weights {stored})" if stored else ""))
+    if has_random_weights(result):
+        parts.append("random weights")
     return " · ".join(parts)
 
 
 def row_blocks(result: ExperimentResult) -> tuple[Rows, ...]:
-    """Return the rows of a result: the figures of the table by section, and how the run went."""
+    """Return the rows of a result: what ran, the figures of the table by section, and how the run went."""
     groups = (
+        tuple(what_ran_rows(result)),
         tuple(_energy(result)),
         tuple(_figures(result, "power")),
         tuple(_figures(result, "speed")),

@@ -13,6 +13,7 @@ from llenergymeasure.domain.trace import Phase
 from llenergymeasure.exceptions import ExperimentError
 from llenergymeasure.harness.metering import Unmetered
 from llenergymeasure.report.renderers.plain import plain_text
+from llenergymeasure.report.summary.document import Document, Row, Rows
 from llenergymeasure.report.summary.interrupted import (
     interrupted_document,
     interrupted_run_json,
@@ -23,6 +24,7 @@ from llenergymeasure.results.bundle import facts_json
 from llenergymeasure.results.opening import open_bundle
 from llenergymeasure.results.request_parquet import write_requests
 from llenergymeasure.results.tables import write_phases, write_trace
+from tests.support.bundles import write_run
 
 PHASES = (
     Phase(name="baseline_idle", start_unix_ns=0, end_unix_ns=3_000_000_000),
@@ -63,3 +65,22 @@ def test_a_broken_table_is_an_error_with_its_folder(bundle: Path) -> None:
     (bundle / layout.TRACE).write_bytes(b"no parquet")
     with pytest.raises(ExperimentError, match=r"run\.interrupted/trace\.parquet cannot be read"):
         read_interrupted_run(open_bundle(bundle))
+
+
+def test_what_was_measured_until_then_is_shown_with_its_energy(tmp_path: Path) -> None:
+    run = read_interrupted_run(open_bundle(write_run(tmp_path, "run.interrupted", interrupted=True)))
+    shown = {row.label: row for row in _rows(interrupted_document(run))}
+    assert shown["baseline_idle"].value == "2.00 s, 160.0 J"
+    assert shown["window 1"].value == "2.00 s, 600.0 J, 160 output tokens, 3.750 J/token"
+    assert shown["window 1"].method == "counter"
+    phases = interrupted_run_json(run)["phases"]
+    assert [phase["energy_j"] for phase in phases if phase["name"] == "window"] == pytest.approx([600.0] * 3)
+
+
+def test_energies_that_are_unknown_have_their_reason_once(bundle: Path) -> None:
+    text = plain_text(interrupted_document(read_interrupted_run(open_bundle(bundle))))
+    assert text.count("Energy unknown where none is shown: ") == 1
+
+
+def _rows(document: Document) -> list[Row]:
+    return [row for block in document.blocks if isinstance(block, Rows) for row in block.rows]
