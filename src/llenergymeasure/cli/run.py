@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -99,15 +100,39 @@ def _measure(config: ExperimentConfig, quiet: bool) -> Path:
 
 
 def _print_outcome(bundle: Path, as_json: bool) -> None:
-    from llenergymeasure.cli.show import print_bundle
-
+    """Print the figures, and the warnings on standard error; the place of the bundle is told in any case."""
     told = False
     try:
-        print_bundle(bundle, as_json)
+        _print_figures(bundle, as_json)
         told = is_read() and not as_json
     finally:
         if not told:
             print(f"Bundle: {bundle}", file=sys.stderr)
+    _print_warnings(bundle)
+
+
+def _print_figures(bundle: Path, as_json: bool) -> None:
+    from llenergymeasure.api import load_result
+    from llenergymeasure.cli.show import print_bundle
+    from llenergymeasure.report.render import render
+    from llenergymeasure.report.summary.result import figures_document
+
+    if as_json:
+        print_bundle(bundle, as_json)
+    else:
+        render(figures_document(load_result(bundle), bundle), sys.stdout)
+
+
+def _print_warnings(bundle: Path) -> None:
+    from llenergymeasure.api import load_result
+    from llenergymeasure.report.render import render
+    from llenergymeasure.report.summary.document import Document
+    from llenergymeasure.report.summary.result import warning_blocks
+
+    blocks = warning_blocks(load_result(bundle))
+    if blocks:
+        with suppress(OSError):  # standard error may be closed; the result has them too
+            render(Document(blocks=blocks), sys.stderr)
 
 
 def _print_dry_run(config: ExperimentConfig, as_json: bool) -> None:

@@ -39,6 +39,11 @@ def open_bundle(path: str | Path) -> Bundle:
         return Bundle(given.parent, result_file=given.name)
     if not given.is_dir():
         raise ExperimentError(f"{given} does not exist")
+    if given.resolve().parent.name == layout.JOBS:
+        raise ExperimentError(
+            f"{given} is the job folder of a run that goes on or was killed, not a bundle: its log is worker.log, its "
+            f"samples and requests are in spool/. A bundle lies in {given.resolve().parent.parent} when a run has ended"
+        )
     if not any((given / name).is_file() for name in (layout.RESULT, layout.FACTS)):
         raise ExperimentError(f"{given} is not a bundle: there is no {layout.RESULT} and no {layout.FACTS}")
     return Bundle(given)

@@ -36,10 +36,23 @@ STOPS = {
 
 def result_document(result: ExperimentResult, bundle: Path) -> Document:
     """Return the summary of a result, its warnings and where its bundle lies."""
-    blocks: list[Block] = [*row_blocks(result)]
-    if result.warnings:
-        blocks.append(Notes(notes=tuple(warning_note(warning) for warning in result.warnings)))
-    return Document(title=title(result), blocks=(*blocks, Paragraph(text=f"Bundle: {bundle}", copied=True)))
+    blocks: tuple[Block, ...] = (*row_blocks(result), *warning_blocks(result), _where(bundle))
+    return Document(title=title(result), blocks=blocks)
+
+
+def figures_document(result: ExperimentResult, bundle: Path) -> Document:
+    """Return the summary of a result without its warnings, which then stand elsewhere."""
+    return Document(title=title(result), blocks=(*row_blocks(result), _where(bundle)))
+
+
+def warning_blocks(result: ExperimentResult) -> tuple[Notes, ...]:
+    """Return the warnings of a result, if it has any."""
+    notes = tuple(warning_note(warning) for warning in result.warnings)
+    return (Notes(notes=notes),) if notes else ()
+
+
+def _where(bundle: Path) -> Paragraph:
+    return Paragraph(text=f"Bundle: {bundle}", copied=True)
 
 
 def title(result: ExperimentResult) -> str:

@@ -43,7 +43,7 @@ def test_a_result_and_its_budgets_are_written_in_the_new_format(
 
 def test_an_interrupted_run_is_written_in_the_new_format(tmp_path: Path) -> None:
     ended = CliRunner().invoke(app, ["show", str(write_run(tmp_path, interrupted=True)), "--format", "tabs"])
-    assert "baseline_idle\t2.00 s\n" in ended.stdout
+    assert "baseline_idle\t2.00 s, 160.0 J\n" in ended.stdout
 
 
 def test_an_unknown_format_is_refused_with_the_names_that_exist(tmp_path: Path) -> None:
