@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -99,7 +100,8 @@ def test_json_puts_exactly_one_document_on_standard_output(
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)
     (bundle,) = (tmp_path / "out").glob("*/*")
-    assert result == json.loads((bundle / layout.RESULT).read_text())
+    assert Path(result["bundle"]).samefile(bundle)
+    assert result == {**_stored(bundle), "bundle": result["bundle"]}
     assert list(result)[:2] == ["schema_version", "experiment_id"]
     assert "window 3 of 3" in done.stderr
     assert f"Bundle: {bundle.relative_to(tmp_path)}" in done.stderr
@@ -111,12 +113,16 @@ def _show_repeats_what_run_printed(bundle: Path, cwd: Path) -> None:
     text = llem("show", str(bundle), cwd=cwd).stdout
     assert "estimated" in text
     assert text.endswith(f"Bundle: {bundle}\n")
-    assert json.loads(llem("show", "--json", str(bundle / layout.RESULT), cwd=cwd).stdout) == json.loads(
-        (bundle / layout.RESULT).read_text()
-    )
+    shown = json.loads(llem("show", "--json", str(bundle / layout.RESULT), cwd=cwd).stdout)
+    assert shown == {**_stored(bundle), "bundle": shown["bundle"]}
     budgets = llem("show", "--uncertainty", str(bundle), cwd=cwd).stdout
     assert "The widest term is " in budgets
     assert "To halve it: " in budgets
+
+
+def _stored(bundle: Path) -> dict[str, Any]:
+    stored: dict[str, Any] = json.loads((bundle / layout.RESULT).read_text())
+    return stored
 
 
 def _config_repeats_the_experiment(bundle: Path, config: dict[str, object]) -> None:
