@@ -186,9 +186,22 @@ def compile_seconds(backend: Backend) -> float | None:
     return None if tell is None else tell()
 
 
+class ChecksPrompts(Protocol):
+    """What a backend offers in addition where it can try the prompts before the model is loaded."""
+
+    def check_prompts(self, config: ExperimentConfig, prompts: Sequence[Prompt]) -> list[str]:
+        """Return why these prompts cannot be encoded, one sentence each; empty where that is not known yet."""
+        ...
+
+
 def serves_offline(backend: Backend | type[Backend]) -> TypeGuard[OfflineBackend]:
     """Whether a backend takes many requests at once."""
     return callable(getattr(backend, "run", None))
+
+
+def checks_prompts(backend: object) -> TypeGuard[ChecksPrompts]:
+    """Whether a backend can try prompts before the model is loaded."""
+    return callable(getattr(backend, "check_prompts", None))
 
 
 def serves_online(backend: Backend | type[Backend]) -> TypeGuard[OnlineBackend]:

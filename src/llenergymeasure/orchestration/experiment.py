@@ -37,7 +37,7 @@ from llenergymeasure.orchestration.assemble import assemble
 from llenergymeasure.orchestration.fingerprinting import fingerprint, local_weights
 from llenergymeasure.orchestration.raw import RawRun
 from llenergymeasure.orchestration.readiness.ready import require_ready
-from llenergymeasure.orchestration.readiness.selection import find_workload
+from llenergymeasure.orchestration.readiness.selection import find_workload, read_prompts
 from llenergymeasure.results import layout
 from llenergymeasure.results.bundle import Writer, facts_json, result_json, write_bundle
 from llenergymeasure.results.request_parquet import write_requests
@@ -90,7 +90,7 @@ def measure(config: ExperimentConfig, clock: AnchoredClock, log: Recorder, spool
         stack.callback(backend.close)
         power = _start_metering(config, clock, log, stack, spool)
         data_set = find_workload(config.workload.dataset)
-        prompts = data_set.prompts(config.workload, config.random_seed)
+        prompts = read_prompts(data_set, config)
         cool_down(protocol.cooldown, log, power)
         before, baseline = measure_idle_baseline(protocol, log, power)
         log.note(baseline=baseline, interference=Interference(before=before))

@@ -20,7 +20,8 @@ from llenergymeasure.backends.pytorch.info import describe
 from llenergymeasure.backends.pytorch.loading import Loaded, load
 from llenergymeasure.backends.pytorch.memory import HostPeak, gpu_peaks, release_gpu_memory, reset_gpu_peaks
 from llenergymeasure.backends.pytorch.placement import input_device
-from llenergymeasure.backends.pytorch.tokens import check_context, check_padding, encode, make_batch
+from llenergymeasure.backends.pytorch.prompts.tokens import check_context, check_padding, encode, make_batch
+from llenergymeasure.backends.pytorch.prompts.trial import prompt_problems
 from llenergymeasure.backends.pytorch.unsupported import refusals
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.core.clock import Clock
@@ -42,6 +43,9 @@ class PyTorchBackend:
 
     def check(self, config: ExperimentConfig) -> list[str]:
         return refusals(config)
+
+    def check_prompts(self, config: ExperimentConfig, prompts: Sequence[Prompt]) -> list[str]:
+        return prompt_problems(config, prompts)
 
     def attach(self, config: ExperimentConfig, clock: Clock) -> None:
         if config.device == "cuda":
@@ -101,6 +105,7 @@ class _Run:
         self._model: Any = loaded.model
         self._tokenizer: Any = loaded.tokenizer
         self._info = info
+        self._is_local = loaded.source.is_local
         self._config = config
         self._clock = clock
         self._settings: Any = take_over_decoding(self._model, self._tokenizer, config)
@@ -111,6 +116,10 @@ class _Run:
     def encode(self, prompts: Sequence[Prompt]) -> list[EncodedRequest]:
         """Tokenise the workload, lay its batches out on the device, and compile what they need."""
         workload = self._config.workload
+        if not self._is_local:  # else pre-flight has tried it
+            problems = prompt_problems(self._config, prompts)
+            if problems:
+                raise BackendError(problems[0])
         encoded = encode(self._tokenizer, prompts, workload, rows(self._model))
         check_context(encoded, workload, self._info.context_length)
         requests = [

@@ -8,11 +8,16 @@ from contextlib import contextmanager
 
 from llenergymeasure.core.secrets import mask_secrets
 from llenergymeasure.exceptions import BackendError, LLEMError
+from llenergymeasure.foreign_code import described, text_of
 
 _OUT_OF_MEMORY = re.compile(
     r"OutOfMemoryError|MemoryError|out of memory|not enough memory|can't allocate memory|_ALLOC_FAILED"
 )
 _LOAD_CAUSES: tuple[tuple[str, str], ...] = (
+    (
+        r"EOF when reading a line",
+        "the Python code that it brings waits for input from a keyboard, and a run has none: correct that code",
+    ),
     (
         r"Can't find 'adapter_config\.json'",
         "there is no adapter_config.json: set pytorch.lora_adapter to a peft adapter",
@@ -127,9 +132,9 @@ def explain_generating(what: str) -> Iterator[None]:
 def _explain(failure: str, causes: tuple[tuple[str, str], ...], on_memory: str) -> Iterator[None]:
     try:
         yield
-    except LLEMError:
+    except (LLEMError, KeyboardInterrupt):
         raise
-    except Exception as error:
+    except BaseException as error:  # a model's own code may raise anything, SystemExit too
         raise BackendError(f"{failure}: {_cause(error, causes, on_memory)}") from error
 
 
@@ -141,20 +146,20 @@ def _cause(error: BaseException, causes: tuple[tuple[str, str], ...], on_memory:
         match = re.search(pattern, text)
         if match:
             return meaning.format(detail=_detail(error), **match.groupdict())
-    return f"{type(error).__name__}: {_detail(error)}"
+    return f"{type(error).__name__}: {_detail(error)}" if text_of(error).strip() else described(error)
 
 
 def _chain(error: BaseException | None) -> str:
     """Return type and text of an exception and of those that led to it; a library's own sentence may hide the cause."""
     parts = []
     while error is not None:
-        parts.append(f"{type(error).__module__}.{type(error).__name__}: {error}")
+        parts.append(f"{type(error).__module__}.{type(error).__name__}: {text_of(error)}")
         error = error.__cause__ or error.__context__
     return "\n".join(parts)
 
 
 def _detail(error: BaseException) -> str:
     """Return the first sentence of an exception, without secrets and without the allocator's source line."""
-    lines = str(error).strip().splitlines() or [type(error).__name__]
+    lines = text_of(error).strip().splitlines() or [type(error).__name__]
     first = re.sub(r"^\[enforce fail[^\]]*\]\s*[^.]*\.\s*", "", lines[0])
     return mask_secrets(re.split(r"\.\s", first, maxsplit=1)[0].rstrip("."))[:300]

@@ -54,7 +54,7 @@ def load(config: ExperimentConfig) -> Loaded:
     _quieten_libraries()
     with explain_loading(f"model {config.model}"), read_once() if source.gguf_file else nullcontext():
         _set_threads(options)
-        tokenizer = _load_tokenizer(config, source)
+        tokenizer = load_tokenizer(config, source)
         model = _random_model(config, source) if config.weights == "random" else _pretrained(config, source)
         quantisation = _stored_quantisation(config, source)
     with explain_loading(f"adapter {options.lora_adapter}"):
@@ -84,7 +84,8 @@ def _set_threads(options: PyTorchConfig) -> None:
         torch.set_num_threads(min(torch.get_num_threads(), most_threads()))
 
 
-def _load_tokenizer(config: ExperimentConfig, source: ModelSource) -> Any:
+def load_tokenizer(config: ExperimentConfig, source: ModelSource) -> Any:
+    """Return the tokenizer of a model, whose weights are not read."""
     from transformers import AutoTokenizer
 
     return AutoTokenizer.from_pretrained(source.repo, **source_arguments(config, source))

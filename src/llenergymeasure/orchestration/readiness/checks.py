@@ -5,22 +5,24 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from llenergymeasure import plugins
-from llenergymeasure.backends.base import Backend
+from llenergymeasure.backends.base import Backend, checks_prompts
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.config.redact import free_settings
 from llenergymeasure.core.secrets import is_secret_name, mask_secrets
 from llenergymeasure.domain.model.reference import parse_model_ref
-from llenergymeasure.exceptions import ConfigError, LLEMError, PluginError
+from llenergymeasure.exceptions import BackendError, ConfigError, LLEMError, PluginError
+from llenergymeasure.foreign_code import explained
 from llenergymeasure.load.drivers import load_problem
 from llenergymeasure.meters.base import MeterOptions
 from llenergymeasure.meters.selection import meter_problems
 from llenergymeasure.orchestration.readiness.model_files import model_files_problem
 from llenergymeasure.orchestration.readiness.room import needed_bytes
-from llenergymeasure.orchestration.readiness.selection import find_workload
+from llenergymeasure.orchestration.readiness.selection import dataset_problem, find_workload, read_prompts
 from llenergymeasure.plugins import Plugin
 
 
@@ -41,12 +43,24 @@ def check_model_folder(config: ExperimentConfig) -> list[str]:
 def check_dataset(config: ExperimentConfig) -> list[str]:
     """Look whether the prompts can be read."""
     try:
-        problem = find_workload(config.workload.dataset).check(config.workload)
+        problem = dataset_problem(config.workload)
     except LLEMError as error:
-        problem = str(error)
-    except Exception as error:  # noqa: BLE001 - other people's code
-        problem = f"data set '{config.workload.dataset}' cannot be checked: {type(error).__name__}: {error}"
+        return [str(error)]
     return [problem] if problem else []
+
+
+def check_prompts(config: ExperimentConfig) -> list[str]:
+    """Try the prompts on the model's tokenizer, where the backend can; all other checks of both have passed."""
+    try:
+        backend = plugins.find("backends", config.backend)()
+        if not checks_prompts(backend):
+            return []
+        with explained(partial(_check_fails, config.backend)):
+            return list(
+                backend.check_prompts(config, read_prompts(find_workload(config.workload.dataset), config))
+            )
+    except LLEMError as error:
+        return [str(error)]
 
 
 def check_meters(config: ExperimentConfig) -> list[str]:
@@ -96,15 +110,18 @@ def check_backend_options(config: ExperimentConfig) -> list[str]:
         if missing:
             return _partly_installed(config, plugin, missing)
         backend: type[Backend] = plugin.load()
-        problem = load_problem(config.load, backend)
-        return [*([problem] if problem else []), *backend().check(config)]
+        with explained(partial(_check_fails, config.backend)):
+            problem = load_problem(config.load, backend)
+            return [*([problem] if problem else []), *map(str, backend().check(config))]
     except LLEMError as error:
         return [str(error)]
-    except Exception as error:  # noqa: BLE001 - other people's code
-        return [
-            f"backend '{config.backend}' failed while checking the configuration: {type(error).__name__}: {error} → "
-            f"report it to the authors of the backend, or set another backend"
-        ]
+
+
+def _check_fails(backend: str, cause: str) -> BackendError:
+    return BackendError(
+        f"backend '{backend}' failed while checking the configuration: {cause} → "
+        "report it to the authors of the backend, or set another backend"
+    )
 
 
 def _partly_installed(config: ExperimentConfig, plugin: Plugin, missing: list[str]) -> list[str]:

@@ -13,6 +13,7 @@ from llenergymeasure.orchestration.readiness.checks import (
     check_meters,
     check_model_folder,
     check_no_secrets,
+    check_prompts,
     check_results_writable,
 )
 
@@ -23,14 +24,18 @@ def require_ready(config: ExperimentConfig) -> None:
     Raises:
         PreFlightError: with every problem that was found.
     """
-    failures = [
+    of_model = [
         *_preflight_failures(config),
         *check_model_folder(config),
         *check_dataset(config),
+        *_backend_failures(config),
+    ]
+    failures = [
+        *of_model,
         *check_meters(config),
         *check_results_writable(config),
         *check_no_secrets(config),
-        *_backend_failures(config),
+        *([] if of_model else check_prompts(config)),
     ]
     if failures:
         raise PreFlightError.listing(failures)

@@ -161,6 +161,7 @@ def test_model_folder_is_looked_into_for_backends_that_read_folders(
 ) -> None:
     monkeypatch.setattr(preflight, "_check_backend_installed", lambda backend: True)
     monkeypatch.setattr(ready, "check_backend_options", lambda config: [])
+    monkeypatch.setattr(ready, "check_prompts", lambda config: [])
     folder = tmp_path / "model"
     folder.mkdir()
     assert "has no config.json" in _only_failure(settings(model=str(folder), backend="pytorch"))

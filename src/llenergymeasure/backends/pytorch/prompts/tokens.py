@@ -8,9 +8,11 @@ from typing import Any
 
 from llenergymeasure.backends.base import EncodedRequest
 from llenergymeasure.backends.pytorch.generation import StaticBatch
+from llenergymeasure.backends.pytorch.prompts.template import NONE, ChatTemplate, chat_template_of
 from llenergymeasure.config.models import DecoderConfig, WorkloadConfig
 from llenergymeasure.domain.request import Prompt
 from llenergymeasure.exceptions import BackendError, ConfigError
+from llenergymeasure.foreign_code import explained
 
 
 def encode(
@@ -23,13 +25,30 @@ def encode(
 
     Raises:
         ConfigError: a prompt without tokens, or no chat template where one was asked for.
-        BackendError: the tokenizer has tokens that the model does not.
+        BackendError: the template or the tokenizer fails, or loses what the prompts say, or has tokens that the model
+            does not.
     """
     encoder = _Encoder(tokenizer, workload, n_rows)
-    encoded = [encoder.encode(prompt)[-workload.max_input_tokens :] for prompt in prompts]
+    whole = [encoder.encode(prompt) for prompt in prompts]
+    _check_different(prompts, whole)
+    encoded = [ids[-workload.max_input_tokens :] for ids in whole]
     for prompt, ids in zip(prompts, encoded, strict=True):
         _check(prompt, ids, n_rows)
     return encoded
+
+
+def unknown_fraction(tokenizer: Any, encoded: Sequence[Sequence[int]]) -> float | None:
+    """Return the fraction of the tokens that stand for text the tokenizer does not know; None where it has none such.
+
+    A token that has another meaning as well, such as the begin, is not counted.
+    """
+    with explained(_tokenizer_fails):
+        unknown = tokenizer.unk_token_id
+        others = {tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id}
+    total = sum(len(ids) for ids in encoded)
+    if not isinstance(unknown, int) or unknown in others or not total:
+        return None
+    return sum(ids.count(unknown) for ids in map(list, encoded)) / total
 
 
 def check_context(
@@ -81,26 +100,38 @@ class _Encoder:
         self._chat = workload.chat_template
         self._n_rows = n_rows
         self._ordinary: list[int] | None = None
+        self._template: ChatTemplate | None = None
 
     def encode(self, prompt: Prompt) -> list[int]:
         if prompt.n_tokens is not None:
             return self._draw(prompt.n_tokens, prompt.token_seed or 0)
         if self._chat:
-            return self._ids(self._in_template(prompt.text or ""), add_special_tokens=False)
+            return self._ids(self._in_template(prompt), add_special_tokens=False)
         return self._ids(prompt.text or "", add_special_tokens=True)
 
     def _ids(self, text: str, *, add_special_tokens: bool) -> list[int]:
-        return list(self._tokenizer(text, add_special_tokens=add_special_tokens)["input_ids"])
+        with explained(_tokenizer_fails):
+            ids = list(self._tokenizer(text, add_special_tokens=add_special_tokens)["input_ids"])
+        strange = [id_ for id_ in ids if isinstance(id_, bool) or not isinstance(id_, int) or id_ < 0]
+        if strange:
+            raise _tokenizer_fails(
+                f"it gives {str(strange[0])[:40]} ({type(strange[0]).__name__}) as a token id"
+            )
+        return ids
 
-    def _in_template(self, text: str) -> str:
-        if not self._tokenizer.chat_template:
-            raise ConfigError("the model has no chat template: set workload.chat_template: false")
-        message = [{"role": "user", "content": text}]
-        return str(self._tokenizer.apply_chat_template(message, add_generation_prompt=True, tokenize=False))
+    def _in_template(self, prompt: Prompt) -> str:
+        if self._template is None:
+            if not chat_template_of(self._tokenizer):
+                raise ConfigError(NONE)
+            self._template = ChatTemplate(self._tokenizer)
+        return self._template.render(prompt.text or "", prompt.prompt_id)
 
     def _draw(self, n_tokens: int, seed: int) -> list[int]:
         if self._ordinary is None:
-            self._ordinary = ordinary_ids(self._tokenizer, self._n_rows)
+            with explained(_tokenizer_fails):
+                self._ordinary = ordinary_ids(self._tokenizer, self._n_rows)
+            if not self._ordinary:
+                raise _tokenizer_fails("it has no token for ordinary text")
         return random.Random(seed).choices(self._ordinary, k=n_tokens)
 
 
@@ -108,6 +139,16 @@ def ordinary_ids(tokenizer: Any, n_rows: int) -> list[int]:
     """Return the ids that stand for text, in order: no special or added token, none that the model has no row for."""
     special = {*tokenizer.all_special_ids, *tokenizer.added_tokens_decoder}
     return sorted(id_ for id_ in set(tokenizer.get_vocab().values()) - special if id_ < n_rows)
+
+
+def _tokenizer_fails(cause: str) -> BackendError:
+    return BackendError(f"the model's tokenizer fails ({cause}): use the tokenizer that it was trained with")
+
+
+def _check_different(prompts: Sequence[Prompt], encoded: Sequence[Sequence[int]]) -> None:
+    texts = {(prompt.text or "").strip() for prompt in prompts if prompt.n_tokens is None}
+    if len(texts) > 1 and len({tuple(ids) for ids in encoded}) == 1:
+        raise _tokenizer_fails(f"all {len(texts)} different prompts become the same {len(encoded[0])} tokens")
 
 
 def _check(prompt: Prompt, ids: Sequence[int], n_rows: int) -> None:

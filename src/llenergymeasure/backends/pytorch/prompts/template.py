@@ -1,0 +1,123 @@
+"""A prompt in the model's chat template, and whether the template kept it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from llenergymeasure.exceptions import BackendError, LLEMError
+from llenergymeasure.foreign_code import described, explained
+
+NONE = "the model has no chat template: set workload.chat_template: false"
+REMEDY = "correct it, or set workload.chat_template: false to send prompts as plain text"
+STAND_IN = "4815162342108"
+"""In the place of a prompt, to see what the template writes around it: no letters, no space, nothing to escape."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Form:
+    """A way to hand over a prompt, and what the template writes around one."""
+
+    in_parts: bool
+    frame: str | None
+    """None where the template refuses the stand-in."""
+
+    def content(self, text: str) -> Any:
+        return [{"type": "text", "text": text}] if self.in_parts else text
+
+    def keeps(self, text: str, rendered: str) -> bool:
+        """Whether the prompt itself is in the text; a short one may be part of the frame by chance."""
+        wanted = text.strip()
+        if not wanted:
+            return True
+        by_chance = 0 if self.frame is None else self.frame.count(wanted)
+        return rendered.count(wanted) > by_chance
+
+
+class ChatTemplate:
+    """Writes each prompt as one user message, as plain text or, where the template reads those, in content parts."""
+
+    def __init__(self, tokenizer: Any) -> None:
+        self._tokenizer = tokenizer
+        self._where = template_place(tokenizer)
+        self._forms: list[_Form] = []
+
+    def render(self, text: str, prompt_id: str) -> str:
+        """Return the text with the prompt in it; spaces around the prompt may be lost.
+
+        Raises:
+            BackendError: the template fails, or does not keep the prompt; with its place and what to do.
+        """
+        faults: list[LLEMError] = []
+        for in_parts in (False, True):
+            try:
+                form = self._form(in_parts)
+                rendered = self._apply(form.content(text))
+            except LLEMError as fault:
+                faults.append(fault)
+                continue
+            if form.keeps(text, rendered):
+                return rendered
+        if len(faults) == 2:
+            raise faults[0]
+        raise self._refusal(
+            f"does not keep prompt {prompt_id} as it is, neither as text nor in content parts"
+        )
+
+    def opens_answer(self) -> bool:
+        """Whether anything but the end of the user's turn stands last, so that the model is asked for an answer."""
+        form = next((form for form in self._forms if form.frame is not None), None)
+        end = getattr(self._tokenizer, "eos_token", None)
+        if form is None or not form.frame or not isinstance(end, str) or not end:
+            return True
+        return not form.frame.rstrip().endswith(end)
+
+    def _form(self, in_parts: bool) -> _Form:
+        known = next((form for form in self._forms if form.in_parts == in_parts), None)
+        if known is None:
+            known = _Form(in_parts=in_parts, frame=self._frame(_Form(in_parts=in_parts, frame=None)))
+            self._forms.append(known)
+        return known
+
+    def _frame(self, form: _Form) -> str | None:
+        try:
+            return self._apply(form.content(STAND_IN)).replace(STAND_IN, "")
+        except LLEMError:
+            return None
+
+    def _apply(self, content: Any) -> str:
+        message = [{"role": "user", "content": content}]
+        with explained(lambda cause: self._refusal(f"fails on one user message ({cause})")):
+            rendered = self._tokenizer.apply_chat_template(
+                message, add_generation_prompt=True, tokenize=False
+            )
+        if not isinstance(rendered, str):
+            raise self._refusal(f"gives no text, but an object of type {type(rendered).__name__}")
+        return rendered
+
+    def _refusal(self, what: str) -> BackendError:
+        return BackendError(f"the chat template ({self._where}) {what}: {REMEDY}")
+
+
+def chat_template_of(tokenizer: Any) -> Any:
+    """Return the template or the templates of a tokenizer; None where it has none.
+
+    Raises:
+        BackendError: the tokenizer cannot say.
+    """
+    with explained(
+        lambda cause: BackendError(f"the tokenizer has no readable chat template ({cause}): {REMEDY}")
+    ):
+        return getattr(tokenizer, "chat_template", None)
+
+
+def template_place(tokenizer: Any) -> str:
+    """Return the file of a tokenizer's chat template, as far as it is known."""
+    try:
+        folder = Path(str(tokenizer.name_or_path))
+        names = ("chat_template.jinja", "additional_chat_templates", "tokenizer_config.json")
+        found = next((folder / name for name in names if (folder / name).exists()), None)
+        return str(found or "of tokenizer_config.json or chat_template.jinja")
+    except BaseException as error:  # noqa: BLE001 - other people's code
+        return f"its place is unknown, {described(error)}"

@@ -1,0 +1,114 @@
+"""The prompts tried on the model's tokenizer before the model is loaded, in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import subprocess
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import asdict
+from typing import Any
+
+from llenergymeasure.backends.pytorch.prompts.trial_process import LOADED
+from llenergymeasure.config.models import ExperimentConfig
+from llenergymeasure.core.python_process import python_command, python_environment
+from llenergymeasure.domain.model.reference import parse_model_ref
+from llenergymeasure.domain.request import Prompt
+
+PROCESS = "llenergymeasure.backends.pytorch.prompts.trial_process"
+LOAD_TIMEOUT_S = 300.0
+"""For imports and tokenizer, also from a slow file system; a run that takes longer is not stopped for it."""
+ENCODE_TIMEOUT_S = 60.0
+"""For templates and tokenizer; a thousand long prompts take about a second."""
+_FIELDS = ("model", "revision", "trust_remote_code", "passthrough_kwargs")
+_WORKLOAD = ("chat_template", "max_input_tokens", "max_output_tokens")
+
+
+def prompt_problems(config: ExperimentConfig, prompts: Sequence[Prompt]) -> list[str]:
+    """Return why the prompts cannot be encoded as configured; empty where the tokenizer is not on this machine yet."""
+    offline = {} if parse_model_ref(config.model).is_local else {"HF_HUB_OFFLINE": "1"}
+    job = {"config": _settings(config), "prompts": [asdict(prompt) for prompt in prompts]}
+    with subprocess.Popen(
+        python_command(PROCESS),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env={**python_environment(os.environ), **offline, "TOKENIZERS_PARALLELISM": "false"},
+    ) as process:
+        try:
+            return _answer(config, process, json.dumps(job).encode())
+        finally:
+            process.kill()
+
+
+def _settings(config: ExperimentConfig) -> dict[str, Any]:
+    """Return what tokenizer and templates depend on."""
+    given = config.model_dump(mode="json", include={*_FIELDS})
+    workload = config.workload.model_dump(mode="json", include={*_WORKLOAD})
+    return {**given, "device": "cpu", "workload": workload}
+
+
+def _answer(config: ExperimentConfig, process: subprocess.Popen[bytes], job: bytes) -> list[str]:
+    _send(process, job)
+    answer, ended = _read_until(process, b"\n", LOAD_TIMEOUT_S)
+    if answer.startswith(LOADED):
+        rest, ended = _read_until(process, b"]\n", ENCODE_TIMEOUT_S, answer.removeprefix(LOADED))
+        return _problems(rest) if rest.endswith(b"]\n") else [_stuck(config, process, ended=ended)]
+    if answer.endswith(b"]\n"):
+        return _problems(answer)
+    return [_not_loaded(config, process)] if ended else []
+
+
+def _send(process: subprocess.Popen[bytes], job: bytes) -> None:
+    assert process.stdin is not None
+    with suppress(BrokenPipeError), process.stdin as stream:  # where it has ended already, its code says how
+        stream.write(job)
+
+
+def _problems(answer: bytes) -> list[str]:
+    problems: list[str] = json.loads(answer)
+    return problems
+
+
+def _read_until(
+    process: subprocess.Popen[bytes], end: bytes, timeout_s: float, begun: bytes = b""
+) -> tuple[bytes, bool]:
+    """Return what the process wrote up to `end`, and whether it has ended."""
+    assert process.stdout is not None
+    deadline = time.monotonic() + timeout_s
+    while not begun.endswith(end):
+        ready, _, _ = select.select([process.stdout], [], [], max(0.0, deadline - time.monotonic()))
+        if not ready:
+            return begun, False
+        piece = os.read(process.stdout.fileno(), 1 << 16)
+        if not piece:
+            return begun, True
+        begun += piece
+    return begun, False
+
+
+def _stuck(config: ExperimentConfig, process: subprocess.Popen[bytes], *, ended: bool) -> str:
+    what = f"the chat template or the tokenizer of model {config.model}"
+    if ended:
+        how = _how(process)
+        return f"{what} ended the process that tried it ({how}): correct it, or set workload.chat_template: false"
+    return (
+        f"{what} was not done with the prompts after {ENCODE_TIMEOUT_S:.0f} s: look for a loop without an end in the "
+        "template, or set workload.chat_template: false"
+    )
+
+
+def _not_loaded(config: ExperimentConfig, process: subprocess.Popen[bytes]) -> str:
+    return (
+        f"the tokenizer of model {config.model} ended the process that loaded it ({_how(process)}): its files are "
+        "damaged, or the Python code that it brings does not work; download them again"
+    )
+
+
+def _how(process: subprocess.Popen[bytes]) -> str:
+    code = process.wait()
+    return f"exit code {code}" if code >= 0 else f"signal {signal.Signals(-code).name}"

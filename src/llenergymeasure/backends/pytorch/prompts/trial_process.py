@@ -1,0 +1,111 @@
+"""The process of a trial: loads the tokenizer, encodes the prompts, and answers with one line of JSON.
+What a tokenizer or a template does here, such as exit, wait for input, or take all memory, ends nothing else.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import resource
+import sys
+from typing import Any
+
+from llenergymeasure.backends.pytorch.error_messages import explain_loading
+from llenergymeasure.backends.pytorch.loading import load_tokenizer
+from llenergymeasure.backends.pytorch.prompts.tokens import check_context, encode
+from llenergymeasure.config.models import ExperimentConfig
+from llenergymeasure.domain.model.reference import parse_model_ref
+from llenergymeasure.domain.model.source import ModelSource, find_source
+from llenergymeasure.domain.request import Prompt
+from llenergymeasure.exceptions import LLEMError
+from llenergymeasure.foreign_code import described
+
+logger = logging.getLogger(__name__)
+
+MORE_MEMORY = 2 << 30
+"""Bytes that templates and tokenizer may take in addition, for text of a few kilobytes."""
+ANY_ROWS = 1 << 62
+MOST_CPU_S = 1800
+"""The process ends after so much processor time, also where its parent was killed."""
+LOADED = b"loaded\n"
+
+
+def main() -> int:
+    """Take the job from standard input; answer `loaded`, then the problems as a JSON list."""
+    job: dict[str, Any] = json.loads(sys.stdin.buffer.read())
+    resource.setrlimit(resource.RLIMIT_CPU, (MOST_CPU_S, MOST_CPU_S))
+    answer = _take_over_streams()
+    config = ExperimentConfig.model_validate(job["config"])
+    prompts = [Prompt(**each) for each in job["prompts"]]
+    problems = _problems(config, prompts, answer)
+    os.write(answer, json.dumps(problems).encode() + b"\n")
+    os._exit(0)  # nothing of the tokenizer's runs at exit
+
+
+def _take_over_streams() -> int:
+    """Return standard output for the answer; what libraries print goes to standard error, and they read nothing."""
+    answer = os.dup(1)
+    os.dup2(2, 1)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    return answer
+
+
+def _problems(config: ExperimentConfig, prompts: list[Prompt], answer: int) -> list[str]:
+    try:
+        source = find_source(parse_model_ref(config.model))
+        tokenizer = _tokenizer(config, source)
+        if tokenizer is None:
+            return []
+        os.write(answer, LOADED)
+        _limit_memory()
+        encoded = encode(tokenizer, prompts, config.workload, ANY_ROWS)
+        check_context(encoded, config.workload, _context_length(config, source))
+    except LLEMError as error:
+        return [str(error)]
+    return []
+
+
+def _tokenizer(config: ExperimentConfig, source: ModelSource) -> Any:
+    """Return the tokenizer; None where it is not on this machine yet, so that nothing is known of it."""
+    try:
+        with explain_loading(f"the tokenizer of model {config.model}"):
+            return load_tokenizer(config, source)
+    except LLEMError:
+        if source.is_local:
+            raise
+        return None
+
+
+def _context_length(config: ExperimentConfig, source: ModelSource) -> int | None:
+    """Return the length of the model's context where its config says one; the loader reports a broken config.
+
+    Further arguments may change the config: then the model is asked when it is loaded.
+    """
+    if config.passthrough_kwargs:
+        return None
+    try:
+        from transformers import AutoConfig
+
+        from llenergymeasure.backends.pytorch.arguments import source_arguments
+
+        shape = AutoConfig.from_pretrained(source.repo, **source_arguments(config, source))
+        length = getattr(shape.get_text_config(), "max_position_embeddings", None)
+    except BaseException as error:  # noqa: BLE001 - other people's code
+        logger.debug("the length of the context is unknown: %s", described(error))
+        return None
+    return length if isinstance(length, int) and length > 0 else None
+
+
+def _limit_memory() -> None:
+    with open("/proc/self/statm", encoding="ascii") as file:
+        taken = int(file.read().split()[0]) * resource.getpagesize()
+    _, most = resource.getrlimit(resource.RLIMIT_AS)
+    limit = taken + MORE_MEMORY
+    if most == resource.RLIM_INFINITY or limit < most:
+        resource.setrlimit(resource.RLIMIT_AS, (limit, most))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

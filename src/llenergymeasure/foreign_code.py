@@ -1,0 +1,46 @@
+"""Calling other people's code: whatever it raises becomes one sentence."""
+
+from __future__ import annotations
+
+from asyncio import CancelledError
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from llenergymeasure.core.secrets import mask_secrets
+from llenergymeasure.exceptions import LLEMError
+
+LONGEST = 300
+"""Characters of an exception's text that are quoted."""
+
+
+@contextmanager
+def explained(as_error: Callable[[str], LLEMError], *passing: type[BaseException]) -> Iterator[None]:
+    """Turn whatever the block raises, `SystemExit` too, into the error that `as_error` makes of its description.
+
+    An `LLEMError` has its sentence and passes, and so do an interrupt, a cancellation, and the classes of `passing`.
+    """
+    try:
+        yield
+    except BaseException as error:
+        if isinstance(error, (LLEMError, KeyboardInterrupt, GeneratorExit, CancelledError, *passing)):
+            raise
+        raise as_error(described(error)) from error
+
+
+def described(error: BaseException) -> str:
+    """Return class and first line of an exception, without secrets; never raises, whatever its text does."""
+    first = next(iter(text_of(error).strip().splitlines()), "")
+    name = type(error).__name__
+    if isinstance(error, EOFError) and "EOF when reading" in first:
+        return f"{name}: it waits for input from a keyboard, and a run has none"
+    if isinstance(error, MemoryError) and not first:
+        return f"{name}: out of memory"
+    return f"{name}: {mask_secrets(first)[:LONGEST]}" if first else f"{name} without a text"
+
+
+def text_of(error: BaseException) -> str:
+    """Return the text of an exception; empty where it has none or cannot say it."""
+    try:
+        return str(error)
+    except BaseException:  # noqa: BLE001 - other people's code
+        return ""
