@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from llenergymeasure.config.models import ExperimentConfig
     from llenergymeasure.domain.diagnosis import Diagnosis
     from llenergymeasure.domain.experiment import ExperimentResult
-    from llenergymeasure.domain.job import Outcome
     from llenergymeasure.domain.progress import RunEvent
     from llenergymeasure.domain.verification import VerificationReport
     from llenergymeasure.launchers.base import Launcher, Running
@@ -54,10 +53,13 @@ def run_to_bundle(config: ExperimentConfig, on_event: OnEvent | None = None) -> 
     launcher: Launcher = plugins.find("launchers", config.launcher.kind)(config.launcher)
     with default_signals_interrupt():
         folder, running = _submit(launcher, config)
-        outcome = _follow(running, on_event or (lambda _event: None))
-        with stop_signals_blocked():
-            discard_partial(Path(config.output_dir) / SINGLE)
-            left = finish_job(folder, outcome)
+        try:
+            _follow(running, on_event or (lambda _event: None))
+        finally:  # also where `on_event` raised
+            with stop_signals_blocked():
+                outcome = running.wait()
+                discard_partial(Path(config.output_dir) / SINGLE)
+                left = finish_job(folder, outcome)
     if outcome.status == "done" and outcome.bundle:
         return Path(outcome.bundle)
     where = "" if left is None else f"\nSamples and log of the run were kept in {left}"
@@ -163,7 +165,7 @@ def _prepare_job(config: ExperimentConfig) -> Path:
         raise ExperimentError(f"no job can be written to {config.output_dir}: {error}") from None
 
 
-def _follow(running: Running, on_event: OnEvent) -> Outcome:
+def _follow(running: Running, on_event: OnEvent) -> None:
     """Hand on the events of a run until it ends; each interrupt of the caller is passed on to it."""
     interrupted = False
     while True:
@@ -173,7 +175,8 @@ def _follow(running: Running, on_event: OnEvent) -> Outcome:
                 running.interrupt()
             for event in running.events():
                 on_event(event)
-            return running.wait()
+            running.wait()
+            return
         except KeyboardInterrupt:  # noqa: PERF203 - an interrupt may come at any event
             interrupted = True
         except BaseException:
