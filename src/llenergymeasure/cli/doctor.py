@@ -15,7 +15,7 @@ from llenergymeasure.cli.streams import print_json
 
 def doctor(
     output: Annotated[
-        Path, typer.Option("--output", metavar="DIR", help="Folder in which bundles would be written.")
+        Path, typer.Option("--output", "-o", metavar="DIR", help="Folder in which bundles would be written.")
     ] = Path("results"),
     python: options.Python = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,

@@ -58,7 +58,7 @@ NPrompts = Annotated[
     int | None, typer.Option("-n", "--n-prompts", metavar="N", help="Prompts in one pass of the workload.")
 ]
 Output = Annotated[
-    str | None, typer.Option("--output", metavar="DIR", help="Folder under which bundles are written.")
+    str | None, typer.Option("--output", "-o", metavar="DIR", help="Folder under which bundles are written.")
 ]
 Python = Annotated[
     str | None,

@@ -14,7 +14,8 @@ from llenergymeasure.exceptions import ConfigError
 
 def schema(
     output: Annotated[
-        Path | None, typer.Option("--output", metavar="FILE", help="Write it there instead of printing it.")
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="Write it there instead of printing it."),
     ] = None,
     result: Annotated[
         bool, typer.Option("--result", help="The schema of result.json instead of that of configurations.")

@@ -45,8 +45,20 @@ def open_bundle(path: str | Path) -> Bundle:
             f"samples and requests are in spool/. A bundle lies in {given.resolve().parent.parent} when a run has ended"
         )
     if not any((given / name).is_file() for name in (layout.RESULT, layout.FACTS)):
-        raise ExperimentError(f"{given} is not a bundle: there is no {layout.RESULT} and no {layout.FACTS}")
+        raise ExperimentError(
+            f"{given} is not a bundle: there is no {layout.RESULT} and no {layout.FACTS}{_within(given)}"
+        )
     return Bundle(given)
+
+
+def _within(folder: Path) -> str:
+    """Return the newest bundle below a folder of bundles, for whoever names that folder."""
+    try:
+        facts = [*folder.glob(f"*/{layout.FACTS}"), *folder.glob(f"*/*/{layout.FACTS}")]
+        newest = max(facts, key=lambda path: path.stat().st_mtime, default=None)
+    except OSError:
+        return ""
+    return f"; its newest bundle is {newest.parent}" if newest else ""
 
 
 class Bundle:

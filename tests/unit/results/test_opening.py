@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -140,3 +141,14 @@ def test_a_broken_configuration_is_refused_with_its_line(folder: Path) -> None:
     (folder / layout.CONFIG).write_text("model: m\nworkload:\n  n_prompts: none\n")
     with pytest.raises(LLEMError, match=r"config\.yaml:3"):
         _ = open_bundle(folder).config
+
+
+def test_a_folder_of_bundles_is_refused_with_the_newest_of_them(tmp_path):
+    for number, name in enumerate(("older", "newer")):
+        facts = tmp_path / "single" / name / "run.json"
+        facts.parent.mkdir(parents=True)
+        facts.write_text("{}")
+        os.utime(facts, (number, number))
+    for folder in (tmp_path, tmp_path / "single"):
+        with pytest.raises(ExperimentError, match=r"its newest bundle is .*/single/newer$"):
+            open_bundle(folder)
