@@ -32,3 +32,13 @@ def data_dir() -> Path:
         return Path(own)
     shared = os.environ.get("XDG_DATA_HOME", "")
     return (Path(shared) if os.path.isabs(shared) else Path.home() / ".local" / "share") / NAME
+
+
+def state_dir() -> Path:
+    """Return the user's folder for it, which may not exist: that of the XDG base directories.
+
+    Raises:
+        RuntimeError: the user has no home.
+    """
+    shared = os.environ.get("XDG_STATE_HOME", "")
+    return (Path(shared) if os.path.isabs(shared) else Path.home() / ".local" / "state") / NAME

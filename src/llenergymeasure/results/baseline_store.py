@@ -6,7 +6,7 @@ import logging
 
 from pydantic import BaseModel, ConfigDict
 
-from llenergymeasure.core.atomic_write import replace_text
+from llenergymeasure.core.durable import replace_text
 from llenergymeasure.core.user_dirs import cache_dir
 from llenergymeasure.domain.baseline import StoredBaseline
 

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
+import logging
 import shutil
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
-from llenergymeasure.core.user_dirs import data_dir
+from llenergymeasure.core.durable import flush, move_folder
 from llenergymeasure.domain.experiment import ExperimentResult
 from llenergymeasure.domain.run_facts import RunFacts
 from llenergymeasure.exceptions import ExperimentError
 from llenergymeasure.results import layout
+from llenergymeasure.results.rescue import private_folders
 from llenergymeasure.results.staging import locked, new_staging_folder
 
+logger = logging.getLogger(__name__)
+
 Writer = Callable[[Path], None]
-RESCUED = "rescued"
-"""Within the user's data folder: bundles whose own folder could not be written."""
 FIRST_BELOW_FIGURES = "peak_memory_bytes"
 """The field of a result that follows the figures."""
 
@@ -35,17 +37,14 @@ def write_bundle(parent: Path, name: str, files: Mapping[str, Writer]) -> Path:
     try:
         return _write(parent, name, files)
     except OSError as error:
-        try:
-            kept = _write(_private_folder(), name, files)
-        except (OSError, RuntimeError) as second:
+        said = f"the result could not be written to {parent}: {error.strerror or error}"
+        kept = _rescue(name, files)
+        if kept is None:
             raise ExperimentError(
-                f"the result could not be written to {parent}: {error.strerror or error}; "
-                f"nor to the user's data folder: {second}. Free some disk space, or pass another folder with --output"
+                f"{said}; nor to any private folder of the user. "
+                "Free some disk space, or pass another folder with --output"
             ) from error
-        raise ExperimentError(
-            f"the result could not be written to {parent}: {error.strerror or error}. It was kept in {kept}",
-            kept,
-        ) from error
+        raise ExperimentError(f"{said}. It was kept in {kept}", kept) from error
 
 
 def result_json(result: ExperimentResult) -> str:
@@ -74,21 +73,23 @@ def _write(parent: Path, name: str, files: Mapping[str, Writer]) -> Path:
             for file, write in files.items():
                 write(staging / file)
             (staging / layout.CHECKSUMS).write_text(_checksums(staging, files), encoding="utf-8")
-            for path in staging.iterdir():
-                _flush(path)
-            staging.chmod(0o755)
+            for path in (*staging.iterdir(), staging):
+                flush(path)
+            with suppress(OSError):  # a file system that refuses it sets the permissions itself
+                staging.chmod(0o755)
             return _publish(staging, parent, name)
     except BaseException:
         shutil.rmtree(staging, ignore_errors=True)
         raise
 
 
-def _private_folder() -> Path:
-    """Return a folder that only the user can enter: what is kept there shows prompts, paths and packages."""
-    folder = data_dir() / RESCUED
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    folder.chmod(0o700)
-    return folder
+def _rescue(name: str, files: Mapping[str, Writer]) -> Path | None:
+    for folder in private_folders():
+        try:
+            return _write(folder, name, files)
+        except OSError as error:  # noqa: PERF203 - the next folder may do
+            logger.debug("nothing can be kept in %s: %s", folder, error)
+    return None
 
 
 def _publish(staging: Path, parent: Path, name: str) -> Path:
@@ -97,12 +98,10 @@ def _publish(staging: Path, parent: Path, name: str) -> Path:
         if target.exists():
             continue
         try:
-            staging.rename(target)
-        except OSError:
-            if target.exists():
-                continue
-            raise
-        _flush(parent)
+            move_folder(staging, target, last=layout.CHECKSUMS)
+        except FileExistsError:
+            continue
+        flush(parent)
         return target
     raise FileExistsError(f"{parent / name} and 998 numbered names are taken")
 
@@ -111,11 +110,3 @@ def _checksums(folder: Path, files: Mapping[str, Writer]) -> str:
     return "".join(
         f"{hashlib.sha256((folder / file).read_bytes()).hexdigest()}  {file}\n" for file in sorted(files)
     )
-
-
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

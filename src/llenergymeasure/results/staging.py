@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import platform
 import re
@@ -11,6 +12,8 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+logger = logging.getLogger(__name__)
 
 PARTIAL = ".partial"
 
@@ -21,16 +24,15 @@ def new_staging_folder(parent: Path, name: str) -> Path:
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Hold the lock of a folder, which ends with its process.
+def locked(folder: Path) -> Iterator[bool]:
+    """Hold the lock of a folder, which ends with its process; `True` where the file system has locks.
 
     Raises:
         BlockingIOError: another process of this machine holds it.
     """
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
+        yield _locked(descriptor)
     finally:
         os.close(descriptor)
 
@@ -44,8 +46,21 @@ def discard_partial(parent: Path) -> None:
     for folder in parent.glob(f".*{PARTIAL}"):
         pid = _own_pid(folder.name)
         if pid is not None and not _is_alive(pid):
-            with suppress(OSError), locked(folder):
+            with suppress(OSError), locked(folder) as certain:
+                if not certain:
+                    continue
                 shutil.rmtree(folder, ignore_errors=True)
+
+
+def _locked(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise
+    except OSError as error:
+        logger.debug("the file system has no locks: %s", error)
+        return False
+    return True
 
 
 def _host() -> str:
