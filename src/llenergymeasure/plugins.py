@@ -11,6 +11,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from llenergymeasure.core.packages import distribution_of, entry_points_of
 from llenergymeasure.exceptions import ConfigError, PluginError
 
 if TYPE_CHECKING:
@@ -232,7 +233,8 @@ def _imported(plugin: Plugin, target: str) -> Any:
 
 
 def _declared(kind: Kind, point: EntryPoint) -> Plugin:
-    remedy = f"pip install --force-reinstall {point.dist.name}" if point.dist else None
+    package = distribution_of(point)
+    remedy = f"pip install --force-reinstall {package}" if package else None
     try:
         declared = point.load()
     except Exception as error:
@@ -252,8 +254,4 @@ def _entry_point(kind: Kind, name: str) -> EntryPoint | None:
 
 
 def _entry_points(kind: Kind) -> list[EntryPoint]:
-    from importlib.metadata import (
-        entry_points,
-    )  # slow to import, and needed for plugins of other packages only
-
-    return list(entry_points(group=f"llenergymeasure.{kind}"))
+    return entry_points_of(f"llenergymeasure.{kind}")

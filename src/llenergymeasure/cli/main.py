@@ -47,6 +47,9 @@ def _run_command() -> None:
 
         sys.stdout.write(f"llem {VERSION}\n")
         return
+    from llenergymeasure.core.python_process import NO_PLUGINS
+
+    os.environ.setdefault(NO_PLUGINS, "__all__")  # before the first import of pydantic
     from llenergymeasure.cli.app import app
 
     app(prog_name="llem")

@@ -11,6 +11,10 @@ ROOT = Path(__file__).parents[2]
 """The folder that holds this package."""
 SAFE_PATH = Path(__file__).with_name("safe_path")
 
+NO_PLUGINS = "PYDANTIC_DISABLE_PLUGINS"
+"""Pydantic looks for plugins in the metadata of every installed package when it is imported: one broken package would
+end each process of ours, and a plugin would run in the middle of a measurement."""
+
 BOOTSTRAP = (
     "import sys; root, module = sys.argv[1:3]; del sys.argv[1:3]; "
     "sys.path[:] = [*filter(None, sys.path), *filter(None, [root])]; "
@@ -41,7 +45,12 @@ def python_environment(environ: Mapping[str, str], python: str | None = None) ->
     paths = [entry for entry in entries if os.path.normpath(entry) != "." and entry != str(SAFE_PATH)]
     if python is not None or sys.version_info < (3, 11):
         paths.insert(0, str(SAFE_PATH))
-    environment = {**environ, "PYTHONSAFEPATH": "1", "PYTHONPATH": os.pathsep.join(paths)}
+    environment = {
+        NO_PLUGINS: "__all__",
+        **environ,
+        "PYTHONSAFEPATH": "1",
+        "PYTHONPATH": os.pathsep.join(paths),
+    }
     if not paths:
         del environment["PYTHONPATH"]
     return environment

@@ -23,6 +23,7 @@ from llenergymeasure.core.hardware import (
     GPUEnvironment,
     ThermalEnvironment,
 )
+from llenergymeasure.core.packages import installed_versions
 from llenergymeasure.core.record import Record
 from llenergymeasure.core.secrets import mask_environment, mask_secrets
 
@@ -82,7 +83,7 @@ def collect_environment_snapshot() -> EnvironmentSnapshot:
         tool_version=VERSION,
         cuda_version=cuda_version,
         cuda_version_source=cuda_version_source,
-        packages={} if pip_freeze else _installed_packages(),
+        packages={} if pip_freeze else installed_versions(),
         environment_variables=_telling_variables(),
         git_commit=_git_commit(),
     )
@@ -160,17 +161,19 @@ def _capture_conda_list() -> str | None:
         return None
 
 
-def _installed_packages() -> dict[str, str]:
-    from importlib.metadata import distributions
-
-    found = {str(each.metadata["Name"]): each.version for each in distributions() if each.metadata["Name"]}
-    return dict(sorted(found.items(), key=lambda item: item[0].lower()))
-
-
 def _telling_variables() -> dict[str, str]:
     return mask_environment(
-        {name: value for name, value in os.environ.items() if name.startswith(TELLING_VARIABLES)}
+        {
+            _readable(name): _readable(value)
+            for name, value in os.environ.items()
+            if name.startswith(TELLING_VARIABLES)
+        }
     )
+
+
+def _readable(text: str) -> str:
+    """Return text whose bytes that are not UTF-8 are escaped: JSON has no other way."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _git_commit() -> str | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from llenergymeasure.core.durable import replace_text
+from llenergymeasure.core.files.durable import replace_text
 from llenergymeasure.domain.job import JOB_FORMAT, Job, Outcome
 from llenergymeasure.domain.progress import RunEvent, parse_event
 from llenergymeasure.exceptions import ExperimentError

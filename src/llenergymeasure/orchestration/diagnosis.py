@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
 import platform
 import shutil
@@ -13,6 +12,7 @@ from pathlib import Path
 from llenergymeasure import plugins
 from llenergymeasure.constants import VERSION
 from llenergymeasure.core.environment import collect_environment_metadata
+from llenergymeasure.core.packages import version_of
 from llenergymeasure.domain.diagnosis import BackendFinding, Diagnosis, MeterFinding, StorageFinding
 from llenergymeasure.domain.trace import Channel
 from llenergymeasure.exceptions import PluginError
@@ -35,7 +35,7 @@ def diagnose(output_dir: Path) -> Diagnosis:
         auto_meters=auto_meters(statuses),
         backends=tuple(_backend(name) for name in plugins.names("backends")),
         storage=_storage(output_dir),
-        packages={name: _version(name) for name in PACKAGES},
+        packages={name: version_of(name) for name in PACKAGES},
     )
 
 
@@ -66,7 +66,7 @@ def _backend(name: str) -> BackendFinding:
     except PluginError as error:
         return BackendFinding(name=name, installed=False, missing=(error.reason,), install=error.remedy)
     missing = tuple(plugin.missing_modules())
-    versions = {module: version for module in plugin.requires if (version := _version(module))}
+    versions = {module: version for module in plugin.requires if (version := version_of(module))}
     return BackendFinding(
         name=name, installed=not missing, versions=versions, missing=missing, install=plugin.install
     )
@@ -82,10 +82,3 @@ def _storage(output_dir: Path) -> StorageFinding:
     writable = existing.is_dir() and os.access(existing, os.W_OK | os.X_OK)
     reason = None if writable else f"{existing} cannot be written to"
     return StorageFinding(folder=str(folder), writable=writable, free_bytes=free, reason=reason)
-
-
-def _version(package: str) -> str | None:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return None

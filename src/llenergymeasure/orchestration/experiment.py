@@ -162,8 +162,15 @@ def _look_in_background(
     """Look at machine and weights beside the loading of the model; `pip freeze` alone takes most of a second."""
     pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="snapshot")
     stack.callback(pool.shutdown)  # an interrupted run waits for its snapshot too
-    snapshot = pool.submit(lambda: log.note(snapshot=collect_environment_snapshot()))
-    return snapshot, pool.submit(local_weights, config)
+    return pool.submit(_note_snapshot, log), pool.submit(local_weights, config)
+
+
+def _note_snapshot(log: Recorder) -> None:
+    """Look at software and hardware; that never stops a run."""
+    try:
+        log.note(snapshot=collect_environment_snapshot())
+    except Exception as error:  # noqa: BLE001 - whatever it is
+        logger.warning("the snapshot of software and hardware failed: %s: %s", type(error).__name__, error)
 
 
 def _batch_size(config: ExperimentConfig, backend: Backend) -> int | None:

@@ -6,8 +6,8 @@ import logging
 
 from pydantic import BaseModel, ConfigDict
 
-from llenergymeasure.core.durable import replace_text
-from llenergymeasure.core.user_dirs import cache_dir
+from llenergymeasure.core.files.durable import replace_text
+from llenergymeasure.core.files.user_dirs import cache_dir
 from llenergymeasure.domain.baseline import StoredBaseline
 
 logger = logging.getLogger(__name__)

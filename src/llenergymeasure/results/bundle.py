@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from llenergymeasure.core.durable import flush, move_folder
+from llenergymeasure.core.files.durable import flush, move_folder
 from llenergymeasure.domain.experiment import ExperimentResult
 from llenergymeasure.domain.run_facts import RunFacts
 from llenergymeasure.exceptions import ExperimentError

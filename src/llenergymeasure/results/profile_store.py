@@ -11,9 +11,9 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from llenergymeasure.core.cpu import ROOT, read_cpu
-from llenergymeasure.core.durable import replace_text
+from llenergymeasure.core.files.durable import replace_text
+from llenergymeasure.core.files.user_dirs import data_dir
 from llenergymeasure.core.sysfs import read_text
-from llenergymeasure.core.user_dirs import data_dir
 from llenergymeasure.domain.calibration import SensorProfile
 from llenergymeasure.exceptions import ExperimentError
 

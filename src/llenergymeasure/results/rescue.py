@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-from llenergymeasure.core.user_dirs import data_dir, state_dir
+from llenergymeasure.core.files.user_dirs import data_dir, state_dir
 
 logger = logging.getLogger(__name__)
 

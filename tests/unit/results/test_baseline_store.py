@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from llenergymeasure.core.user_dirs import cache_dir
+from llenergymeasure.core.files.user_dirs import cache_dir
 from llenergymeasure.domain.baseline import ChannelIdlePower, StoredBaseline
 from llenergymeasure.results.baseline_store import FILE, MOST, find_baseline, keep_baseline
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import importlib.util
 import os
 import shutil
@@ -11,6 +10,7 @@ from collections.abc import Iterator
 from llenergymeasure.backends.pytorch.arguments import RESERVED, options_of
 from llenergymeasure.backends.pytorch.precision import precision_refusals
 from llenergymeasure.config.models import ExperimentConfig
+from llenergymeasure.core.packages import version_of
 from llenergymeasure.domain.model.reference import parse_model_ref
 from llenergymeasure.domain.model.source import find_source, missing_source
 from llenergymeasure.exceptions import ConfigError
@@ -135,11 +135,7 @@ def _missing(field: str, module: str, distribution: str) -> Iterator[str]:
 
 
 def _has_distribution(name: str) -> bool:
-    try:
-        importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-        return False
-    return True
+    return version_of(name) is not None
 
 
 def _has_cpp_compiler() -> bool:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from llenergymeasure.core.packages import version_of
 from llenergymeasure.domain.model.reference import GGUF, PACKAGE, ModelRef
 from llenergymeasure.exceptions import ConfigError
 
@@ -30,10 +30,8 @@ class ModelSource:
         """Name and version of the package that contains the files; None for other sources."""
         if self.package is None:
             return None
-        try:
-            return f"{self.package} {importlib.metadata.version(self.package)}"
-        except importlib.metadata.PackageNotFoundError:
-            return None  # its distribution has another name
+        version = version_of(self.package)
+        return None if version is None else f"{self.package} {version}"
 
 
 def missing_source(ref: ModelRef) -> str | None:
