@@ -93,6 +93,12 @@ def _failing_hub(text: str) -> SimpleNamespace:
     return _hub(fail)
 
 
+def _answered(status: int, **headers: str) -> Exception:
+    error = RuntimeError("401 gated, 403 forbidden, 404 not found")
+    error.response = SimpleNamespace(status_code=status, headers=headers)  # type: ignore[attr-defined]
+    return error
+
+
 def _pynvml(mode: int, calls: list[str]) -> SimpleNamespace:
     return SimpleNamespace(
         NVML_FEATURE_DISABLED=0,
@@ -230,6 +236,45 @@ def test_preflight_model_not_found(monkeypatch: pytest.MonkeyPatch) -> None:
     for text in ("404 Client Error", "Repository Not Found"):
         _importable(monkeypatch, huggingface_hub=_failing_hub(text))
         assert _check_model_accessible("org/nope") == "org/nope not found on HuggingFace Hub"
+
+
+class GatedRepoError(Exception):
+    """As the Hub's client has it, whose text also says 404."""
+
+
+class RepositoryNotFoundError(Exception):
+    """As the Hub's client has it, whose text also speaks of gated repositories."""
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (GatedRepoError("404: no such page"), GATED.format("org/name")),
+        (RepositoryNotFoundError("401 ... private or gated repo"), "org/name not found on HuggingFace Hub"),
+        (_answered(401), GATED.format("org/name")),
+        (_answered(403), GATED.format("org/name")),
+        (_answered(404), "org/name not found on HuggingFace Hub"),
+        (_answered(403, **{"content-type": "text/html"}), None),
+        (_answered(403, server="squid"), None),
+        (_answered(404, **{"Content-Type": "text/html; charset=utf-8"}), None),
+        (
+            _answered(404, **{"Content-Type": "text/html", "X-Error-Code": "RepoNotFound"}),
+            "org/name not found",
+        ),
+        (_answered(407), None),
+        (_answered(429), None),
+        (_answered(500), None),
+    ],
+)
+def test_preflight_goes_by_class_status_and_code_before_the_text(
+    monkeypatch: pytest.MonkeyPatch, fault: Exception, said: str | None
+) -> None:
+    def fail(_model_id: str) -> object:
+        raise fault
+
+    _importable(monkeypatch, huggingface_hub=_hub(fail))
+    found = _check_model_accessible("org/name")
+    assert (found is None) if said is None else str(found).startswith(said)
 
 
 def test_preflight_network_fault_never_blocks(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import logging
 import os
 import re
 import sys
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from llenergymeasure import plugins
 from llenergymeasure.config.models import ExperimentConfig
-from llenergymeasure.core.secrets import mask_url_credentials
+from llenergymeasure.core.secrets import mask_secrets, mask_url_credentials
+from llenergymeasure.domain.model.hub_access import TIMEOUT_S, fault_within, is_cached
+from llenergymeasure.domain.model.hub_answers import hub_answer, refusal_of
 from llenergymeasure.domain.model.reference import parse_model_ref
 from llenergymeasure.domain.model.source import missing_source
 from llenergymeasure.exceptions import ConfigError, PluginError, PreFlightError
 
 logger = logging.getLogger(__name__)
 
-HUB_TIMEOUT_S = 5.0
+HUB_TIMEOUT_S = TIMEOUT_S
 MODULES = {"pytorch": "transformers", "vllm": "vllm", "tensorrt": "tensorrt_llm"}
 """The module that shows that a backend of ours is installed; other backends declare what they need."""
 
@@ -80,7 +82,8 @@ def _check_model_accessible(model_id: str) -> str | None:
         return None
     from huggingface_hub import HfApi
 
-    return _classify(model_id, _fault_within(HUB_TIMEOUT_S, lambda: HfApi().model_info(ref.name)))
+    refusal = _refusal(model_id, fault_within(HUB_TIMEOUT_S, lambda: HfApi().model_info(ref.name)))
+    return None if refusal is not None and is_cached(ref.name) else refusal
 
 
 def _warn_if_persistence_mode_off() -> None:
@@ -148,33 +151,26 @@ def _not_installed(backend: str) -> str:
     return f"{backend} not installed → {plugin.install}{alone}"
 
 
-def _fault_within(seconds: float, look_up: Callable[[], object]) -> Exception | None:
-    """Return what a look-up raises in that time; one that takes longer is left behind and blocks nothing."""
-    faults: list[Exception] = []
-
-    def run() -> None:
-        try:
-            look_up()
-        except Exception as error:  # noqa: BLE001 - handed on
-            faults.append(error)
-
-    thread = threading.Thread(target=run, name="hub-look-up", daemon=True)
-    thread.start()
-    thread.join(seconds)
-    return faults[0] if faults else None
-
-
-def _classify(model_id: str, fault: Exception | None) -> str | None:
-    """Tell by the text: its classes differ between versions of the library. A network fault is no answer."""
+def _refusal(model_id: str, fault: Exception | None) -> str | None:
+    """Return why the Hub does not give a model, or None where it gives it, or where nothing is known."""
     if fault is None:
         return None
-    logger.debug("the Hub on %s: %s", model_id, fault)
-    text = str(fault).lower()
-    if _has_code(text, "401", "403") or "gated" in text:
-        return f"{model_id} gated model — no HF_TOKEN → export HF_TOKEN=<your_token>"
-    if _has_code(text, "404") or "not found" in text:
-        return f"{model_id} not found on HuggingFace Hub"
-    return None
+    logger.debug("the Hub on %s: %s", model_id, mask_secrets(str(fault)))
+    answer = hub_answer(fault)
+    if isinstance(fault, json.JSONDecodeError):  # a login page, say
+        return None
+    return _refusal_by_text(model_id, str(fault).lower()) if answer is None else refusal_of(model_id, answer)
+
+
+def _refusal_by_text(model_id: str, text: str) -> str | None:
+    absent = "repository not found" in text
+    if not absent and (_has_code(text, "401", "403") or "gated" in text):
+        return refusal_of(model_id, "gated")
+    return (
+        f"{model_id} not found on HuggingFace Hub"
+        if absent or _has_code(text, "404") or "not found" in text
+        else None
+    )
 
 
 def _has_code(text: str, *codes: str) -> bool:

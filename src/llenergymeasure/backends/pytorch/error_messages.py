@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from llenergymeasure.core.secrets import mask_secrets
+from llenergymeasure.domain.model.hub_answers import HubAnswer, causes_of, hub_answer
 from llenergymeasure.exceptions import BackendError, LLEMError
 from llenergymeasure.foreign_code import described, text_of
 
@@ -21,24 +23,6 @@ _LOAD_CAUSES: tuple[tuple[str, str], ...] = (
     (
         r"Can't find 'adapter_config\.json'",
         "there is no adapter_config.json: set pytorch.lora_adapter to a peft adapter",
-    ),
-    (
-        r"GatedRepoError|gated repo|\b40[13] (Client Error|Unauthorized|Forbidden)",
-        "access to it is restricted on the Hub: accept its terms on its page and export HF_TOKEN=<your_token>",
-    ),
-    (
-        r"RevisionNotFoundError|not a valid git identifier",
-        "the Hub has no such revision: correct `revision`, or leave it out",
-    ),
-    (
-        r"RepositoryNotFoundError|not a valid model identifier|HFValidationError",
-        "there is no such repository on the Hub and no such folder here: correct `model`; "
-        "for a private repository export HF_TOKEN=<your_token>",
-    ),
-    (
-        r"couldn't connect|LocalEntryNotFoundError|OfflineModeIsEnabled|ConnectionError|ConnectError",
-        "the Hub cannot be reached (or HF_HUB_OFFLINE is set) and the files are not in the cache: "
-        "connect, or download them elsewhere and set `model` to their folder",
     ),
     (
         r"trust_remote_code",
@@ -85,6 +69,37 @@ _LOAD_CAUSES: tuple[tuple[str, str], ...] = (
     (r"InvalidBackend", "torch.compile has no such backend: correct pytorch.torch_compile_backend"),
     (r"ImportError|ModuleNotFoundError", "a package is missing: {detail}"),
 )
+_HUB_CAUSES: dict[HubAnswer, str] = {
+    "gated": "access to it is restricted on the Hub: accept its terms on its page and export HF_TOKEN=<your_token>",
+    "bad_token": "the Hub refuses the token, which is expired, revoked or mistyped: set a valid one, or none "
+    "(unset HF_TOKEN, `hf auth logout`) for a public model",
+    "no_revision": "the Hub has no such revision: correct `revision`, or leave it out",
+    "not_found": "there is no such repository on the Hub and no such folder here: correct `model`; "
+    "for a private repository export HF_TOKEN=<your_token>",
+    "disabled": "the Hub has disabled it: choose another",
+    "rate_limited": "the Hub limits the rate of requests (429): wait some minutes and run it again; "
+    "what has arrived is kept in the cache",
+    "server_fault": "the Hub has a fault (5xx): run it again later; what has arrived is kept in the cache",
+    "foreign": "a proxy, a web filter or a login page answers instead of the Hub: ask who runs your network, "
+    "or download it elsewhere and set `model` to its folder",
+    "offline": "HF_HUB_OFFLINE is set and the files are not in the cache: unset it, or download them elsewhere and set "
+    "`model` to their folder",
+    "tls": "the certificate of what answers for the Hub is not trusted, as behind a proxy that decrypts: "
+    "set SSL_CERT_FILE to the certificates of your organisation",
+    "unreachable": "the Hub cannot be reached and the files are not in the cache: "
+    "connect, or download them elsewhere and set `model` to their folder",
+    "broken_off": "the download broke off: run it again; what has arrived is kept in the cache",
+    "timeout": "the Hub does not answer in time: run it again, or download it elsewhere and set `model` to its folder",
+}
+_DISK_CAUSES: dict[int, str] = {
+    **dict.fromkeys(
+        (errno.ENOSPC, errno.EDQUOT), "no room is left{at}: free some, or set HF_HOME to a folder with room"
+    ),
+    **dict.fromkeys(
+        (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR),
+        "access is refused{at}: correct its permissions, or set HF_HOME to a folder of yours if it is the cache",
+    ),
+}
 _ATTACH_MEMORY = "see with nvidia-smi which process uses the memory of the GPU, and end it"
 _LOAD_MEMORY = (
     "choose a smaller model, precision: bf16, pytorch.load_in_4bit or pytorch.device_map: auto, "
@@ -117,7 +132,7 @@ def explain_attaching() -> Iterator[None]:
 @contextmanager
 def explain_loading(what: str) -> Iterator[None]:
     """Turn any exception of a library while `what` is loaded into a BackendError of one sentence."""
-    with _explain(f"{what} cannot be loaded", _LOAD_CAUSES, _LOAD_MEMORY):
+    with _explain(f"{what} cannot be loaded", _LOAD_CAUSES, _LOAD_MEMORY, _cause_outside):
         yield
 
 
@@ -129,13 +144,28 @@ def explain_generating(what: str) -> Iterator[None]:
 
 
 @contextmanager
-def _explain(failure: str, causes: tuple[tuple[str, str], ...], on_memory: str) -> Iterator[None]:
+def _explain(
+    failure: str,
+    causes: tuple[tuple[str, str], ...],
+    on_memory: str,
+    cause_outside: Callable[[BaseException], str | None] = lambda _: None,
+) -> Iterator[None]:
     try:
         yield
     except (LLEMError, KeyboardInterrupt):
         raise
     except BaseException as error:  # a model's own code may raise anything, SystemExit too
-        raise BackendError(f"{failure}: {_cause(error, causes, on_memory)}") from error
+        cause = cause_outside(error) or _cause(error, causes, on_memory)
+        raise BackendError(f"{failure}: {cause}") from error
+
+
+def _cause_outside(error: BaseException) -> str | None:
+    """Return what the Hub, the network or the disk has to do with a failure to load, or None."""
+    disk = next((each for each in causes_of(error) if getattr(each, "errno", None) in _DISK_CAUSES), None)
+    if isinstance(disk, OSError):
+        return _DISK_CAUSES[disk.errno or 0].format(at=f" at {disk.filename}" if disk.filename else "")
+    answer = hub_answer(error)
+    return _HUB_CAUSES.get(answer) if answer else None
 
 
 def _cause(error: BaseException, causes: tuple[tuple[str, str], ...], on_memory: str) -> str:
@@ -149,13 +179,11 @@ def _cause(error: BaseException, causes: tuple[tuple[str, str], ...], on_memory:
     return f"{type(error).__name__}: {_detail(error)}" if text_of(error).strip() else described(error)
 
 
-def _chain(error: BaseException | None) -> str:
+def _chain(error: BaseException) -> str:
     """Return type and text of an exception and of those that led to it; a library's own sentence may hide the cause."""
-    parts = []
-    while error is not None:
-        parts.append(f"{type(error).__module__}.{type(error).__name__}: {text_of(error)}")
-        error = error.__cause__ or error.__context__
-    return "\n".join(parts)
+    return "\n".join(
+        f"{type(each).__module__}.{type(each).__name__}: {text_of(each)}" for each in causes_of(error)
+    )
 
 
 def _detail(error: BaseException) -> str:

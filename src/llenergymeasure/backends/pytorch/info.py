@@ -42,6 +42,7 @@ def describe(loaded: Loaded, config: ExperimentConfig) -> ModelInfo:
         devices=devices_of(model),
         cpu_threads=torch.get_num_threads(),
         revision=getattr(model.config, "_commit_hash", None)
+        or loaded.source.commit
         or loaded.source.package_version
         or config.revision,
         weights=config.weights,

@@ -22,6 +22,7 @@ from llenergymeasure.backends.pytorch.gguf_reading import quantisation_name, rea
 from llenergymeasure.backends.pytorch.options import PyTorchConfig
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.core.cpu import most_threads
+from llenergymeasure.domain.model.hub_access import from_cache_unless_answered
 from llenergymeasure.domain.model.reference import parse_model_ref
 from llenergymeasure.domain.model.source import ModelSource, find_source
 from llenergymeasure.exceptions import BackendError
@@ -49,7 +50,7 @@ def load(config: ExperimentConfig) -> Loaded:
         BackendError: one sentence with what to try.
         ConfigError: no such model on this machine.
     """
-    source = find_source(parse_model_ref(config.model))
+    source = from_cache_unless_answered(find_source(parse_model_ref(config.model)), config.revision)
     options = options_of(config)
     _quieten_libraries()
     with explain_loading(f"model {config.model}"), read_once() if source.gguf_file else nullcontext():

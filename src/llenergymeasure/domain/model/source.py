@@ -19,6 +19,8 @@ class ModelSource:
     repo: str
     gguf_file: str | None = None
     package: str | None = None
+    commit: str | None = None
+    """Of the Hub's repository, where `repo` is the folder in which the cache has it."""
 
     @property
     def is_local(self) -> bool:

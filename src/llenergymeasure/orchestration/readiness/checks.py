@@ -30,7 +30,7 @@ def check_model_folder(config: ExperimentConfig) -> list[str]:
     """Look whether a model folder holds what the backend will read; that it exists is looked at elsewhere."""
     given = config.passthrough_kwargs or {}
     ref = parse_model_ref(config.model)
-    if ref.kind != "path" or "gguf_file" in given or not _reads_model_folders(config.backend):
+    if ref.kind != "path" or "gguf_file" in given or not reads_model_folders(config.backend):
         return []
     try:
         path = ref.path / str(given.get("subfolder", ""))
@@ -131,7 +131,8 @@ def _partly_installed(config: ExperimentConfig, plugin: Plugin, missing: list[st
     return [f"{config.backend} is incomplete: {', '.join(missing)} not installed → {plugin.install}"]
 
 
-def _reads_model_folders(backend: str) -> bool:
+def reads_model_folders(backend: str) -> bool:
+    """Whether a backend reads models as `save_pretrained` writes them, from a folder or from the Hub."""
     try:
         return "reads_model_folders" in plugins.declaration("backends", backend).capabilities
     except (ConfigError, PluginError):

@@ -15,7 +15,9 @@ from llenergymeasure.orchestration.readiness.checks import (
     check_no_secrets,
     check_prompts,
     check_results_writable,
+    reads_model_folders,
 )
+from llenergymeasure.orchestration.readiness.hub_model import check_hub_model
 
 
 def require_ready(config: ExperimentConfig) -> None:
@@ -24,8 +26,10 @@ def require_ready(config: ExperimentConfig) -> None:
     Raises:
         PreFlightError: with every problem that was found.
     """
+    first = _preflight_failures(config)
     of_model = [
-        *_preflight_failures(config),
+        *first,
+        *_hub_failures(config, first),
         *check_model_folder(config),
         *check_dataset(config),
         *_backend_failures(config),
@@ -47,6 +51,13 @@ def _preflight_failures(config: ExperimentConfig) -> Sequence[str]:
     except PreFlightError as error:
         return error.failures
     return ()
+
+
+def _hub_failures(config: ExperimentConfig, known: Sequence[str]) -> Sequence[str]:
+    """A model that pre-flight has refused is not asked for again."""
+    if not reads_model_folders(config.backend) or any(each.startswith(config.model) for each in known):
+        return ()
+    return check_hub_model(config)
 
 
 def _backend_failures(config: ExperimentConfig) -> Sequence[str]:

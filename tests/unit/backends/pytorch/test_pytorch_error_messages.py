@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import errno
+
 import pytest
 
 from llenergymeasure.backends.pytorch.error_messages import explain_generating, explain_loading
@@ -47,6 +49,29 @@ def test_the_cause_behind_a_librarys_sentence_is_found():
     hidden = OSError("We have no idea")
     hidden.__cause__ = GatedRepoError("403 Client Error")
     assert "export HF_TOKEN=<your_token>" in message(hidden)
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        (errno.ENOSPC, "no room is left at /cache/blob: free some"),
+        (errno.EDQUOT, "no room is left at /cache/blob"),
+        (errno.EACCES, "access is refused at /cache/blob: correct its permissions, or set HF_HOME"),
+        (errno.EROFS, "access is refused at /cache/blob"),
+    ],
+)
+def test_a_full_or_closed_cache_is_told_with_its_place(number, said):
+    hidden = OSError("We have no idea")
+    hidden.__cause__ = OSError(number, "it says", "/cache/blob")
+    assert said in message(hidden)
+
+
+class ReadError(Exception):
+    """As the HTTP client names it."""
+
+
+def test_a_download_that_breaks_off_is_told_as_one():
+    assert "the download broke off: run it again" in message(ReadError("peer closed connection"))
 
 
 def test_an_unknown_failure_keeps_its_kind_and_its_first_sentence():

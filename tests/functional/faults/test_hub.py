@@ -1,0 +1,79 @@
+"""A model of the Hub as a user gets it: fetched from a local server, then from the cache, or refused in words."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support import hub_server
+from tests.support.hub_server import Answer, hub
+
+pytestmark = pytest.mark.model
+
+LOAD = """
+from llenergymeasure.backends.pytorch.loading import load
+from llenergymeasure.config.models import ExperimentConfig
+try:
+    print(load(ExperimentConfig(model="org/name", device="cpu")).source.commit)
+except Exception as error:
+    print(type(error).__name__, error)
+"""
+
+
+def _python(code: str, address: str, home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    env = {**os.environ, "HF_ENDPOINT": address, "HF_HOME": str(home)}
+    for name in ("HF_TOKEN", "HF_HUB_OFFLINE"):
+        env.pop(name, None)
+    command = [sys.executable, *(["-c", code] if code else []), *arguments]
+    return subprocess.run(
+        command, env=env, cwd=home.parent, capture_output=True, text=True, timeout=90, check=False
+    )
+
+
+def _loaded(tmp_path: Path, answer: Answer | None = None, **served: Path | str) -> str:
+    with hub(answer, answer, **served) as address:  # type: ignore[arg-type]
+        return _python(LOAD, address, tmp_path / "home").stdout.strip()
+
+
+def test_a_model_in_the_cache_loads_whatever_the_hub_says_then(tmp_path: Path, tiny_llama: Path) -> None:
+    assert _loaded(tmp_path, folder=tiny_llama) == "None"
+    for answer in (hub_server.MISSPELT_WITH_TOKEN, hub_server.FAULT):
+        assert _loaded(tmp_path, answer) == hub_server.COMMIT
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (
+            hub_server.GATED,
+            "BackendError model org/name cannot be loaded: access to it is restricted on the Hub",
+        ),
+        (hub_server.BAD_TOKEN, "BackendError model org/name cannot be loaded: the Hub refuses the token"),
+        (
+            hub_server.WEB_FILTER,
+            "BackendError model org/name cannot be loaded: a proxy, a web filter or a login page",
+        ),
+    ],
+    ids=["gated", "bad-token", "web-filter"],
+)
+def test_what_the_hub_refuses_while_loading_is_one_sentence(
+    tmp_path: Path, answer: Answer, said: str
+) -> None:
+    assert _loaded(tmp_path, answer).startswith(said)
+
+
+def test_a_misspelt_model_is_refused_on_the_command_line_before_anything_is_measured(tmp_path: Path) -> None:
+    with hub(hub_server.MISSPELT) as address:
+        typed = ["-m", "llenergymeasure", "run", "--model", "org/nmae", "--device", "cpu", "-q"]
+        done = _python("", address, tmp_path / "home", *typed)
+    assert done.returncode == 3
+    assert done.stderr.splitlines() == [
+        "error: Pre-flight failed: 1 issue(s) found",
+        "  ✗ org/nmae not found on HuggingFace Hub, or private or gated → correct the id (OWNER/NAME), or export "
+        "HF_TOKEN=<your_token>",
+    ]
+    assert done.stdout == ""
