@@ -123,17 +123,33 @@ def _groups(root: Path, controller: str) -> list[Path]:
 
     Inside a container the process usually sees its own group as the root.
     """
-    base = root / "sys/fs/cgroup"
     folders: list[Path] = []
     for line in (read_text(root / "proc/self/cgroup") or "").splitlines():
         _, _, rest = line.partition(":")
         controllers, _, path = rest.partition(":")
-        if controllers == "":
-            folders += [*_upwards(base, path), *_upwards(base / "unified", path)]
-        elif controller in controllers.split(","):
-            mounts = dict.fromkeys((controllers, *controllers.split(",")))
-            folders += [folder for mount in mounts for folder in _upwards(base / mount, path)]
-    return folders
+        if not controllers or controller in controllers.split(","):
+            for mount, top in _mounts(root, controllers, controller):
+                folders += _upwards(mount, path.removeprefix(top.rstrip("/")))
+    return list(dict.fromkeys(folders))
+
+
+def _mounts(root: Path, controllers: str, controller: str) -> list[tuple[Path, str]]:
+    """Return where a hierarchy is mounted, and which of its groups is the top there; also its usual places.
+
+    Source: proc(5), `/proc/pid/mountinfo`: the fourth field is the top, the fifth the place; after the hyphen stand the
+    file system and, at the end, its options.
+    """
+    found: list[tuple[Path, str]] = []
+    for line in (read_text(root / "proc/self/mountinfo") or "").splitlines():
+        before, _, after = line.partition(" - ")
+        place, system = before.split(), after.split()
+        if len(place) > 4 and system:
+            is_unified = not controllers and system[0] == "cgroup2"
+            if is_unified or (controllers and system[0] == "cgroup" and controller in system[-1].split(",")):
+                found.append((root / place[4].lstrip("/"), place[3]))
+    base = root / "sys/fs/cgroup"
+    usual = [base / name for name in dict.fromkeys((controllers, *controllers.split(",")))]
+    return [*found, *((place, "/") for place in (usual if controllers else (base, base / "unified")))]
 
 
 def _upwards(mount: Path, path: str) -> list[Path]:

@@ -34,7 +34,9 @@ class HoldUpWatch:
             repeat=repeat,
             duration_s=duration_s,
             suspended_s=_rounded(asleep_s, self._asleep_s),
-            waiting_fraction=_waiting_fraction(self._delays, read_run_delays(_measuring()), duration_s),
+            waiting_fraction=_waiting_fraction(
+                self._delays, read_run_delays(_measuring()), duration_s, quota[2] if quota else 0.0
+            ),
             quota_cores=cpu_limit_cores(self._root),
             quota_periods=quota[0] if quota else None,
             quota_throttled_periods=quota[1] if quota else None,
@@ -74,15 +76,21 @@ def _quota(before: Throttling, after: Throttling) -> tuple[int, int, float] | No
 
 
 def _waiting_fraction(
-    before: Mapping[int, tuple[float, float]], after: Mapping[int, tuple[float, float]], duration_s: float
+    before: Mapping[int, tuple[float, float]],
+    after: Mapping[int, tuple[float, float]],
+    duration_s: float,
+    throttled_s: float,
 ) -> float | None:
-    """Return the largest share of its demand for which a busy thread waited; one that waits holds up all others."""
+    """Return the largest share of its demand for which a busy thread waited; one that waits holds up all others.
+
+    The kernel counts the stops of a quota as waiting too; these are told by themselves and left out.
+    """
     if not after:
         return None
     shares = [0.0]
     for thread, (ran_s, waited_s) in after.items():
         ran_before_s, waited_before_s = before.get(thread, (0.0, 0.0))
-        ran, waited = ran_s - ran_before_s, waited_s - waited_before_s
-        if ran + waited > BUSY_FRACTION * duration_s and waited >= 0:
+        ran, waited = ran_s - ran_before_s, max(waited_s - waited_before_s - throttled_s, 0.0)
+        if ran + waited > BUSY_FRACTION * duration_s:
             shares.append(waited / (ran + waited))
     return min(max(shares), 1.0)

@@ -63,6 +63,23 @@ def _write(root: Path, files: dict[str, str]) -> Path:
             },
             0.5,
         ),
+        (
+            {
+                **V2,
+                "proc/self/mountinfo": "9 1 0:9 /user /else/where rw - cgroup2 cgroup rw\n",
+                "else/where/job/cpu.max": "70000 100000",
+            },
+            0.7,
+        ),
+        (
+            {
+                **V1,
+                "proc/self/mountinfo": "9 1 0:9 /docker/x /cg rw - cgroup cgroup rw,cpuacct,cpu\n8 1 x\n",
+                "cg/cpu.cfs_quota_us": "20000",
+                "cg/cpu.cfs_period_us": "10000",
+            },
+            2.0,
+        ),
         ({**V2, "sys/fs/cgroup/cpu.max": "max 100000"}, None),
         ({**V2, "sys/fs/cgroup/cpu.max": "nonsense"}, None),
         ({}, None),
