@@ -21,9 +21,16 @@ from llenergymeasure.load.drivers import load_problem
 from llenergymeasure.meters.base import MeterOptions
 from llenergymeasure.meters.selection import meter_problems
 from llenergymeasure.orchestration.readiness.model_files import model_files_problem
+from llenergymeasure.orchestration.readiness.model_id import model_id_problem
 from llenergymeasure.orchestration.readiness.room import needed_bytes
 from llenergymeasure.orchestration.readiness.selection import dataset_problem, find_workload, read_prompts
 from llenergymeasure.plugins import Plugin
+
+
+def check_model_id(config: ExperimentConfig) -> list[str]:
+    """Look whether a name that is no folder could be one on the Hub; no network is used."""
+    problem = model_id_problem(parse_model_ref(config.model))
+    return [problem] if problem and reads_model_folders(config.backend) else []
 
 
 def check_model_folder(config: ExperimentConfig) -> list[str]:

@@ -12,6 +12,7 @@ from llenergymeasure.orchestration.readiness.checks import (
     check_dataset,
     check_meters,
     check_model_folder,
+    check_model_id,
     check_no_secrets,
     check_prompts,
     check_results_writable,
@@ -29,7 +30,7 @@ def require_ready(config: ExperimentConfig) -> None:
     first = _preflight_failures(config)
     of_model = [
         *first,
-        *_hub_failures(config, first),
+        *(check_model_id(config) or _hub_failures(config, first)),
         *check_model_folder(config),
         *check_dataset(config),
         *_backend_failures(config),
