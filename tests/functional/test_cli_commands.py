@@ -102,7 +102,7 @@ def test_json_puts_exactly_one_document_on_standard_output(
     (bundle,) = (tmp_path / "out").glob("*/*")
     assert Path(result["bundle"]).samefile(bundle)
     assert result == {**_stored(bundle), "bundle": result["bundle"]}
-    assert list(result)[:2] == ["schema_version", "experiment_id"]
+    assert list(result)[:3] == ["bundle", "schema_version", "experiment_id"]
     assert "window 3 of 3" in done.stderr
     assert f"Bundle: {bundle.relative_to(tmp_path)}" in done.stderr
     _show_repeats_what_run_printed(bundle, tmp_path)
