@@ -162,7 +162,10 @@ def _prepare_job(config: ExperimentConfig) -> Path:
         return prepare_job(config)
     except OSError as error:
         check(config)  # says what is wrong with the folder, and all else that is wrong
-        raise ExperimentError(f"no job can be written to {config.output_dir}: {error}") from None
+        reason = error.strerror or error
+        raise ExperimentError(
+            f"no job can be written to {config.output_dir}: {reason} → name another folder with --output"
+        ) from None
 
 
 def _follow(running: Running, on_event: OnEvent) -> None:

@@ -39,7 +39,8 @@ def python_environment(environ: Mapping[str, str], python: str | None = None) ->
     """Return the variables for `python_command`: its child processes import nothing from the current folder either.
 
     Entries of PYTHONPATH that are empty or `.` stand for the current folder and are left out; a folder named in full
-    stays. The version of another interpreter is unknown, so that it gets what 3.10 needs.
+    stays. The version of another interpreter is unknown, so that it gets what 3.10 needs. PYTHONOPTIMIZE=2 becomes 1:
+    it removes docstrings, which transformers reads.
     """
     entries = environ.get("PYTHONPATH", "").split(os.pathsep)
     paths = [entry for entry in entries if os.path.normpath(entry) != "." and entry != str(SAFE_PATH)]
@@ -53,6 +54,8 @@ def python_environment(environ: Mapping[str, str], python: str | None = None) ->
     }
     if not paths:
         del environment["PYTHONPATH"]
+    if environ.get("PYTHONOPTIMIZE", "") > "1":
+        environment["PYTHONOPTIMIZE"] = "1"
     return environment
 
 

@@ -96,3 +96,9 @@ def test_this_package_is_found_where_only_the_parent_process_had_it_on_its_path(
         check=False,
     )
     assert done.stdout.startswith("llem "), done.stderr
+
+
+@pytest.mark.parametrize(("asked", "given"), [("2", "1"), ("1", "1"), ("0", "0"), (None, None)])
+def test_docstrings_stay_for_the_libraries_that_read_them(asked, given):
+    environ = {} if asked is None else {"PYTHONOPTIMIZE": asked}
+    assert python_environment(environ).get("PYTHONOPTIMIZE") == given
