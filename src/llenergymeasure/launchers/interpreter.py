@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import importlib.metadata
+import json
 import os
 import re
 import subprocess
 from collections.abc import Sequence
+from pathlib import Path
+from urllib.parse import urlparse
+from urllib.request import url2pathname
 
 from llenergymeasure.constants import VERSION
 from llenergymeasure.core.python_process import python_command, python_environment
@@ -63,10 +68,26 @@ def _problem(python: str) -> str | None:
     except subprocess.TimeoutExpired:
         return f"interpreter {python} did not answer within {START_TIMEOUT_S:.0f} s → correct launcher.python"
     version = re.fullmatch(r"llem (\d+)\.(\S+)\s*", answer.stdout)
-    install = f"{python} -m pip install llenergymeasure=={VERSION}"
+    install = f"{python} -m pip install {_own_source()}"
     if version is None:
         last = (answer.stderr.strip().splitlines() or ["no output"])[-1]
         return f"interpreter {python} does not run llenergymeasure: {last[:200]} → {install}"
     if version[1] != VERSION.partition(".")[0]:
         return f"interpreter {python} has {answer.stdout.strip()}, and this is llem {VERSION} → {install}"
     return None
+
+
+def _own_source() -> str:
+    """Return what pip installs this release from: its name alone is another project on the package index."""
+    try:
+        stated = json.loads(
+            importlib.metadata.distribution("llenergymeasure").read_text("direct_url.json") or "{}"
+        )
+        place = (
+            Path(url2pathname(urlparse(stated["url"]).path)) if stated["url"].startswith("file:") else None
+        )
+    except (importlib.metadata.PackageNotFoundError, KeyError, TypeError, ValueError, OSError):
+        place = None
+    if place is not None and place.exists():
+        return f'"{place}"'
+    return f"PATH, the folder with the source of llenergymeasure {VERSION} or its wheel"

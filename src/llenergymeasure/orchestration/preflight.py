@@ -145,10 +145,9 @@ def _not_installed(backend: str) -> str:
         plugin = plugins.declaration("backends", backend)
     except (ConfigError, PluginError) as error:
         return f"{backend} not installed: {error}"
-    alone = (
-        "" if plugin.target else f"; llenergymeasure itself does not run {backend}: a plugin must bring that"
+    return f"{backend} not installed → {plugin.install}" + (
+        "" if plugin.target else f", which is not enough: {plugins.unimplemented(backend)}"
     )
-    return f"{backend} not installed → {plugin.install}{alone}"
 
 
 def _refusal(model_id: str, fault: Exception | None) -> str | None:

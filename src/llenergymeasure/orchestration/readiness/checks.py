@@ -110,7 +110,7 @@ def check_backend_options(config: ExperimentConfig) -> list[str]:
     A check that crashes is a failure: what it would have refused is unknown.
     """
     if not plugins.is_implemented("backends", config.backend):
-        return []
+        return [plugins.unimplemented(config.backend)]
     try:
         plugin = plugins.declaration("backends", config.backend)
         missing = plugin.missing_modules()

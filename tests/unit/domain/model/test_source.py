@@ -102,12 +102,10 @@ def test_a_package_without_a_model_says_where_was_looked(package):
         find_source("package:boobytrapped")
 
 
-def test_a_package_that_is_not_installed_is_named_with_the_command_that_brings_it():
-    with pytest.raises(
-        ConfigError, match="package:no_such_package_at_all: the package is not installed"
-    ) as refused:
+def test_a_package_that_is_not_installed_is_named_with_where_it_was_looked_for():
+    with pytest.raises(ConfigError, match="no package 'no_such_package_at_all' is installed for") as refused:
         find_source("package:no_such_package_at_all")
-    assert "pip install --no-deps no-such-package-at-all" in str(refused.value)
+    assert "pip install" not in str(refused.value)  # nobody knows what that would bring
 
 
 def test_missing_path_is_shown_where_it_was_looked_for(
