@@ -21,6 +21,7 @@ from llenergymeasure.core.hardware import (
 )
 from llenergymeasure.domain.baseline import BaselineReuse
 from llenergymeasure.domain.environment import EnvironmentSnapshot
+from llenergymeasure.domain.fingerprints import Fingerprints
 from llenergymeasure.domain.interference import Interference, OtherGpuLoad, OtherLoad
 from llenergymeasure.domain.request import Prompt
 from llenergymeasure.domain.run_facts import RunFacts
@@ -100,6 +101,14 @@ def raw_run() -> RawRun:
             snapshot=_snapshot(),
             interference=Interference(before=_NEIGHBOURS, windows=_NEIGHBOURS),
             baseline=BaselineReuse(origin="measured", reason="none is stored for this machine and its state"),
+            fingerprints=Fingerprints(
+                prompts_sha256="0" * 64,
+                prompts=4,
+                distinct_prompts=3,
+                unknown={"weights_sha256": "the stand-in has none"},
+            ),
+            max_batch_size=4,
+            compiled_in_windows_s=0.01,
             warmup_ended=warmup_ended,
             stopped_because=reason,
         ),

@@ -172,8 +172,6 @@ class ExperimentResult(Record):
     schema_version: str = SCHEMA_VERSION
     experiment_id: str
     config_hash: str
-    experiment_hash: str | None = None
-    """Of configuration and fingerprints together; None where an older release measured."""
     backend: str
     model: str
     device: str
@@ -225,6 +223,8 @@ class ExperimentResult(Record):
     stopped_because: str | None = None
     """Why no further repeat was made: `fixed`, `target_reached`, `max_reached`."""
     model_info: ModelInfo | None = None
+    experiment_hash: str | None = None
+    """Of configuration and fingerprints together; None where an older release measured."""
     fingerprints: Fingerprints | None = None
     """Digests of prompts, weights and tokenizer; None where an older release measured."""
     config: dict[str, Any] = Field(default_factory=dict)

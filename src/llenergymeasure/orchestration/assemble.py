@@ -51,6 +51,8 @@ def assemble(config: ExperimentConfig, raw: RawRun) -> ExperimentResult:
             interrupted=raw.trace.interrupted,
             stopped_because=facts.stopped_because,
             estimates=figures.estimates,
+            fingerprints=facts.fingerprints,
+            max_batch_size=facts.max_batch_size,
             compiled_in_windows_s=facts.compiled_in_windows_s,
         )
     )

@@ -33,25 +33,46 @@ def test_no_window_is_shorter_than_asked_where_the_backend_becomes_faster(
     assert result.repeats[0].requests < result.repeats[2].requests
 
 
+def _settings(model: Path, **measurement: Any) -> dict[str, Any]:
+    return {
+        "model": str(model),
+        "device": "cpu",
+        "precision": "fp32",
+        "workload": {"n_prompts": 4, "max_input_tokens": 64, "max_output_tokens": 4},
+        "measurement": {"baseline": {"idle_s": 0, "loaded_s": 0}, **measurement},
+        "energy": {"meters": "none"},
+    }
+
+
 @pytest.mark.model
 def test_nothing_is_compiled_in_the_windows_of_a_run_without_warmup(
     tmp_path: Path, standin_env: dict[str, str], tiny_llama: Path
 ) -> None:
-    settings = {
-        "model": str(tiny_llama),
-        "device": "cpu",
-        "precision": "fp32",
-        "workload": {"n_prompts": 3, "max_output_tokens": 4},
-        "measurement": {
-            "baseline": {"idle_s": 0, "loaded_s": 0},
-            "warmup": {"min_requests": 0, "min_duration_s": 0, "max_duration_s": None},
-            "window": {"min_duration_s": 0.3},
-            "repeats": {"min": 2, "max": 2},
-        },
-        "energy": {"meters": "none"},
-        "pytorch": {"batch_size": 2, "torch_compile": True, "torch_compile_backend": "eager"},
-    }
-    result = _measure(tmp_path, standin_env, settings)
+    settings = _settings(
+        tiny_llama,
+        warmup={"min_requests": 0, "min_duration_s": 0, "max_duration_s": None},
+        window={"min_duration_s": 0.3},
+        repeats={"min": 2, "max": 2},
+    )
+    options = {"batch_size": 3, "torch_compile": True, "torch_compile_backend": "eager"}
+    result = _measure(tmp_path, standin_env, {**settings, "pytorch": options})
     assert "compiled_in_window" not in {warning.code for warning in result.warnings}
     first, second = (repeat.duration_s / repeat.output_tokens for repeat in result.repeats)
     assert first < 5 * second
+
+
+@pytest.mark.model
+def test_a_batch_that_was_never_full_and_a_template_that_was_not_used_are_told(
+    tmp_path: Path, standin_env: dict[str, str], tiny_llama: Path
+) -> None:
+    settings = _settings(
+        tiny_llama,
+        warmup={"min_requests": 4, "min_duration_s": 0, "max_duration_s": None},
+        window={"min_duration_s": 0.1},
+        repeats={"min": 1, "max": 1},
+    )
+    result = _measure(tmp_path, standin_env, {**settings, "pytorch": {"batch_size": 64}})
+    told = {warning.code: warning for warning in result.warnings}
+    assert told["batch_not_filled"].severity == "warning"
+    assert "64" in told["batch_not_filled"].message
+    assert "chat_template_unused" in told

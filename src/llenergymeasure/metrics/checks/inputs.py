@@ -15,6 +15,7 @@ from llenergymeasure.domain.experiment import (
     RunWarning,
     WarmupSummary,
 )
+from llenergymeasure.domain.fingerprints import Fingerprints
 from llenergymeasure.domain.interference import Interference
 from llenergymeasure.domain.request_table import RequestTable
 from llenergymeasure.domain.trace import Phase
@@ -44,6 +45,9 @@ class CheckInputs:
     stopped_because: str | None = None
     estimates: Mapping[str, Estimate] = field(default_factory=dict)
     """The figures, by name."""
+    fingerprints: Fingerprints | None = None
+    max_batch_size: int | None = None
+    """How many requests the backend computes together at most; None where clients send single ones."""
     compiled_in_windows_s: float | None = None
     """How long the backend compiled between the start of the first window and the end of the last."""
 

@@ -13,6 +13,7 @@ from llenergymeasure.metrics.checks import (
     sensors,
     stalls,
     steady_state,
+    workload,
 )
 from llenergymeasure.metrics.checks.code import WarningCode
 
@@ -41,6 +42,10 @@ WARNING_CODES: tuple[WarningCode, ...] = (
     stalls.WINDOW_STALLED,
     protocol.ANSWERS_EMPTY,
     protocol.REQUESTS_FAILED,
+    workload.CHAT_TEMPLATE_UNUSED,
+    workload.BATCH_NOT_FILLED,
+    workload.PROMPTS_REPEATED,
+    workload.CLIENTS_SHARE_PROMPTS,
     conditions.START_TEMPERATURE,
     steady_state.WARMUP_NOT_STEADY,
     steady_state.LATENCY_DRIFT,

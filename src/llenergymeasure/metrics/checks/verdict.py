@@ -16,6 +16,7 @@ from llenergymeasure.metrics.checks import (
     sensors,
     stalls,
     steady_state,
+    workload,
 )
 from llenergymeasure.metrics.checks.inputs import Check, CheckInputs
 
@@ -39,6 +40,9 @@ CHECKS: tuple[Check, ...] = (
     stalls.check_windows_did_not_stall,
     protocol.check_answers_are_answers,
     protocol.check_requests_were_answered,
+    workload.check_chat_template_is_used,
+    workload.check_batches_are_filled,
+    workload.check_prompts_are_distinct,
     conditions.check_start_temperature,
     steady_state.check_warmup_settled,
     steady_state.check_no_drift,

@@ -28,6 +28,7 @@ from llenergymeasure.results.untrusted.files import check_files, name_text
 from llenergymeasure.results.untrusted.tables import error_text
 from llenergymeasure.results.versions import DRAFT
 
+HASHES = ("config_hash", "experiment_hash")
 COVERED_BY_SUMS_ONLY = tuple(name for name in RunFacts.model_fields if name != "schema_version")
 """Facts of `run.json`: recomputing takes them as they are."""
 SHOWN_CHARACTERS = 80
@@ -117,7 +118,7 @@ def _recompute(stored: UntrustedBundle) -> tuple[list[Finding], list[str]]:
     if stored.is_older:  # it has no field that was added since; entries of lists are no such fields
         differing = [each for each in differing if each.stored is not ABSENT or each.field.endswith("]")]
     if unchecked_plugins(stored.config):
-        differing = [each for each in differing if each.field != "config_hash"]
+        differing = [each for each in differing if each.field not in HASHES]
     unknown = [each for each in differing if stored.is_newer and each.recomputed is ABSENT]
     findings = [_finding(each) for each in differing if each not in unknown]
     return findings, [f"{each.field} of {layout.RESULT}" for each in unknown]
@@ -149,7 +150,10 @@ def _notes(folder: Path, stored: UntrustedBundle, unknown: Sequence[str]) -> Ite
         yield "the run was interrupted: there is no result to recompute; sums and tables were checked"
     absent = unchecked_plugins(stored.config) if stored.config else ()
     if absent:
-        yield f"options of {', '.join(absent)} and config_hash were not checked: the plugin is not installed here"
+        yield (
+            f"options of {', '.join(absent)} and config_hash were not checked, nor experiment_hash, which contains it: "
+            "the plugin is not installed here"
+        )
     if stored.facts is None:
         return
     name = stored.facts.experiment_id

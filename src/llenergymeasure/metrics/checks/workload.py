@@ -1,0 +1,87 @@
+"""Checks of the workload: whether what ran is what was asked for."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+from llenergymeasure.config.load import ClosedLoad
+from llenergymeasure.domain.experiment import RunWarning
+from llenergymeasure.metrics.checks.code import Levels, WarningCode
+from llenergymeasure.metrics.checks.inputs import CheckInputs
+
+BATCH_NOT_FILLED = WarningCode(
+    code="batch_not_filled",
+    meaning="Batches had fewer requests than the batch size that was asked for: the figures are those of the batches "
+    "that ran.",
+    remedy="Set workload.n_prompts to a multiple of the batch size, or lower the batch size.",
+    severity=Levels(of="fraction of the batch size that was empty, on average", info=0.0, warning=0.1),
+    because="A judgement: energy per token falls steeply with the batch size, by some percent for a tenth of it.",
+)
+PROMPTS_REPEATED = WarningCode(
+    code="prompts_repeated",
+    meaning="The data set has fewer prompts than workload.n_prompts asks for: they came more than once in a pass.",
+    remedy="Lower workload.n_prompts to the number of prompts, or add prompts to the data set.",
+    severity=Levels(of="how often a prompt came in one pass, on average", info=1.0),
+    because="A backend that computes every prompt anew does the same work; one that caches them does less.",
+)
+CLIENTS_SHARE_PROMPTS = WarningCode(
+    code="clients_share_prompts",
+    meaning="There were more clients than prompts, so that several asked the same at the same time.",
+    remedy="Raise workload.n_prompts above load.concurrency, with a data set of as many prompts.",
+    severity="warning",
+    because="A server that caches prompts computes each of them once, unlike for users with prompts of their own.",
+)
+CHAT_TEMPLATE_UNUSED = WarningCode(
+    code="chat_template_unused",
+    meaning="The model has a chat template, and the prompts were given to it without: it continues them as text, often "
+    "with nothing.",
+    remedy="Set workload.chat_template: true; for the work of plain text alone, decoder.ignore_eos: true.",
+    severity="warning",
+    because="The lengths of the answers, and so the energy per request, are not those that a user of the model gets.",
+)
+
+
+def check_batches_are_filled(inputs: CheckInputs) -> Iterable[RunWarning]:
+    """Static batches that a pass over the workload did not fill; continuous ones that it could not."""
+    asked, in_pass = inputs.max_batch_size, inputs.config.workload.n_prompts
+    if asked is None or not inputs.rows:
+        return
+    is_static = any((row.served.batch >= 0).any() for row in inputs.rows)
+    if not is_static and in_pass >= asked:
+        return
+    mean = in_pass / math.ceil(in_pass / asked)
+    last = in_pass % asked or asked
+    sizes = f"of {in_pass}" if in_pass < asked else f"of {asked}, the last one of {last}"
+    yield from BATCH_NOT_FILLED.raised(
+        f"The batch size is {asked}, and a pass has {in_pass} requests: the batches that ran were {sizes}.",
+        magnitude=1 - mean / asked,
+    )
+
+
+def check_prompts_are_distinct(inputs: CheckInputs) -> Iterable[RunWarning]:
+    """Prompts that came more than once in a pass, or were asked by several clients at a time."""
+    prints, load = inputs.fingerprints, inputs.config.load
+    if prints is None or not prints.prompts or not prints.distinct_prompts:
+        return
+    distinct = prints.distinct_prompts
+    yield from PROMPTS_REPEATED.raised(
+        f"A pass of {prints.prompts} requests had {distinct} different prompts.",
+        magnitude=prints.prompts / distinct,
+    )
+    if isinstance(load, ClosedLoad) and load.concurrency > distinct:
+        yield from CLIENTS_SHARE_PROMPTS.raised(
+            f"{load.concurrency} clients asked {distinct} different prompts: several asked the same at the same time."
+        )
+
+
+def check_chat_template_is_used(inputs: CheckInputs) -> Iterable[RunWarning]:
+    """A model with a chat template that got plain text, and ended its answers where it liked."""
+    prints, workload = inputs.fingerprints, inputs.config.workload
+    has_template = prints is not None and prints.chat_template_sha256 is not None
+    plain_text = not workload.chat_template and workload.dataset != "synthetic"
+    if has_template and plain_text and not inputs.config.decoder.ignore_eos:
+        yield from CHAT_TEMPLATE_UNUSED.raised(
+            f"{inputs.config.model} has a chat template, and workload.chat_template is false: the prompts were "
+            "continued as plain text."
+        )
