@@ -15,6 +15,7 @@ from pydantic import Field
 
 from llenergymeasure.constants import VERSION
 from llenergymeasure.core import environment as machine
+from llenergymeasure.core.files.names import escaped
 from llenergymeasure.core.hardware import (
     ContainerEnvironment,
     CPUEnvironment,
@@ -164,16 +165,11 @@ def _capture_conda_list() -> str | None:
 def _telling_variables() -> dict[str, str]:
     return mask_environment(
         {
-            _readable(name): _readable(value)
+            escaped(name): escaped(value)
             for name, value in os.environ.items()
             if name.startswith(TELLING_VARIABLES)
         }
     )
-
-
-def _readable(text: str) -> str:
-    """Return text whose bytes that are not UTF-8 are escaped: JSON has no other way."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _git_commit() -> str | None:

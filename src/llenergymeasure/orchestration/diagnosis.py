@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import platform
-import shutil
 from collections.abc import Mapping
 from datetime import datetime, timezone
 from pathlib import Path
@@ -12,6 +10,7 @@ from pathlib import Path
 from llenergymeasure import plugins
 from llenergymeasure.constants import VERSION
 from llenergymeasure.core.environment import collect_environment_metadata
+from llenergymeasure.core.files.names import escaped
 from llenergymeasure.core.packages import version_of
 from llenergymeasure.domain.diagnosis import BackendFinding, Diagnosis, MeterFinding, StorageFinding
 from llenergymeasure.domain.trace import Channel
@@ -19,6 +18,7 @@ from llenergymeasure.exceptions import PluginError
 from llenergymeasure.meters.base import MeterOptions
 from llenergymeasure.meters.probing import MeterStatus
 from llenergymeasure.meters.selection import auto_meters, probe_meters
+from llenergymeasure.orchestration.readiness.folders import free_bytes, output_problem
 from llenergymeasure.results.profile_store import load_profiles, machine_key
 
 PACKAGES = ("torch", "transformers", "accelerate", "peft", "bitsandbytes", "nvidia-ml-py", "pyarrow", "numpy")
@@ -73,12 +73,9 @@ def _backend(name: str) -> BackendFinding:
 
 
 def _storage(output_dir: Path) -> StorageFinding:
-    folder = output_dir.absolute()
-    try:
-        existing = next(path for path in (folder, *folder.parents) if path.exists())
-        free = shutil.disk_usage(existing).free
-    except OSError as error:
-        return StorageFinding(folder=str(folder), writable=False, reason=error.strerror or str(error))
-    writable = existing.is_dir() and os.access(existing, os.W_OK | os.X_OK)
-    reason = None if writable else f"{existing} cannot be written to"
-    return StorageFinding(folder=str(folder), writable=writable, free_bytes=free, reason=reason)
+    problem = output_problem(output_dir)
+    if problem is not None:
+        reason, _, _ = problem.partition(" → ")
+        return StorageFinding(folder=escaped(str(output_dir)), writable=False, reason=escaped(reason))
+    _, free = free_bytes(output_dir)
+    return StorageFinding(folder=escaped(str(output_dir.absolute())), writable=True, free_bytes=free)

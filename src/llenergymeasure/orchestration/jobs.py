@@ -13,6 +13,7 @@ from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.domain.job import Job, Outcome
 from llenergymeasure.exceptions import ExperimentError, LLEMError
 from llenergymeasure.launchers.job_folder import LOG, SPOOL, read_job, read_outcome, write_job
+from llenergymeasure.orchestration.readiness.folders import current_folder_problem
 from llenergymeasure.results import layout
 
 _LOSING = (LLEMError.exit_code, ExperimentError.exit_code)
@@ -27,6 +28,9 @@ def prepare_job(config: ExperimentConfig, study: str = layout.SINGLE) -> Path:
     Raises:
         OSError: the output folder cannot be written.
     """
+    problem = current_folder_problem()
+    if problem is not None:
+        raise OSError(problem)
     bundles = Path(config.output_dir) / study
     name = layout.experiment_name(config.model, config.config_hash, time.time_ns(), secrets.token_hex(4))
     made = [str(path) for path in reversed((bundles.parent, *bundles.parent.parents)) if not path.exists()]

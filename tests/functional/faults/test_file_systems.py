@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -197,3 +198,66 @@ def test_a_bundle_is_kept_without_a_home(tmp_path: Path, monkeypatch: pytest.Mon
     with pytest.raises(Exception, match="It was kept in"):
         write_bundle(_unwritable(tmp_path), "run", {"a.txt": lambda path: path.write_text("a")})
     assert (tmp_path / f"llenergymeasure-rescued-{os.geteuid()}" / "run" / "a.txt").read_text() == "a"
+
+
+def _in_folder(
+    tmp_path: Path, env: dict[str, str], folder: bytes, *arguments: str
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        llem(tmp_path, *arguments),
+        cwd=folder,
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("dry", [[], ["--dry-run"]], ids=["run", "dry run"])
+def test_a_folder_whose_name_is_not_utf8_is_refused_in_words(
+    tmp_path: Path, standin_env: dict[str, str], dry: list[str]
+) -> None:
+    folder = os.fsencode(tmp_path) + b"/caf\xe9"
+    os.mkdir(folder)
+    done = _in_folder(tmp_path, standin_env, folder, *quick_run(tmp_path / "out"), *dry)
+    assert done.returncode == 3, done.stderr
+    assert "the name of the current folder is not UTF-8" in done.stderr
+    assert not (tmp_path / "out").exists()
+    assert _in_folder(tmp_path, standin_env, folder, "doctor", "--json").returncode == 0
+
+
+def test_a_link_that_leads_nowhere_is_named_before_anything_runs(
+    tmp_path: Path, standin_env: dict[str, str]
+) -> None:
+    (tmp_path / "link").symlink_to("/nowhere/deep")
+    done = _in_folder(tmp_path, standin_env, os.fsencode(tmp_path), *quick_run(tmp_path / "link" / "out"))
+    assert done.returncode == 3
+    assert "link is a link to /nowhere/deep, which does not exist → name another folder" in done.stderr
+    shown = _in_folder(tmp_path, standin_env, os.fsencode(tmp_path), "doctor", "--output", "link")
+    assert "which does not exist" in shown.stdout
+
+
+@pytest.mark.parametrize("command", ["run", "doctor"])
+def test_a_current_folder_that_was_removed_is_told(
+    tmp_path: Path, standin_env: dict[str, str], command: str
+) -> None:
+    arguments = quick_run(tmp_path / "out") if command == "run" else ["doctor"]
+    script = f"mkdir gone && cd gone && rmdir ../gone && exec {shlex.join(llem(tmp_path, *arguments))}"
+    done = subprocess.run(
+        ["bash", "-c", script],
+        cwd=tmp_path, env=standin_env, capture_output=True, text=True, timeout=90, check=False,
+    )  # fmt: skip
+    assert done.returncode == (3 if command == "run" else 0), done.stderr
+    assert "the current folder cannot be used: No such file or directory" in done.stderr + done.stdout
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_run_needs_no_home_no_cache_and_no_temporary_folder(
+    tmp_path: Path, standin_env: dict[str, str]
+) -> None:
+    nowhere = {"HOME": "/proc/nowhere", "XDG_CACHE_HOME": "/proc/nowhere", "TMPDIR": "/proc/nowhere"}
+    env = {name: value for name, value in standin_env.items() if not name.startswith("LLEM_")} | nowhere
+    done = _in_folder(tmp_path, env, os.fsencode(tmp_path), *quick_run(tmp_path / "out"))
+    assert done.returncode == 0, done.stderr
+    assert len(bundles_in(tmp_path)) == 1

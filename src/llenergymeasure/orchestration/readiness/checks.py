@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from llenergymeasure import plugins
@@ -20,6 +17,7 @@ from llenergymeasure.foreign_code import explained
 from llenergymeasure.load.drivers import load_problem
 from llenergymeasure.meters.base import MeterOptions
 from llenergymeasure.meters.selection import meter_problems
+from llenergymeasure.orchestration.readiness.folders import ELSEWHERE, free_bytes, output_problem
 from llenergymeasure.orchestration.readiness.model_files import model_files_problem
 from llenergymeasure.orchestration.readiness.model_id import model_id_problem
 from llenergymeasure.orchestration.readiness.room import needed_bytes
@@ -77,19 +75,16 @@ def check_meters(config: ExperimentConfig) -> list[str]:
 
 def check_results_writable(config: ExperimentConfig) -> list[str]:
     """Look whether the output folder can be written, and whether its disk has room for the samples and the bundle."""
-    folder = Path(config.output_dir).absolute()
-    try:
-        existing = next(path for path in (folder, *folder.parents) if path.exists())
-        with tempfile.TemporaryFile(dir=existing):  # permissions are not enough: quotas, read-only mounts
-            free_mb = shutil.disk_usage(existing).free / 2**20
-    except OSError as error:
-        reason = error.strerror or str(error)
-        return [f"results cannot be written to {folder}: {reason} → name another folder with --output"]
+    problem = output_problem(config.output_dir)
+    if problem is not None:
+        return [problem]
+    existing, free = free_bytes(config.output_dir)
+    free_mb = free / 2**20
     needed_mb = needed_bytes(config) / 2**20
     if free_mb < needed_mb:
         return [
             f"no room for results: {free_mb:.0f} MB free at {existing}, this run may take {needed_mb:.0f} MB → "
-            "free some, or name another folder with --output"
+            f"free some, or {ELSEWHERE}"
         ]
     return []
 
