@@ -25,7 +25,13 @@ _KEYED_VALUE = re.compile(
     r"(?![=:]|<[a-z_]+>)(?:\"[^\"]*\"|'[^']*'|[^\s,;&]+)",
     re.IGNORECASE,
 )
-_AUTHORIZATION = re.compile(r"(?P<name>\b(?:bearer|basic)\s+)[A-Za-z0-9+/_.=~-]{8,}", re.IGNORECASE)
+_PROSE = re.compile(r"[A-Z]?[a-z]+:\s+[A-Za-z][a-z']*[,;]?\s+[A-Za-z]")
+"""As in `token by token: set another`: a plain word, a colon, and a sentence."""
+_AUTHORIZATION = re.compile(
+    r"(?P<name>\bauthorization[\"']?\s{0,4}[=:]\s{0,4}[\"']?(?:bearer|basic)\s+)[A-Za-z0-9+/_.=~-]+"
+    r"|(?P<scheme>\b(?:bearer|basic)\s+)(?=[A-Za-z+/_.=~-]*\d|[A-Za-z+/_.=~-]{24})[A-Za-z0-9+/_.=~-]{8,}",
+    re.IGNORECASE,
+)
 _KNOWN_TOKENS = re.compile(
     r"\b(?:hf_[A-Za-z0-9]{16,}|sk-(?=[\w-]*\d)[\w-]{20,}|gh[opsur]_[A-Za-z0-9]{20,}|github_pat_\w{20,}|"
     r"glpat-[\w-]{16,}|pypi-[\w-]{16,}|xox[abprs]-[\w-]{10,}|AKIA[0-9A-Z]{16}|"
@@ -41,8 +47,8 @@ def mask_url_credentials(text: str) -> str:
 def mask_secrets(text: str) -> str:
     """Replace what looks like a secret: credentials in URLs, `token=...`, `Bearer ...`, tokens of known make."""
     text = mask_url_credentials(text)
-    text = _KEYED_VALUE.sub(rf"\g<name>{MASK}", text)
-    text = _AUTHORIZATION.sub(rf"\g<name>{MASK}", text)
+    text = _AUTHORIZATION.sub(lambda match: f"{match['name'] or match['scheme']}{MASK}", text)
+    text = _KEYED_VALUE.sub(_mask_value, text)
     return _KNOWN_TOKENS.sub(MASK, text)
 
 
@@ -60,6 +66,14 @@ def mask_environment(environ: Mapping[str, str]) -> dict[str, str]:
         name: MASK if _SECRET_PART.search(name) else mask_secrets(value)
         for name, value in sorted(environ.items())
     }
+
+
+def _mask_value(match: re.Match[str]) -> str:
+    """Mask what follows a name, unless the name ends the first part of a sentence."""
+    text, start = match.string, match.start()
+    if text[max(0, start - 1) : start] in ("", " ", "(") and _PROSE.match(text, start):
+        return match[0]
+    return f"{match['name']}{MASK}"
 
 
 def _mask_user(match: re.Match[str]) -> str:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ast
+import re
 import time
 
 import pytest
 
 from llenergymeasure.core.secrets import is_secret_name, mask_environment, mask_secrets, mask_url_credentials
+from tests.architecture.tree import parsed
 
 
 @pytest.mark.parametrize(
@@ -68,6 +71,50 @@ def test_secrets_of_every_make_are_masked(text: str) -> None:
 )
 def test_ordinary_text_stays_as_it_is(text: str) -> None:
     assert mask_secrets(text) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "this backend streams token by token: set another load",
+        "no token: pass one with the request",
+        "Secret: what nobody knows",
+        "basic tokenizers are enough; the basic configuration is too",
+        "a bearer certificate, and the cookie: none is needed",
+        "an expired token: make a new one at https://huggingface.co/settings/tokens",
+    ],
+)
+def test_prose_about_secrets_is_no_secret(text: str) -> None:
+    assert mask_secrets(text) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "password: SECRET",
+        "token: SECRET and more words",
+        "token: secret0 and more words",
+        "HF_TOKEN: hunter and more words",
+        "api_key: hunter and more words",
+        "authorization: bearer hunter",
+        "the token=hunter of yours",
+        "Proxy-Authorization: Basic aHVudGVyOmh1bnRlcg==",
+    ],
+)
+def test_what_a_name_holds_is_a_secret(text: str) -> None:
+    masked = mask_secrets(text)
+    assert "***" in masked
+    assert not re.search("SECRET|secret0|hunter|aHVu", masked)
+
+
+def test_every_message_of_ours_passes_as_it_is() -> None:
+    """Texts of the source, docstrings apart, that read like a sentence."""
+    for path, tree in parsed():
+        if "llenergymeasure/core/secrets" in str(path) or "/src/" not in str(path):
+            continue
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.count(" ") > 1:
+                assert mask_secrets(node.value) == node.value, path
 
 
 def test_masking_long_lines_takes_no_time() -> None:
