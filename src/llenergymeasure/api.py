@@ -46,7 +46,7 @@ def run_to_bundle(config: ExperimentConfig, on_event: OnEvent | None = None) -> 
     """As `run_experiment`, but return the folder of the bundle."""
     from llenergymeasure import plugins
     from llenergymeasure.core.processes.stop_signals import default_signals_interrupt, stop_signals_blocked
-    from llenergymeasure.orchestration.jobs import finish_job
+    from llenergymeasure.orchestration.jobs import discard_abandoned, finish_job
     from llenergymeasure.results.layout import SINGLE
     from llenergymeasure.results.staging import discard_partial
 
@@ -59,6 +59,7 @@ def run_to_bundle(config: ExperimentConfig, on_event: OnEvent | None = None) -> 
             with stop_signals_blocked():
                 outcome = running.wait()
                 discard_partial(Path(config.output_dir) / SINGLE)
+                discard_abandoned(Path(config.output_dir) / SINGLE)
                 left = finish_job(folder, outcome)
     if outcome.status == "done" and outcome.bundle:
         return Path(outcome.bundle)

@@ -20,7 +20,7 @@ from llenergymeasure.core.processes.stop_signals import (
 from llenergymeasure.domain.job import Outcome
 from llenergymeasure.domain.progress import RunEvent
 from llenergymeasure.exceptions import ExperimentError, InterruptedExperimentError, LLEMError
-from llenergymeasure.launchers.job_folder import EventLog, write_outcome
+from llenergymeasure.launchers.job_folder import EventLog, sign_job, write_outcome
 from llenergymeasure.launchers.local import WATCH_PARENT
 
 parent_gone = threading.Event()
@@ -35,6 +35,7 @@ def main(arguments: list[str]) -> int:
     interrupt_on_stop_signals(once=True)  # while it stops in order, further ones are ignored
     if WATCH_PARENT in arguments[1:]:
         _watch_parent()
+    sign_job(folder)
     outcome = _outcome(folder, events)
     write_outcome(folder, outcome)
     events.append(RunEvent(kind=outcome.status, **outcome.model_dump(include={"bundle", "error", "message"})))

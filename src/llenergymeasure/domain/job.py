@@ -31,6 +31,8 @@ class Job(Record):
     """Interpreter that measures; None: that of the process that submits."""
     made_folders: tuple[str, ...] = ()
     """Folders above the job's that were made for it, outermost first; removed with it when they are empty."""
+    owner: str | None = None
+    """Key of the process that submits it (`core/processes/identity.py`)."""
     environment: dict[str, str] = Field(default_factory=dict)
     """Variables that the worker gets beside those that it inherits."""
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from llenergymeasure.core.files.durable import replace_text
+from llenergymeasure.core.processes.identity import this_process
 from llenergymeasure.domain.job import JOB_FORMAT, Job, Outcome
 from llenergymeasure.domain.progress import RunEvent, parse_event
 from llenergymeasure.exceptions import ExperimentError
@@ -24,6 +26,8 @@ EVENTS = "events.jsonl"
 """All events of the run, one a line."""
 LOG = "worker.log"
 """Standard output and error of the worker: what its libraries print."""
+WORKER = "worker.txt"
+"""Key of the worker's process (`core/processes/identity.py`)."""
 SPOOL = "spool"
 """Folder of the raw samples and requests while the run goes on."""
 
@@ -58,6 +62,20 @@ def read_job(folder: Path) -> Job:
         raise ExperimentError(f"{path} is not a job: {where}: {first['msg']}") from None
     except ValueError as error:
         raise ExperimentError(f"{path} is not a job: {error}") from None
+
+
+def sign_job(folder: Path) -> None:
+    """Write which process works on the job; where that fails, nobody will know that it is gone."""
+    with suppress(OSError):
+        replace_text(folder / WORKER, this_process() or "")
+
+
+def read_worker(folder: Path) -> str | None:
+    """Return the key of the process that works, or worked, on the job; None where none has begun."""
+    try:
+        return (folder / WORKER).read_text(encoding="utf-8") or None
+    except (OSError, ValueError):
+        return None
 
 
 def write_outcome(folder: Path, outcome: Outcome) -> None:

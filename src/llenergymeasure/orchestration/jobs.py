@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import secrets
 import shutil
@@ -10,12 +11,25 @@ from contextlib import suppress
 from pathlib import Path
 
 from llenergymeasure.config.models import ExperimentConfig
+from llenergymeasure.core.processes.identity import is_gone, this_process
 from llenergymeasure.domain.job import Job, Outcome
 from llenergymeasure.exceptions import ExperimentError, LLEMError
-from llenergymeasure.launchers.job_folder import LOG, SPOOL, read_job, read_outcome, write_job
+from llenergymeasure.launchers.job_folder import (
+    JOB,
+    LOG,
+    SPOOL,
+    read_job,
+    read_outcome,
+    read_worker,
+    write_job,
+)
 from llenergymeasure.orchestration.readiness.folders import current_folder_problem
 from llenergymeasure.results import layout
 
+logger = logging.getLogger(__name__)
+
+START_AT_MOST_S = 300.0
+"""After that a worker has written who it is."""
 _LOSING = (LLEMError.exit_code, ExperimentError.exit_code)
 """Failures after which samples may be nowhere else: a defect, or a bundle that cannot be written."""
 
@@ -43,6 +57,7 @@ def prepare_job(config: ExperimentConfig, study: str = layout.SINGLE) -> Path:
         config=config.model_dump(mode="json"),
         python=config.launcher.python,
         made_folders=tuple(made),
+        owner=this_process(),
     )
     try:
         write_job(folder, job)
@@ -74,6 +89,27 @@ def discard_job(folder: Path) -> None:
     for parent in (folder.parent, folder.parent.parent, *made):  # `.jobs`, the study, the output folder
         with suppress(OSError):  # another job, or a bundle, is in it
             parent.rmdir()
+
+
+def discard_abandoned(bundles: Path) -> None:
+    """Remove the folders of jobs whose processes are all gone, killed before they could; warn of those with data."""
+    for folder in sorted((bundles / layout.JOBS).glob("*")):
+        if not _is_abandoned(folder):
+            continue
+        killed = Outcome(status="failed", exit_code=ExperimentError.exit_code)
+        left = finish_job(folder, read_outcome(folder) or killed)
+        if left is not None:
+            logger.warning("samples and log of a run that was killed are in %s; remove them when read", left)
+
+
+def _is_abandoned(folder: Path) -> bool:
+    """Only where that is certain: of this machine, submitted a while ago, with no process of it alive."""
+    try:
+        owner, worker = read_job(folder).owner, read_worker(folder)
+        age_s = time.time() - (folder / JOB).stat().st_mtime
+    except (ExperimentError, OSError):
+        return False
+    return owner is not None and is_gone(owner) and (is_gone(worker) if worker else age_s > START_AT_MOST_S)
 
 
 def _new_folder(bundles: Path, name: str) -> tuple[Path, str]:
