@@ -71,7 +71,7 @@ def test_the_meter_of_the_contributing_page_works(tmp_path):
     module.SUPPLIES = tmp_path
     assert "no battery" in _reason(module.BatteryMeter())
     _battery(tmp_path / "BAT0", 7_250_000, "Charging")
-    assert "unplug" in _reason(module.BatteryMeter())
+    assert "not running on its battery" in _reason(module.BatteryMeter())
     _battery(tmp_path / "BAT0", 7_250_000, "Discharging")
     _battery(tmp_path / "BAT1", -1_000_000, "Discharging")
     module.BatteryMeter.period_s = 0.001

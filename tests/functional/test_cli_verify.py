@@ -87,7 +87,8 @@ def test_path_without_a_bundle_fails_and_leaves_no_traceback(results: Path, argu
     (results / "empty").mkdir()
     done = _verify(*arguments, cwd=results)
     assert done.returncode == 9
-    assert "there is no bundle here" in done.stdout
+    assert ("does not exist" if arguments[0] == "nowhere" else "there is no bundle here") in done.stdout
+    assert "missing  " in done.stdout
     assert "Traceback" not in done.stderr
 
 

@@ -135,4 +135,7 @@ class Bundle:
         except DocumentError as error:
             raise ExperimentError(f"{path} {error}") from None
         except Exception as error:  # noqa: BLE001 - a damaged table breaks its reader in many ways
-            raise ExperimentError(f"{path} cannot be read: {error}") from None
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            raise ExperimentError(
+                f"{path} cannot be read: it is damaged, or llem did not write it ({reason[:200]})"
+            ) from None

@@ -8,6 +8,8 @@ from typing import IO
 from llenergymeasure.report.summary.document import Block, Document, Grid, Note, Notes, Paragraph, Row, Rows
 
 INDENT = "  "
+WIDEST_VALUE = 40
+"""Characters of a value beside which methods align; a longer one, with a reason in it, would push all others away."""
 
 
 def render(document: Document, out: IO[str]) -> None:
@@ -27,7 +29,7 @@ def plain_text(document: Document) -> str:
 def _widths(document: Document) -> tuple[int, int]:
     """Return the widths of labels and of values, the same in all blocks, so that columns align."""
     rows = [row for block in document.blocks if isinstance(block, Rows) for row in block.rows]
-    values = (len(row.value) for row in rows if row.method)
+    values = (len(row.value) for row in rows if row.method and len(row.value) <= WIDEST_VALUE)
     return max((len(row.label) for row in rows), default=0), max(values, default=0)
 
 

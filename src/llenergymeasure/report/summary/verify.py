@@ -28,8 +28,13 @@ def _bundle(bundle: Verification) -> Notes:
     if left > 0:
         notes.append(Note(lead="✗", tone="bad", text=f"and {left:,} more; --json lists them all"))
     notes += [Note(lead="·", text=_printable(note)) for note in bundle.notes]
-    status = "ok" if bundle.ok else "differs"
+    status = "ok" if bundle.ok else "missing" if _is_missing(bundle) else "differs"
     return Notes(heading=f"{status:<8} {_printable(bundle.bundle)}", notes=tuple(notes))
+
+
+def _is_missing(bundle: Verification) -> bool:
+    """Whether there was nothing to compare."""
+    return all(finding.file == "" for finding in bundle.findings)
 
 
 def _finding(finding: Finding) -> str:

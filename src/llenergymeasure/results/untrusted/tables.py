@@ -61,7 +61,9 @@ def read_table(path: Path, rows: TableFormat[T]) -> TableCheck[T]:
     except ValidationError as error:
         return _unusable(path, f"cannot be used: {_first_fault(error)}")
     except Exception as error:  # noqa: BLE001 - a damaged file breaks its reader in many ways
-        return _unusable(path, f"cannot be read: {error_text(error)}")
+        return _unusable(
+            path, f"cannot be read: it is damaged, or llem did not write it ({error_text(error)})"
+        )
     unknown = tuple(name for name in stored.schema.names if name not in rewritten.schema.names)
     return TableCheck(records=None if differing else records, findings=differing, unknown=unknown)
 
