@@ -32,17 +32,29 @@ def special_tokens(model: Any, tokenizer: Any, *, ignore_eos: bool) -> dict[str,
     """Return ids of begin, end (possibly several) and padding.
 
     With `ignore_eos` there is no end: a token that would have been one is an ordinary token. Padding is always masked;
-    where there is no token for it, the end token is used.
+    where there is no token for it, the end token is used. Configs write what is no token for "none", such as -1.
     """
-    own, shape = model.generation_config, model.config
-    eos = _first(own.eos_token_id, getattr(shape, "eos_token_id", None), tokenizer.eos_token_id)
-    ends = [] if eos is None else list(eos) if isinstance(eos, (list, tuple)) else [eos]
-    padding = _first(tokenizer.pad_token_id, own.pad_token_id, *ends[:1], 0)
+    own, shape, n_rows = model.generation_config, model.config, rows(model)
+    sources = (own.eos_token_id, getattr(shape, "eos_token_id", None), tokenizer.eos_token_id)
+    ends = next((ids for ids in (_token_ids(source, n_rows) for source in sources) if ids), [])
+    paddings = [
+        each for source in (tokenizer.pad_token_id, own.pad_token_id) for each in _token_ids(source, n_rows)
+    ]
     return {
-        "bos_token_id": own.bos_token_id,
+        "bos_token_id": next(iter(_token_ids(own.bos_token_id, n_rows)), None),
         "eos_token_id": None if ignore_eos or not ends else ends,
-        "pad_token_id": padding if padding < rows(model) else 0,
+        "pad_token_id": next(iter([*paddings, *ends]), 0),
     }
+
+
+def _token_ids(given: Any, n_rows: int) -> list[int]:
+    """Return those ids of a setting, one or a list, that the model has a token for."""
+    candidates = given if isinstance(given, (list, tuple)) else [given]
+    return [
+        each
+        for each in candidates
+        if isinstance(each, int) and not isinstance(each, bool) and 0 <= each < n_rows
+    ]
 
 
 def rows(model: Any) -> int:
@@ -74,7 +86,3 @@ def _search(config: ExperimentConfig) -> dict[str, Any]:
         "prompt_lookup_num_tokens": options.prompt_lookup_num_tokens,
     }
     return {name: value for name, value in settings.items() if value is not None}
-
-
-def _first(*candidates: Any) -> Any:
-    return next((candidate for candidate in candidates if candidate is not None), None)

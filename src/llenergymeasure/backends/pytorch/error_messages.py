@@ -17,6 +17,18 @@ _OUT_OF_MEMORY = re.compile(
 )
 _LOAD_CAUSES: tuple[tuple[str, str], ...] = (
     (
+        r"Validation error for field '(?P<field>\w+)'",
+        "its config.json has no usable value for '{field}': correct it there",
+    ),
+    (
+        r"Padding_idx must be within num_embeddings",
+        "pad_token_id in its config.json is no token of its vocabulary: correct it there, or remove it",
+    ),
+    (
+        r"'<' not supported between instances of '(str|list|dict)' and 'int'",
+        "a value in its generation_config.json, such as pad_token_id, is no number: correct it there ({detail})",
+    ),
+    (
         r"EOF when reading a line",
         "the Python code that it brings waits for input from a keyboard, and a run has none: correct that code",
     ),

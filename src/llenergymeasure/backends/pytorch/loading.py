@@ -92,6 +92,13 @@ def load_tokenizer(config: ExperimentConfig, source: ModelSource) -> Any:
     return AutoTokenizer.from_pretrained(source.repo, **source_arguments(config, source))
 
 
+def load_config(config: ExperimentConfig, source: ModelSource) -> Any:
+    """Return the config of a model, whose weights are not read."""
+    from transformers import AutoConfig
+
+    return AutoConfig.from_pretrained(source.repo, **source_arguments(config, source))
+
+
 def _pretrained(config: ExperimentConfig, source: ModelSource) -> Any:
     from transformers import AutoModelForCausalLM
 

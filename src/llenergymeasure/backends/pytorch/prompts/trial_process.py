@@ -5,23 +5,19 @@ What a tokenizer or a template does here, such as exit, wait for input, or take 
 from __future__ import annotations
 
 import json
-import logging
 import os
 import resource
 import sys
 from typing import Any
 
 from llenergymeasure.backends.pytorch.error_messages import explain_loading
-from llenergymeasure.backends.pytorch.loading import load_tokenizer
+from llenergymeasure.backends.pytorch.loading import load_config, load_tokenizer
 from llenergymeasure.backends.pytorch.prompts.tokens import check_context, encode
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.domain.model.reference import parse_model_ref
 from llenergymeasure.domain.model.source import ModelSource, find_source
 from llenergymeasure.domain.request import Prompt
 from llenergymeasure.exceptions import LLEMError
-from llenergymeasure.foreign_code import described
-
-logger = logging.getLogger(__name__)
 
 MORE_MEMORY = 2 << 30
 """Bytes that templates and tokenizer may take in addition, for text of a few kilobytes."""
@@ -79,21 +75,20 @@ def _tokenizer(config: ExperimentConfig, source: ModelSource) -> Any:
 
 
 def _context_length(config: ExperimentConfig, source: ModelSource) -> int | None:
-    """Return the length of the model's context where its config says one; the loader reports a broken config.
+    """Return the length of the model's context where its config says one.
 
-    Further arguments may change the config: then the model is asked when it is loaded.
+    Further arguments may change the config, and one that is not on this machine is not known: then the model is asked
+    when it is loaded.
     """
     if config.passthrough_kwargs:
         return None
     try:
-        from transformers import AutoConfig
-
-        from llenergymeasure.backends.pytorch.arguments import source_arguments
-
-        shape = AutoConfig.from_pretrained(source.repo, **source_arguments(config, source))
-        length = getattr(shape.get_text_config(), "max_position_embeddings", None)
-    except BaseException as error:  # noqa: BLE001 - other people's code
-        logger.debug("the length of the context is unknown: %s", described(error))
+        with explain_loading(f"model {config.model}"):
+            shape = load_config(config, source).get_text_config()
+            length = getattr(shape, "max_position_embeddings", None)
+    except LLEMError:
+        if source.is_local:
+            raise
         return None
     return length if isinstance(length, int) and length > 0 else None
 
