@@ -11,7 +11,7 @@ from llenergymeasure.backends.base import Done, EncodedRequest, ScheduledRequest
 from llenergymeasure.backends.pytorch.arguments import options_of
 from llenergymeasure.backends.pytorch.context import create_contexts
 from llenergymeasure.backends.pytorch.decoding import rows, take_over_decoding
-from llenergymeasure.backends.pytorch.error_messages import explain_generating
+from llenergymeasure.backends.pytorch.error_messages import explain_generating, explain_loading
 from llenergymeasure.backends.pytorch.execution.compiling import compile_ahead, compile_seconds, compiles
 from llenergymeasure.backends.pytorch.execution.seeds import seed_batch, seed_everything
 from llenergymeasure.backends.pytorch.execution.tokenizer_digest import tokenizer_digests
@@ -20,6 +20,7 @@ from llenergymeasure.backends.pytorch.info import describe
 from llenergymeasure.backends.pytorch.loading import Loaded, load
 from llenergymeasure.backends.pytorch.memory import HostPeak, gpu_peaks, release_gpu_memory, reset_gpu_peaks
 from llenergymeasure.backends.pytorch.placement import input_device
+from llenergymeasure.backends.pytorch.prompts.output_check import check_outputs
 from llenergymeasure.backends.pytorch.prompts.tokens import check_context, check_padding, encode, make_batch
 from llenergymeasure.backends.pytorch.prompts.trial import prompt_problems
 from llenergymeasure.backends.pytorch.unsupported import refusals
@@ -54,8 +55,9 @@ class PyTorchBackend:
     def load(self, config: ExperimentConfig, clock: Clock) -> ModelInfo:
         seed_everything(config.random_seed)
         loaded = load(config)
-        info = describe(loaded, config)
-        self._run = _Run(loaded, info, config, clock)
+        with explain_loading(f"model {config.model}"):  # a model's own code answers here
+            info = describe(loaded, config)
+            self._run = _Run(loaded, info, config, clock)
         return info
 
     def encode(self, prompts: Sequence[Prompt]) -> list[EncodedRequest]:
@@ -132,6 +134,7 @@ class _Run:
             batches, self._config.decoder, pads_with_end=own in (None, self._tokenizer.eos_token_id)
         )
         self._batches = {batch.requests: batch for batch in batches}
+        check_outputs(self._model, batches, self._settings)
         if compiles(options_of(self._config)):
             compile_ahead(batches, self.generate)
         return requests

@@ -1,0 +1,86 @@
+"""Whether the model's outputs mean anything: finite logits, and the same ones with padding as without."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from llenergymeasure.backends.pytorch.error_messages import explain_generating
+from llenergymeasure.backends.pytorch.generation import StaticBatch
+from llenergymeasure.exceptions import BackendError
+
+MOST_DIFFERENCE = 0.3
+"""Of logits with padding from those without, in standard deviations: a judgement. Rounding in bf16 makes about 0.02,
+padding that enters the state of a recurrent model about 1."""
+
+
+def check_outputs(model: Any, batches: Sequence[StaticBatch], settings: Any) -> None:
+    """Compute one token for the batch with the longest prompt, and for its shortest prompt alone; outside every window.
+
+    Raises:
+        BackendError: the logits are no numbers, or padding changes them; with what to set.
+    """
+    batch = max(batches, key=lambda each: (len(set(each.prompt_tokens)) > 1, max(each.prompt_tokens)))
+    with explain_generating(f"a trial of {len(batch.requests)} prompts"), _not_compiled(model):
+        together = _first_logits(model, batch.inputs, settings)
+        _require_finite(together)
+        lengths = batch.prompt_tokens
+        if len(set(lengths)) == 1:
+            return
+        row = lengths.index(min(lengths))
+        alone = {name: each[row : row + 1, -lengths[row] :] for name, each in batch.inputs.items()}
+        _require_equal(together[row], _first_logits(model, alone, settings)[0])
+
+
+def _first_logits(model: Any, inputs: dict[str, Any], settings: Any) -> Any:
+    """Return the logits of the first token of each answer, as `generate` computes them: (batch, vocabulary)."""
+    from transformers import GenerationConfig
+
+    greedy = GenerationConfig(
+        max_new_tokens=1,
+        do_sample=False,
+        use_cache=settings.use_cache,
+        disable_compile=True,
+        output_logits=True,
+        return_dict_in_generate=True,
+        eos_token_id=settings.eos_token_id,
+        pad_token_id=settings.pad_token_id,
+        bos_token_id=settings.bos_token_id,
+    )
+    return model.generate(**inputs, generation_config=greedy).logits[0].float()
+
+
+def _require_finite(logits: Any) -> None:
+    """Minus infinity is a way to leave tokens out, and no fault."""
+    bad = logits.isnan().any(dim=-1) | logits.isposinf().any(dim=-1) | logits.isneginf().all(dim=-1)
+    if bool(bad.any()):
+        raise BackendError(
+            f"the model's logits are not numbers (NaN or infinite) for {int(bad.sum())} of {len(bad)} prompts, so that "
+            "its answers mean nothing: set precision: bf16 or fp32, or download the weights again"
+        )
+
+
+def _require_equal(padded: Any, alone: Any) -> None:
+    kept = padded.isfinite() & alone.isfinite()
+    difference = float((padded - alone)[kept].square().mean().sqrt() / alone[kept].std().clamp(min=1e-9))
+    if difference > MOST_DIFFERENCE:
+        raise BackendError(
+            f"padding changes what the model writes (its logits differ by {difference:.1f} standard deviations from "
+            "those of the prompt alone), as in recurrent models: set pytorch.batch_size: 1, or use prompts of equal "
+            "length (workload.dataset: synthetic)"
+        )
+
+
+@contextmanager
+def _not_compiled(model: Any) -> Iterator[None]:
+    """Keep these shapes out of what torch.compile makes for the workload."""
+    compiled = getattr(model, "_compiled_call_impl", None)
+    if compiled is None:
+        yield
+        return
+    model._compiled_call_impl = None
+    try:
+        yield
+    finally:
+        model._compiled_call_impl = compiled
