@@ -94,11 +94,19 @@ def _forward_warnings(events: EventLog) -> None:
 
 
 def _watch_parent() -> None:
-    """Stop in order when the parent process is gone: its end of our standard input closes with it."""
+    """Stop in order when the parent process is gone: its end of our standard input closes with it.
+
+    Whatever else reads standard input, such as the code that a model brings, finds its end at once and does not wait.
+    """
+    parent = -1  # where standard input is closed: reading it fails at once, as its end would
+    with suppress(OSError):
+        parent = os.dup(0)
+        with open(os.devnull, "rb") as nothing:
+            os.dup2(nothing.fileno(), 0)
 
     def watch() -> None:
         with suppress(OSError):  # a closed standard input has ended too
-            while os.read(0, 4096):
+            while os.read(parent, 4096):
                 pass
         parent_gone.set()
         os.kill(os.getpid(), signal.SIGINT)

@@ -11,8 +11,8 @@ from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from pathlib import Path
 
-from llenergymeasure import plugins
 from llenergymeasure.backends.base import Backend, compile_seconds, serves_offline
+from llenergymeasure.backends.guarded import make_backend
 from llenergymeasure.config.loader import dump_config, load_config
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.core.clock import AnchoredClock
@@ -86,7 +86,7 @@ def measure(config: ExperimentConfig, clock: AnchoredClock, log: Recorder, spool
     """Take the measurement, from the cool-down to the last repeat; all is closed in reverse on any failure."""
     protocol = config.measurement
     with ExitStack() as stack:
-        backend: Backend = plugins.find("backends", config.backend)()
+        backend = make_backend(config.backend)
         stack.callback(backend.close)
         power = _start_metering(config, clock, log, stack, spool)
         data_set = find_workload(config.workload.dataset)

@@ -15,6 +15,13 @@ from llenergymeasure.foreign_code import described, text_of
 _OUT_OF_MEMORY = re.compile(
     r"OutOfMemoryError|MemoryError|out of memory|not enough memory|can't allocate memory|_ALLOC_FAILED"
 )
+_CODE_CAUSES: tuple[tuple[str, str], ...] = (
+    (
+        r"EOF when reading a line",
+        "the Python code that the model brings waits for input from a keyboard, and a run has none: correct that code",
+    ),
+)
+"""Of the Python code that a model may bring, whenever it is called."""
 _LOAD_CAUSES: tuple[tuple[str, str], ...] = (
     (
         r"Validation error for field '(?P<field>\w+)'",
@@ -27,10 +34,6 @@ _LOAD_CAUSES: tuple[tuple[str, str], ...] = (
     (
         r"'<' not supported between instances of '(str|list|dict)' and 'int'",
         "a value in its generation_config.json, such as pad_token_id, is no number: correct it there ({detail})",
-    ),
-    (
-        r"EOF when reading a line",
-        "the Python code that it brings waits for input from a keyboard, and a run has none: correct that code",
     ),
     (
         r"Can't find 'adapter_config\.json'",
@@ -184,7 +187,7 @@ def _cause(error: BaseException, causes: tuple[tuple[str, str], ...], on_memory:
     text = _chain(error)
     if _OUT_OF_MEMORY.search(text):
         return f"out of memory ({_detail(error)}): {on_memory}"
-    for pattern, meaning in causes:
+    for pattern, meaning in (*_CODE_CAUSES, *causes):
         match = re.search(pattern, text)
         if match:
             return meaning.format(detail=_detail(error), **match.groupdict())

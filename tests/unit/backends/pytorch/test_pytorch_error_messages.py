@@ -101,3 +101,9 @@ def test_an_interrupt_is_not_an_error_of_the_backend():
 
 def test_braces_in_a_librarys_sentence_do_no_harm():
     assert "{x}" in message(ImportError("no {x}"))
+
+
+@pytest.mark.parametrize("explain", [explain_loading, explain_generating])
+def test_code_that_waits_for_a_keyboard_is_named(explain):
+    with pytest.raises(BackendError, match="waits for input from a keyboard"), explain("model m"):
+        raise EOFError("EOF when reading a line")
