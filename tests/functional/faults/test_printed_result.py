@@ -56,3 +56,21 @@ def test_the_folder_of_a_job_is_no_bundle_and_says_what_it_is(tmp_path: Path) ->
     assert done.returncode == 6
     assert "is the job folder of a run that goes on or was killed" in done.stderr
     assert "worker.log" in done.stderr
+
+
+def test_a_damaged_table_is_told_in_words(tmp_path: Path) -> None:
+    bundle = write_run(tmp_path, "run.interrupted", interrupted=True)
+    (bundle / "trace.parquet").write_bytes((bundle / "trace.parquet").read_bytes()[:-200])
+    done = _llem("show", str(bundle))
+    assert done.returncode == 6
+    assert "trace.parquet cannot be read: it is damaged, or llem did not write it (" in done.stderr
+    assert (
+        "trace.parquet: cannot be read: it is damaged, or llem did not write it ("
+        in _llem("verify", str(bundle)).stdout
+    )
+
+
+def test_a_folder_that_does_not_exist_is_not_said_to_differ(tmp_path: Path) -> None:
+    done = _llem("verify", str(tmp_path / "nonexist"))
+    assert done.returncode == 9
+    assert done.stdout.startswith(f"missing  {tmp_path / 'nonexist'}\n  ✗ does not exist\n")
