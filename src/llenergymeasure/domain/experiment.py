@@ -242,6 +242,16 @@ class ExperimentResult(Record):
         """
         return self._bundle
 
+    def __eq__(self, other: object) -> bool:
+        """Whether all that was measured is the same, wherever the bundles lie."""
+        if not isinstance(other, ExperimentResult):
+            return NotImplemented
+        there = other.model_copy()
+        there._bundle = self._bundle
+        return super().__eq__(there)
+
+    __hash__ = Record.__hash__
+
     def read_from(self, bundle: Path) -> ExperimentResult:
         """Return this result with the folder that it was read from."""
         copy = self.model_copy()

@@ -11,7 +11,7 @@ from llenergymeasure.core.clock import AnchoredClock
 from llenergymeasure.exceptions import BackendError
 from tests.support import models
 from tests.support.models import edit_json
-from tests.support.pytorch_runs import TEXTS, as_prompts, batches_of, configure, generate, loaded
+from tests.support.pytorch_runs import TEXTS, as_prompts, configure, generate, loaded, serve
 
 pytestmark = pytest.mark.model
 
@@ -293,10 +293,11 @@ def test_too_little_memory_to_load_says_what_to_try(tiny_llama, tmp_path):
 def test_too_little_memory_to_generate_says_what_to_try(tiny_llama, tmp_path):
     endless = copy(tiny_llama, tmp_path / "endless", max_position_embeddings=10**13)
     config = configure(endless, max_output_tokens=10**11, pytorch={"cache_implementation": "static"})
-    with loaded(config) as backend:
-        (batch, *_rest) = batches_of(backend, as_prompts(TEXTS))
-        with pytest.raises(BackendError, match=r"out of memory .* lower pytorch.batch_size"):
-            backend._loaded().generate(batch)
+    with (
+        loaded(config) as backend,
+        pytest.raises(BackendError, match=r"out of memory .* lower pytorch.batch_size"),
+    ):
+        serve(backend, as_prompts(TEXTS))
 
 
 def test_a_backend_without_a_model_says_so():
