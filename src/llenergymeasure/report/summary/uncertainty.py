@@ -34,7 +34,9 @@ def _alike(result: ExperimentResult) -> Iterator[list[UncertaintyBudget]]:
 def _group(result: ExperimentResult, group: list[UncertaintyBudget]) -> Iterator[Block]:
     """Yield the figures of a group, the terms of their intervals, and what would narrow them."""
     yield Rows(rows=tuple(Row(label=figure_label(each.figure), value=_value(result, each)) for each in group))
-    yield Grid(head=HEAD, lines=tuple(_terms(group[0])))
+    terms = tuple(_terms(group[0]))
+    if terms:
+        yield Grid(head=HEAD, lines=terms)
     remarks = "\n".join(_remarks(group[0]))
     if remarks:
         yield Paragraph(text=remarks)
@@ -46,7 +48,7 @@ def _value(result: ExperimentResult, budget: UncertaintyBudget) -> str:
 
 
 def _terms(budget: UncertaintyBudget) -> Iterator[tuple[str, str, str, str]]:
-    for term in budget.terms:
+    for term in filter(lambda each: each.half_width != 0, budget.terms):
         share = budget.share(term)
         percent = "<1 %" if 0 < share < 0.005 else f"{100 * share:.0f} %"
         yield term.name, _half_width(budget, term), percent, term.source
@@ -55,8 +57,6 @@ def _terms(budget: UncertaintyBudget) -> Iterator[tuple[str, str, str, str]]:
 def _half_width(budget: UncertaintyBudget, term: BudgetTerm) -> str:
     """Return a half-width in percent of the figure; in its unit where it is wider than the figure."""
     relative = budget.relative(term.half_width)
-    if term.half_width == 0:
-        return "0"
     if relative is None or relative > 1:
         return f"± {quantity(term.half_width, budget.unit)}"
     return f"± {100 * relative:.2g} %" if relative >= 1e-5 else "< 0.001 %"
@@ -66,6 +66,9 @@ def _remarks(budget: UncertaintyBudget) -> Iterator[str]:
     widest = next((term for term in budget.terms if term.name == budget.dominant), None)
     if widest is not None:
         yield f"The widest term is {widest.name}. To halve it: {widest.halve_by}."
+    nothing = [f"{term.name} ({term.source})" for term in budget.terms if term.half_width == 0]
+    if nothing:
+        yield f"Terms that are 0: {'; '.join(nothing)}."
     if budget.reason is not None:
         yield f"Not included: {budget.reason}."
 
