@@ -114,8 +114,9 @@ def _plain(overrides: Mapping[str, Any]) -> dict[str, Any]:
 
     try:
         plain: dict[str, Any] = to_jsonable_python(dict(overrides), inf_nan_mode="constants")
-    except PydanticSerializationError as error:
-        raise ConfigError(f"a setting is no plain value (text, number, list, mapping): {error}") from None
+    except (PydanticSerializationError, TypeError, ValueError, RecursionError) as error:
+        reason = str(error).partition("\n")[0]
+        raise ConfigError(f"a setting is no plain value (text, number, list, mapping): {reason}") from None
     return plain
 
 
