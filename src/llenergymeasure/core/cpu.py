@@ -55,7 +55,7 @@ def read_ram_total_mb() -> float | None:
     try:
         import psutil
 
-        return round(psutil.virtual_memory().total / 2**20, 1)
+        return round(psutil.virtual_memory().total / 2**20, 1) or None
     except (ImportError, OSError, RuntimeError) as error:
         logger.debug("memory is unknown: %s", error)
         return None
@@ -120,4 +120,4 @@ def _turbo_enabled(root: Path) -> bool | None:
 def _max_frequency_mhz(root: Path) -> float | None:
     policies = (root / "sys/devices/system/cpu/cpufreq").glob("policy*/cpuinfo_max_freq")
     frequencies_khz = [value for path in policies if (value := read_number(path)) is not None]
-    return max(frequencies_khz) / 1000 if frequencies_khz else None
+    return max(frequencies_khz) / 1000 or None if frequencies_khz else None

@@ -11,7 +11,7 @@ from llenergymeasure.core.hardware import NONE, CUDAEnvironment, EnvironmentMeta
 from llenergymeasure.core.nvidia import gpu, nvml
 from llenergymeasure.exceptions import MeterUnavailable
 
-NO_GPU = GPUEnvironment(name=NONE, vram_total_mb=0, visible=False)
+NO_GPU = GPUEnvironment(name=NONE, vram_total_mb=None, visible=False)
 NO_CUDA = CUDAEnvironment(version=NONE, driver_version=NONE)
 
 

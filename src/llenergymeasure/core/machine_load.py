@@ -21,6 +21,8 @@ class ProcessorTime:
 
     machine_s: float
     own_s: float
+    counted_s: float
+    """Of all processors, busy and idle: it advances by the time that passes on each."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +51,8 @@ def read_processor_time(own: Collection[int]) -> ProcessorTime | None:
     except OSError as error:
         logger.debug("processor time is unknown: %s", error)
         return None
-    return ProcessorTime(machine_s=sum(times) - idle - guests, own_s=own_s)
+    counted_s = sum(times) - guests
+    return ProcessorTime(machine_s=counted_s - idle, own_s=own_s, counted_s=counted_s)
 
 
 def read_run_delays(pids: Collection[int]) -> dict[int, tuple[float, float]]:

@@ -27,6 +27,20 @@ UNKNOWN_REASONS = -1
 READ_FAILED = -1
 """`Sample.error` where the meter itself raised: the sensor gave no code."""
 
+SOURCE_STILL = -2
+"""`Sample.error` where the source answers and does not advance, so that its 0 means nothing."""
+
+
+def error_text(error: int) -> str:
+    """Return in words why a reading failed."""
+    if error == READ_FAILED:
+        return "its meter failed"
+    if error == SOURCE_STILL:
+        return (
+            "its source does not advance as time does (/proc/stat stands still in sandboxes such as gVisor)"
+        )
+    return f"the sensor answered with error {error}"
+
 
 class Sample(NamedTuple):
     """A reading: `channel` is an index into the trace's channels, NaN (-1 for reasons) means not read.

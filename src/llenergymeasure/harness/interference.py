@@ -19,6 +19,9 @@ from llenergymeasure.exceptions import PreFlightError
 SHORTEST_S = 1.0
 """Processor times move in steps of 10 ms, so a shorter interval gives an uncertain share."""
 
+LEAST_PACE = 0.5
+"""Of the processor time that must pass, idle or busy; less is no rounding of its steps."""
+
 
 class OtherLoadWatch:
     """Counts what others use from when it is made.
@@ -76,9 +79,18 @@ def _mean_cores(
     """Return the mean number of processors that others used, and that we used."""
     if before is None or after is None or elapsed_s < SHORTEST_S:
         return None, None
+    if _stands_still(before, after, elapsed_s):
+        return None, None
     own_s = max(after.own_s - before.own_s, 0.0)
     foreign_s = max(after.machine_s - before.machine_s - own_s, 0.0)
     return foreign_s / elapsed_s, own_s / elapsed_s
+
+
+def _stands_still(before: ProcessorTime, after: ProcessorTime, elapsed_s: float) -> bool:
+    """Return whether the times are those of a sandbox that does not count them, or counts some processors only."""
+    counted_s = after.counted_s - before.counted_s
+    runs_back = after.machine_s < before.machine_s
+    return runs_back or after.own_s <= 0 or counted_s < LEAST_PACE * elapsed_s * (os.cpu_count() or 1)
 
 
 def _gpu(use: GpuUse, ours: Collection[int], known: Mapping[str, tuple[int, ...]] | None) -> OtherGpuLoad:

@@ -61,7 +61,7 @@ def _facts(pynvml: Any, gpu: nvml.Gpu) -> dict[str, Any]:
     memory = _ask(pynvml, "nvmlDeviceGetMemoryInfo", handle)
     capability = _ask(pynvml, "nvmlDeviceGetCudaComputeCapability", handle)
     return {
-        "vram_total_mb": _mb(memory.total) if memory else None,
+        "vram_total_mb": _mb(memory.total) if memory and memory.total else None,
         "vram_used_mb": _mb(memory.used) if memory else None,
         "compute_capability": ".".join(str(part) for part in capability) if capability else None,
         **_link(pynvml, handle),
@@ -102,10 +102,10 @@ def _power_limits(pynvml: Any, handle: Any) -> dict[str, float | None]:
 def _clocks(pynvml: Any, handle: Any) -> dict[str, float | None]:
     now, most = "nvmlDeviceGetClockInfo", "nvmlDeviceGetMaxClockInfo"
     return {
-        "sm_clock_mhz": _ask(pynvml, now, handle, pynvml.NVML_CLOCK_SM),
-        "sm_clock_max_mhz": _ask(pynvml, most, handle, pynvml.NVML_CLOCK_SM),
-        "memory_clock_mhz": _ask(pynvml, now, handle, pynvml.NVML_CLOCK_MEM),
-        "memory_clock_max_mhz": _ask(pynvml, most, handle, pynvml.NVML_CLOCK_MEM),
+        "sm_clock_mhz": _ask(pynvml, now, handle, pynvml.NVML_CLOCK_SM) or None,
+        "sm_clock_max_mhz": _ask(pynvml, most, handle, pynvml.NVML_CLOCK_SM) or None,
+        "memory_clock_mhz": _ask(pynvml, now, handle, pynvml.NVML_CLOCK_MEM) or None,
+        "memory_clock_max_mhz": _ask(pynvml, most, handle, pynvml.NVML_CLOCK_MEM) or None,
     }
 
 
@@ -113,7 +113,7 @@ def _thermal(pynvml: Any, handle: Any) -> ThermalEnvironment:
     threshold = "nvmlDeviceGetTemperatureThreshold"
     reasons = _ask(pynvml, "nvmlDeviceGetCurrentClocksThrottleReasons", handle)
     return ThermalEnvironment(
-        temperature_c=_ask(pynvml, "nvmlDeviceGetTemperature", handle, pynvml.NVML_TEMPERATURE_GPU),
+        temperature_c=_ask(pynvml, "nvmlDeviceGetTemperature", handle, pynvml.NVML_TEMPERATURE_GPU) or None,
         slowdown_temperature_c=_ask(pynvml, threshold, handle, pynvml.NVML_TEMPERATURE_THRESHOLD_SLOWDOWN),
         shutdown_temperature_c=_ask(pynvml, threshold, handle, pynvml.NVML_TEMPERATURE_THRESHOLD_SHUTDOWN),
         fan_speed_pct=_ask(pynvml, "nvmlDeviceGetFanSpeed", handle),
@@ -133,7 +133,7 @@ def _ask(pynvml: Any, question: str, *arguments: Any) -> Any:
 
 
 def _watts(milliwatts: int | None) -> float | None:
-    return None if milliwatts is None else milliwatts / 1000
+    return milliwatts / 1000 if milliwatts else None  # 0 is no limit that a card has
 
 
 def _mb(size_bytes: int) -> float:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Sequence
 from typing import ClassVar
 
-from llenergymeasure.domain.sample import Sample
+from llenergymeasure.domain.sample import SOURCE_STILL, Sample
 from llenergymeasure.domain.trace import Channel
 from llenergymeasure.exceptions import MeterUnavailable
 from llenergymeasure.meters.base import MeterOptions
@@ -18,6 +19,11 @@ IDLE_SHARE = 0.1
 RELATIVE_ERROR = 0.5
 """Estimates of this kind were seen 40 % off a wall meter (arXiv 2509.22092); the model's watts are a guess on top."""
 STAT = "/proc/stat"
+FIRST_S = 0.1
+"""Ten ticks of CPU time."""
+JUDGED_EVERY_S = 1.0
+LEAST_PACE = 0.5
+"""Of the CPU time that must pass; less is not the rounding of ticks."""
 
 
 class EstimateMeter:
@@ -32,10 +38,12 @@ class EstimateMeter:
         self._energy_j = 0.0
         self._last_ns = 0
         self._last_times = (0.0, 0.0)
+        self._pace: Pace | None = None
 
     def open(self, options: MeterOptions) -> Sequence[Channel]:
         cores, config = _physical_cores(), options.energy.options_of(self.name, EstimateOptions)
         self._idle_w, self._max_w = power_model(config, cores)
+        self._pace = Pace(STAT)
         self._last_times = cpu_times(STAT)
         self._last_ns = time.monotonic_ns()
         self._energy_j = 0.0
@@ -58,6 +66,12 @@ class EstimateMeter:
         except MeterUnavailable:
             return [Sample(0, time.monotonic_ns() + offset_ns, error=1)]
         now_ns = time.monotonic_ns()
+        assert self._pace is not None
+        was_still = self._pace.is_still
+        if self._pace.look(now_ns, total_s):
+            return [Sample(0, now_ns + offset_ns, error=SOURCE_STILL)]
+        if was_still:  # the time before is unknown: a counter that begins again says so
+            self._energy_j, self._last_ns = 0.0, now_ns
         return [self._advance(now_ns, busy_s, total_s, offset_ns)]
 
     def close(self) -> None:
@@ -77,6 +91,34 @@ class EstimateMeter:
             power_w=power_w,
             utilisation_pct=100.0 * utilisation,
         )
+
+
+class Pace:
+    """Whether the CPU time of the machine advances as it must: by the time that passes on every CPU, idle or busy.
+
+    Sandboxes show a /proc/stat that stands still (gVisor), others one that has some of the CPUs only: then it says
+    nothing about the load.
+    """
+
+    def __init__(self, path: str) -> None:
+        """Wait until the CPU time moves, 10 ms on a system that counts it, and `FIRST_S` at most."""
+        first, started_ns = cpu_times(path)[1], time.monotonic_ns()
+        self.is_still = True
+        while self.is_still and time.monotonic_ns() - started_ns < FIRST_S * 1e9:
+            time.sleep(0.005)
+            self.is_still = cpu_times(path)[1] <= first
+        self._from = (time.monotonic_ns(), cpu_times(path)[1])
+        self._ticks_per_s = os.sysconf("SC_CLK_TCK") * (os.cpu_count() or 1)
+
+    def look(self, now_ns: int, total: float) -> bool:
+        """Return whether the total stands still, or runs at less than half its pace; judged once a second."""
+        elapsed_s, advance = (now_ns - self._from[0]) / 1e9, total - self._from[1]
+        if self.is_still and advance > 0:
+            self.is_still, self._from = False, (now_ns, total)
+        elif elapsed_s >= JUDGED_EVERY_S or advance < 0:
+            self.is_still = advance < LEAST_PACE * elapsed_s * self._ticks_per_s
+            self._from = (now_ns, total)
+        return self.is_still
 
 
 def power_model(config: EstimateOptions, cores: int) -> tuple[float, float]:
@@ -119,6 +161,8 @@ def cpu_times(path: str) -> tuple[float, float]:
             fields = [float(word) for word in file.readline().split()[1:9]]
     except OSError as error:
         raise MeterUnavailable(f"CPU time cannot be read, which only Linux reports: {error}") from None
+    except ValueError:
+        raise MeterUnavailable(f"{path} does not hold the CPU time as Linux does") from None
     user, nice, system, idle, iowait, irq, softirq, steal = fields + [0.0] * (8 - len(fields))
     busy = user + nice + system + irq + softirq
     return busy, busy + idle + iowait + steal

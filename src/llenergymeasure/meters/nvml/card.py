@@ -115,14 +115,25 @@ def _state_readers(pynvml: Any, handle: Any) -> dict[str, Sequence[Reader]]:
         arguments = (handle,) if of is None else (handle, of)
         return [partial(getattr(pynvml, name), *arguments) for name in names]
 
+    def positive(readers: Sequence[Reader]) -> list[Reader]:
+        return [partial(_positive, reader) for reader in readers]
+
     return {
-        "temperature_c": calls(
-            "nvmlDeviceGetTemperature", "nvmlDeviceGetTemperatureV", of=pynvml.NVML_TEMPERATURE_GPU
+        "temperature_c": positive(
+            calls("nvmlDeviceGetTemperature", "nvmlDeviceGetTemperatureV", of=pynvml.NVML_TEMPERATURE_GPU)
         ),
-        "sm_clock_mhz": calls("nvmlDeviceGetClockInfo", of=pynvml.NVML_CLOCK_SM),
-        "memory_clock_mhz": calls("nvmlDeviceGetClockInfo", of=pynvml.NVML_CLOCK_MEM),
+        "sm_clock_mhz": positive(calls("nvmlDeviceGetClockInfo", of=pynvml.NVML_CLOCK_SM)),
+        "memory_clock_mhz": positive(calls("nvmlDeviceGetClockInfo", of=pynvml.NVML_CLOCK_MEM)),
         "utilisation_pct": [lambda: pynvml.nvmlDeviceGetUtilizationRates(handle).gpu],
         "throttle_reasons": calls(
             "nvmlDeviceGetCurrentClocksEventReasons", "nvmlDeviceGetCurrentClocksThrottleReasons"
         ),
     }
+
+
+def _positive(reader: Reader) -> float:
+    """Return a temperature or a clock; 0 is what a sensor without a reading shows."""
+    value = reader()
+    if value <= 0:
+        raise NVMLError(NO_DATA)
+    return value

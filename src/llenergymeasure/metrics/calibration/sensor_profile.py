@@ -90,7 +90,10 @@ def _response(powers: MeanPowers, steps: Sequence[LoadStep]) -> tuple[float, flo
     if powers.reason is not None or len(idle) < 2 or len(busy) < 2:
         return 0.0, 0.0, powers.reason or "the load had too few steady steps"
     idle_w, busy_w = math.fsum(idle) / len(idle), math.fsum(busy) / len(busy)
-    half_width_w = math.hypot(mean_half_width(idle) or 0.0, mean_half_width(busy) or 0.0)
+    spreads_w = (mean_half_width(idle), mean_half_width(busy))
+    if spreads_w[0] is None or spreads_w[1] is None:
+        return idle_w, busy_w, "the spread of its steady steps is unknown"
+    half_width_w = math.hypot(spreads_w[0], spreads_w[1])
     if busy_w - idle_w > max(half_width_w, LEAST_RESPONSE * busy_w):
         return idle_w, busy_w, None
     return idle_w, busy_w, f"it showed {idle_w:.1f} W without load and {busy_w:.1f} W under it"

@@ -66,11 +66,12 @@ def baseline_to_store(account: EnergyAccount, phase: Phase) -> StoredBaseline | 
     idle = _idle_power(account, phase)
     if idle is None or idle.power_w is None or idle.half_width_w is None:
         return None
-    channels = [
+    found = (
         _channel_idle_power(account, index, phase, power_w)
         for index, power_w in enumerate(idle.by_channel)
         if power_w is not None
-    ]
+    )
+    channels = [each for each in found if each is not None]
     return StoredBaseline(
         measured_unix_ns=phase.end_unix_ns,
         duration_s=phase.duration_s,
@@ -131,12 +132,16 @@ def _slices(phase: Phase) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     return edges_ns[:-1], edges_ns[1:]
 
 
-def _channel_idle_power(account: EnergyAccount, index: int, phase: Phase, power_w: float) -> ChannelIdlePower:
+def _channel_idle_power(
+    account: EnergyAccount, index: int, phase: Phase, power_w: float
+) -> ChannelIdlePower | None:
+    """Return what is stored of a channel; None where its scatter is unknown, without which no drift can be told."""
     channel = account.channels[index]
     powers_w = account.energies(*_slices(phase))[index].energy_j / (SLICE_NS / 1e9)
-    is_known = len(powers_w) > 1 and not np.isnan(powers_w).any()
+    if len(powers_w) < 2 or np.isnan(powers_w).any():
+        return None
     return ChannelIdlePower(
         **dict(channel.key),
         power_w=power_w,
-        deviation_w=statistics.stdev(powers_w.tolist()) if is_known else 0.0,
+        deviation_w=statistics.stdev(powers_w.tolist()),
     )

@@ -99,7 +99,7 @@ def test_machine_without_a_usable_gpu_says_none_and_why(
     look: Any, fields: dict[str, Any], environ: dict[str, str], reason: str
 ) -> None:
     machine = look(SimulatedGpu(), environ=environ, **fields)
-    assert (machine.gpu.name, machine.gpu.vram_total_mb, machine.gpu.uuid) == ("none", 0, None)
+    assert (machine.gpu.name, machine.gpu.vram_total_mb, machine.gpu.uuid) == ("none", None, None)
     assert reason in machine.gpu_missing_because
 
 

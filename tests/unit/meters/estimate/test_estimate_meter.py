@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 
@@ -9,10 +10,11 @@ import pytest
 
 from llenergymeasure import plugins
 from llenergymeasure.config.models import EnergyConfig
+from llenergymeasure.domain.sample import SOURCE_STILL
 from llenergymeasure.exceptions import MeterError
 from llenergymeasure.meters.base import MeterOptions
 from llenergymeasure.meters.estimate import meter as estimate_meter
-from llenergymeasure.meters.estimate.meter import EstimateMeter, cpu_times, describe, power_model
+from llenergymeasure.meters.estimate.meter import EstimateMeter, Pace, cpu_times, describe, power_model
 from llenergymeasure.meters.estimate.options import EstimateOptions
 from llenergymeasure.meters.probing import probe_meter
 
@@ -65,6 +67,7 @@ def test_a_busy_quarter_takes_a_quarter_of_the_way_to_the_maximum(stat: Path) ->
 
 def test_energy_adds_up_from_one_reading_to_the_next(stat: Path) -> None:
     meter = opened(cpu_max_power_w=100, cpu_idle_power_w=20)
+    stat.write_text("cpu  10 0 0 0 0 0 0 0 0 0\n")
     (first,) = meter.read(0)
     stat.write_text("cpu  100 0 0 0 0 0 0 0 0 0\n")
     time.sleep(0.02)
@@ -73,9 +76,30 @@ def test_energy_adds_up_from_one_reading_to_the_next(stat: Path) -> None:
     assert second.energy_j - first.energy_j == pytest.approx(100 * elapsed_s)
 
 
-def test_no_cpu_time_since_the_last_reading_is_taken_as_idle(stat: Path) -> None:
+def test_a_source_that_never_moves_says_nothing(stat: Path) -> None:
     meter = opened(cpu_max_power_w=100, cpu_idle_power_w=20)
-    assert meter.read(0)[0].power_w == 20.0
+    assert [sample.error for _ in range(3) for sample in meter.read(0)] == [SOURCE_STILL] * 3
+    (reading,) = probe_meter(EstimateMeter(), options(), with_readings=True).readings
+    assert "not readable" in reading
+    assert "/proc/stat" in reading
+
+
+def test_the_time_of_some_cpus_only_says_nothing(stat: Path) -> None:
+    stat.write_text("cpu  10 0 0 0 0 0 0 0 0 0\n")
+    pace = Pace(str(stat))
+    second = os.sysconf("SC_CLK_TCK") * (os.cpu_count() or 1)
+    assert not pace.look(time.monotonic_ns(), 10.0 + second)  # it began to move
+    later_ns = time.monotonic_ns() + 2_000_000_000
+    assert pace.look(later_ns, 10.0 + 1.2 * second)
+    assert not pace.look(later_ns + 2_000_000_000, 10.0 + 3.2 * second)
+
+
+def test_a_source_that_stops_in_the_middle_is_unknown_from_there(stat: Path) -> None:
+    meter = opened(cpu_max_power_w=100, cpu_idle_power_w=20)
+    stat.write_text("cpu  10 0 0 0 0 0 0 0 0 0\n")
+    assert meter.read(0)[0].error == 0
+    time.sleep(1.1)
+    assert meter.read(0)[0].error == SOURCE_STILL
 
 
 def test_stolen_and_waiting_time_is_not_busy(stat: Path) -> None:
