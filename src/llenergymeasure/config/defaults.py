@@ -49,6 +49,7 @@ DEFAULTS: Defaults = {
         "measurement.require_quiet": False,
         "measurement.strict": False,
         "energy.meters": "auto",
+        "energy.exclude": [],
         "energy.estimate.cpu_max_power_w": None,
         "energy.estimate.cpu_idle_power_w": None,
         "passthrough_kwargs": None,

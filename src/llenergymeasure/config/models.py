@@ -99,6 +99,10 @@ class EnergyConfig(PluginSections):
     meters: Literal["auto", "none"] | NonEmpty | Items[NonEmpty] = "auto"
     """`auto` (all that measure; an estimate where nothing does), `none`, a meter's name, or a list of names."""
 
+    exclude: Items[NonEmpty] = ()
+    """Sensors that are not read: `rapl:dram-0`, `rapl:psys`, `nvml:1`, a UUID, or a label as `llem doctor` shows it.
+    `rapl:dram` (meter and domain) means all of these."""
+
     @classmethod
     def refuse_section(cls, name: str, settings: Mapping[str, Any]) -> str | None:
         meters = settings.get("meters", "auto")

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from llenergymeasure.core.hardware import EnvironmentMetadata
 from llenergymeasure.core.record import Record
-from llenergymeasure.domain.trace import Channel
+from llenergymeasure.domain.trace import Channel, LeftOut
 
 
 class MeterFinding(Record):
@@ -18,6 +18,8 @@ class MeterFinding(Record):
     available: bool
     channels: tuple[Channel, ...] = ()
     readings: tuple[str, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
+    """Its sensors that cannot be read."""
     calibrated: tuple[datetime | None, ...] = ()
     """When each channel was calibrated; None: it never was."""
     reason: str | None = None

@@ -10,6 +10,7 @@ from llenergymeasure.domain.experiment import WarmupEnd
 from llenergymeasure.domain.fingerprints import Fingerprints
 from llenergymeasure.domain.interference import Interference
 from llenergymeasure.domain.model.info import ModelInfo
+from llenergymeasure.domain.trace import LeftOut
 
 
 class RunFacts(Record):
@@ -26,6 +27,8 @@ class RunFacts(Record):
     raw tables is monotonic time plus this."""
     meters: tuple[str, ...] = ()
     """Names of the meters that were read."""
+    left_out: tuple[LeftOut, ...] = ()
+    """Sensors that were not read, with the reason."""
     snapshot: EnvironmentSnapshot | None = None
     """Software and hardware before the model was loaded."""
     model_info: ModelInfo | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -32,6 +33,28 @@ class ChannelKey(Record):
     """Its name in texts."""
 
     @property
+    def short_name(self) -> str:
+        """Its name in `energy.exclude`: `rapl:package-0`, `rapl:dram-0`, `nvml:0`."""
+        number = re.match(r"GPU (\d+)\b", self.label) if self.domain == "gpu" else None
+        memory = re.fullmatch(r"package-(\S+)/dram", self.device)
+        if number:
+            return f"{self.meter}:{number[1]}"
+        if memory:
+            return f"{self.meter}:dram-{memory[1]}"
+        return f"{self.meter}:{self.domain if self.device == 'host' else self.device}"
+
+    def is_named(self, name: str) -> bool:
+        """Return whether a name in `energy.exclude` means this sensor: any of its names, or its meter and domain."""
+        names = (
+            self.short_name,
+            self.label,
+            self.device,
+            f"{self.meter}:{self.device}",
+            f"{self.meter}:{self.domain}",
+        )
+        return name.strip().lower() in [each.lower() for each in names if each]
+
+    @property
     def key(self) -> ChannelKey:
         """The identity alone, without what a record adds to it."""
         return ChannelKey(meter=self.meter, domain=self.domain, device=self.device, label=self.label)
@@ -60,6 +83,19 @@ class Channel(ChannelKey):
     None: the system's own."""
     note: str | None = None
     """What a reader must know: the power model of an estimate, what else the readings contain."""
+
+
+class LeftOut(ChannelKey):
+    """A sensor that the machine has, or should have, and that is not read."""
+
+    reason: str
+    remedy: str | None = None
+    included_in_total: bool = True
+    """Whether the total lacks it; False for one that is contained in another."""
+    by_choice: bool = False
+    """Left out by `energy.exclude`."""
+    ordinal: int | None = None
+    """Of a GPU: its place among those that CUDA lets this process use, as in `cuda:0`."""
 
 
 class EnergyTrace:

@@ -10,7 +10,7 @@ from typing import Protocol
 from llenergymeasure.config.models import EnergyConfig
 from llenergymeasure.core.clock import AnchoredClock
 from llenergymeasure.domain.calibration import SensorProfile
-from llenergymeasure.domain.trace import Channel, EnergyTrace
+from llenergymeasure.domain.trace import Channel, EnergyTrace, LeftOut
 from llenergymeasure.meters.base import MeterOptions
 from llenergymeasure.meters.sampling.sampler import Sampler
 from llenergymeasure.meters.selection import choose_meters
@@ -27,6 +27,11 @@ class Metering(Protocol):
     @property
     def channels(self) -> tuple[Channel, ...]:
         """The sensors that are read; none where no meter was asked for."""
+        ...
+
+    @property
+    def left_out(self) -> tuple[LeftOut, ...]:
+        """The sensors that could not be read, or were not to be."""
         ...
 
     @property
@@ -54,6 +59,7 @@ class Unmetered:
     """Metering where no meter was asked for."""
 
     channels: tuple[Channel, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
     is_estimated = False
 
     def recent_power_w(self) -> float | None:

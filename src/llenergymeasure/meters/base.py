@@ -32,6 +32,9 @@ class Meter(Protocol):
     def open(self, options: MeterOptions) -> Sequence[Channel]:
         """Open the sensors and return their channels; called in the sampler's process, and by `llem doctor`.
 
+        A sensor that is there and cannot be read does not end it: name it in an attribute `left_out`, a sequence of
+        `domain.trace.LeftOut`, and the result says so.
+
         Raises:
             MeterUnavailable: what is missing, and the command that fixes it.
         """

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from llenergymeasure.core.nvidia.nvml import Gpu, list_gpus, replaced_library
+from llenergymeasure.core.nvidia.nvml import Gpu, find_gpus, replaced_library
 from llenergymeasure.core.nvidia.visible import ordinal_caveat, select_visible
-from llenergymeasure.domain.trace import Channel, Scope
+from llenergymeasure.domain.trace import Channel, LeftOut, Scope
 from llenergymeasure.exceptions import MeterUnavailable
 from llenergymeasure.meters.base import MeterOptions
 
@@ -17,19 +18,26 @@ RELATIVE_ERROR = 0.05
 WHOLE_CARD = "the whole card: its MIG instances have no meter of their own"
 
 
-def choose_gpus(options: MeterOptions) -> tuple[tuple[Gpu, ...], str | None]:
-    """Return the cards that were asked for, else those that CUDA_VISIBLE_DEVICES lets through, each once.
+@dataclass(frozen=True, kw_only=True)
+class ChosenGpus:
+    """The cards of a run, each once. `caveat` is what is uncertain about the choice, `left_out` the silent ones."""
 
-    With them what is uncertain about the choice; None: nothing.
+    gpus: tuple[Gpu, ...]
+    caveat: str | None = None
+    left_out: tuple[LeftOut, ...] = ()
+
+
+def choose_gpus(options: MeterOptions, meter: str) -> ChosenGpus:
+    """Return the cards that were asked for, else those that CUDA_VISIBLE_DEVICES lets through.
 
     Raises:
-        MeterUnavailable: no driver, no card, or not the one that was asked for.
+        MeterUnavailable: no driver, no card that answers, or not the one that was asked for.
     """
-    gpus = list_gpus()
+    gpus = find_gpus()
     if not gpus:
         raise MeterUnavailable("the NVIDIA driver shows no GPU", "nvidia-smi -L  # what the driver sees")
     if options.gpu_uuids is not None:
-        return tuple(dict.fromkeys(_by_uuid(gpus, uuid) for uuid in options.gpu_uuids)), None
+        return ChosenGpus(gpus=tuple(dict.fromkeys(_by_uuid(gpus, uuid) for uuid in options.gpu_uuids)))
     visible = select_visible(gpus, os.environ)
     if not visible:
         value = os.environ.get("CUDA_VISIBLE_DEVICES")
@@ -37,7 +45,30 @@ def choose_gpus(options: MeterOptions) -> tuple[tuple[Gpu, ...], str | None]:
             f"CUDA_VISIBLE_DEVICES='{value}' hides all {len(gpus)} GPUs of this machine",
             "unset CUDA_VISIBLE_DEVICES",
         )
-    return visible, ordinal_caveat(gpus, os.environ)
+    answering = tuple(gpu for gpu in visible if gpu.fault is None)
+    silent = tuple(
+        left_out_gpu(meter, gpu, gpu.fault, ordinal)
+        for ordinal, gpu in enumerate(visible)
+        if gpu.fault is not None
+    )
+    if not answering:
+        raise MeterUnavailable(silent[0].reason, silent[0].remedy)
+    caveat = ordinal_caveat([gpu for gpu in gpus if gpu.fault is None], os.environ)
+    return ChosenGpus(gpus=answering, caveat=caveat, left_out=silent)
+
+
+def left_out_gpu(meter: str, gpu: Gpu, reason: str, ordinal: int | None) -> LeftOut:
+    """Return a card that is not read."""
+    return LeftOut(
+        meter=meter,
+        domain="gpu",
+        device=gpu.uuid,
+        label=gpu_label(gpu),
+        reason=reason,
+        remedy="nvidia-smi and dmesg | grep -i xid say what happened; reset the card, or leave it out with "
+        "CUDA_VISIBLE_DEVICES",
+        ordinal=ordinal,
+    )
 
 
 def gpu_channel(

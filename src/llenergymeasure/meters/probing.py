@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from llenergymeasure.domain.sample import Sample
-from llenergymeasure.domain.trace import Channel
+from llenergymeasure.domain.sample import Sample, error_text
+from llenergymeasure.domain.trace import Channel, LeftOut
 from llenergymeasure.exceptions import MeterError, MeterUnavailable
 from llenergymeasure.meters.base import Meter, MeterOptions
 from llenergymeasure.meters.sampling.opening import open_meter
@@ -31,6 +31,7 @@ class MeterStatus:
     available: bool
     channels: tuple[Channel, ...] = ()
     readings: tuple[str, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
     reason: str | None = None
     remedy: str | None = None
 
@@ -39,13 +40,14 @@ def probe_meter(meter: Meter, options: MeterOptions, *, with_readings: bool) -> 
     """Open a meter and close it again; `with_readings` takes `PROBE_S` where a power has to be found from a counter."""
     with ExitStack() as stack:
         try:
-            channels = open_meter(meter, options, stack)
+            opened = open_meter(meter, options, stack)
         except MeterUnavailable as error:
             return MeterStatus(available=False, reason=error.reason, remedy=error.remedy)
         except MeterError as error:
             return MeterStatus(available=False, reason=str(error))
-        readings = _readings_now(lambda: meter.read(0), channels) if with_readings else ()
-        return MeterStatus(available=True, channels=channels, readings=readings)
+        channels = opened.channels
+        readings = _readings_now(lambda: opened.meter.read(0), channels) if with_readings else ()
+        return MeterStatus(available=True, channels=channels, readings=readings, left_out=opened.left_out)
 
 
 def _readings_now(read: Callable[[], list[Sample]], channels: Sequence[Channel]) -> tuple[str, ...]:
@@ -69,7 +71,7 @@ def _text(channel: Channel, first: Sample | None, last: Sample | None) -> str:
     if first is None or last is None:
         return "no reading"
     if first.error or last.error:
-        return f"error {first.error or last.error}"
+        return f"not readable: {error_text(last.error or first.error)}"
     if not math.isnan(last.power_w):
         return f"{last.power_w:.1f} W"
     rise_j, span_s = last.energy_j - first.energy_j, (last.t_unix_ns - first.t_unix_ns) / 1e9

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 from llenergymeasure import plugins
@@ -11,6 +12,7 @@ from llenergymeasure.config.models import EnergyConfig
 from llenergymeasure.exceptions import ConfigError, LLEMError, MeterError, MeterUnavailable, PluginError
 from llenergymeasure.meters.base import Meter, MeterOptions
 from llenergymeasure.meters.probing import MeterStatus, probe_meter
+from llenergymeasure.meters.sampling.opening import open_meters
 from llenergymeasure.plugins import Capability
 
 logger = logging.getLogger(__name__)
@@ -46,6 +48,14 @@ def meter_problems(energy: EnergyConfig, options: MeterOptions) -> list[str]:
     Meters that were named are opened once for it. With `auto` only estimates are: one of them always works, unless it
     is configured wrongly.
     """
+    if energy.exclude and energy.meters != "none":
+        with ExitStack() as stack:
+            choice = choose_meters(energy)
+            try:
+                open_meters(choice.meters, choice.fallbacks, options, stack)
+            except MeterError as error:
+                return [str(error)]
+        return []
     if energy.meters != "auto":
         return [problem for name in _named(energy) if (problem := _problem(name, options)) is not None]
     auto = _auto()

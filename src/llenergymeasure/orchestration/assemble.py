@@ -48,6 +48,8 @@ def assemble(config: ExperimentConfig, raw: RawRun) -> ExperimentResult:
             cooldown=cooldown,
             warmup=warmup,
             interference=facts.interference,
+            left_out=facts.left_out,
+            compute_devices=facts.model_info.devices if facts.model_info else (),
             interrupted=raw.trace.interrupted,
             stopped_because=facts.stopped_because,
             estimates=figures.estimates,

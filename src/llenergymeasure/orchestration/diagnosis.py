@@ -52,6 +52,7 @@ def _meters(statuses: Mapping[str, MeterStatus]) -> tuple[MeterFinding, ...]:
             available=status.available,
             channels=status.channels,
             readings=status.readings,
+            left_out=status.left_out,
             calibrated=tuple(calibrated(channel) for channel in status.channels),
             reason=status.reason,
             remedy=status.remedy,

@@ -152,7 +152,8 @@ def _start_metering(
     config: ExperimentConfig, clock: AnchoredClock, log: Recorder, stack: ExitStack, spool: Path
 ) -> Metering:
     log.metering = stack.enter_context(metering(config.energy, clock, spool))
-    log.note(meters=tuple(dict.fromkeys(channel.meter for channel in log.metering.channels)))
+    meters = tuple(dict.fromkeys(channel.meter for channel in log.metering.channels))
+    log.note(meters=meters, left_out=log.metering.left_out)
     return log.metering
 
 

@@ -77,7 +77,7 @@ def _select(*names: str) -> list[str]:
     choice = choose_meters(energy)
     with ExitStack() as stack:
         opened = open_meters(choice.meters, choice.fallbacks, MeterOptions(energy=energy), stack)
-        return [meter.name for meter, _ in opened.meters]
+        return [each.meter.name for each in opened.meters]
 
 
 def _problems(*names: str) -> list[str]:

@@ -55,13 +55,21 @@ def list_gpus() -> tuple[Gpu, ...]:
     Raises:
         MeterUnavailable: as `session`.
     """
+    return tuple(gpu for gpu in find_gpus() if gpu.fault is None)
+
+
+def find_gpus() -> tuple[Gpu, ...]:
+    """Return every NVIDIA GPU of the machine, in NVML's order, those too that do not answer (with their `fault`).
+
+    Raises:
+        MeterUnavailable: as `session`.
+    """
     with session() as pynvml:
         try:
             count = int(pynvml.nvmlDeviceGetCount())
         except NVMLError as error:
             raise _unavailable(error) from None
-        gpus = (_read_gpu(pynvml, index) for index in range(count))
-        return tuple(gpu for gpu in gpus if gpu is not None)
+        return tuple(_read_gpu(pynvml, index) for index in range(count))
 
 
 def visible_gpus(environ: Mapping[str, str] | None = None) -> tuple[Gpu, ...]:
@@ -132,7 +140,7 @@ def _unavailable(error: NVMLError) -> MeterUnavailable:
     return MeterUnavailable(reason, remedy)
 
 
-def _read_gpu(pynvml: Any, index: int) -> Gpu | None:
+def _read_gpu(pynvml: Any, index: int) -> Gpu:
     try:
         handle = pynvml.nvmlDeviceGetHandleByIndex(index)
         mig_enabled = _mig_enabled(pynvml, handle)
@@ -146,7 +154,13 @@ def _read_gpu(pynvml: Any, index: int) -> Gpu | None:
         )
     except (NVMLError, *FOREIGN) as error:
         logger.warning("GPU %d does not answer and is left out: %s", index, error)
-        return None
+        return Gpu(
+            index=index,
+            uuid=f"nvidia-{index}",
+            name="does not answer",
+            pci_bus_id="",
+            fault=f"the card does not answer: {error}",
+        )
 
 
 def _mig_enabled(pynvml: Any, handle: Any) -> bool:

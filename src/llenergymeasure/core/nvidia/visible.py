@@ -21,6 +21,8 @@ class Gpu:
     mig_enabled: bool = False
     mig_uuids: tuple[str, ...] = ()
     """The MIG instances the card is cut into; power and energy are only known of the whole card."""
+    fault: str | None = None
+    """Why the card does not answer; then only its index is certain."""
 
 
 def select_visible(gpus: Sequence[Gpu], environ: Mapping[str, str]) -> tuple[Gpu, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from llenergymeasure.domain.sample import Sample
-from llenergymeasure.domain.trace import Channel
+from llenergymeasure.domain.trace import Channel, LeftOut
 from llenergymeasure.meters.base import MeterOptions
 from llenergymeasure.meters.codecarbon.parts import Part, find_parts
 
@@ -24,9 +24,10 @@ class CodeCarbonMeter:
 
     def __init__(self) -> None:
         self._parts: tuple[Part, ...] = ()
+        self.left_out: tuple[LeftOut, ...] = ()
 
     def open(self, options: MeterOptions) -> Sequence[Channel]:
-        self._parts = find_parts(options)
+        self._parts, self.left_out = find_parts(options)
         return [part.channel for part in self._parts]
 
     def read(self, offset_ns: int) -> list[Sample]:

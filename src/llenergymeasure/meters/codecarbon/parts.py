@@ -10,11 +10,11 @@ from typing import Any
 
 from llenergymeasure.core.nvidia.nvml import Gpu, list_gpus
 from llenergymeasure.domain.sample import READ_FAILED, Sample
-from llenergymeasure.domain.trace import Channel, ChannelMethod, Domain
+from llenergymeasure.domain.trace import Channel, ChannelMethod, Domain, LeftOut
 from llenergymeasure.exceptions import MeterUnavailable
 from llenergymeasure.meters.base import MeterOptions
 from llenergymeasure.meters.codecarbon.hardware import detect_hardware
-from llenergymeasure.meters.gpu_choice import choose_gpus, gpu_channel
+from llenergymeasure.meters.gpu_choice import ChosenGpus, choose_gpus, gpu_channel
 from llenergymeasure.meters.rapl import zones
 from llenergymeasure.meters.sampling.overlap import WHOLE
 
@@ -70,30 +70,32 @@ class Part:
         )
 
 
-def find_parts(options: MeterOptions) -> tuple[Part, ...]:
-    """Return all that CodeCarbon finds, of GPUs those that the run uses.
+def find_parts(options: MeterOptions) -> tuple[tuple[Part, ...], tuple[LeftOut, ...]]:
+    """Return all that CodeCarbon finds, of GPUs those that the run uses, and the GPUs that do not answer.
 
     Raises:
         MeterUnavailable: it fails, or would leave out a GPU.
     """
-    gpus, caveat = _nvidia_gpus(options)
+    chosen = _nvidia_gpus(options)
+    gpus, caveat = (None, None) if chosen is None else (chosen.gpus, chosen.caveat)
     hardware = detect_hardware(None if gpus is None else [gpu.index for gpu in gpus])
     parts = [part for each in hardware for part in _parts(each, gpus, caveat)]
     _check_complete(parts, gpus or ())
-    return tuple(sorted(parts, key=lambda part: ORDER.index(part.channel.domain)))
+    ordered = tuple(sorted(parts, key=lambda part: ORDER.index(part.channel.domain)))
+    return ordered, () if chosen is None else chosen.left_out
 
 
-def _nvidia_gpus(options: MeterOptions) -> tuple[tuple[Gpu, ...] | None, str | None]:
-    """Return the cards of the run and what is uncertain about them; None where there is no NVIDIA driver or card."""
+def _nvidia_gpus(options: MeterOptions) -> ChosenGpus | None:
+    """Return the cards of the run; None where there is no NVIDIA driver or card."""
     try:
-        return choose_gpus(options)
+        return choose_gpus(options, "codecarbon")
     except MeterUnavailable:
         if options.gpu_uuids is not None:
             raise
     try:
-        return (() if list_gpus() else None), None
+        return ChosenGpus(gpus=()) if list_gpus() else None
     except MeterUnavailable:
-        return None, None
+        return None
 
 
 def _check_complete(parts: Sequence[Part], gpus: Sequence[Gpu]) -> None:

@@ -7,10 +7,12 @@ from contextlib import ExitStack
 from typing import Any, ClassVar
 
 from llenergymeasure.core.nvidia import nvml
+from llenergymeasure.core.nvidia.nvml import Gpu
 from llenergymeasure.domain.sample import Sample
-from llenergymeasure.domain.trace import Channel
+from llenergymeasure.domain.trace import Channel, LeftOut
+from llenergymeasure.exceptions import MeterUnavailable
 from llenergymeasure.meters.base import MeterOptions
-from llenergymeasure.meters.gpu_choice import choose_gpus
+from llenergymeasure.meters.gpu_choice import choose_gpus, left_out_gpu
 from llenergymeasure.meters.nvml.card import Card
 
 STATE_EVERY = 10
@@ -32,11 +34,12 @@ class NvmlMeter:
         self._stack = ExitStack()
         self._cards: tuple[Card, ...] = ()
         self._turn = 0
+        self.left_out: tuple[LeftOut, ...] = ()
 
     def open(self, options: MeterOptions) -> Sequence[Channel]:
         with ExitStack() as stack:
             pynvml = stack.enter_context(nvml.session())
-            self._cards = _open_cards(pynvml, options)
+            self._cards, self.left_out = _open_cards(pynvml, options)
             self._stack = stack.pop_all()
         if any(card.publishes_fast for card in self._cards):
             self.period_s = FAST_S
@@ -55,6 +58,30 @@ class NvmlMeter:
         self._stack.close()
 
 
-def _open_cards(pynvml: Any, options: MeterOptions) -> tuple[Card, ...]:
-    chosen, caveat = choose_gpus(options)
-    return tuple(Card(pynvml, gpu, caveat) for gpu in chosen)
+def _open_cards(pynvml: Any, options: MeterOptions) -> tuple[tuple[Card, ...], tuple[LeftOut, ...]]:
+    """Return the cards that can be read, and those that cannot.
+
+    Raises:
+        MeterUnavailable: none can, or one that was asked for by its UUID.
+    """
+    chosen = choose_gpus(options, NvmlMeter.name)
+    silent = {each.ordinal for each in chosen.left_out}
+    ordinals = [number for number in range(len(chosen.gpus) + len(silent)) if number not in silent]
+    opened = [_open_card(pynvml, gpu, chosen.caveat) for gpu in chosen.gpus]
+    cards = tuple(each for each in opened if isinstance(each, Card))
+    faults = [each for each in opened if isinstance(each, MeterUnavailable)]
+    if faults and (not cards or options.gpu_uuids is not None):
+        raise faults[0]
+    left_out = [
+        left_out_gpu(NvmlMeter.name, gpu, each.reason, ordinal)
+        for gpu, each, ordinal in zip(chosen.gpus, opened, ordinals, strict=True)
+        if isinstance(each, MeterUnavailable)
+    ]
+    return cards, (*chosen.left_out, *left_out)
+
+
+def _open_card(pynvml: Any, gpu: Gpu, caveat: str | None) -> Card | MeterUnavailable:
+    try:
+        return Card(pynvml, gpu, caveat)
+    except MeterUnavailable as error:
+        return error

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from typing import ClassVar
 
 from llenergymeasure.domain.sample import Sample
-from llenergymeasure.domain.trace import Channel
+from llenergymeasure.domain.trace import Channel, LeftOut
 from llenergymeasure.exceptions import MeterUnavailable
 from llenergymeasure.meters.base import MeterOptions
 from llenergymeasure.meters.rapl.counters import open_counter, read_counter
@@ -28,11 +28,14 @@ class RaplMeter:
     def __init__(self) -> None:
         self._stack = ExitStack()
         self._counters: tuple[int, ...] = ()
+        self.left_out: tuple[LeftOut, ...] = ()
 
     def open(self, options: MeterOptions) -> Sequence[Channel]:
         try:
             with ExitStack() as stack:
-                zones = find_zones(powercap_root())
+                found = find_zones(powercap_root())
+                zones = found.readable
+                self.left_out = found.of_meter(self.name)
                 self._counters = tuple(open_counter(zone, stack) for zone in zones)
                 self._stack = stack.pop_all()
         except (OSError, ValueError) as error:

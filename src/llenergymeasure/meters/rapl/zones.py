@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Iterable, Sequence
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from llenergymeasure.core.sysfs import is_on_sysfs, read_number, read_text
-from llenergymeasure.domain.trace import Channel, Domain
+from llenergymeasure.domain.trace import Channel, Domain, LeftOut
 from llenergymeasure.exceptions import MeterUnavailable
 
 _ZONE = re.compile(r"((?:intel|amd)-rapl):(\d+)(?::(\d+))?")
@@ -51,8 +52,20 @@ def powercap_root() -> Path:
     return Path(os.environ.get("LLEM_POWERCAP_DIR") or "/sys/class/powercap")
 
 
-def find_zones(root: Path) -> tuple[Zone, ...]:
-    """Return the packages, their DRAM and `psys` of a powercap tree, all of them readable.
+@dataclass(frozen=True, kw_only=True)
+class FoundZones:
+    """The zones that can be read, and those that cannot."""
+
+    readable: tuple[Zone, ...]
+    left_out: tuple[LeftOut, ...] = ()
+
+    def of_meter(self, meter: str) -> tuple[LeftOut, ...]:
+        """Return the zones that cannot be read, as those of a meter."""
+        return tuple(each.model_copy(update={"meter": meter}) for each in self.left_out)
+
+
+def find_zones(root: Path) -> FoundZones:
+    """Return the packages, their DRAM and `psys` of a powercap tree.
 
     `core` and `uncore` are parts of their package; `intel-rapl-mmio` shows the packages of `intel-rapl` again. Both
     are left out.
@@ -69,18 +82,24 @@ def find_zones(root: Path) -> tuple[Zone, ...]:
     return to_zones(root, paths)
 
 
-def to_zones(root: Path, paths: Sequence[Path]) -> tuple[Zone, ...]:
-    """Return what lies in these folders of the tree and may be read; mirrored registers are marked.
+def to_zones(root: Path, paths: Sequence[Path]) -> FoundZones:
+    """Return what lies in these folders of the tree; mirrored registers are marked.
 
     Raises:
-        MeterUnavailable: no package among them, or not readable.
+        MeterUnavailable: no package among them, or none that can be read.
     """
     zones = _unique([zone for path in paths if (zone := _read_zone(root, path)) is not None])
-    if not any(zone.kind == "package" for zone in zones):
+    packages = [zone for zone in zones if zone.kind == "package"]
+    if not packages:
         raise _hidden(root, paths)
-    for zone in zones:
-        _check_readable(root, zone)
-    return _mark_mirrors(zones)
+    faults = {zone.id: fault for zone in zones if (fault := _fault(root, zone)) is not None}
+    if all(zone.id in faults for zone in packages):
+        raise faults[packages[0].id]
+    unread = [_left_out(zone, faults[zone.id]) for zone in zones if zone.id in faults]
+    return FoundZones(
+        readable=_mark_mirrors([zone for zone in zones if zone.id not in faults]),
+        left_out=(*unread, *_nameless(paths), *_missing_packages(packages)),
+    )
 
 
 def to_channel(zone: Zone, meter: str = "rapl") -> Channel:
@@ -139,7 +158,7 @@ def _read_zone(root: Path, path: Path) -> Zone | None:
         device=f"{package}/dram" if kind == "dram" else str(name),
         root=root,
         counter=path / "energy_uj",
-        range_j=range_uj / 1e6 if range_uj else None,
+        range_j=range_uj / 1e6 if range_uj and 0 < range_uj < math.inf else None,
     )
 
 
@@ -167,16 +186,72 @@ def _hidden(root: Path, paths: Sequence[Path]) -> MeterUnavailable:
     return MeterUnavailable(f"{root} holds no counter of a processor package")
 
 
-def _check_readable(root: Path, zone: Zone) -> None:
+def _fault(root: Path, zone: Zone) -> MeterUnavailable | None:
+    """Return why a counter cannot be read."""
     try:
         zone.read_j()
     except PermissionError:
-        raise MeterUnavailable(
+        return MeterUnavailable(
             "the energy counters are readable by root only (CVE-2020-8694)",
             f"sudo chmod -R a+r {root / zone.id.partition(':')[0]}",
-        ) from None
-    except (OSError, ValueError) as error:
-        raise MeterUnavailable(f"{zone.counter} cannot be read: {error}") from None
+        )
+    except OSError as error:
+        return MeterUnavailable(f"{zone.counter} cannot be read: {error.strerror or error}")
+    except ValueError:
+        return MeterUnavailable(f"{zone.counter} holds no number")
+    return None
+
+
+def _left_out(zone: Zone, fault: MeterUnavailable) -> LeftOut:
+    return LeftOut(
+        meter="rapl",
+        domain=_DOMAIN[zone.kind],
+        device=zone.device,
+        label=_label(zone),
+        reason=fault.reason,
+        remedy=fault.remedy,
+        included_in_total=zone.kind != "psys",
+    )
+
+
+def _nameless(paths: Sequence[Path]) -> list[LeftOut]:
+    """Return the zones of which the kernel does not say what they count; in a package that may be its memory."""
+    return [
+        LeftOut(
+            meter="rapl",
+            domain="dram" if path.name.count(":") > 1 else "cpu",
+            device=path.name,
+            label=f"RAPL zone {path.name}",
+            reason=f"{path / 'name'} cannot be read, so that what it counts is not known",
+        )
+        for path in paths
+        if read_text(path / "name") is None
+    ]
+
+
+def _missing_packages(packages: Sequence[Zone]) -> list[LeftOut]:
+    """Return the processors of the machine of which the kernel shows no counter."""
+    named = {int(match[1]) for zone in packages if (match := re.match(r"package-(\d+)", zone.device))}
+    on_sysfs = is_on_sysfs(packages[0].counter)
+    wanted = (_sockets() if on_sysfs else None) or set(range(max(named, default=-1) + 1))
+    return [
+        LeftOut(
+            meter="rapl",
+            domain="cpu",
+            device=f"package-{number}",
+            label=f"CPU package {number}",
+            reason="the kernel shows no energy counter of it",
+            remedy="sudo modprobe -r intel_rapl_msr && sudo modprobe intel_rapl_msr  # looks for the packages again",
+        )
+        for number in sorted(wanted - named)
+    ]
+
+
+def _sockets() -> set[int]:
+    """Return the numbers of the processors that are on line."""
+    files = Path("/sys/devices/system/cpu").glob("cpu[0-9]*/topology/physical_package_id")
+    numbers = (read_number(file) for file in files)
+    return {int(number) for number in numbers if number is not None and number >= 0}
 
 
 def _mark_mirrors(zones: Sequence[Zone]) -> tuple[Zone, ...]:

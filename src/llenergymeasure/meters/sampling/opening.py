@@ -5,18 +5,48 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from typing import Protocol
 
-from llenergymeasure.domain.trace import Channel
+from llenergymeasure.domain.sample import Sample
+from llenergymeasure.domain.trace import Channel, ChannelKey, LeftOut
 from llenergymeasure.exceptions import MeterError, MeterUnavailable
 from llenergymeasure.meters.base import Meter, MeterOptions
+
+EXCLUDED = "energy.exclude names it"
+
+
+class Readable(Protocol):
+    """What the sampler needs of an open meter."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def period_s(self) -> float: ...
+
+    def read(self, offset_ns: int) -> list[Sample]: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Opened:
+    """One open meter, with the channels that it reads and the sensors that it does not."""
+
+    meter: Readable
+    channels: tuple[Channel, ...]
+    left_out: tuple[LeftOut, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class OpenedMeters:
     """Meters with their channels, and why others were left out, by name."""
 
-    meters: tuple[tuple[Meter, tuple[Channel, ...]], ...]
+    meters: tuple[Opened, ...]
     unavailable: dict[str, str]
+
+    @property
+    def left_out(self) -> tuple[LeftOut, ...]:
+        """The sensors of all these meters that are not read."""
+        return tuple(sensor for each in self.meters for sensor in each.left_out)
 
 
 def open_meters(
@@ -28,26 +58,23 @@ def open_meters(
     can be opened.
 
     Raises:
-        MeterError: a meter that is required cannot be opened; with the reason and the remedy.
+        MeterError: a meter that is required cannot be opened, with the reason and the remedy; or `energy.exclude` names
+            a sensor that does not exist, or leaves none.
     """
-    opened: list[tuple[Meter, tuple[Channel, ...]]] = []
-    unavailable: dict[str, str] = {}
-    for meter_class in meters:
-        meter = meter_class()
-        try:
-            opened.append((meter, open_meter(meter, options, stack)))
-        except MeterError as error:
-            if not fallbacks:
-                raise MeterError(f"meter '{meter.name}' cannot be read: {error}") from None
-            unavailable[meter.name] = str(error)
-    if not opened and fallbacks:
-        first = open_meters(fallbacks[:1], fallbacks[1:], options, stack)
-        return OpenedMeters(meters=first.meters, unavailable={**unavailable, **first.unavailable})
-    return OpenedMeters(meters=tuple(opened), unavailable=unavailable)
+    opened = _open_available(meters, fallbacks, options, stack)
+    _check_names(options.energy.exclude, opened.meters)
+    if opened.meters and not any(each.channels for each in opened.meters):
+        raise MeterError(
+            "energy.exclude leaves no sensor to read → set energy.meters to none, or exclude fewer"
+        )
+    return opened
 
 
-def open_meter(meter: Meter, options: MeterOptions, stack: ExitStack) -> tuple[Channel, ...]:
-    """Open one meter and return its channels; `stack` closes it, also where it could not be opened.
+def open_meter(meter: Meter, options: MeterOptions, stack: ExitStack) -> Opened:
+    """Open one meter; `stack` closes it, also where it could not be opened.
+
+    A meter says in an attribute `left_out` which of its sensors it cannot read; those that `energy.exclude` names are
+    added.
 
     Raises:
         MeterError: it cannot be opened; with the reason and the remedy.
@@ -55,10 +82,88 @@ def open_meter(meter: Meter, options: MeterOptions, stack: ExitStack) -> tuple[C
     stack.callback(meter.close)
     try:
         channels = tuple(meter.open(options))
+        failed: tuple[LeftOut, ...] = tuple(getattr(meter, "left_out", ()))
     except MeterError:
         raise
     except Exception as error:
         raise MeterUnavailable(f"it failed to open: {type(error).__name__}: {error}") from error
     if not channels:
         raise MeterUnavailable("it has nothing to read on this machine", "llem doctor")
-    return channels
+    return _without(options.energy.exclude, Opened(meter=meter, channels=channels, left_out=failed))
+
+
+def _open_available(
+    meters: Sequence[type[Meter]], fallbacks: Sequence[type[Meter]], options: MeterOptions, stack: ExitStack
+) -> OpenedMeters:
+    opened: list[Opened] = []
+    unavailable: dict[str, str] = {}
+    for meter_class in meters:
+        meter = meter_class()
+        try:
+            opened.append(open_meter(meter, options, stack))
+        except MeterError as error:
+            if not fallbacks:
+                raise MeterError(f"meter '{meter.name}' cannot be read: {error}") from None
+            unavailable[meter.name] = str(error)
+    if not opened and fallbacks:
+        first = _open_available(fallbacks[:1], fallbacks[1:], options, stack)
+        return OpenedMeters(meters=first.meters, unavailable={**unavailable, **first.unavailable})
+    return OpenedMeters(meters=tuple(opened), unavailable=unavailable)
+
+
+class _PartOfMeter:
+    """A meter of which only some channels are kept, under numbers of their own."""
+
+    def __init__(self, meter: Readable, kept: Sequence[int]) -> None:
+        self._meter = meter
+        self._number = {index: number for number, index in enumerate(kept)}
+
+    @property
+    def name(self) -> str:
+        return self._meter.name
+
+    @property
+    def period_s(self) -> float:
+        return self._meter.period_s
+
+    def read(self, offset_ns: int) -> list[Sample]:
+        samples = self._meter.read(offset_ns)
+        return [
+            each._replace(channel=self._number[each.channel])
+            for each in samples
+            if each.channel in self._number
+        ]
+
+
+def _without(exclude: Sequence[str], opened: Opened) -> Opened:
+    """Return a meter without the sensors that `exclude` names."""
+    excluded = [_is_named(each, exclude) for each in opened.channels]
+    left_out = [
+        each.model_copy(update={"by_choice": True}) if _is_named(each, exclude) else each
+        for each in opened.left_out
+    ]
+    if not any(excluded):
+        return Opened(meter=opened.meter, channels=opened.channels, left_out=tuple(left_out))
+    kept = [index for index, named in enumerate(excluded) if not named]
+    chosen = [
+        LeftOut(**dict(each.key), reason=EXCLUDED, included_in_total=each.included_in_total, by_choice=True)
+        for each, named in zip(opened.channels, excluded, strict=True)
+        if named
+    ]
+    return Opened(
+        meter=_PartOfMeter(opened.meter, kept),
+        channels=tuple(opened.channels[index] for index in kept),
+        left_out=(*left_out, *chosen),
+    )
+
+
+def _is_named(sensor: ChannelKey, names: Sequence[str]) -> bool:
+    return any(sensor.is_named(name) for name in names)
+
+
+def _check_names(names: Sequence[str], opened: Sequence[Opened]) -> None:
+    sensors: list[ChannelKey] = [key for each in opened for key in (*each.channels, *each.left_out)]
+    unknown = [name for name in names if not any(each.is_named(name) for each in sensors)]
+    if unknown:
+        existing = ", ".join(sorted({each.short_name for each in sensors}))
+        raise MeterError(f"energy.exclude: no sensor is called {unknown[0]!r}; this machine has {existing}")

@@ -21,7 +21,7 @@ from llenergymeasure.domain.sample import READ_FAILED, RECORD, Sample
 from llenergymeasure.domain.trace import Channel
 from llenergymeasure.exceptions import MeterError
 from llenergymeasure.meters.base import Meter, MeterOptions
-from llenergymeasure.meters.sampling.opening import OpenedMeters, open_meters
+from llenergymeasure.meters.sampling.opening import OpenedMeters, Readable, open_meters
 from llenergymeasure.meters.sampling.overlap import count_once
 
 logger = logging.getLogger(__name__)
@@ -34,7 +34,9 @@ SEED = 20240229
 class OpenMeter:
     """One open meter, when it is due next, and where its channels begin in the trace."""
 
-    def __init__(self, meter: Meter, channels: Sequence[Channel], first_channel: int, start_s: float) -> None:
+    def __init__(
+        self, meter: Readable, channels: Sequence[Channel], first_channel: int, start_s: float
+    ) -> None:
         self.meter = meter
         self.channels = channels
         self.first_channel = first_channel
@@ -97,6 +99,7 @@ def main() -> int:
             {
                 "channels": [channel.model_dump(mode="json") for channel in channels],
                 "unavailable": opened.unavailable,
+                "left_out": [each.model_dump(mode="json") for each in opened.left_out],
             },
         )
         _sample(schedules, job["offset_ns"], spool, job["parent"])
@@ -143,9 +146,11 @@ def _load(targets: Sequence[str]) -> list[type[Meter]]:
 
 def _schedules(opened: OpenedMeters) -> list[OpenMeter]:
     schedules: list[OpenMeter] = []
-    for meter, channels in opened.meters:
-        taken = sum(len(each.channels) for each in schedules)
-        schedules.append(OpenMeter(meter, channels, taken, time.monotonic()))
+    for each in opened.meters:
+        if not each.channels:
+            continue  # all of them are excluded
+        taken = sum(len(schedule.channels) for schedule in schedules)
+        schedules.append(OpenMeter(each.meter, each.channels, taken, time.monotonic()))
     return schedules
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from llenergymeasure.core.clock import AnchoredClock
 from llenergymeasure.core.processes.stop_signals import stop_signals_blocked
 from llenergymeasure.core.python_process import python_command, python_environment
-from llenergymeasure.domain.trace import Channel, EnergyTrace, sample_dtype
+from llenergymeasure.domain.trace import Channel, EnergyTrace, LeftOut, sample_dtype
 from llenergymeasure.exceptions import MeterError
 from llenergymeasure.meters.base import Meter, MeterOptions
 from llenergymeasure.meters.sampling.recent import SPAN_NS, recent_power_w, recent_temperature_c
@@ -49,6 +49,8 @@ class Sampler:
         fallbacks: Sequence[type[Meter]] = (),
     ) -> None:
         self.channels: tuple[Channel, ...] = ()
+        self.left_out: tuple[LeftOut, ...] = ()
+        """Sensors of the meters that could not be read, or were not to be."""
         self.unavailable: dict[str, str] = {}
         """Meters that were left out for others, with the reason."""
         self._meters = tuple(meters)
@@ -90,6 +92,7 @@ class Sampler:
             raise MeterError(answer["error"])
         self.unavailable = answer["unavailable"]
         self.channels = tuple(Channel.model_validate(channel) for channel in answer["channels"])
+        self.left_out = tuple(LeftOut.model_validate(each) for each in answer["left_out"])
 
     @property
     def alive(self) -> bool:

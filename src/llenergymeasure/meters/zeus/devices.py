@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from llenergymeasure.meters.base import MeterOptions
 from llenergymeasure.meters.gpu_choice import RELATIVE_ERROR, choose_gpus, gpu_channel
 from llenergymeasure.meters.rapl.counters import open_counter, read_counter
 from llenergymeasure.meters.rapl.zones import (
-    Zone,
+    FoundZones,
     find_zones,
     powercap_root,
     to_channel,
@@ -56,14 +57,15 @@ def _open_gpus(options: MeterOptions, stack: ExitStack) -> list[Source] | Absent
     """NVIDIA before AMD, as Zeus does; it never reads both."""
     try:
         stack.enter_context(nvml.session())
-        gpus, caveat = choose_gpus(options)
+        chosen = choose_gpus(options, "zeus")
     except MeterUnavailable as error:
         if options.gpu_uuids is not None:
             raise
         if AMD_DRIVER.exists():
             return _open_amd()
         return Absent(reason=error.reason, remedy=error.remedy)
-    return [_nvidia(gpu, caveat) for gpu in gpus]
+    sources = [_nvidia(gpu, chosen.caveat) for gpu in chosen.gpus]
+    return [replace(sources[0], left_out=chosen.left_out), *sources[1:]]
 
 
 def _nvidia(gpu: Gpu, caveat: str | None) -> Source:
@@ -125,7 +127,8 @@ def _open_cpus(options: MeterOptions, stack: ExitStack) -> list[Source] | Absent
     Beside each file that it reads itself, Zeus starts a process; that one notices a wrap up to a second late.
     """
     try:
-        zones = _cpu_zones()
+        found = _cpu_zones()
+        zones = found.readable
         counters = [open_counter(zone, stack) for zone in zones]
     except MeterUnavailable as error:
         return Absent(reason=error.reason, remedy=error.remedy)
@@ -135,10 +138,11 @@ def _open_cpus(options: MeterOptions, stack: ExitStack) -> list[Source] | Absent
     def read(offset_ns: int) -> list[Sample]:
         return [read_counter(index, counter, offset_ns) for index, counter in enumerate(counters)]
 
-    return [Source(channels=tuple(to_channel(zone, "zeus") for zone in zones), read=read)]
+    channels = tuple(to_channel(zone, "zeus") for zone in zones)
+    return [Source(channels=channels, read=read, left_out=found.of_meter("zeus"))]
 
 
-def _cpu_zones() -> tuple[Zone, ...]:
+def _cpu_zones() -> FoundZones:
     from zeus.device.cpu.rapl import CONTAINER_RAPL_DIR, RAPLCPU
     from zeus.device.exception import ZeusBaseCPUError
 

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from llenergymeasure import plugins
 from llenergymeasure.domain.sample import Sample
-from llenergymeasure.domain.trace import Channel
+from llenergymeasure.domain.trace import Channel, LeftOut
 from llenergymeasure.exceptions import MeterUnavailable
 from llenergymeasure.meters.base import MeterOptions
 from llenergymeasure.meters.zeus.devices import open_sources
@@ -30,11 +30,13 @@ class ZeusMeter:
         self._stack = ExitStack()
         self._sources: tuple[Source, ...] = ()
         self._turn = 0
+        self.left_out: tuple[LeftOut, ...] = ()
 
     def open(self, options: MeterOptions) -> Sequence[Channel]:
         with ExitStack() as stack:
             self._sources = _open_installed(options, stack)
             self._stack = stack.pop_all()
+        self.left_out = tuple(each for source in self._sources for each in source.left_out)
         return [channel for source in self._sources for channel in source.channels]
 
     def read(self, offset_ns: int) -> list[Sample]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from llenergymeasure.domain.sample import Sample
-from llenergymeasure.domain.trace import Channel
+from llenergymeasure.domain.trace import Channel, LeftOut
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,6 +19,8 @@ class Source:
     channels: tuple[Channel, ...]
     read: Callable[[int], list[Sample]]
     every: int = 1
+    left_out: tuple[LeftOut, ...] = ()
+    """Sensors beside them that cannot be read."""
 
 
 @dataclass(frozen=True, kw_only=True)

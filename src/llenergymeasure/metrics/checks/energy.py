@@ -38,7 +38,7 @@ ENERGY_ESTIMATED = WarningCode(
 )
 COMPUTE_DEVICE_NOT_METERED = WarningCode(
     code="compute_device_not_metered",
-    meaning="The total energy does not include the device on which the model ran.",
+    meaning="The total energy does not include the device on which the model ran, or a part of it.",
     remedy="Add a meter that measures it; `llem doctor` lists what is missing.",
     severity="invalid",
     because="What the model cost is then mostly outside the total, by an unknown amount.",

@@ -8,9 +8,12 @@ from itertools import groupby
 import numpy as np
 
 from llenergymeasure.domain.experiment import RunWarning
+from llenergymeasure.domain.trace import ChannelKey, LeftOut
 from llenergymeasure.metrics.checks.code import Levels, WarningCode
+from llenergymeasure.metrics.checks.energy import COMPUTE_DEVICE_NOT_METERED
 from llenergymeasure.metrics.checks.inputs import CheckInputs
 from llenergymeasure.metrics.energy.counter_vs_power import AGREEMENT, compare_counter_with_power
+from llenergymeasure.metrics.energy.curve import UnknownCurve
 from llenergymeasure.metrics.energy.deconvolved_curve import DeconvolvedCurve
 from llenergymeasure.metrics.energy.sampled_curve import SampledCurve
 
@@ -52,6 +55,61 @@ METER_REDIRECTED = WarningCode(
     severity="warning",
     because="The readings may be right (a container that mounts the counters elsewhere) or those of a simulator.",
 )
+
+SENSOR_LEFT_OUT = WarningCode(
+    code="sensor_left_out",
+    meaning="A sensor of a meter could not be read, or has nothing behind it: the total is of the others.",
+    remedy="See `llem doctor` for what it lacks; energy.exclude leaves it out on purpose.",
+    severity=Levels(of="number of sensors that the total lacks", least="info", warning=0.0),
+    because="The total lacks a device by an unknown amount. Where the model ran on that device, the total is not what "
+    "it cost: then the warning is `compute_device_not_metered`.",
+)
+SENSOR_EXCLUDED = WarningCode(
+    code="sensor_excluded",
+    meaning="The configuration leaves a sensor out, so that the total does not include it.",
+    remedy="Take it out of energy.exclude to include it.",
+    severity="info",
+    because="The user chose it. Where it is the device on which the model ran, the warning is "
+    "`compute_device_not_metered`.",
+)
+
+
+def check_every_sensor_is_read(inputs: CheckInputs) -> Iterable[RunWarning]:
+    """Sensors that could not be opened, have nothing behind them, or are excluded."""
+    for each in inputs.left_out:
+        said = f"{each.label} of meter '{each.meter}' is not read: {each.reason}."
+        if each.included_in_total and _ran_on(each, inputs):
+            yield from COMPUTE_DEVICE_NOT_METERED.raised(
+                f"{said} The model ran on it, so that the total is not what it cost.", remedy=each.remedy
+            )
+        elif each.by_choice:
+            yield from SENSOR_EXCLUDED.raised(said)
+        else:
+            total = "The total is of the sensors that were read." if each.included_in_total else ""
+            yield from SENSOR_LEFT_OUT.raised(
+                f"{said} {total}".rstrip(), magnitude=float(each.included_in_total), remedy=each.remedy
+            )
+    for curve in inputs.account.curves:
+        if isinstance(curve, UnknownCurve) and curve.is_absent:
+            said = f"{curve.channel.label} never moved, from the first reading of the run to the last"
+            name = curve.channel.short_name
+            row = COMPUTE_DEVICE_NOT_METERED if _ran_on(curve.channel, inputs) else SENSOR_LEFT_OUT
+            yield from row.raised(
+                f"{said}: there is nothing behind it, and the total is of the other sensors.",
+                magnitude=1.0,
+                remedy=f"energy: {{exclude: ['{name}']}} leaves it out.",
+            )
+
+
+def _ran_on(sensor: ChannelKey, inputs: CheckInputs) -> bool:
+    """Return whether the model ran on a device; of a GPU only where its number and those of the weights are known."""
+    if sensor.domain != ("gpu" if inputs.config.device == "cuda" else "cpu"):
+        return False
+    if sensor.domain == "cpu":
+        return True
+    cards = [each for each in inputs.compute_devices if each.startswith("cuda")]
+    ordinal = sensor.ordinal if isinstance(sensor, LeftOut) else None
+    return bool(not cards or ordinal is None or f"cuda:{ordinal}" in cards)
 
 
 def check_source_is_the_counter(inputs: CheckInputs) -> Iterable[RunWarning]:

@@ -18,7 +18,7 @@ from llenergymeasure.domain.experiment import (
 from llenergymeasure.domain.fingerprints import Fingerprints
 from llenergymeasure.domain.interference import Interference
 from llenergymeasure.domain.request_table import RequestTable
-from llenergymeasure.domain.trace import Phase
+from llenergymeasure.domain.trace import LeftOut, Phase
 from llenergymeasure.metrics.energy.account import EnergyAccount
 from llenergymeasure.metrics.energy.counter_vs_power import find_stale_power
 from llenergymeasure.metrics.energy.windows import WindowTotals
@@ -40,6 +40,10 @@ class CheckInputs:
     cooldown: CooldownSummary | None = None
     warmup: WarmupSummary | None = None
     interference: Interference = field(default_factory=Interference)
+    left_out: Sequence[LeftOut] = ()
+    """Sensors that were not read."""
+    compute_devices: Sequence[str] = ()
+    """Where the weights lie: `cpu`, `cuda:0`; empty where that is not known."""
     interrupted: str | None = None
     """Why the sampler ended before the run did."""
     stopped_because: str | None = None

@@ -28,6 +28,8 @@ WARNING_CODES: tuple[WarningCode, ...] = (
     sensors.GPU_LOST,
     sensors.SENSOR_ERRORS,
     sensors.POWER_STALE,
+    energy_source.SENSOR_LEFT_OUT,
+    energy_source.SENSOR_EXCLUDED,
     energy_source.SOURCE_CHOSEN,
     energy_source.COUNTER_POWER_DISAGREE,
     energy_source.SHARED_CARD,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from llenergymeasure.domain.sample import READ_FAILED
+from llenergymeasure.domain.sample import error_text
 from llenergymeasure.domain.trace import Channel, EnergyTrace
 from llenergymeasure.metrics.energy.counter_curve import CounterCurve
 from llenergymeasure.metrics.energy.curve import EnergyCurve, KnownRange, UnknownCurve
@@ -25,17 +26,48 @@ LONG_AVERAGE = 1.2
 """Readings that average over more than this many of their periods overlap, and are deconvolved. No sensor is known
 between 1 (NVML on V100 and A100: less than one period) and 10 (H100: a second, every tenth of it)."""
 
+LEAST_STILL_S = 0.5
+"""A counter of a processor or memory moves every millisecond, also at idle (`meters.rapl.zones.UPDATE_PERIOD_S`)."""
+
 
 def build_curves(trace: EnergyTrace) -> tuple[EnergyCurve, ...]:
     """Return the energy curve of every channel, in the trace's order.
 
     A counter that never moved, or could never be read, is replaced by its channel's power readings where there are any.
-    Here, and nowhere else, readings are multiplied by their channel's gain.
+    Here, and nowhere else, readings are multiplied by their channel's gain. A counter of memory or of a processor that
+    never moved, while a processor's did, has nothing behind it: it is not included in the total.
     """
-    return tuple(
+    curves = [
         _curve(channel, _corrected(trace.of(index), channel.gain), trace.interrupted)
         for index, channel in enumerate(trace.channels)
+    ]
+    moving = {curve.channel.meter for curve in curves if _counts_a_processor(curve)}
+    return tuple(
+        _absent(curve)
+        if isinstance(curve, UnknownCurve) and curve.channel.meter in moving and _never_moved(trace.of(index))
+        else curve
+        for index, curve in enumerate(curves)
     )
+
+
+def _counts_a_processor(curve: EnergyCurve) -> bool:
+    return isinstance(curve, CounterCurve) and curve.channel.domain == "cpu" and curve.method == "counter"
+
+
+def _never_moved(samples: NDArray[Any]) -> bool:
+    """Return whether a counter was read from the first sample to the last, and showed one value."""
+    values = samples["energy_j"]
+    if len(samples) < 2 or not np.isfinite(values).all():
+        return False
+    span_s = (samples["t_unix_ns"][-1] - samples["t_unix_ns"][0]) / 1e9
+    return bool(span_s >= LEAST_STILL_S and (values == values[0]).all())
+
+
+def _absent(curve: UnknownCurve) -> UnknownCurve:
+    if curve.channel.domain not in ("cpu", "dram"):
+        return curve
+    channel = curve.channel.model_copy(update={"included_in_total": False})
+    return replace(curve, channel=channel, is_absent=curve.channel.included_in_total)
 
 
 def _corrected(samples: NDArray[Any], gain: float) -> NDArray[Any]:
@@ -117,7 +149,7 @@ def _unknown(channel: Channel, samples: NDArray[Any]) -> UnknownCurve:
     if len(samples) == 0:
         reason = "it was never read"
     elif (samples["error"] != 0).all():
-        reason = _refusal(int(samples["error"][-1]))
+        reason = error_text(int(samples["error"][-1]))
     elif np.isfinite(samples["energy_j"]).sum() > 1:
         reason = "the energy counter did not move"
     else:
@@ -138,12 +170,8 @@ def _ended(samples: NDArray[Any], read: NDArray[Any], interrupted: str | None) -
     """Return why nothing is known after the last reading: refused, or not sampled any more."""
     last = _clock_time(int(read["t_unix_ns"][-1]))
     if samples["error"][-1] != 0:
-        return f"after {last} {_refusal(int(samples['error'][-1]))}"
+        return f"after {last} {error_text(int(samples['error'][-1]))}"
     return f"it was not read after {last}" + (f": {interrupted}" if interrupted else "")
-
-
-def _refusal(error: int) -> str:
-    return "its meter failed" if error == READ_FAILED else f"the sensor answered with error {error}"
 
 
 def _clock_time(unix_ns: int) -> str:

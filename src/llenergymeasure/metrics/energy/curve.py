@@ -197,6 +197,8 @@ class UnknownCurve:
     channel: Channel
     method: Method
     reason: str
+    is_absent: bool = False
+    """A counter that never moved, beside others that did: there is nothing behind it."""
 
     def energies(self, start_ns: NDArray[np.int64], end_ns: NDArray[np.int64]) -> IntervalEnergies:
         reasons = np.full(len(start_ns), self.reason, dtype=object)

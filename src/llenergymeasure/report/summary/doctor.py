@@ -42,7 +42,10 @@ def _meter(meter: MeterFinding) -> Iterator[Note]:
         made = meter.calibrated[index] if index < len(meter.calibrated) else None
         calibrated = f", calibrated {made:%Y-%m-%d}" if made is not None else ""
         text = f"{meter.name}: {channel.label}{reading} ({channel.method}{added}{calibrated})"
-        yield _note("note" if channel.method == "estimated" else "ok", text)
+        failed = "not readable" in reading
+        yield _note("missing" if failed else "note" if channel.method == "estimated" else "ok", text)
+    for each in meter.left_out:
+        yield _note("missing", f"{meter.name}: {each.label} is left out: {each.reason}", remedy=each.remedy)
 
 
 def _auto(diagnosis: Diagnosis) -> Note:

@@ -61,6 +61,7 @@ METER = """
         "status": {
             "available": status.available, "channels": len(status.channels), "readings": status.readings,
             "reason": status.reason, "remedy": status.remedy,
+            "left_out": [each.model_dump() for each in status.left_out],
         },
     }))
 """
@@ -148,9 +149,17 @@ def test_instant_power_is_preferred_to_the_mean_over_a_second(run_meter: Any) ->
     assert readings <= {100.0, 600.0}  # the mean over a second would always be 350 W
 
 
-def test_a_card_that_tells_nothing_is_refused_by_name(run_meter: Any) -> None:
+def test_a_card_that_tells_nothing_is_left_out_by_name(run_meter: Any) -> None:
     outcome = run_meter(h100(), a100(uuid=SECOND, counter=None, usage=None))
-    assert "GPU 1 (NVIDIA A100-SXM4-80GB) reports neither energy nor power" in outcome["failure"]
+    assert len(outcome["channels"]) == 1
+    (left_out,) = outcome["status"]["left_out"]
+    assert (left_out["device"], left_out["ordinal"]) == (SECOND, 1)
+    assert "reports neither energy nor power" in left_out["reason"]
+
+
+def test_a_card_that_tells_nothing_is_refused_where_it_is_the_only_one(run_meter: Any) -> None:
+    outcome = run_meter(a100(counter=None, usage=None))
+    assert "GPU 0 (NVIDIA A100-SXM4-80GB) reports neither energy nor power" in outcome["failure"]
     assert not outcome["status"]["available"]
     assert "CUDA_VISIBLE_DEVICES" in outcome["status"]["remedy"]
 
