@@ -23,6 +23,7 @@ from llenergymeasure.domain.baseline import BaselineReuse
 from llenergymeasure.domain.environment import EnvironmentSnapshot
 from llenergymeasure.domain.fingerprints import Fingerprints
 from llenergymeasure.domain.interference import Interference, OtherGpuLoad, OtherLoad
+from llenergymeasure.domain.model.prompt_facts import PromptFacts
 from llenergymeasure.domain.request import Prompt
 from llenergymeasure.domain.run_facts import RunFacts
 from llenergymeasure.domain.trace import EnergyTrace
@@ -107,6 +108,7 @@ def raw_run() -> RawRun:
                 distinct_prompts=3,
                 unknown={"weights_sha256": "the stand-in has none"},
             ),
+            prompt_facts=PromptFacts(unknown_fraction=0.0, opens_answer=True),
             max_batch_size=4,
             compiled_in_windows_s=0.01,
             warmup_ended=warmup_ended,

@@ -9,6 +9,7 @@ from typing import ClassVar, Literal, Protocol, TypeGuard
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.core.clock import Clock
 from llenergymeasure.domain.model.info import ModelInfo
+from llenergymeasure.domain.model.prompt_facts import PromptFacts
 from llenergymeasure.domain.request import FinishReason, Prompt, RequestRecord, ServerTimes
 from llenergymeasure.domain.step import StepRecord
 
@@ -183,6 +184,20 @@ class Fingerprinted(Protocol):
 def compile_seconds(backend: Backend) -> float | None:
     """Return how long a backend has compiled until now; None where it does not tell."""
     tell: Callable[[], float | None] | None = getattr(backend, "compile_seconds", None)
+    return None if tell is None else tell()
+
+
+class DescribesPrompts(Protocol):
+    """What a backend offers in addition where it has the tokenizer and the chat template."""
+
+    def prompt_facts(self) -> PromptFacts:
+        """Return what became of the prompts that were encoded last."""
+        ...
+
+
+def prompt_facts(backend: Backend) -> PromptFacts | None:
+    """Return what became of the prompts; None where the backend does not tell."""
+    tell: Callable[[], PromptFacts] | None = getattr(backend, "prompt_facts", None)
     return None if tell is None else tell()
 
 

@@ -10,6 +10,7 @@ from llenergymeasure.domain.experiment import WarmupEnd
 from llenergymeasure.domain.fingerprints import Fingerprints
 from llenergymeasure.domain.interference import Interference
 from llenergymeasure.domain.model.info import ModelInfo
+from llenergymeasure.domain.model.prompt_facts import PromptFacts
 from llenergymeasure.domain.trace import LeftOut
 
 
@@ -38,6 +39,8 @@ class RunFacts(Record):
     """Where the idle power came from; None where no stored baseline was allowed."""
     fingerprints: Fingerprints | None = None
     """Digests of prompts, weights and tokenizer."""
+    prompt_facts: PromptFacts | None = None
+    """Whether the prompts reach the model as text; None where the backend does not tell."""
     max_batch_size: int | None = None
     """How many requests the backend computes together at most; None where the load does not fill batches."""
     compiled_in_windows_s: float | None = None

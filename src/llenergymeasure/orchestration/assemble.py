@@ -54,6 +54,7 @@ def assemble(config: ExperimentConfig, raw: RawRun) -> ExperimentResult:
             stopped_because=facts.stopped_because,
             estimates=figures.estimates,
             fingerprints=facts.fingerprints,
+            prompt_facts=facts.prompt_facts,
             max_batch_size=facts.max_batch_size,
             compiled_in_windows_s=facts.compiled_in_windows_s,
         )

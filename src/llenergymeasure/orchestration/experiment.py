@@ -11,7 +11,7 @@ from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from pathlib import Path
 
-from llenergymeasure.backends.base import Backend, compile_seconds, serves_offline
+from llenergymeasure.backends.base import Backend, compile_seconds, prompt_facts, serves_offline
 from llenergymeasure.backends.guarded import make_backend
 from llenergymeasure.config.loader import dump_config, load_config
 from llenergymeasure.config.models import ExperimentConfig
@@ -103,7 +103,8 @@ def measure(config: ExperimentConfig, clock: AnchoredClock, log: Recorder, spool
             snapshot.result()
             info = log.facts.model_info
             prints = fingerprint(config, backend, info, (data_set, prompts, workload), weights.result())
-            log.note(fingerprints=prints, max_batch_size=_batch_size(config, backend))
+            log.note(fingerprints=prints, prompt_facts=prompt_facts(backend))
+            log.note(max_batch_size=_batch_size(config, backend))
         driver = stack.enter_context(open_driver(config.load, backend, workload, clock))
         measure_idle("baseline_loaded", protocol.baseline.loaded_s, log, power)
         log.note(warmup_ended=warm_up(driver, protocol, log, power))

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from llenergymeasure.api import load_result, verify
 from llenergymeasure.backends.pytorch.prompts import trial
 from llenergymeasure.cli.app import app
 from tests.support.models import edit_json
@@ -25,6 +26,20 @@ HUGE = (
     "{% set ns = namespace(t=messages[0].content) %}{% for a in range(60) %}{% set ns.t = ns.t ~ ns.t %}{% endfor %}"
     "{{ ns.t }}"
 )
+
+RUN = """
+model: ./model
+device: cpu
+precision: fp32
+workload: {n_prompts: 4, max_input_tokens: 64, max_output_tokens: 4, chat_template: true}
+measurement:
+  baseline: {idle_s: 0, loaded_s: 0}
+  warmup: {min_requests: 4, min_duration_s: 0, max_duration_s: null}
+  window: {min_duration_s: 0.1}
+  repeats: {min: 1, max: 1}
+energy: {meters: none}
+pytorch: {batch_size: 1}
+"""
 
 
 @pytest.fixture
@@ -108,3 +123,24 @@ def test_a_context_that_is_too_small_is_told(model: Path) -> None:
     code, told = _dry_run("workload.max_output_tokens=600")
     assert code == 3
     assert "the model's context is 512" in told
+
+
+def test_prompts_that_the_model_cannot_read_make_the_result_invalid(model: Path) -> None:
+    (model / "chat_template.jinja").write_text("<s> {{ messages[0].content }}")
+    words = {"<s>": 0, "</s>": 1, "<pad>": 2, "<unk>": 3}
+    edit_json(
+        model / "tokenizer.json",
+        model={"type": "WordLevel", "vocab": words, "unk_token": "<unk>"},
+        pre_tokenizer={"type": "WhitespaceSplit"},
+        post_processor=None,
+        decoder=None,
+    )
+    Path("run.yaml").write_text(RUN)
+    done = CliRunner().invoke(app, ["run", "run.yaml"])
+    assert "internal error" not in done.output
+    (found,) = Path("results").rglob("result.json")
+    result = load_result(found.parent)
+    told = {warning.code: warning.severity for warning in result.warnings}
+    assert told["prompts_unknown"] == "invalid", done.output
+    assert told["answer_not_asked_for"] == "warning"
+    assert verify(found.parent).ok

@@ -21,12 +21,19 @@ from llenergymeasure.backends.pytorch.loading import Loaded, load
 from llenergymeasure.backends.pytorch.memory import HostPeak, gpu_peaks, release_gpu_memory, reset_gpu_peaks
 from llenergymeasure.backends.pytorch.placement import input_device
 from llenergymeasure.backends.pytorch.prompts.output_check import check_outputs
-from llenergymeasure.backends.pytorch.prompts.tokens import check_context, check_padding, encode, make_batch
+from llenergymeasure.backends.pytorch.prompts.tokens import (
+    check_context,
+    check_padding,
+    describe_prompts,
+    encode,
+    make_batch,
+)
 from llenergymeasure.backends.pytorch.prompts.trial import prompt_problems
 from llenergymeasure.backends.pytorch.unsupported import refusals
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.core.clock import Clock
 from llenergymeasure.domain.model.info import ModelInfo
+from llenergymeasure.domain.model.prompt_facts import PromptFacts
 from llenergymeasure.domain.request import Prompt
 from llenergymeasure.exceptions import BackendError
 
@@ -79,6 +86,9 @@ class PyTorchBackend:
     def fingerprints(self) -> Mapping[str, str]:
         return self._loaded().fingerprints()
 
+    def prompt_facts(self) -> PromptFacts:
+        return self._loaded().prompt_facts
+
     def compile_seconds(self) -> float | None:
         return compile_seconds()
 
@@ -114,6 +124,7 @@ class _Run:
         self._batches: dict[tuple[EncodedRequest, ...], StaticBatch] = {}
         """Those of the workload, laid out on the device before the first window."""
         self.batch_size = options_of(config).batch_size
+        self.prompt_facts = PromptFacts()
 
     def encode(self, prompts: Sequence[Prompt]) -> list[EncodedRequest]:
         """Tokenise the workload, lay its batches out on the device, and compile what they need."""
@@ -124,6 +135,7 @@ class _Run:
                 raise BackendError(problems[0])
         encoded = encode(self._tokenizer, prompts, workload, rows(self._model))
         check_context(encoded, workload, self._info.context_length)
+        self.prompt_facts = describe_prompts(self._tokenizer, encoded, workload)
         requests = [
             EncodedRequest(prompt=prompt, index=index, prompt_tokens=len(ids), token_ids=tuple(ids))
             for index, (prompt, ids) in enumerate(zip(prompts, encoded, strict=True))

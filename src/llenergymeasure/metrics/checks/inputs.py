@@ -17,6 +17,7 @@ from llenergymeasure.domain.experiment import (
 )
 from llenergymeasure.domain.fingerprints import Fingerprints
 from llenergymeasure.domain.interference import Interference
+from llenergymeasure.domain.model.prompt_facts import PromptFacts
 from llenergymeasure.domain.request_table import RequestTable
 from llenergymeasure.domain.trace import LeftOut, Phase
 from llenergymeasure.metrics.energy.account import EnergyAccount
@@ -50,6 +51,7 @@ class CheckInputs:
     estimates: Mapping[str, Estimate] = field(default_factory=dict)
     """The figures, by name."""
     fingerprints: Fingerprints | None = None
+    prompt_facts: PromptFacts | None = None
     max_batch_size: int | None = None
     """How many requests the backend computes together at most; None where clients send single ones."""
     compiled_in_windows_s: float | None = None

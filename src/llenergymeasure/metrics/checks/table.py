@@ -45,6 +45,8 @@ WARNING_CODES: tuple[WarningCode, ...] = (
     protocol.ANSWERS_EMPTY,
     protocol.REQUESTS_FAILED,
     workload.CHAT_TEMPLATE_UNUSED,
+    workload.PROMPTS_UNKNOWN,
+    workload.ANSWER_NOT_ASKED_FOR,
     workload.BATCH_NOT_FILLED,
     workload.PROMPTS_REPEATED,
     workload.CLIENTS_SHARE_PROMPTS,

@@ -42,6 +42,7 @@ CHECKS: tuple[Check, ...] = (
     protocol.check_answers_are_answers,
     protocol.check_requests_were_answered,
     workload.check_chat_template_is_used,
+    workload.check_prompts_reach_the_model,
     workload.check_batches_are_filled,
     workload.check_prompts_are_distinct,
     conditions.check_start_temperature,

@@ -41,6 +41,24 @@ CHAT_TEMPLATE_UNUSED = WarningCode(
     because="The lengths of the answers, and so the energy per request, are not those that a user of the model gets.",
 )
 
+PROMPTS_UNKNOWN = WarningCode(
+    code="prompts_unknown",
+    meaning="The tokenizer does not know the text of the prompts: the model read its token for unknown text instead.",
+    remedy="Use prompts in a language and script that the model was trained on.",
+    severity=Levels(
+        of="fraction of the prompt tokens that stand for unknown text", info=0.02, warning=0.1, invalid=0.9
+    ),
+    because="A judgement: the work per token is the same, the answers and their lengths are not; over 90 % the prompts "
+    "say nothing.",
+)
+ANSWER_NOT_ASKED_FOR = WarningCode(
+    code="answer_not_asked_for",
+    meaning="The chat template writes no generation prompt: the model continues the text of the user, or ends at once.",
+    remedy="Add the generation prompt to the model's chat template, as its authors publish it.",
+    severity="warning",
+    because="The lengths of the answers, and so the energy per request, are not those that a user of the model gets.",
+)
+
 
 def check_batches_are_filled(inputs: CheckInputs) -> Iterable[RunWarning]:
     """Static batches that a pass over the workload did not fill; continuous ones that it could not."""
@@ -84,4 +102,21 @@ def check_chat_template_is_used(inputs: CheckInputs) -> Iterable[RunWarning]:
         yield from CHAT_TEMPLATE_UNUSED.raised(
             f"{inputs.config.model} has a chat template, and workload.chat_template is false: the prompts were "
             "continued as plain text."
+        )
+
+
+def check_prompts_reach_the_model(inputs: CheckInputs) -> Iterable[RunWarning]:
+    """Prompts that the tokenizer does not know, or a chat template that asks for no answer."""
+    facts = inputs.prompt_facts
+    if facts is None:
+        return
+    if facts.unknown_fraction is not None:
+        yield from PROMPTS_UNKNOWN.raised(
+            f"{facts.unknown_fraction:.0%} of the prompt tokens stand for text that the tokenizer of "
+            f"{inputs.config.model} does not know.",
+            magnitude=facts.unknown_fraction,
+        )
+    if facts.opens_answer is False:
+        yield from ANSWER_NOT_ASKED_FOR.raised(
+            f"The chat template of {inputs.config.model} asks for no answer after the text of the user."
         )

@@ -9,6 +9,7 @@ import pytest
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.domain.experiment import EnergyBreakdown, RunWarning
 from llenergymeasure.domain.fingerprints import Fingerprints
+from llenergymeasure.domain.model.prompt_facts import PromptFacts
 from llenergymeasure.domain.request_table import RequestTable
 from llenergymeasure.domain.trace import Phase
 from llenergymeasure.harness.metering import Unmetered
@@ -97,3 +98,21 @@ def test_an_instruct_model_without_its_template_is_told(settings: dict[str, Any]
     prints = Fingerprints(chat_template_sha256="0" * 64)
     assert bool(_told(check, settings=settings, fingerprints=prints)) == is_told
     assert _told(check, settings=settings, fingerprints=Fingerprints()) == []
+
+
+@pytest.mark.parametrize(
+    ("fraction", "severities"),
+    [(1.0, ["invalid"]), (0.5, ["warning"]), (0.05, ["info"]), (0.01, []), (0.0, []), (None, [])],
+)
+def test_prompts_of_unknown_tokens_are_told_by_their_share(
+    fraction: float | None, severities: list[str]
+) -> None:
+    told = _told(workload.check_prompts_reach_the_model, prompt_facts=PromptFacts(unknown_fraction=fraction))
+    assert _severities(told) == [("prompts_unknown", severity) for severity in severities]
+
+
+def test_a_template_that_asks_for_no_answer_is_a_warning() -> None:
+    check = workload.check_prompts_reach_the_model
+    for opens, told in ((False, [("answer_not_asked_for", "warning")]), (True, []), (None, [])):
+        assert _severities(_told(check, prompt_facts=PromptFacts(opens_answer=opens))) == told
+    assert _told(check, prompt_facts=None) == []

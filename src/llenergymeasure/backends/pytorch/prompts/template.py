@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,8 @@ NONE = "the model has no chat template: set workload.chat_template: false"
 REMEDY = "correct it, or set workload.chat_template: false to send prompts as plain text"
 STAND_IN = "4815162342108"
 """In the place of a prompt, to see what the template writes around it: no letters, no space, nothing to escape."""
+
+ANSWER = "1623428151084"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +57,7 @@ class ChatTemplate:
         for in_parts in (False, True):
             try:
                 form = self._form(in_parts)
-                rendered = self._apply(form.content(text))
+                rendered = self._apply(_user(form.content(text)))
             except LLEMError as fault:
                 faults.append(fault)
                 continue
@@ -65,13 +69,39 @@ class ChatTemplate:
             f"does not keep prompt {prompt_id} as it is, neither as text nor in content parts"
         )
 
-    def opens_answer(self) -> bool:
-        """Whether anything but the end of the user's turn stands last, so that the model is asked for an answer."""
-        form = next((form for form in self._forms if form.frame is not None), None)
+    def opens_answer(self) -> bool | None:
+        """Whether the model is asked for an answer after the prompt, and not to continue it; None: not known.
+
+        It is asked where the template writes a generation prompt, or where in a conversation the answer follows at
+        once on what was written.
+        """
+        content = self._content_kept()
+        if content is None:
+            return None
+        user = _user(content(STAND_IN))
+        asked = self._apply(user)
+        after = asked.rpartition(STAND_IN)[2].strip()
         end = getattr(self._tokenizer, "eos_token", None)
-        if form is None or not form.frame or not isinstance(end, str) or not end:
-            return True
-        return not form.frame.rstrip().endswith(end)
+        if not after or (isinstance(end, str) and end and after.endswith(end)):
+            return False
+        try:
+            if self._apply(user, add_generation_prompt=False) != asked:
+                return True
+            answered = self._apply([*user, {"role": "assistant", "content": content(ANSWER)}])
+        except LLEMError:
+            return None
+        if not answered.startswith(asked) or ANSWER not in answered:
+            return None
+        return not answered.removeprefix(asked).partition(ANSWER)[0].strip()
+
+    def _content_kept(self) -> Callable[[str], Any] | None:
+        """Return the form in which the stand-in is in the text."""
+        for in_parts in (False, True):
+            form = _Form(in_parts=in_parts, frame=None)
+            with suppress(LLEMError):
+                if STAND_IN in self._apply(_user(form.content(STAND_IN))):
+                    return form.content
+        return None
 
     def _form(self, in_parts: bool) -> _Form:
         known = next((form for form in self._forms if form.in_parts == in_parts), None)
@@ -82,15 +112,14 @@ class ChatTemplate:
 
     def _frame(self, form: _Form) -> str | None:
         try:
-            return self._apply(form.content(STAND_IN)).replace(STAND_IN, "")
+            return self._apply(_user(form.content(STAND_IN))).replace(STAND_IN, "")
         except LLEMError:
             return None
 
-    def _apply(self, content: Any) -> str:
-        message = [{"role": "user", "content": content}]
+    def _apply(self, messages: list[dict[str, Any]], *, add_generation_prompt: bool = True) -> str:
         with explained(lambda cause: self._refusal(f"fails on one user message ({cause})")):
             rendered = self._tokenizer.apply_chat_template(
-                message, add_generation_prompt=True, tokenize=False
+                messages, add_generation_prompt=add_generation_prompt, tokenize=False
             )
         if not isinstance(rendered, str):
             raise self._refusal(f"gives no text, but an object of type {type(rendered).__name__}")
@@ -98,6 +127,10 @@ class ChatTemplate:
 
     def _refusal(self, what: str) -> BackendError:
         return BackendError(f"the chat template ({self._where}) {what}: {REMEDY}")
+
+
+def _user(content: Any) -> list[dict[str, Any]]:
+    return [{"role": "user", "content": content}]
 
 
 def chat_template_of(tokenizer: Any) -> Any:

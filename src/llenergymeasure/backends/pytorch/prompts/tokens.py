@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from llenergymeasure.backends.base import EncodedRequest
 from llenergymeasure.backends.pytorch.generation import StaticBatch
 from llenergymeasure.backends.pytorch.prompts.template import NONE, ChatTemplate, chat_template_of
 from llenergymeasure.config.models import DecoderConfig, WorkloadConfig
+from llenergymeasure.domain.model.prompt_facts import PromptFacts
 from llenergymeasure.domain.request import Prompt
 from llenergymeasure.exceptions import BackendError, ConfigError
 from llenergymeasure.foreign_code import explained
@@ -49,6 +51,20 @@ def unknown_fraction(tokenizer: Any, encoded: Sequence[Sequence[int]]) -> float 
     if not isinstance(unknown, int) or unknown in others or not total:
         return None
     return sum(ids.count(unknown) for ids in map(list, encoded)) / total
+
+
+def describe_prompts(
+    tokenizer: Any, encoded: Sequence[Sequence[int]], workload: WorkloadConfig
+) -> PromptFacts:
+    """Return whether the prompts reach the model as text, and as a question; None where the tokenizer cannot say."""
+    unknown: float | None = None
+    opens: bool | None = None
+    with suppress(BackendError):
+        unknown = unknown_fraction(tokenizer, encoded)
+    if workload.chat_template and workload.dataset != "synthetic":
+        with suppress(BackendError):
+            opens = ChatTemplate(tokenizer).opens_answer()
+    return PromptFacts(unknown_fraction=unknown, opens_answer=opens)
 
 
 def check_context(

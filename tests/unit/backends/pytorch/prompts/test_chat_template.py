@@ -201,15 +201,35 @@ def test_a_tokenizer_of_ones_own_that_raises_anything_is_named(tokenizer, raised
         ChatTemplate(Own()).render("Hello", "p0")
 
 
-def test_a_template_that_ends_with_the_end_of_sequence_opens_no_answer(tokenizer):
-    for source, opens in (
+@pytest.mark.parametrize(
+    ("source", "opens"),
+    [
         ("{{ messages[0].content }}</s>\n", False),
-        ("[INST] {{ messages[0].content }} [/INST]", True),
-    ):
-        tokenizer.chat_template = source
-        template = ChatTemplate(tokenizer)
-        template.render("Hello", "p0")
-        assert template.opens_answer() is opens
+        ("<|user|>{{ messages[0].content }}", False),
+        ("{% for m in messages %}<|{{ m.role }}|>\n{{ m.content }}<|end|>\n{% endfor %}", False),
+        (
+            "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}"
+            "{% if add_generation_prompt %}</s>{% endif %}",
+            False,
+        ),
+        (
+            "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}{% endfor %}"
+            "{% if add_generation_prompt %}<|assistant|>{% endif %}",
+            True,
+        ),
+        (
+            "{% for m in messages %}{% if m.role == 'user' %}[INST] {{ m.content }} [/INST]{% else %} {{ m.content }}"
+            "{% endif %}{% endfor %}",
+            True,
+        ),
+        ("[INST] {{ messages[0].content }} [/INST]", None),
+        ("{% for p in messages[0].content %}{{ p.text }}{% endfor %}", False),
+        ("{{ raise_exception('no') }}", None),
+    ],
+)
+def test_whether_a_template_asks_for_an_answer(tokenizer, source, opens):
+    tokenizer.chat_template = source
+    assert ChatTemplate(tokenizer).opens_answer() is opens
 
 
 class _Tokenizer:
