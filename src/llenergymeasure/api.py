@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +14,11 @@ if TYPE_CHECKING:
     from llenergymeasure.config.models import ExperimentConfig
     from llenergymeasure.domain.diagnosis import Diagnosis
     from llenergymeasure.domain.experiment import ExperimentResult
+    from llenergymeasure.domain.job import Outcome
     from llenergymeasure.domain.progress import RunEvent
     from llenergymeasure.domain.verification import VerificationReport
-    from llenergymeasure.launchers.base import Launcher, Running
+    from llenergymeasure.launchers.base import Running
+    from llenergymeasure.launchers.guarded import GuardedLauncher
     from llenergymeasure.results.opening import Bundle
 
 OnEvent = Callable[["RunEvent"], None]
@@ -44,20 +47,20 @@ def run_experiment(
 
 def run_to_bundle(config: ExperimentConfig, on_event: OnEvent | None = None) -> Path:
     """As `run_experiment`, but return the folder of the bundle."""
-    from llenergymeasure import plugins
     from llenergymeasure.core.processes.stop_signals import default_signals_interrupt, stop_signals_blocked
+    from llenergymeasure.launchers.guarded import GuardedLauncher
     from llenergymeasure.orchestration.jobs import discard_abandoned, finish_job
     from llenergymeasure.results.layout import SINGLE
     from llenergymeasure.results.staging import discard_partial
 
-    launcher: Launcher = plugins.find("launchers", config.launcher.kind)(config.launcher)
+    launcher = GuardedLauncher(config.launcher)
     with default_signals_interrupt():
         folder, running = _submit(launcher, config)
         try:
             _follow(running, on_event or (lambda _event: None))
         finally:  # also where `on_event` raised
             with stop_signals_blocked():
-                outcome = running.wait()
+                outcome = _wait(running, folder)
                 discard_partial(Path(config.output_dir) / SINGLE)
                 discard_abandoned(Path(config.output_dir) / SINGLE)
                 left = finish_job(folder, outcome)
@@ -141,7 +144,7 @@ def verify(*paths: str | Path) -> VerificationReport:
     return verify_paths(*(Path(path) for path in paths))
 
 
-def _submit(launcher: Launcher, config: ExperimentConfig) -> tuple[Path, Running]:
+def _submit(launcher: GuardedLauncher, config: ExperimentConfig) -> tuple[Path, Running]:
     from llenergymeasure.core.processes.stop_signals import stop_signals_blocked
     from llenergymeasure.orchestration.jobs import discard_job
 
@@ -184,9 +187,18 @@ def _follow(running: Running, on_event: OnEvent) -> None:
         except KeyboardInterrupt:  # noqa: PERF203 - an interrupt may come at any event
             interrupted = True
         except BaseException:
-            running.interrupt()
-            running.interrupt()  # at once: nobody waits for the result
+            with suppress(LLEMError):  # the first error is the one to report
+                running.interrupt()
+                running.interrupt()  # at once: nobody waits for the result
             raise
+
+
+def _wait(running: Running, folder: Path) -> Outcome:
+    """Return how a job ended; where its launcher cannot say, its folder stays, for the worker may still write there."""
+    try:
+        return running.wait()
+    except LLEMError as error:
+        raise type(error)(f"{error}\nThe folder of the job was kept: {folder}") from None
 
 
 def _resolve(config: ExperimentConfig | Mapping[str, Any] | str | Path) -> ExperimentConfig:

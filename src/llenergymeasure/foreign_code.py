@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from asyncio import CancelledError
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -22,9 +22,15 @@ def explained(as_error: Callable[[str], LLEMError], *passing: type[BaseException
     try:
         yield
     except BaseException as error:
-        if isinstance(error, (LLEMError, KeyboardInterrupt, GeneratorExit, CancelledError, *passing)):
+        if isinstance(error, (LLEMError, KeyboardInterrupt, GeneratorExit, *passing)) or _is_cancelled(error):
             raise
         raise as_error(described(error)) from error
+
+
+def _is_cancelled(error: BaseException) -> bool:
+    """Whether a task was cancelled; `asyncio` takes long to import, and without it there are no tasks."""
+    asyncio = sys.modules.get("asyncio")
+    return asyncio is not None and isinstance(error, asyncio.CancelledError)
 
 
 def described(error: BaseException) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from llenergymeasure.core.packages import distribution_of, entry_points_of
 from llenergymeasure.exceptions import ConfigError, PluginError
+from llenergymeasure.foreign_code import explained
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -59,9 +60,16 @@ class Plugin:
         """Import and return the pydantic model of its options, or None.
 
         Raises:
-            PluginError: it does not import, with the cause.
+            PluginError: it does not import, with the cause, or is no model.
         """
-        return None if self.options is None else _imported(self, self.options)
+        if self.options is None:
+            return None
+        model = _imported(self, self.options)
+        if not isinstance(model, type) or not hasattr(model, "model_fields"):
+            raise PluginError(
+                f"plugin '{self.name}' does not load: {self.options} is no pydantic model", self.install
+            )
+        return model
 
     def missing_modules(self) -> list[str]:
         """Return those of the required modules that are not installed."""
@@ -225,36 +233,39 @@ def missing_modules(requires: Sequence[str]) -> list[str]:
 
 def _is_installed(module: str) -> bool:
     try:
-        return importlib.util.find_spec(module) is not None
-    except (ImportError, ValueError):
-        return False  # the parent of a dotted name is missing, or half imported
+        with explained(PluginError):
+            return importlib.util.find_spec(module) is not None
+    except PluginError:
+        return False  # the parent of a dotted name is missing, or half imported, or raises
 
 
 def _imported(plugin: Plugin, target: str) -> Any:
-    module, _, attribute = target.partition(":")
-    try:
+    with explained(
+        lambda cause: PluginError(f"plugin '{plugin.name}' does not load: {target}: {cause}", plugin.install)
+    ):
+        module, _, attribute = target.partition(":")
         return getattr(importlib.import_module(module), attribute)
-    except Exception as error:
-        raise PluginError(
-            f"plugin '{plugin.name}' does not load: {target}: {type(error).__name__}: {error}", plugin.install
-        ) from error
 
 
 def _declared(kind: Kind, point: EntryPoint) -> Plugin:
     package = distribution_of(point)
     remedy = f"pip install --force-reinstall {package}" if package else None
-    try:
+    with explained(
+        lambda cause: PluginError(f"plugin '{point.name}' does not load: {point.value}: {cause}", remedy)
+    ):
         declared = point.load()
-    except Exception as error:
-        raise PluginError(
-            f"plugin '{point.name}' does not load: {point.value}: {type(error).__name__}: {error}", remedy
-        ) from error
     if not isinstance(declared, Plugin) or declared.name != point.name:
         raise PluginError(
             f"plugin '{point.name}': the entry point {point.value} of llenergymeasure.{kind} must name a "
-            f"llenergymeasure.plugins.Plugin(name='{point.name}', ...), and it names {declared!r}"
+            f"llenergymeasure.plugins.Plugin(name='{point.name}', ...), and it names {_shown(declared)}",
+            remedy,
         )
     return declared
+
+
+def _shown(declared: Any) -> str:
+    """Return a declaration as text, or its type, whose name no code of others can refuse."""
+    return repr(declared) if isinstance(declared, Plugin) else f"an object of type {type(declared).__name__}"
 
 
 def _entry_point(kind: Kind, name: str) -> EntryPoint | None:

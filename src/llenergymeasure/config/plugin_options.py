@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar, TypeVar, get_args
 
 from pydantic import (
@@ -20,8 +20,10 @@ from pydantic_core.core_schema import ErrorType
 from llenergymeasure import plugins
 from llenergymeasure.config.base import Section
 from llenergymeasure.exceptions import ConfigError, PluginError
+from llenergymeasure.foreign_code import explained
 
 Options = TypeVar("Options", bound=BaseModel)
+Made = TypeVar("Made")
 logger = logging.getLogger(__name__)
 
 _PYDANTIC_ERRORS = frozenset(get_args(ErrorType))
@@ -82,7 +84,10 @@ class PluginSections(Section):
         reason = cls.refuse_section(key, settings)
         if reason is not None:
             raise ValueError(reason)
-        return {key: value if is_field else _options_model(cls.plugin_kind, key).model_validate(value)}
+        if is_field:
+            return {key: value}
+        model = _options_model(cls.plugin_kind, key)
+        return {key: _own_code(key, lambda: model.model_validate(value))}
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
@@ -138,7 +143,7 @@ class InlineOptions(Section):
         name = settings.get(cls.name_field, cls.model_fields[cls.name_field].default)
         known = isinstance(name, str) and plugins.is_known(cls.plugin_kind, name)
         model = _declared_model(cls.plugin_kind, name) if known else None
-        options = (model or NoOptions).model_validate(given)
+        options = _own_code(str(name), lambda: (model or NoOptions).model_validate(given))
         fields = type(options).model_fields
         return {
             key: value
@@ -205,12 +210,27 @@ def _options_models(kind: plugins.Kind) -> Iterator[tuple[str, type[BaseModel]]]
             yield name, model
 
 
+def _own_code(name: str, call: Callable[[], Made]) -> Made:
+    """Return what the options model of a plugin makes of its settings.
+
+    Raises:
+        ValueError: they are not valid, or the code of the model fails.
+    """
+    try:
+        with explained(lambda cause: ConfigError(f"the options of '{name}' fail: {cause}"), ValueError):
+            return call()
+    except ConfigError as error:
+        raise ValueError(f"{error} → report it to the authors of the plugin") from error
+
+
 def _defaults(name: str, model: type[Options]) -> Options:
     try:
-        return model()
+        return _own_code(name, model)
     except ValidationError as error:
         missing = ", ".join(str(each["loc"][0]) for each in error.errors() if each["type"] == "missing")
         raise ConfigError(f"options of '{name}' are missing: {missing or error}") from None
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
 
 
 def _handled(

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from llenergymeasure import plugins
 from llenergymeasure.config.models import EnergyConfig
 from llenergymeasure.exceptions import ConfigError, LLEMError, MeterError, MeterUnavailable, PluginError
+from llenergymeasure.foreign_code import explained
 from llenergymeasure.meters.base import Meter, MeterOptions
 from llenergymeasure.meters.probing import MeterStatus, probe_meter
-from llenergymeasure.meters.sampling.opening import open_meters
+from llenergymeasure.meters.sampling.opening import make_meter, open_meters
 from llenergymeasure.plugins import Capability
 
 logger = logging.getLogger(__name__)
@@ -83,11 +84,16 @@ def auto_meters(statuses: Mapping[str, MeterStatus]) -> tuple[str, ...]:
 def probe(name: str, options: MeterOptions, *, with_readings: bool = False) -> MeterStatus:
     """Return what a meter can do here; one that does not import says so."""
     try:
-        return probe_meter(_load(name)(), options, with_readings=with_readings)
+        with explained(_cannot_be_read):
+            return probe_meter(make_meter(_load(name)), options, with_readings=with_readings)
     except (MeterUnavailable, PluginError) as error:
         return MeterStatus(available=False, reason=error.reason, remedy=error.remedy)
-    except Exception as error:  # noqa: BLE001 - other people's code; one meter that fails must not hide the rest
-        return MeterStatus(available=False, reason=f"it cannot be read: {type(error).__name__}: {error}")
+    except LLEMError as error:  # one meter that fails must not hide the rest
+        return MeterStatus(available=False, reason=str(error))
+
+
+def _cannot_be_read(cause: str) -> MeterUnavailable:
+    return MeterUnavailable(f"it cannot be read: {cause}", "report it to the authors of the meter")
 
 
 def _named(energy: EnergyConfig) -> tuple[str, ...]:

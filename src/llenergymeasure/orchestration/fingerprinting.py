@@ -19,7 +19,8 @@ from llenergymeasure.domain.model.info import ModelInfo
 from llenergymeasure.domain.model.reference import parse_model_ref
 from llenergymeasure.domain.model.source import ModelSource, find_source
 from llenergymeasure.domain.request import Prompt
-from llenergymeasure.exceptions import LLEMError
+from llenergymeasure.exceptions import ConfigError, LLEMError
+from llenergymeasure.foreign_code import explained
 from llenergymeasure.workloads.base import Workload
 
 logger = logging.getLogger(__name__)
@@ -102,7 +103,8 @@ def _of_prompts(
     file: Callable[..., Path | None] = getattr(workload, "file", lambda _config: None)
 
     def of_file() -> str | None:
-        path = file(config.workload)
+        with explained(lambda cause: ConfigError(f"the data set does not name its file: {cause}")):
+            path = file(config.workload)
         return None if path is None else digest_file(path)
 
     found.take("dataset_sha256", of_file, f"data set {config.workload.dataset} is not read from a file")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -10,8 +11,12 @@ from typing import Protocol
 from llenergymeasure.domain.sample import Sample
 from llenergymeasure.domain.trace import Channel, ChannelKey, LeftOut
 from llenergymeasure.exceptions import MeterError, MeterUnavailable
+from llenergymeasure.foreign_code import explained
 from llenergymeasure.meters.base import Meter, MeterOptions
 
+logger = logging.getLogger(__name__)
+
+LONGEST_PERIOD_S = 3600.0
 EXCLUDED = "energy.exclude names it"
 
 
@@ -79,17 +84,53 @@ def open_meter(meter: Meter, options: MeterOptions, stack: ExitStack) -> Opened:
     Raises:
         MeterError: it cannot be opened; with the reason and the remedy.
     """
-    stack.callback(meter.close)
-    try:
+    stack.callback(_close, meter)
+    with explained(_failed_to_open):
         channels = tuple(meter.open(options))
         failed: tuple[LeftOut, ...] = tuple(getattr(meter, "left_out", ()))
-    except MeterError:
-        raise
-    except Exception as error:
-        raise MeterUnavailable(f"it failed to open: {type(error).__name__}: {error}") from error
+        period_s = meter.period_s
     if not channels:
         raise MeterUnavailable("it has nothing to read on this machine", "llem doctor")
+    for kind, given in ((Channel, channels), (LeftOut, failed)):
+        strange = [type(each).__name__ for each in given if not isinstance(each, kind)]
+        if strange:
+            raise _failed_to_open(f"it gives an object of type {strange[0]}, not {kind.__name__}")
+    if not is_period(period_s):
+        raise _failed_to_open("its period_s is no time above 0")
     return _without(options.energy.exclude, Opened(meter=meter, channels=channels, left_out=failed))
+
+
+def make_meter(meter: type[Meter]) -> Meter:
+    """Return a new meter of a class.
+
+    Raises:
+        MeterUnavailable: it cannot be made.
+    """
+    with explained(_failed_to_open):
+        return meter()
+
+
+def is_period(period_s: object) -> bool:
+    """Whether a meter can be read at such intervals."""
+    return isinstance(period_s, (int, float)) and 0 < period_s < LONGEST_PERIOD_S
+
+
+def _name_of(meter: type[Meter]) -> str:
+    name = getattr(meter, "name", None)
+    return name if isinstance(name, str) else meter.__name__
+
+
+def _failed_to_open(cause: str) -> MeterUnavailable:
+    return MeterUnavailable(f"it failed to open: {cause}")
+
+
+def _close(meter: Meter) -> None:
+    """Close a meter; one that fails to is told to the log, for its samples are taken by then."""
+    try:
+        with explained(MeterError):
+            meter.close()
+    except MeterError as error:
+        logger.warning("meter '%s' failed to close: %s", _name_of(type(meter)), error)
 
 
 def _open_available(
@@ -98,13 +139,13 @@ def _open_available(
     opened: list[Opened] = []
     unavailable: dict[str, str] = {}
     for meter_class in meters:
-        meter = meter_class()
+        name = _name_of(meter_class)
         try:
-            opened.append(open_meter(meter, options, stack))
+            opened.append(open_meter(make_meter(meter_class), options, stack))
         except MeterError as error:
             if not fallbacks:
-                raise MeterError(f"meter '{meter.name}' cannot be read: {error}") from None
-            unavailable[meter.name] = str(error)
+                raise MeterError(f"meter '{name}' cannot be read: {error}") from None
+            unavailable[name] = str(error)
     if not opened and fallbacks:
         first = _open_available(fallbacks[:1], fallbacks[1:], options, stack)
         return OpenedMeters(meters=first.meters, unavailable={**unavailable, **first.unavailable})

@@ -11,7 +11,7 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Any
 
 from llenergymeasure import plugins
@@ -20,8 +20,9 @@ from llenergymeasure.core.python_process import search_for_modules_in
 from llenergymeasure.domain.sample import READ_FAILED, RECORD, Sample
 from llenergymeasure.domain.trace import Channel
 from llenergymeasure.exceptions import MeterError
+from llenergymeasure.foreign_code import described, explained
 from llenergymeasure.meters.base import Meter, MeterOptions
-from llenergymeasure.meters.sampling.opening import OpenedMeters, Readable, open_meters
+from llenergymeasure.meters.sampling.opening import OpenedMeters, Readable, is_period, open_meters
 from llenergymeasure.meters.sampling.overlap import count_once
 
 logger = logging.getLogger(__name__)
@@ -29,6 +30,8 @@ logger = logging.getLogger(__name__)
 SHORTEST_WAIT = 0.25
 """Between two readings of a meter lies its period on average, this share of it at least."""
 SEED = 20240229
+PERIOD_S = 1.0
+"""Of a meter that never says its own."""
 
 
 class OpenMeter:
@@ -43,18 +46,32 @@ class OpenMeter:
         self.due_s = start_s
         self._failing = False
         self._random = SEED + first_channel
+        self._last_period_s = PERIOD_S
 
     def read(self, offset_ns: int) -> bytes:
         """Return the meter's samples, packed, under the trace's channel numbers; a meter that raises gives errors."""
-        first = self.first_channel
         try:
-            samples = self.meter.read(offset_ns)
-        except Exception:  # a meter's defect must not end the sampling of the others
+            return self._packed(self.meter.read(offset_ns))
+        except BaseException as error:  # noqa: BLE001 - a meter's defect must not end the sampling of the others
             if not self._failing:
-                logger.exception("meter '%s' failed; its samples are marked so from here on", self.meter.name)
+                logger.warning(
+                    "meter '%s' failed; its samples are marked so from here on: %s",
+                    self.meter.name,
+                    described(error),
+                )
             self._failing = True
             now = time.monotonic_ns() + offset_ns
-            samples = [Sample(index, now, error=READ_FAILED) for index in range(len(self.channels))]
+            return self._packed(
+                [Sample(index, now, error=READ_FAILED) for index in range(len(self.channels))]
+            )
+
+    def _packed(self, samples: Sequence[Sample]) -> bytes:
+        first, n_channels = self.first_channel, len(self.channels)
+        for sample in samples:
+            if not 0 <= sample[0] < n_channels:
+                raise ValueError(
+                    f"read() gives a sample of channel {sample[0]}, and open() {n_channels} channels"
+                )
         return b"".join([RECORD.pack(first + sample[0], *sample[1:]) for sample in samples])
 
     def schedule(self, now_s: float) -> None:
@@ -63,8 +80,16 @@ class OpenMeter:
         Readings at random times are not synchronous with the signal. So the ticks of a counter can be located to a
         fraction of a period, and a fluctuating power is averaged without aliasing.
         """
-        wait_s = self.meter.period_s * (SHORTEST_WAIT + 2 * (1 - SHORTEST_WAIT) * self._draw())
+        wait_s = self._period_s() * (SHORTEST_WAIT + 2 * (1 - SHORTEST_WAIT) * self._draw())
         self.due_s = wait_s + (self.due_s if self.due_s + wait_s > now_s else now_s)
+
+    def _period_s(self) -> float:
+        """Return the meter's period, the last one where it cannot say."""
+        with suppress(MeterError), explained(MeterError):
+            period_s = self.meter.period_s
+            if is_period(period_s):
+                self._last_period_s = period_s
+        return self._last_period_s
 
     def _draw(self) -> float:
         """Return a number in [0, 1): linear congruential, a fraction of the import of `random` (Numerical Recipes)."""
@@ -140,8 +165,12 @@ def _read_line() -> bytes:
 
 def _load(targets: Sequence[str]) -> list[type[Meter]]:
     """Import meters that are given as `module:Class`."""
-    names = (target.partition(":") for target in targets)
-    return [getattr(importlib.import_module(module), name) for module, _, name in names]
+    return [_imported(*target.split(":", 1)) for target in targets]
+
+
+def _imported(module: str, name: str) -> Any:
+    with explained(lambda cause: MeterError(f"meter {module}:{name} does not load for the sampler: {cause}")):
+        return getattr(importlib.import_module(module), name)
 
 
 def _schedules(opened: OpenedMeters) -> list[OpenMeter]:

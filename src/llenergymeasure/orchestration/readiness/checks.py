@@ -57,10 +57,11 @@ def check_dataset(config: ExperimentConfig) -> list[str]:
 def check_prompts(config: ExperimentConfig) -> list[str]:
     """Try the prompts on the model's tokenizer, where the backend can; all other checks of both have passed."""
     try:
-        backend = plugins.find("backends", config.backend)()
-        if not checks_prompts(backend):
-            return []
+        backend_class = plugins.find("backends", config.backend)
         with explained(partial(_check_fails, config.backend)):
+            backend = backend_class()
+            if not checks_prompts(backend):
+                return []
             return list(
                 backend.check_prompts(config, read_prompts(find_workload(config.workload.dataset), config))
             )

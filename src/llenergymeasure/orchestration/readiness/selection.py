@@ -30,9 +30,9 @@ def read_prompts(data_set: Workload, config: ExperimentConfig) -> list[Prompt]:
     workload = config.workload
     with explained(lambda cause: _fails(workload.dataset, "gives no prompts", cause)):
         prompts = list(data_set.prompts(workload, config.random_seed))
-    strange = next((each for each in prompts if not isinstance(each, Prompt)), None)
-    if strange is not None:
-        raise _fails(workload.dataset, "gives no prompts", f"one of them is of type {type(strange).__name__}")
+    strange = [type(each).__name__ for each in prompts if not isinstance(each, Prompt)]
+    if strange:
+        raise _fails(workload.dataset, "gives no prompts", f"one of them is of type {strange[0]}")
     wrong = next((each.prompt_id for each in prompts if not _is_usable(each)), None)
     if wrong is not None:
         raise _fails(
