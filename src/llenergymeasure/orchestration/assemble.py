@@ -44,6 +44,7 @@ def assemble(config: ExperimentConfig, raw: RawRun) -> ExperimentResult:
             energy=energy,
             account=account,
             requests=raw.requests,
+            model_info=facts.model_info,
             conditions=conditions,
             cooldown=cooldown,
             warmup=warmup,

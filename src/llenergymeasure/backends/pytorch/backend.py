@@ -15,8 +15,8 @@ from llenergymeasure.backends.pytorch.error_messages import explain_generating, 
 from llenergymeasure.backends.pytorch.execution.compiling import compile_ahead, compile_seconds, compiles
 from llenergymeasure.backends.pytorch.execution.seeds import seed_batch, seed_everything
 from llenergymeasure.backends.pytorch.execution.tokenizer_digest import tokenizer_digests
+from llenergymeasure.backends.pytorch.facts.info import describe
 from llenergymeasure.backends.pytorch.generation import Generation, StaticBatch, as_record, generate_batch
-from llenergymeasure.backends.pytorch.info import describe
 from llenergymeasure.backends.pytorch.loading import Loaded, load
 from llenergymeasure.backends.pytorch.memory import HostPeak, gpu_peaks, release_gpu_memory, reset_gpu_peaks
 from llenergymeasure.backends.pytorch.placement import input_device
@@ -29,6 +29,7 @@ from llenergymeasure.backends.pytorch.prompts.tokens import (
     make_batch,
 )
 from llenergymeasure.backends.pytorch.prompts.trial import prompt_problems
+from llenergymeasure.backends.pytorch.rehearsal.rehearse import rehearse
 from llenergymeasure.backends.pytorch.unsupported import refusals
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.core.clock import Clock
@@ -50,7 +51,7 @@ class PyTorchBackend:
         self._run: _Run | None = None
 
     def check(self, config: ExperimentConfig) -> list[str]:
-        return refusals(config)
+        return refusals(config) or rehearse(config)
 
     def check_prompts(self, config: ExperimentConfig, prompts: Sequence[Prompt]) -> list[str]:
         return prompt_problems(config, prompts)

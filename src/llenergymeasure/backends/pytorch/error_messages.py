@@ -152,6 +152,14 @@ def explain_loading(what: str) -> Iterator[None]:
 
 
 @contextmanager
+def explain_reading(what: str, files: str) -> Iterator[None]:
+    """Turn any exception while small files of a model are read into a BackendError that names the files."""
+    rest = (r"", f"its {files} cannot be used ({{kind}}: {{detail}}): correct it, or download it again")
+    with _explain(f"{what} cannot be loaded", (*_LOAD_CAUSES, rest), _LOAD_MEMORY):
+        yield
+
+
+@contextmanager
 def explain_generating(what: str) -> Iterator[None]:
     """Turn any exception of a library while `what` is served into a BackendError of one sentence."""
     with _explain(f"{what} failed", _GENERATE_CAUSES, _GENERATE_MEMORY):
@@ -190,7 +198,7 @@ def _cause(error: BaseException, causes: tuple[tuple[str, str], ...], on_memory:
     for pattern, meaning in (*_CODE_CAUSES, *causes):
         match = re.search(pattern, text)
         if match:
-            return meaning.format(detail=_detail(error), **match.groupdict())
+            return meaning.format(detail=_detail(error), kind=type(error).__name__, **match.groupdict())
     return f"{type(error).__name__}: {_detail(error)}" if text_of(error).strip() else described(error)
 
 

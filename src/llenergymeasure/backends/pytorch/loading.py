@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 import os
-from collections.abc import Collection
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -17,17 +15,17 @@ from llenergymeasure.backends.pytorch.arguments import (
     pretrained_arguments,
     source_arguments,
 )
-from llenergymeasure.backends.pytorch.error_messages import explain_loading
+from llenergymeasure.backends.pytorch.error_messages import explain_loading, explain_reading
 from llenergymeasure.backends.pytorch.gguf_reading import quantisation_name, read_once
 from llenergymeasure.backends.pytorch.options import PyTorchConfig
+from llenergymeasure.backends.pytorch.weights.report import weight_faults
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.core.cpu import most_threads
 from llenergymeasure.domain.model.hub_access import from_cache_unless_answered
 from llenergymeasure.domain.model.reference import parse_model_ref
 from llenergymeasure.domain.model.source import ModelSource, find_source
+from llenergymeasure.domain.model.weight_faults import WeightFaults
 from llenergymeasure.exceptions import BackendError
-
-logger = logging.getLogger(__name__)
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
 """Where one is set, the user has chosen the number of threads."""
@@ -41,6 +39,7 @@ class Loaded:
     tokenizer: Any
     source: ModelSource
     quantisation: str | None = None
+    weight_faults: WeightFaults | None = None
 
 
 def load(config: ExperimentConfig) -> Loaded:
@@ -52,21 +51,27 @@ def load(config: ExperimentConfig) -> Loaded:
     """
     source = from_cache_unless_answered(find_source(parse_model_ref(config.model)), config.revision)
     options = options_of(config)
-    _quieten_libraries()
+    quieten_libraries()
     with explain_loading(f"model {config.model}"), read_once() if source.gguf_file else nullcontext():
         _set_threads(options)
         tokenizer = load_tokenizer(config, source)
-        model = _random_model(config, source) if config.weights == "random" else _pretrained(config, source)
+        faults = None
+        if config.weights == "random":
+            model = _random_model(config, source)
+        else:
+            model, faults = _pretrained(config, source)
         quantisation = _stored_quantisation(config, source)
     with explain_loading(f"adapter {options.lora_adapter}"):
         model = with_adapter(model, options) if options.lora_adapter else model
     with explain_loading(f"model {config.model}"):
         model = _on_device(model, config).eval()
         _compile(model, options)
-    return Loaded(model=model, tokenizer=tokenizer, source=source, quantisation=quantisation)
+    return Loaded(
+        model=model, tokenizer=tokenizer, source=source, quantisation=quantisation, weight_faults=faults
+    )
 
 
-def _quieten_libraries() -> None:
+def quieten_libraries() -> None:
     """Turn off progress bars and advice of the libraries; what matters of them is reported by this backend."""
     from huggingface_hub.utils import disable_progress_bars
     from transformers.utils import logging as transformers_logging
@@ -89,7 +94,8 @@ def load_tokenizer(config: ExperimentConfig, source: ModelSource) -> Any:
     """Return the tokenizer of a model, whose weights are not read."""
     from transformers import AutoTokenizer
 
-    return AutoTokenizer.from_pretrained(source.repo, **source_arguments(config, source))
+    with explain_reading(f"model {config.model}", "tokenizer"):
+        return AutoTokenizer.from_pretrained(source.repo, **source_arguments(config, source))
 
 
 def load_config(config: ExperimentConfig, source: ModelSource) -> Any:
@@ -99,46 +105,46 @@ def load_config(config: ExperimentConfig, source: ModelSource) -> Any:
     return AutoConfig.from_pretrained(source.repo, **source_arguments(config, source))
 
 
-def _pretrained(config: ExperimentConfig, source: ModelSource) -> Any:
+def _pretrained(config: ExperimentConfig, source: ModelSource) -> tuple[Any, WeightFaults | None]:
     from transformers import AutoModelForCausalLM
 
     model, report = AutoModelForCausalLM.from_pretrained(
         source.repo, output_loading_info=True, **pretrained_arguments(config, source)
     )
-    _warn_of_missing(config.model, report["missing_keys"])
-    return model
-
-
-def _warn_of_missing(name: str, missing: Collection[str]) -> None:
-    if missing:
-        logger.warning(
-            "model %s lacks %d of its tensors (%s...): they are random, so what it writes means nothing",
-            name,
-            len(missing),
-            min(missing),
-        )
+    return model, weight_faults(model, report)
 
 
 def _random_model(config: ExperimentConfig, source: ModelSource) -> Any:
     """Build the architecture from its config, on its device; `passthrough_kwargs` override the config."""
     import torch
-    from transformers import AutoConfig, AutoModelForCausalLM
+    from transformers import AutoModelForCausalLM
 
-    shape, unused = AutoConfig.from_pretrained(
-        source.repo,
-        return_unused_kwargs=True,
-        **source_arguments(config, source),
-        **(config.passthrough_kwargs or {}),
-    )
-    unknown = set(unused) & set(config.passthrough_kwargs or {})
-    if unknown:
-        raise BackendError(
-            f"the config of {config.model} has no '{min(unknown)}': correct or remove it in passthrough_kwargs"
-        )
+    shape = read_shape(config, source)
     with torch.device(config.device):
         return AutoModelForCausalLM.from_config(
             shape, trust_remote_code=config.trust_remote_code, **build_arguments(config)
         )
+
+
+def read_shape(config: ExperimentConfig, source: ModelSource) -> Any:
+    """Return a model's own configuration, with what `passthrough_kwargs` overrides.
+
+    Raises:
+        BackendError: with random weights, a key that the configuration does not have; else it may be the model's.
+    """
+    from transformers import AutoConfig
+
+    given = config.passthrough_kwargs or {}
+    with explain_reading(f"model {config.model}", "config.json"):
+        shape, unused = AutoConfig.from_pretrained(
+            source.repo, return_unused_kwargs=True, **source_arguments(config, source), **given
+        )
+    unknown = set(unused) & set(given)
+    if unknown and config.weights == "random":
+        raise BackendError(
+            f"the config of {config.model} has no '{min(unknown)}': correct or remove it in passthrough_kwargs"
+        )
+    return shape
 
 
 def _stored_quantisation(config: ExperimentConfig, source: ModelSource) -> str | None:

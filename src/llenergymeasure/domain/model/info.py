@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from llenergymeasure.core.record import Record
+from llenergymeasure.domain.model.weight_faults import WeightFaults
 
 
 class ModelInfo(Record):
@@ -31,3 +32,6 @@ class ModelInfo(Record):
     """Processor threads that work on one operation together."""
     revision: str | None = None
     weights: str = "pretrained"
+    """`pretrained`, `random` (as asked for), or `partly random`: tensors were missing, see `weight_faults`."""
+    weight_faults: WeightFaults | None = None
+    """None where every tensor was read, and where nothing reports it."""

@@ -17,6 +17,7 @@ from llenergymeasure.domain.experiment import (
 )
 from llenergymeasure.domain.fingerprints import Fingerprints
 from llenergymeasure.domain.interference import Interference
+from llenergymeasure.domain.model.info import ModelInfo
 from llenergymeasure.domain.model.prompt_facts import PromptFacts
 from llenergymeasure.domain.request_table import RequestTable
 from llenergymeasure.domain.trace import LeftOut, Phase
@@ -37,6 +38,7 @@ class CheckInputs:
     account: EnergyAccount
     requests: RequestTable = field(default_factory=RequestTable.empty)
     """All requests of the run."""
+    model_info: ModelInfo | None = None
     conditions: Sequence[DeviceConditions] = ()
     cooldown: CooldownSummary | None = None
     warmup: WarmupSummary | None = None

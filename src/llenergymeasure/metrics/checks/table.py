@@ -13,11 +13,14 @@ from llenergymeasure.metrics.checks import (
     sensors,
     stalls,
     steady_state,
+    weights,
     workload,
 )
 from llenergymeasure.metrics.checks.code import WarningCode
 
 WARNING_CODES: tuple[WarningCode, ...] = (
+    weights.WEIGHTS_MISSING,
+    weights.WEIGHTS_UNUSED,
     energy.ENERGY_NOT_ASKED_FOR,
     energy.SAMPLER_DIED,
     energy.ENERGY_UNKNOWN,

@@ -16,11 +16,13 @@ from llenergymeasure.metrics.checks import (
     sensors,
     stalls,
     steady_state,
+    weights,
     workload,
 )
 from llenergymeasure.metrics.checks.inputs import Check, CheckInputs
 
 CHECKS: tuple[Check, ...] = (
+    weights.check_weights_are_complete,
     energy.check_energy_is_known,
     energy.check_energy_is_measured,
     energy.check_compute_device_is_metered,

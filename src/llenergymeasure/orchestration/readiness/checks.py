@@ -11,6 +11,7 @@ from llenergymeasure.backends.base import Backend, checks_prompts
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.config.redact import free_settings
 from llenergymeasure.core.secrets import is_secret_name, mask_secrets
+from llenergymeasure.domain.model.files.located import local_files
 from llenergymeasure.domain.model.reference import parse_model_ref
 from llenergymeasure.exceptions import BackendError, ConfigError, LLEMError, PluginError
 from llenergymeasure.foreign_code import explained
@@ -18,7 +19,6 @@ from llenergymeasure.load.drivers import load_problem
 from llenergymeasure.meters.base import MeterOptions
 from llenergymeasure.meters.selection import meter_problems
 from llenergymeasure.orchestration.readiness.folders import ELSEWHERE, free_bytes, output_problem
-from llenergymeasure.orchestration.readiness.model_files import model_files_problem
 from llenergymeasure.orchestration.readiness.model_id import model_id_problem
 from llenergymeasure.orchestration.readiness.room import needed_bytes
 from llenergymeasure.orchestration.readiness.selection import dataset_problem, find_workload, read_prompts
@@ -32,17 +32,13 @@ def check_model_id(config: ExperimentConfig) -> list[str]:
 
 
 def check_model_folder(config: ExperimentConfig) -> list[str]:
-    """Look whether a model folder holds what the backend will read; that it exists is looked at elsewhere."""
+    """Look whether a model's files hold what the backend will read; that they exist is looked at elsewhere."""
     given = config.passthrough_kwargs or {}
-    ref = parse_model_ref(config.model)
-    if ref.kind != "path" or "gguf_file" in given or not reads_model_folders(config.backend):
+    if "gguf_file" in given or not reads_model_folders(config.backend):
         return []
-    try:
-        path = ref.path / str(given.get("subfolder", ""))
-        problem = model_files_problem(path, random_weights=config.weights == "random")
-        return [problem] if problem and path.exists() else []
-    except (OSError, RuntimeError, ValueError):
-        return []  # not a usable path: reported by another check
+    files = local_files(parse_model_ref(config.model), config.revision, str(given.get("subfolder", "")))
+    problem = None if files is None else files.problem(random_weights=config.weights == "random")
+    return [problem] if problem else []
 
 
 def check_dataset(config: ExperimentConfig) -> list[str]:

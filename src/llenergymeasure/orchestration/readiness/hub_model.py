@@ -9,9 +9,9 @@ from pathlib import Path
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.core.secrets import mask_secrets
 from llenergymeasure.domain.model import hub_access
+from llenergymeasure.domain.model.files.folder import missing_weights
 from llenergymeasure.domain.model.hub_answers import HubAnswer, hub_answer, refusal_of
 from llenergymeasure.domain.model.reference import ModelRef, parse_model_ref
-from llenergymeasure.orchestration.readiness.model_files import model_files_problem
 
 logger = logging.getLogger(__name__)
 
@@ -80,10 +80,9 @@ def _lacking(ref: ModelRef, *, random_weights: bool) -> str | None:
         return None if (folder / ref.inside).exists() else f"is not in the cache: {ref.inside} missing"
     if not (folder / "config.json").is_file():
         return "is only partly in the cache: config.json missing"
-    problem = model_files_problem(folder, random_weights=random_weights)
-    if problem is not None:
-        missing = problem.partition(" →")[0].partition(": ")[2] or "weights missing"
-        return f"is only partly in the cache: {missing}"
+    missing = None if random_weights else missing_weights(folder)
+    if missing is not None:
+        return f"is only partly in the cache: {missing} missing"
     if not _has_tokenizer(folder):
         return "is only partly in the cache: its tokenizer is missing"
     return None

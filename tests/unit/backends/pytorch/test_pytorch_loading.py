@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import logging
 import shutil
 from pathlib import Path
 
@@ -263,11 +262,38 @@ def test_a_folder_without_a_tokenizer_says_so(tiny_llama, tmp_path):
         generate(mute)
 
 
-def test_tensors_that_the_weights_lack_are_reported(tiny_llama, tmp_path, caplog):
-    deeper = copy(tiny_llama, tmp_path / "deeper", num_hidden_layers=3)
-    with caplog.at_level(logging.WARNING, logger="llenergymeasure"):
-        generate(deeper, TEXTS[:1])
-    assert "lacks 9 of its tensors" in caplog.text
+def info_of(folder: Path, **fields: object):
+    backend = PyTorchBackend()
+    info = backend.load(configure(folder, **fields), AnchoredClock())
+    backend.close()
+    return info
+
+
+def test_a_whole_model_has_no_faults(tiny_llama, tiny_gpt2, tiny_opt):
+    for folder in (tiny_llama, tiny_gpt2, tiny_opt):  # tied output layers are no missing tensors
+        info = info_of(folder)
+        assert (info.weights, info.weight_faults) == ("pretrained", None)
+
+
+def test_tensors_that_the_weights_lack_are_recorded(tiny_llama, tmp_path):
+    info = info_of(copy(tiny_llama, tmp_path / "deeper", num_hidden_layers=3))
+    faults = info.weight_faults
+    assert info.weights == "partly random"
+    assert (faults.n_missing, faults.n_tensors) == (9, 30)
+    assert faults.missing[0] == "model.layers.2.input_layernorm.weight"
+    assert faults.random_parameters / faults.n_parameters == pytest.approx(0.23, abs=0.03)
+
+
+def test_tensors_that_the_model_has_no_place_for_are_recorded(tiny_llama, tmp_path):
+    info = info_of(copy(tiny_llama, tmp_path / "flatter", num_hidden_layers=1))
+    assert info.weights == "pretrained"
+    assert (info.weight_faults.n_unused, info.weight_faults.n_missing) == (9, 0)
+
+
+def test_tensors_of_another_shape_are_recorded_where_they_are_let_pass(tiny_llama, tmp_path):
+    wider = copy(tiny_llama, tmp_path / "wider", intermediate_size=96)
+    info = info_of(wider, passthrough_kwargs={"ignore_mismatched_sizes": True})
+    assert (info.weights, info.weight_faults.n_mismatched) == ("partly random", 6)
 
 
 def test_a_hub_out_of_reach_says_what_to_do(monkeypatch):

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from llenergymeasure.backends.pytorch.parameters import (
+from llenergymeasure.backends.pytorch.facts.parameters import (
     count_matmul_parameters,
     count_parameters,
     weight_bytes,

@@ -16,6 +16,7 @@ from llenergymeasure.orchestration import preflight
 from llenergymeasure.orchestration.readiness import checks, ready
 from llenergymeasure.orchestration.readiness.ready import require_ready
 from llenergymeasure.orchestration.readiness.room import COPIES, duration_s, needed_bytes
+from tests.support.model_files import model_folder
 
 ENTRY_POINTS = """[llenergymeasure.backends]
 standin = llenergymeasure.testing:STANDIN
@@ -165,7 +166,7 @@ def test_model_folder_is_looked_into_for_backends_that_read_folders(
     folder = tmp_path / "model"
     folder.mkdir()
     assert "has no config.json" in _only_failure(settings(model=str(folder), backend="pytorch"))
-    (folder / "config.json").write_text("{}")
+    (folder / "config.json").write_text('{"model_type": "llama"}')
     assert "has no weights" in _only_failure(settings(model=str(folder), backend="pytorch"))
     require_ready(settings(model=str(folder), backend="pytorch", weights="random"))
     require_ready(settings(model=str(folder)))
@@ -173,9 +174,7 @@ def test_model_folder_is_looked_into_for_backends_that_read_folders(
 
 
 def test_weights_in_a_subfolder_are_looked_for_there(settings: Settings, tmp_path: Path) -> None:
-    (tmp_path / "model" / "inner").mkdir(parents=True)
-    for name in ("config.json", "model.safetensors"):
-        (tmp_path / "model" / "inner" / name).write_text("{}")
+    model_folder(tmp_path / "model" / "inner")
     config = settings(
         model=str(tmp_path / "model"), backend="pytorch", passthrough_kwargs={"subfolder": "inner"}
     )

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from llenergymeasure.backends.pytorch.loading import Loaded
-from llenergymeasure.backends.pytorch.parameters import (
+from llenergymeasure.backends.pytorch.facts.parameters import (
     count_matmul_parameters,
     count_parameters,
     weight_bytes,
 )
+from llenergymeasure.backends.pytorch.facts.shape import context_length, head_dim, whole
+from llenergymeasure.backends.pytorch.loading import Loaded
 from llenergymeasure.backends.pytorch.placement import devices_of
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.domain.model.info import ModelInfo
@@ -19,22 +20,21 @@ def describe(loaded: Loaded, config: ExperimentConfig) -> ModelInfo:
     """Return shape and provenance of the model as it was loaded, which may differ from the configuration."""
     import torch
 
-    model = loaded.model
+    model, faults = loaded.model, loaded.weight_faults
     shape = model.config.get_text_config()
-    heads = _whole(shape, "num_attention_heads")
-    hidden = _whole(shape, "hidden_size")
+    heads = whole(shape, "num_attention_heads")
     return ModelInfo(
         name=config.model,
         architecture=type(model).__name__,
         n_parameters=count_parameters(model),
         n_matmul_parameters=count_matmul_parameters(model),
-        n_layers=_whole(shape, "num_hidden_layers"),
-        hidden_size=hidden,
+        n_layers=whole(shape, "num_hidden_layers"),
+        hidden_size=whole(shape, "hidden_size"),
         n_attention_heads=heads,
-        n_kv_heads=_whole(shape, "num_key_value_heads") or heads,
-        head_dim=_whole(shape, "head_dim") or (hidden // heads if hidden and heads else None),
-        vocab_size=_whole(shape, "vocab_size"),
-        context_length=_whole(shape, "max_position_embeddings"),
+        n_kv_heads=whole(shape, "num_key_value_heads") or heads,
+        head_dim=head_dim(shape),
+        vocab_size=whole(shape, "vocab_size"),
+        context_length=context_length(shape),
         dtype=str(model.dtype).removeprefix("torch."),
         quantisation=loaded.quantisation or _quantisation(model),
         attention=getattr(shape, "_attn_implementation", None),
@@ -45,13 +45,9 @@ def describe(loaded: Loaded, config: ExperimentConfig) -> ModelInfo:
         or loaded.source.commit
         or loaded.source.package_version
         or config.revision,
-        weights=config.weights,
+        weights="partly random" if faults is not None and faults.n_random else config.weights,
+        weight_faults=faults,
     )
-
-
-def _whole(shape: Any, name: str) -> int | None:
-    value = getattr(shape, name, None)
-    return value if isinstance(value, int) and value > 0 else None
 
 
 def _quantisation(model: Any) -> str | None:

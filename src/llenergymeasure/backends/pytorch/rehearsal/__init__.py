@@ -1,0 +1,1 @@
+"""What loading a model will say, found out without reading its weights."""

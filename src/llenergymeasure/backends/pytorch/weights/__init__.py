@@ -1,0 +1,1 @@
+"""Whether the tensors of a model are those of its files."""

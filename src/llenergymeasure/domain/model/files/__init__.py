@@ -1,0 +1,1 @@
+"""What the files of a model contain, read without any library: what keeps them from being loaded, and the fix."""
