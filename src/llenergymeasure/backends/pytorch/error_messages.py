@@ -155,7 +155,7 @@ def explain_loading(what: str) -> Iterator[None]:
 def explain_reading(what: str, files: str) -> Iterator[None]:
     """Turn any exception while small files of a model are read into a BackendError that names the files."""
     rest = (r"", f"its {files} cannot be used ({{kind}}: {{detail}}): correct it, or download it again")
-    with _explain(f"{what} cannot be loaded", (*_LOAD_CAUSES, rest), _LOAD_MEMORY):
+    with _explain(f"{what} cannot be loaded", (*_LOAD_CAUSES, rest), _LOAD_MEMORY, _cause_outside):
         yield
 
 
@@ -188,6 +188,8 @@ def _cause_outside(error: BaseException) -> str | None:
     if isinstance(disk, OSError):
         return _DISK_CAUSES[disk.errno or 0].format(at=f" at {disk.filename}" if disk.filename else "")
     answer = hub_answer(error)
+    if answer == "not_found" and "adapter_config.json" in str(error):
+        return None  # peft says it better: it looks for a folder, then asks the Hub
     return _HUB_CAUSES.get(answer) if answer else None
 
 

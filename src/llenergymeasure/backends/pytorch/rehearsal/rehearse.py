@@ -33,13 +33,13 @@ def rehearse(config: ExperimentConfig) -> list[str]:
     modules = ("transformers", "torch")
     if source.gguf_file or config.trust_remote_code or not all(map(importlib.util.find_spec, modules)):
         return []
-    quieten_libraries()
     if files is None:
         return fetched(ref, config, lambda: _refusals(config, source, None))
     return _refusals(config, source, files)
 
 
 def _refusals(config: ExperimentConfig, source: ModelSource, files: LocalFiles | None) -> list[str]:
+    quieten_libraries()
     try:
         shape: Any = read_shape(config, source)
     except LLEMError as error:
