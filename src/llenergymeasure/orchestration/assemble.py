@@ -26,17 +26,16 @@ from llenergymeasure.orchestration.raw import RawRun
 
 def assemble(config: ExperimentConfig, raw: RawRun) -> ExperimentResult:
     """Compute every figure of a result from the raw tables and facts of a run."""
-    facts = raw.facts
+    facts, protocol = raw.facts, config.measurement
     account = EnergyAccount(raw.trace)
     rows = window_totals(account, raw.phases, raw.requests)
     baselines = find_idle_power(account, raw.phases, facts.baseline)
     figures = _figures(config, raw, account, rows, baselines)
     energy = energy_breakdown(account, raw.phases, baselines)
     conditions = device_conditions(raw.trace, raw.phases)
-    cooldown = summarise_cooldown(raw.trace, raw.phases, config.measurement.cooldown.max_temperature_c)
-    warmup = summarise_warmup(
-        account, raw.phases, raw.requests, facts.warmup_ended, config.measurement.window.min_duration_s
-    )
+    cooldown = summarise_cooldown(raw.trace, raw.phases, protocol.cooldown.max_temperature_c)
+    window_s = protocol.window.min_duration_s
+    warmup = summarise_warmup(account, raw.phases, raw.requests, facts.warmup_ended, window_s)
     warnings = run_warnings(
         CheckInputs(
             config=config,
