@@ -205,6 +205,13 @@ def test_why_a_figure_is_unknown_stands_in_the_result() -> None:
     assert without.unknown["total_energy_j"] == "no energy source was read, in 3 of 3 windows"
     assert without.unknown["loaded_power_w"] == "not measured: measurement.baseline.loaded_s is 0"
     assert without.unknown["total_flops"] == "the model does not state its shape"
+    raw = _raw(lambda _at_work: 200.0)
+    assert raw.facts.model_info is not None
+    packed = raw.facts.model_info.model_copy(
+        update={"n_matmul_parameters": None, "unknown": {"n_matmul_parameters": "weights are packed"}}
+    )
+    uncounted = assemble(CONFIG, replace(raw, facts=raw.facts.model_copy(update={"model_info": packed})))
+    assert uncounted.unknown["total_flops"] == "weights are packed"
     none = ExperimentConfig.model_validate({**CONFIG.model_dump(), "energy": {"meters": "none"}})
     nothing = assemble(none, _raw(lambda _at_work: 200.0, trace=Unmetered().trace()))
     assert nothing.unknown["net_energy_j"] == "no energy was measured: energy.meters is none"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pydantic import Field
+
 from llenergymeasure.core.record import Record
 from llenergymeasure.domain.model.weight_faults import WeightFaults
 
@@ -11,9 +13,11 @@ class ModelInfo(Record):
 
     name: str
     architecture: str
-    n_parameters: int
-    n_matmul_parameters: int
-    """Parameters that multiply for every token: all but embedding tables that are only looked up."""
+    n_parameters: int | None
+    """Weights that the layers stand for, however they are packed."""
+    n_matmul_parameters: int | None
+    """Parameters that multiply for every token: without embedding tables that are only looked up, and of experts as
+    many as a token is sent to."""
     n_layers: int | None = None
     hidden_size: int | None = None
     n_attention_heads: int | None = None
@@ -26,6 +30,7 @@ class ModelInfo(Record):
     attention: str | None = None
     """The attention implementation in force, which may differ from the one asked for."""
     weight_bytes: int | None = None
+    """The weights in memory, with the scales that packed ones are read with."""
     devices: tuple[str, ...] = ()
     """Where the weights lie: `cpu`, `cuda:0`..."""
     cpu_threads: int | None = None
@@ -35,3 +40,5 @@ class ModelInfo(Record):
     """`pretrained`, `random` (as asked for), or `partly random`: tensors were missing, see `weight_faults`."""
     weight_faults: WeightFaults | None = None
     """None where every tensor was read, and where nothing reports it."""
+    unknown: dict[str, str] = Field(default_factory=dict)
+    """By the name of a count that is None: why."""

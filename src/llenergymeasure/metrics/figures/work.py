@@ -25,8 +25,14 @@ def reference_flops(figure: Figure, inputs: FigureInputs) -> Estimate | Unknown:
     counts = [window_flops(row, inputs) for row in inputs.rows]
     known = [each for each in counts if each is not None]
     if not known or len(known) < len(counts):
-        return Unknown(reason=figure.missing_because)
+        return Unknown(reason=_uncounted(inputs) or figure.missing_because)
     return exact(math.fsum(known), figure.unit, "counted")
+
+
+def _uncounted(inputs: FigureInputs) -> str | None:
+    """Return why the parameters that multiply are unknown, where that is what is missing."""
+    info = inputs.model_info
+    return None if info is None else info.unknown.get("n_matmul_parameters")
 
 
 def window_flops(row: WindowTotals, inputs: FigureInputs) -> float | None:

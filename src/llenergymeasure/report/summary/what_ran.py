@@ -69,6 +69,8 @@ def _weights(info: ModelInfo) -> str:
 
 def _computed(info: ModelInfo) -> str:
     attention = "" if info.attention is None else f", attention {info.attention}"
+    if info.n_parameters is None:
+        return f"{info.dtype}{attention}; parameters not counted: {info.unknown.get('n_parameters', 'no reason given')}"
     return f"{info.dtype}, {_count(info.n_parameters)} parameters{attention}"
 
 

@@ -107,3 +107,8 @@ def test_options_of_a_backend_that_is_not_installed_are_shown_as_stored() -> Non
         "gone": {"slots": 3},
     }
     assert _shown(measured_result(backend="gone", config=config))["Options of gone"] == "slots 3"
+
+
+def test_parameters_that_could_not_be_counted_are_not_shown_as_a_number() -> None:
+    result = _result({"n_parameters": None, "unknown": {"n_parameters": "Layer holds packed weights"}})
+    assert _shown(result)["Computed in"] == "float32; parameters not counted: Layer holds packed weights"

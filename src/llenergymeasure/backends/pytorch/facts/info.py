@@ -4,11 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from llenergymeasure.backends.pytorch.facts.parameters import (
-    count_matmul_parameters,
-    count_parameters,
-    weight_bytes,
-)
+from llenergymeasure.backends.pytorch.facts.parameters import count_parameters
 from llenergymeasure.backends.pytorch.facts.shape import context_length, head_dim, whole
 from llenergymeasure.backends.pytorch.loading import Loaded
 from llenergymeasure.backends.pytorch.placement import devices_of
@@ -22,12 +18,13 @@ def describe(loaded: Loaded, config: ExperimentConfig) -> ModelInfo:
 
     model, faults = loaded.model, loaded.weight_faults
     shape = model.config.get_text_config()
+    counts = count_parameters(model)
     heads = whole(shape, "num_attention_heads")
     return ModelInfo(
         name=config.model,
         architecture=type(model).__name__,
-        n_parameters=count_parameters(model),
-        n_matmul_parameters=count_matmul_parameters(model),
+        n_parameters=counts.n_parameters,
+        n_matmul_parameters=counts.n_matmul_parameters,
         n_layers=whole(shape, "num_hidden_layers"),
         hidden_size=whole(shape, "hidden_size"),
         n_attention_heads=heads,
@@ -38,7 +35,7 @@ def describe(loaded: Loaded, config: ExperimentConfig) -> ModelInfo:
         dtype=str(model.dtype).removeprefix("torch."),
         quantisation=loaded.quantisation or _quantisation(model),
         attention=getattr(shape, "_attn_implementation", None),
-        weight_bytes=weight_bytes(model),
+        weight_bytes=counts.weight_bytes,
         devices=devices_of(model),
         cpu_threads=torch.get_num_threads(),
         revision=getattr(model.config, "_commit_hash", None)
@@ -47,6 +44,7 @@ def describe(loaded: Loaded, config: ExperimentConfig) -> ModelInfo:
         or config.revision,
         weights="partly random" if faults is not None and faults.n_random else config.weights,
         weight_faults=faults,
+        unknown=counts.unknown,
     )
 
 

@@ -1,58 +1,71 @@
-"""How many parameters a model has, and how many of them multiply for each token."""
+"""How many parameters a model has, how many of them multiply for each token, and the memory that they take."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
-
-def count_parameters(model: Any) -> int:
-    """Return the number of weights, shared ones once and packed 4-bit ones as what they stand for."""
-    return sum(_size(parameter) for parameter in model.parameters())
+from llenergymeasure.backends.pytorch.facts.experts import Routing, Share
+from llenergymeasure.backends.pytorch.facts.stored import Stored, stored_weights, unknown_shape
 
 
-def count_matmul_parameters(model: Any) -> int:
-    """Return the number of weights that multiply for each token.
+@dataclass(frozen=True)
+class ParameterCounts:
+    """Counts of a model's weights, shared ones once; None where they cannot be told, and `unknown` says why."""
 
-    Embedding tables that are only looked up do not; one that is also the output layer does. Of experts, as many count
-    as a token is routed to. LoRA weights count as any other.
+    n_parameters: int | None
+    n_matmul_parameters: int | None
+    weight_bytes: int
+    unknown: dict[str, str] = field(default_factory=dict)
+
+
+def count_parameters(model: Any) -> ParameterCounts:
+    """Count the weights of a model: packed ones as what they stand for, and apart from all, those that multiply.
+
+    Embedding tables that are only looked up do not multiply; one that is also the output layer does. Of experts, as
+    many count as a token is sent to, besides those that every token meets. LoRA weights count as any other.
     """
-    lookups = sum(_size(table) for table in _lookup_tables(model))
-    experts = sum(_size(weight) for name, weight in model.named_parameters() if ".experts." in name)
-    return count_parameters(model) - lookups - experts + _active(experts, model)
+    routing = Routing(model)
+    output = model.get_output_embeddings()
+    shared = None if output is None else getattr(output, "weight", None)
+    total, n_bytes = 0, 0
+    by_share: dict[Share, int] = {}
+    unknown: dict[str, str] = {}
+    for name, module, weight in _unique(model):
+        n_bytes += weight.n_bytes
+        if weight.size is None:
+            unknown.setdefault("n_parameters", unknown_shape(module))
+            continue
+        total += weight.size
+        if _is_table(module) and weight.tensor is not shared:
+            continue
+        share = routing.share(name, weight.name, weight.shape)
+        if share.unknown is not None:
+            unknown.setdefault("n_matmul_parameters", share.unknown)
+        by_share[share] = by_share.get(share, 0) + weight.size
+    if "n_parameters" in unknown:
+        unknown["n_matmul_parameters"] = unknown["n_parameters"]
+    active = sum(size * share.chosen // share.total for share, size in by_share.items())
+    return ParameterCounts(
+        n_parameters=None if "n_parameters" in unknown else total,
+        n_matmul_parameters=None if "n_matmul_parameters" in unknown else active,
+        weight_bytes=n_bytes,
+        unknown=unknown,
+    )
 
 
-def weight_bytes(model: Any) -> int:
-    """Return the bytes that the weights take, shared ones once."""
-    return sum(parameter.numel() * parameter.element_size() for parameter in model.parameters())
+def _unique(model: Any) -> Iterator[tuple[str, Any, Stored]]:
+    """Yield each tensor of weights once, with the module that keeps it and the module's name."""
+    seen: set[int] = set()
+    for name, module in model.named_modules():
+        for weight in stored_weights(module):
+            if id(weight.tensor) not in seen:
+                seen.add(id(weight.tensor))
+                yield name, module, weight
 
 
-def _lookup_tables(model: Any) -> list[Any]:
+def _is_table(module: Any) -> bool:
     from torch.nn import Embedding
 
-    output = model.get_output_embeddings()
-    shared = None if output is None else output.weight
-    tables = {module.weight for module in model.modules() if isinstance(module, Embedding)}
-    return [table for table in tables if table is not shared]
-
-
-def _active(experts: int, model: Any) -> int:
-    """Return how many of the experts' weights one token meets; all where the config does not say."""
-    shape = model.config.get_text_config()
-    total = _first_of(shape, "num_local_experts", "num_experts", "n_routed_experts", "moe_num_experts")
-    chosen = _first_of(shape, "num_experts_per_tok", "num_experts_per_token", "moe_topk", "moe_k")
-    return experts * chosen // total if total and chosen else experts
-
-
-def _first_of(shape: Any, *names: str) -> int | None:
-    for name in names:
-        value = getattr(shape, name, None)
-        if isinstance(value, int) and value > 0:
-            return value
-    return None
-
-
-def _size(parameter: Any) -> int:
-    """bitsandbytes packs two 4-bit weights into each byte of a `Params4bit`."""
-    if type(parameter).__name__ == "Params4bit":
-        return int(parameter.numel() * parameter.element_size() * 2)
-    return int(parameter.numel())
+    return isinstance(module, Embedding)
