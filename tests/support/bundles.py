@@ -26,7 +26,7 @@ from llenergymeasure.domain.interference import Interference, OtherGpuLoad, Othe
 from llenergymeasure.domain.model.prompt_facts import PromptFacts
 from llenergymeasure.domain.request import Prompt
 from llenergymeasure.domain.run_facts import RunFacts
-from llenergymeasure.domain.trace import EnergyTrace
+from llenergymeasure.domain.trace import EnergyTrace, LeftOut
 from llenergymeasure.harness.idle import measure_idle
 from llenergymeasure.harness.recorder import Recorder
 from llenergymeasure.harness.repeats import measure_repeats
@@ -109,6 +109,15 @@ def raw_run() -> RawRun:
                 unknown={"weights_sha256": "the stand-in has none"},
             ),
             prompt_facts=PromptFacts(unknown_fraction=0.0, opens_answer=True),
+            left_out=(
+                LeftOut(
+                    meter="rapl",
+                    domain="dram",
+                    device="package-0/dram",
+                    label="Memory",
+                    reason="it holds no number",
+                ),
+            ),
             max_batch_size=4,
             compiled_in_windows_s=0.01,
             warmup_ended=warmup_ended,

@@ -77,5 +77,7 @@ def _text(channel: Channel, first: Sample | None, last: Sample | None) -> str:
     rise_j, span_s = last.energy_j - first.energy_j, (last.t_unix_ns - first.t_unix_ns) / 1e9
     if rise_j < 0:  # wrapped
         return f"{last.energy_j:.0f} J counted"
+    if rise_j == 0:
+        return f"no change in {span_s:.2f} s"
     ticks_finely = channel.update_period_s is not None and channel.update_period_s <= SHORT * PROBE_S
     return f"{rise_j / span_s:.1f} W" if ticks_finely else f"{rise_j:.0f} J in {span_s:.2f} s"

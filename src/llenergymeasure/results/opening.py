@@ -35,10 +35,14 @@ def open_bundle(path: str | Path) -> Bundle:
         ExperimentError: there is no bundle.
     """
     given = Path(path)
-    if given.is_file():
-        return Bundle(given.parent, result_file=given.name)
-    if not given.is_dir():
-        raise ExperimentError(f"{given} does not exist")
+    try:
+        if given.is_file():
+            return Bundle(given.parent, result_file=given.name)
+        if not given.is_dir():
+            what = "is neither a folder nor a file" if given.exists() else "does not exist"
+            raise ExperimentError(f"{given} {what}")
+    except OSError as error:  # longer than a name may be, links in a circle
+        raise ExperimentError(f"{_shortened(given)} cannot be opened: {error.strerror or error}") from None
     if given.resolve().parent.name == layout.JOBS:
         raise ExperimentError(
             f"{given} is the job folder of a run that goes on or was killed, not a bundle: its log is worker.log, its "
@@ -49,6 +53,11 @@ def open_bundle(path: str | Path) -> Bundle:
             f"{given} is not a bundle: there is no {layout.RESULT} and no {layout.FACTS}{_within(given)}"
         )
     return Bundle(given)
+
+
+def _shortened(path: Path) -> str:
+    text = str(path)
+    return text if len(text) <= 200 else f"{text[:200]}..."
 
 
 def _within(folder: Path) -> str:

@@ -152,3 +152,16 @@ def test_a_folder_of_bundles_is_refused_with_the_newest_of_them(tmp_path):
     for folder in (tmp_path, tmp_path / "single"):
         with pytest.raises(ExperimentError, match=r"its newest bundle is .*/single/newer$"):
             open_bundle(folder)
+
+
+def test_what_cannot_be_a_bundle_is_told_in_one_sentence(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    (tmp_path / "circle").symlink_to(tmp_path / "circle")
+    for path, said in (
+        (pipe, "is neither"),
+        (tmp_path / "circle", "does not exist|cannot be"),
+        ("a" * 5000, "too long"),
+    ):
+        with pytest.raises(ExperimentError, match=said):
+            open_bundle(path)

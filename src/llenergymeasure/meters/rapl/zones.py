@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import os
 import re
@@ -43,7 +44,14 @@ class Zone:
     """The device whose register this counter shows once more."""
 
     def read_j(self) -> float:
-        """Return the counter; raises OSError."""
+        """Return the counter.
+
+        Raises:
+            OSError: it cannot be read, or is no file: reading a pipe would wait for ever.
+            ValueError: it holds no number.
+        """
+        if not self.counter.is_file() and self.counter.exists():
+            raise OSError(errno.EINVAL, "it is no file")
         return int(self.counter.read_bytes()) / 1e6
 
 

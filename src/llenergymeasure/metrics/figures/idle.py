@@ -16,6 +16,9 @@ from llenergymeasure.metrics.uncertainty.budget import Series, Subtracted, energ
 from llenergymeasure.metrics.uncertainty.meter_terms import combine_gains, combine_uncertainty
 from llenergymeasure.metrics.uncertainty.remedies import halve_baseline
 
+ROUNDING = 1e-12
+"""Of the gross energy: a difference below this is what double precision leaves of two equal energies."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class IdleState:
@@ -78,7 +81,8 @@ class IdleState:
         idle = self.power(inputs)
         if idle is None or idle.power_w is None or row.energy.energy_j is None:
             return None
-        return row.energy.energy_j - idle.power_w * row.duration_s
+        gross_j, idle_j = row.energy.energy_j, idle.power_w * row.duration_s
+        return 0.0 if abs(gross_j - idle_j) < ROUNDING * abs(gross_j) else gross_j - idle_j
 
     def _why_unknown(self, inputs: FigureInputs) -> str:
         if not inputs.meters_are_read:
