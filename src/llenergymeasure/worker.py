@@ -32,7 +32,9 @@ def main(arguments: list[str]) -> int:
     standard_output = _take_over_stdout()
     events = EventLog(folder)
     _forward_warnings(events)
-    interrupt_on_stop_signals(once=True)  # while it stops in order, further ones are ignored
+    # While it stops in order, further ones are ignored. SIGINT is how `llem` passes a stop on: it counts also where a
+    # shell started `llem` in the background, and so with SIGINT ignored.
+    interrupt_on_stop_signals(once=True, always=(signal.SIGINT,))
     if WATCH_PARENT in arguments[1:]:
         _watch_parent()
     sign_job(folder)

@@ -124,6 +124,24 @@ def test_the_warning_of_a_batch_system_ends_a_run_in_order(
     assert not psutil.wait_procs(family, timeout=10)[1]
 
 
+def test_a_run_in_the_background_of_a_script_stops_when_it_is_told(
+    tmp_path: Path, standin_env: dict[str, str]
+) -> None:
+    """A shell starts `llem run ... &` with SIGINT ignored, and what `llem` starts inherits that."""
+    output = tmp_path / "out"
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        process = _start(tmp_path, standin_env, *quick_run(output, window_s=60))
+    finally:
+        signal.signal(signal.SIGINT, before)
+    _wait_for_window(output)
+    process.terminate()
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 130, err
+    (bundle,) = bundles_in(tmp_path)
+    assert bundle.name.endswith(".interrupted")
+
+
 SCRIPT = """
 import sys
 from llenergymeasure import run_experiment

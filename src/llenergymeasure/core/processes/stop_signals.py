@@ -6,7 +6,7 @@ import _thread
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 
@@ -42,14 +42,21 @@ def heeded_signals() -> list[signal.Signals]:
     return [number for number in STOP_SIGNALS if signal.getsignal(number) != signal.SIG_IGN]
 
 
-def interrupt_on_stop_signals(on_signal: Callable[[], None] = lambda: None, *, once: bool = False) -> None:
+def interrupt_on_stop_signals(
+    on_signal: Callable[[], None] = lambda: None,
+    *,
+    once: bool = False,
+    always: Sequence[signal.Signals] = (),
+) -> None:
     """Raise KeyboardInterrupt in the main thread on each of the signals, or with `once` on the first one only.
+
+    Those that the process was started to ignore stay ignored, but for `always`.
 
     An import is not interrupted: modules turn that into errors of their own, or go on half imported. The exception is
     raised when it is done. `on_signal` is called at once.
     """
     state = _State(on_signal, once)
-    for number in heeded_signals():
+    for number in {*heeded_signals(), *always}:
         signal.signal(number, state.stop)
 
 
