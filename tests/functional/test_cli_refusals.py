@@ -133,3 +133,12 @@ def test_a_token_is_never_printed() -> None:
         assert token not in done.output
         assert "***" in done.stdout
         assert "passthrough_kwargs.token looks like a secret" in done.output
+
+
+@pytest.mark.parametrize(
+    ("command", "exit_code"), [(["show"], 6), (["verify"], 9), (["run"], 2), (["run", "--dry-run"], 2)]
+)
+def test_a_name_that_is_too_long_is_no_defect(command: list[str], exit_code: int) -> None:
+    done = CliRunner().invoke(app, [*command, f"{'a' * 5000}.yaml"])
+    assert done.exit_code == exit_code, done.stderr[-200:]
+    assert "internal error" not in done.stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -69,7 +70,7 @@ def _load(path: Path | None, flags: dict[str, Any], assignments: list[str]) -> E
     from llenergymeasure.config.assignments import deep_merge, parse_assignment, parse_assignments
     from llenergymeasure.config.loader import load_config
 
-    if path is not None and not path.exists() and path.suffix not in (".yaml", ".yml"):
+    if path is not None and not os.path.exists(path) and path.suffix not in (".yaml", ".yml"):
         raise ConfigError(f"{path} is no file; to measure a model of that name: llem run --model {path}")
     overrides: dict[str, Any] = {}
     origins: dict[tuple[str, ...], str] = {}

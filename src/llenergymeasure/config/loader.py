@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -87,7 +88,7 @@ def _read(path: Path) -> Document:
 
 
 def _text_of(path: Path) -> str:
-    if path.is_dir():
+    if os.path.isdir(path):  # False for a name that is too long, too
         raise ConfigError(f"{path} is a folder: name the YAML file in it{_config_inside(path)}")
     try:
         with path.open("rb") as file:

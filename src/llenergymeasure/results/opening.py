@@ -37,7 +37,8 @@ def open_bundle(path: str | Path) -> Bundle:
     given = Path(path)
     try:
         if given.is_file():
-            return Bundle(given.parent, result_file=given.name)
+            whole = given.name == layout.FACTS  # the run is meant: its figures are in the file beside
+            return Bundle(given.parent, result_file=layout.RESULT if whole else given.name)
         if not given.is_dir():
             what = "is neither a folder nor a file" if given.exists() else "does not exist"
             raise ExperimentError(f"{given} {what}")

@@ -22,6 +22,9 @@ USELESS = {
     "one that needs what is not there": "import nvml_of_old\n",
     "one that checks the driver when it is imported": "raise RuntimeError('no driver')\n",
     "one that takes arguments to start": REAL + "def nvmlInit(flags): pass\n",
+    "one that ends the process": "import sys; sys.exit(3)\n",
+    "one that counts in words": REAL
+    + "def nvmlInit(): pass\ndef nvmlShutdown(): pass\ndef nvmlDeviceGetCount(): return 'three'\n",
     "one that fails in words of its own": REAL + "def nvmlInit(): raise KeyError('driver')\n",
 }
 ODD = {

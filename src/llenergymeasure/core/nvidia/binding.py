@@ -80,7 +80,9 @@ def load_binding() -> Binding:
         raise MeterUnavailable(
             f"the module pynvml cannot be imported: {error}", reinstall_command()
         ) from None
-    except Exception as error:  # noqa: BLE001 - any package may bear that name
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001 - any package may bear that name, and end the process
         reason = f"the module pynvml cannot be imported: {_text(error)}"
         raise MeterUnavailable(reason, reinstall_command()) from None
     missing = [name for name in NEEDED if not hasattr(module, name)]
@@ -106,7 +108,7 @@ def _code(error: Exception) -> int:
     return value if isinstance(value, int) else UNKNOWN
 
 
-def _text(error: Exception) -> str:
+def _text(error: BaseException) -> str:
     """Return what an error of the binding says; one whose code it does not know cannot even be printed."""
     try:
         text = str(error)

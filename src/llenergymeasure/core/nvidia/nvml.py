@@ -69,6 +69,9 @@ def find_gpus() -> tuple[Gpu, ...]:
             count = int(pynvml.nvmlDeviceGetCount())
         except NVMLError as error:
             raise _unavailable(error) from None
+        except FOREIGN as error:
+            reason = f"the Python binding of NVML does not count GPUs: {error}"
+            raise MeterUnavailable(reason, reinstall_command()) from None
         return tuple(_read_gpu(pynvml, index) for index in range(count))
 
 

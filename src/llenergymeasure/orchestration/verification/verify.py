@@ -74,9 +74,9 @@ def _is_required(name: str, stored: UntrustedBundle) -> bool:
 
 
 def _verify_path(path: Path) -> Iterator[Verification]:
-    folders = list(_bundles(path.parent if path.name == layout.RESULT and path.is_file() else path))
+    folders = list(_bundles(path.parent if path.name == layout.RESULT and os.path.isfile(path) else path))
     if not folders:
-        message = "there is no bundle here" if path.exists() else "does not exist"
+        message = "there is no bundle here" if os.path.exists(path) else "does not exist"
         yield Verification(bundle=name_text(path), findings=(Finding(file="", message=message),))
     for folder in folders:
         yield verify_bundle(folder)

@@ -26,7 +26,8 @@ def encode(
     a chat template those of the template and no others, a synthetic prompt none. All of them count as prompt tokens.
 
     Raises:
-        ConfigError: a prompt without tokens, or no chat template where one was asked for.
+        ConfigError: a prompt without tokens, no chat template where one was asked for, or different prompts of which
+            `max_input_tokens` leaves the same.
         BackendError: the template or the tokenizer fails, or loses what the prompts say, or has tokens that the model
             does not.
     """
@@ -34,6 +35,7 @@ def encode(
     whole = [encoder.encode(prompt) for prompt in prompts]
     _check_different(prompts, whole)
     encoded = [ids[-workload.max_input_tokens :] for ids in whole]
+    _check_not_cut_off(prompts, encoded)
     for prompt, ids in zip(prompts, encoded, strict=True):
         _check(prompt, ids, n_rows)
     return encoded
@@ -165,6 +167,16 @@ def _check_different(prompts: Sequence[Prompt], encoded: Sequence[Sequence[int]]
     texts = {(prompt.text or "").strip() for prompt in prompts if prompt.n_tokens is None}
     if len(texts) > 1 and len({tuple(ids) for ids in encoded}) == 1:
         raise _tokenizer_fails(f"all {len(texts)} different prompts become the same {len(encoded[0])} tokens")
+
+
+def _check_not_cut_off(prompts: Sequence[Prompt], encoded: Sequence[Sequence[int]]) -> None:
+    """What the template writes after a prompt may be longer than all that is kept."""
+    texts = {(prompt.text or "").strip() for prompt in prompts if prompt.n_tokens is None}
+    if len(texts) > 1 and len({tuple(ids) for ids in encoded}) == 1:
+        raise ConfigError(
+            f"the last {len(encoded[0])} tokens of all {len(texts)} different prompts are the same, so that nothing of "
+            "the prompts would be read: raise workload.max_input_tokens"
+        )
 
 
 def _check(prompt: Prompt, ids: Sequence[int], n_rows: int) -> None:

@@ -41,6 +41,19 @@ def require_content(file: Path) -> None:
         )
 
 
+def require_text(file: Path) -> None:
+    """Refuse a file that is not text in UTF-8, as `require_content` does what is no file of a model.
+
+    Raises:
+        FileProblem: with what to do.
+    """
+    require_content(file)
+    try:
+        _read(file, LARGEST_JSON_BYTES).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise _not_utf8(file, error) from None
+
+
 def read_json_object(file: Path) -> dict[str, Any]:
     """Return the content of a JSON file that has to be an object.
 
@@ -73,9 +86,7 @@ def read_json(file: Path) -> Any:
     try:
         return json.loads(data.decode("utf-8"))
     except UnicodeDecodeError as error:
-        raise FileProblem(
-            f"{file} is not UTF-8 (byte {error.start}) → download it again, or save it as UTF-8"
-        ) from None
+        raise _not_utf8(file, error) from None
     except json.JSONDecodeError as error:
         raise FileProblem(
             f"{file}:{error.lineno} is not valid JSON: {error.msg} (column {error.colno}) → correct it, or download it "
@@ -85,6 +96,10 @@ def read_json(file: Path) -> Any:
         raise FileProblem(f"{file} is nested too deeply for a file of a model → download it again") from None
     except ValueError as error:  # an integer of more digits than Python converts
         raise FileProblem(f"{file} is not usable JSON: {error} → download it again") from None
+
+
+def _not_utf8(file: Path, error: UnicodeDecodeError) -> FileProblem:
+    return FileProblem(f"{file} is not UTF-8 (byte {error.start}) → download it again, or save it as UTF-8")
 
 
 def _start(file: Path) -> bytes:

@@ -5,7 +5,12 @@ from __future__ import annotations
 import zipfile
 from pathlib import Path
 
-from llenergymeasure.domain.model.files.content import FileProblem, read_json_object, require_content
+from llenergymeasure.domain.model.files.content import (
+    FileProblem,
+    read_json_object,
+    require_content,
+    require_text,
+)
 from llenergymeasure.domain.model.files.gguf_file import require_whole_gguf
 from llenergymeasure.domain.model.files.look_alikes import no_config
 from llenergymeasure.domain.model.files.safetensors_header import require_whole_safetensors
@@ -33,6 +38,9 @@ _JSON_FILES = (
     "vocab.json",
 )
 _OTHER_FILES = ("tokenizer.model", "spiece.model", "merges.txt", "vocab.txt", "chat_template.jinja")
+_TEXT_FILES = ("merges.txt", "vocab.txt", "chat_template.jinja")
+_SIZES = {"vocab_size", "hidden_size", "num_hidden_layers", "n_layer", "n_embd"}
+"""Keys of `config.json` under which no architecture has another thing than a size."""
 ADAPTER = "adapter_config.json"
 
 
@@ -87,6 +95,8 @@ def _require_folder(folder: Path, random_weights: bool, partial: bool) -> None:
         file = folder / name
         if name in _JSON_FILES and file.exists():
             read_json_object(file)
+        elif name in _TEXT_FILES and file.exists():
+            require_text(file)
         elif file.exists() or file.is_symlink():
             require_content(file)
     if not random_weights:
@@ -119,6 +129,11 @@ def _require_config(file: Path) -> None:
         raise FileProblem(
             f'{file}: "model_type" is not the name of an architecture → download the file again'
         )
+    for key in _SIZES & config.keys():
+        if not isinstance(config[key], int) or config[key] < 1:
+            raise FileProblem(
+                f'{file}: "{key}" is {config[key]!r:.60}, not a whole number of at least 1 → correct it'
+            )
 
 
 def _require_weights(folder: Path, partial: bool) -> None:

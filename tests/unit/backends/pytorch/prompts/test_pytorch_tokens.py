@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 import random
 
 import pytest
@@ -45,6 +46,18 @@ def test_long_prompts_keep_their_last_tokens(tokenizer):
     (cut,) = encode(tokenizer, as_prompts([TEXTS[1]]), WorkloadConfig(max_input_tokens=7), N_ROWS)
     assert len(whole) > 7
     assert cut == whole[-7:]
+
+
+def test_prompts_of_which_the_limit_leaves_nothing_are_refused(tokenizer):
+    tokenizer = copy.copy(tokenizer)
+    tokenizer.chat_template = (
+        "{{ messages[0]['content'] }} and then a tail that is longer than all that is kept"
+    )
+    workload = WorkloadConfig(max_input_tokens=8, chat_template=True)
+    with pytest.raises(
+        ConfigError, match=r"the last 8 tokens of all 3 different prompts are the same.*max_input_tokens"
+    ):
+        encode(tokenizer, as_prompts(TEXTS), workload, len(tokenizer))
 
 
 def test_a_synthetic_prompt_has_exactly_the_length_asked_for_and_no_special_token(tokenizer):

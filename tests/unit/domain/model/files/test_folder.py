@@ -67,6 +67,9 @@ def _link(name: str) -> Change:
     [
         (_config(model_type=None), 'config.json has no "model_type"'),
         (_config(model_type=3), '"model_type" is not the name'),
+        (_config(num_hidden_layers=-1), '"num_hidden_layers" is -1, not a whole number of at least 1'),
+        (_config(vocab_size="many"), "\"vocab_size\" is 'many', not a whole number"),
+        (_write("chat_template.jinja", b"\xff\xfe\x00"), "chat_template.jinja is not UTF-8"),
         (_write("config.json", '{"model_type": "llama",\n,}'), "config.json:2 is not valid JSON"),
         (_write("config.json", "[1]"), "config.json is a JSON list"),
         (_write("config.json", "null"), "config.json is a JSON null"),
