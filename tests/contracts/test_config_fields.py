@@ -80,6 +80,7 @@ OTHER_VALUES: dict[str, dict[str, Any]] = {
     "measurement.repeats.target_relative_ci": {"measurement": {"repeats": {"target_relative_ci": None}}},
     "measurement.require_quiet": {"measurement": {"require_quiet": True}},
     "energy.meters": {"energy": {"meters": "none"}},
+    "energy.exclude": {"energy": {"exclude": ["no such sensor"]}},
     "energy.estimate.cpu_max_power_w": {"energy": {"estimate": {"cpu_max_power_w": 30.0}}},
     "energy.estimate.cpu_idle_power_w": {"energy": {"estimate": {"cpu_idle_power_w": 3.0}}},
     "passthrough_kwargs": {"passthrough_kwargs": {"low_cpu_mem_usage": True}},
