@@ -171,7 +171,10 @@ def _folder(source: ModelSource, revision: str | None) -> Path | None:
     """Return the folder with the model's files, that of the Hub's cache included."""
     if source.is_local:
         return Path(source.repo)
-    from huggingface_hub import try_to_load_from_cache
+    try:
+        from huggingface_hub import try_to_load_from_cache
+    except ImportError:
+        return None
 
     cached = try_to_load_from_cache(source.repo, source.gguf_file or SETTINGS[0], revision=revision)
     return Path(cached).parent if isinstance(cached, str) else None
