@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.support.standin_runs import BRIEF
+
 LAUNCHER = '''
 import os, subprocess
 from llenergymeasure.config.base import Section
@@ -67,17 +69,7 @@ def test_a_launcher_of_a_plugin_runs_a_job_with_its_options(
     with (site / "llem_standin-1.0.dist-info" / "entry_points.txt").open("a") as points:
         points.write("[llenergymeasure.launchers]\nqueue = llem_queue:PLUGIN\n")
     settings = {
-        "model": "any",
-        "backend": "standin",
-        "device": "cpu",
-        "workload": {"dataset": "synthetic", "n_prompts": 4, "input_tokens": 5},
-        "measurement": {
-            "baseline": {"idle_s": 0.2, "loaded_s": 0},
-            "warmup": {"min_requests": 1, "min_duration_s": 0, "max_duration_s": None},
-            "window": {"min_duration_s": 0.2},
-            "repeats": {"min": 1, "max": 1},
-        },
-        "energy": {"meters": "estimate"},
+        **BRIEF,
         "launcher": {"kind": "queue", "mark": str(tmp_path / "mark")},
         "output_dir": str(tmp_path / "out"),
     }
