@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from llenergymeasure.config.models import EnergyConfig, ExperimentConfig
+from llenergymeasure.domain.model.info import ModelInfo
 from llenergymeasure.domain.trace import Channel, EnergyTrace, LeftOut, sample_dtype
 from llenergymeasure.metrics.checks.energy_source import check_every_sensor_is_read
 from llenergymeasure.metrics.checks.inputs import CheckInputs
@@ -124,14 +125,20 @@ def _lost(domain: str, **fields: Any) -> LeftOut:
     )
 
 
+def _on(*devices: str) -> ModelInfo:
+    return ModelInfo(
+        name="m", architecture="M", n_parameters=1, n_matmul_parameters=1, dtype="float32", devices=devices
+    )
+
+
 def test_what_is_left_out_is_as_severe_as_what_is_missing() -> None:
     assert _warnings(left_out=[_lost("cpu")]) == {"sensor_left_out": "warning"}
     assert _warnings("cpu", left_out=[_lost("cpu")]) == {"compute_device_not_metered": "invalid"}
     assert _warnings(left_out=[_lost("system", included_in_total=False)]) == {"sensor_left_out": "info"}
     assert _warnings(left_out=[_lost("dram", by_choice=True)]) == {"sensor_excluded": "info"}
-    unused = {"left_out": [_lost("gpu", ordinal=1)], "compute_devices": ("cuda:0",)}
+    unused = {"left_out": [_lost("gpu", ordinal=1)], "model_info": _on("cuda:0")}
     assert _warnings(**unused) == {"sensor_left_out": "warning"}
-    used = {"left_out": [_lost("gpu", ordinal=1)], "compute_devices": ("cuda:0", "cuda:1")}
+    used = {"left_out": [_lost("gpu", ordinal=1)], "model_info": _on("cuda:0", "cuda:1")}
     assert _warnings(**used) == {"compute_device_not_metered": "invalid"}
 
 

@@ -58,7 +58,7 @@ def check_intervals_say_something(inputs: CheckInputs) -> Iterable[RunWarning]:
     if wide:
         listed = ", ".join(f"{name} {_text(estimate)}" for name, estimate in wide.items())
         yield from INTERVAL_WIDE.raised(
-            f"The 95 % interval is wider than half of the value for {listed}.",
+            f"The 95 % half-width is over half of the value, or of an estimate over all of it: {listed}.",
             magnitude=max(each.relative_half_width or 0.0 for each in wide.values()),
         )
 
@@ -95,4 +95,10 @@ def _is_wide(estimate: Estimate | None) -> bool:
 
 
 def _text(estimate: Estimate) -> str:
-    return f"{estimate.value:.3g} ± {estimate.half_width or 0.0:.2g} {estimate.unit}"
+    assert estimate.half_width is not None  # a wide one has it
+    return f"{_plain(estimate.value)} ± {_plain(estimate.half_width)} {estimate.unit}"
+
+
+def _plain(value: float) -> str:
+    """Return a value with two digits, without an exponent where it is of ordinary size."""
+    return f"{float(f'{value:.2g}'):g}"

@@ -45,8 +45,6 @@ class CheckInputs:
     interference: Interference = field(default_factory=Interference)
     left_out: Sequence[LeftOut] = ()
     """Sensors that were not read."""
-    compute_devices: Sequence[str] = ()
-    """Where the weights lie: `cpu`, `cuda:0`; empty where that is not known."""
     interrupted: str | None = None
     """Why the sampler ended before the run did."""
     stopped_because: str | None = None
@@ -58,6 +56,11 @@ class CheckInputs:
     """How many requests the backend computes together at most; None where clients send single ones."""
     compiled_in_windows_s: float | None = None
     """How long the backend compiled between the start of the first window and the end of the last."""
+
+    @property
+    def compute_devices(self) -> Sequence[str]:
+        """Where the weights lie: `cpu`, `cuda:0`; empty where that is not known."""
+        return self.model_info.devices if self.model_info else ()
 
     @property
     def windows(self) -> list[Phase]:

@@ -72,7 +72,9 @@ def _foreign_fraction(load: OtherLoad, inputs: CheckInputs) -> float | None:
         each for each in inputs.energy.by_device if each.included_in_total and each.energy_j is not None
     ]
     total_j = sum(each.energy_j or 0.0 for each in counted)
-    if inputs.config.device == "cpu" or total_j <= 0:
-        return of_processors if inputs.config.device == "cpu" else 0.0
+    if inputs.config.device == "cpu":
+        return of_processors
+    if total_j <= 0:
+        return None
     processors_j = sum(each.energy_j or 0.0 for each in counted if each.domain != "gpu")
     return of_processors * processors_j / total_j
