@@ -32,6 +32,8 @@ class RunFacts(Record):
     """Sensors that were not read, with the reason."""
     snapshot: EnvironmentSnapshot | None = None
     """Software and hardware before the model was loaded."""
+    snapshot_unknown: str | None = None
+    """Why there is no snapshot."""
     model_info: ModelInfo | None = None
     interference: Interference = Interference()
     """Other processes on the machine."""

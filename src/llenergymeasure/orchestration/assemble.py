@@ -49,7 +49,6 @@ def assemble(config: ExperimentConfig, raw: RawRun) -> ExperimentResult:
             warmup=warmup,
             interference=facts.interference,
             left_out=facts.left_out,
-            compute_devices=facts.model_info.devices if facts.model_info else (),
             interrupted=raw.trace.interrupted,
             stopped_because=facts.stopped_because,
             estimates=figures.estimates,
@@ -65,7 +64,7 @@ def assemble(config: ExperimentConfig, raw: RawRun) -> ExperimentResult:
         **figures.headline,
         energy=energy,
         estimates=figures.estimates,
-        unknown=figures.unknown,
+        unknown={**figures.unknown, **_unknown_facts(facts)},
         uncertainty=figures.uncertainty,
         warnings=warnings,
         repeats=tuple(_repeat(row) for row in rows),
@@ -117,6 +116,10 @@ def _taken_over(config: ExperimentConfig, facts: RunFacts) -> dict[str, Any]:
         "environment": facts.snapshot.hardware if facts.snapshot else None,
         "environment_snapshot": facts.snapshot,
     }
+
+
+def _unknown_facts(facts: RunFacts) -> dict[str, str]:
+    return {"environment_snapshot": facts.snapshot_unknown} if facts.snapshot_unknown else {}
 
 
 def _experiment_hash(config: ExperimentConfig, facts: RunFacts) -> str | None:

@@ -172,7 +172,9 @@ def _note_snapshot(log: Recorder) -> None:
     try:
         log.note(snapshot=collect_environment_snapshot())
     except Exception as error:  # noqa: BLE001 - whatever it is
-        logger.warning("the snapshot of software and hardware failed: %s: %s", type(error).__name__, error)
+        reason = f"the snapshot of software and hardware failed: {type(error).__name__}: {error}"
+        logger.warning("%s", reason)
+        log.note(snapshot_unknown=reason)
 
 
 def _batch_size(config: ExperimentConfig, backend: Backend) -> int | None:

@@ -216,3 +216,11 @@ def test_why_a_figure_is_unknown_stands_in_the_result() -> None:
     nothing = assemble(none, _raw(lambda _at_work: 200.0, trace=Unmetered().trace()))
     assert nothing.unknown["net_energy_j"] == "no energy was measured: energy.meters is none"
     assert all(getattr(nothing, name) is None for name in nothing.unknown)
+
+
+def test_a_snapshot_that_failed_is_unknown_with_its_reason() -> None:
+    raw = _raw(lambda busy: 300.0 if busy else 50.0)
+    facts = raw.facts.model_copy(update={"snapshot_unknown": "the snapshot failed: OSError"})
+    result = assemble(CONFIG, replace(raw, facts=facts))
+    assert result.environment_snapshot is None
+    assert result.unknown["environment_snapshot"] == "the snapshot failed: OSError"

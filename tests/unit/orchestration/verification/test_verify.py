@@ -104,7 +104,7 @@ def test_every_fact_of_the_run_is_handed_to_the_recomputation(bundle: Path) -> N
     assert list(again.requests.rows()) == list(original.requests.rows())
     for name, fact in original.facts:
         assert getattr(again.facts, name) == fact
-        assert fact or name == "interrupted", f"the run of this test needs a {name}"
+        assert fact or name in ("interrupted", "snapshot_unknown"), f"the run of this test needs a {name}"
 
 
 # --- every leaf of the result
