@@ -51,7 +51,7 @@ OTHER_VALUES: dict[str, dict[str, Any]] = {
     "workload.max_output_tokens": {"workload": {"max_output_tokens": 3}},
     "workload.input_tokens": {"workload": {"dataset": "synthetic", "input_tokens": 5}},
     "workload.prompt_field": {"workload": {"dataset": "PROMPTS", "prompt_field": "text"}},
-    "workload.chat_template": {"workload": {"chat_template": True}},
+    "workload.chat_template": {"workload": {"chat_template": True, "max_input_tokens": 64}},
     "decoder.preset": {"decoder": {"preset": "sampling"}},
     "decoder.temperature": {"decoder": {"preset": "sampling", "temperature": 0.5}},
     "decoder.top_k": {"decoder": {"preset": "sampling", "top_k": 5}},

@@ -35,7 +35,7 @@ def encode(
     whole = [encoder.encode(prompt) for prompt in prompts]
     _check_different(prompts, whole)
     encoded = [ids[-workload.max_input_tokens :] for ids in whole]
-    _check_not_cut_off(prompts, encoded)
+    _check_not_cut_off(prompts, encoded, chat=workload.chat_template)
     for prompt, ids in zip(prompts, encoded, strict=True):
         _check(prompt, ids, n_rows)
     return encoded
@@ -169,13 +169,14 @@ def _check_different(prompts: Sequence[Prompt], encoded: Sequence[Sequence[int]]
         raise _tokenizer_fails(f"all {len(texts)} different prompts become the same {len(encoded[0])} tokens")
 
 
-def _check_not_cut_off(prompts: Sequence[Prompt], encoded: Sequence[Sequence[int]]) -> None:
+def _check_not_cut_off(prompts: Sequence[Prompt], encoded: Sequence[Sequence[int]], *, chat: bool) -> None:
     """What the template writes after a prompt may be longer than all that is kept."""
     texts = {(prompt.text or "").strip() for prompt in prompts if prompt.n_tokens is None}
     if len(texts) > 1 and len({tuple(ids) for ids in encoded}) == 1:
         raise ConfigError(
             f"the last {len(encoded[0])} tokens of all {len(texts)} different prompts are the same, so that nothing of "
             "the prompts would be read: raise workload.max_input_tokens"
+            + (", or set workload.chat_template: false" if chat else "")
         )
 
 
