@@ -59,8 +59,8 @@ def run_to_bundle(config: ExperimentConfig, on_event: OnEvent | None = None) -> 
         try:
             _follow(running, on_event or (lambda _event: None))
         finally:  # also where `on_event` raised
+            outcome = _wait(running, folder)
             with stop_signals_blocked():
-                outcome = _wait(running, folder)
                 discard_partial(Path(config.output_dir) / SINGLE)
                 discard_abandoned(Path(config.output_dir) / SINGLE)
                 left = finish_job(folder, outcome)

@@ -61,7 +61,7 @@ def _outcome(folder: Path, events: EventLog) -> Outcome:
         return _failed(type(error), str(error), kept)
     except KeyboardInterrupt:
         return _stopped_early()
-    except Exception:  # noqa: BLE001 - the parent process must learn of a defect too
+    except (Exception, SystemExit):  # noqa: BLE001 - the parent process must learn of a defect too
         if stop_is_asked():  # code of others makes an error of an interrupt
             return _stopped_early()
         return _failed(LLEMError, f"internal error:\n{traceback.format_exc()}")

@@ -16,12 +16,12 @@ from llenergymeasure.backends.guarded import make_backend
 from llenergymeasure.config.loader import dump_config, load_config
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.core.clock import AnchoredClock
-from llenergymeasure.core.processes.stop_signals import stop_is_asked
+from llenergymeasure.core.processes.stop_signals import stop_is_asked, stop_signals_ignored
 from llenergymeasure.domain.environment import collect_environment_snapshot
 from llenergymeasure.domain.interference import Interference, OtherLoad
 from llenergymeasure.domain.job import Job
 from llenergymeasure.domain.run_facts import RunFacts
-from llenergymeasure.exceptions import InterruptedExperimentError
+from llenergymeasure.exceptions import InterruptedExperimentError, LLEMError
 from llenergymeasure.harness.cooldown import cool_down
 from llenergymeasure.harness.idle import measure_idle
 from llenergymeasure.harness.idle_baseline import measure_idle_baseline
@@ -74,12 +74,12 @@ def execute(folder: Path, emit: Emit = ignore_event) -> Path:
         if isinstance(error, KeyboardInterrupt) or stop_is_asked():
             raise _interrupted(job, config, log) from None
         if log.requests:
-            kept = _keep(job, config, log, f"{type(error).__name__}: {error}")
-            logger.warning("the run failed; what was measured until then is in %s", kept)
+            _keep_of_failed(job, config, log, f"{type(error).__name__}: {error}")
         raise
-    raw = _raw(log)
-    result = result_json(assemble(config, raw))
-    return _write(job, config, raw, more={layout.RESULT: partial(_write_text, text=result)})
+    with stop_signals_ignored():
+        raw = _raw(log)
+        result = result_json(assemble(config, raw))
+        return _write(job, config, raw, more={layout.RESULT: partial(_write_text, text=result)})
 
 
 def measure(config: ExperimentConfig, clock: AnchoredClock, log: Recorder, spool: Path) -> None:
@@ -189,6 +189,16 @@ def _raw(log: Recorder) -> RawRun:
         phases=tuple(log.phases),
         requests=log.requests.table(),
     )
+
+
+def _keep_of_failed(job: Job, config: ExperimentConfig, log: Recorder, reason: str) -> None:
+    """Write what was measured of a run that failed; where that fails too, the first error is the one to report."""
+    with stop_signals_ignored():
+        try:
+            kept = _keep(job, config, log, reason)
+            logger.warning("the run failed; what was measured until then is in %s", kept)
+        except LLEMError as error:
+            logger.warning("the run failed, and what was measured until then cannot be written: %s", error)
 
 
 def _keep(job: Job, config: ExperimentConfig, log: Recorder, reason: str) -> Path:

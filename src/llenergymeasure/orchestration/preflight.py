@@ -103,7 +103,7 @@ def _warn_if_persistence_mode_off() -> None:
                 "GPU persistence mode is off. First experiment may have higher latency. "
                 "Enable: sudo nvidia-smi -pm 1"
             )
-    except Exception as error:  # noqa: BLE001 - advice never stops a run
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - advice never stops a run, whatever package that is
         logger.debug("persistence mode is unknown: %s", error)
 
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
 
 STOP_SIGNALS = (
     signal.SIGINT,
@@ -25,6 +26,8 @@ AGAIN_S = 0.05
 IMPORT_AT_MOST_S = 30.0
 """An import that takes longer is interrupted; what the module makes of that is its own affair."""
 _IMPORT = "<frozen importlib._bootstrap>"
+
+_Handler = Callable[[int, FrameType | None], Any]
 
 _asked = False
 
@@ -111,12 +114,44 @@ def default_signals_interrupt() -> Iterator[None]:
 
 @contextmanager
 def stop_signals_blocked() -> Iterator[None]:
-    """Hold back the signals until the block ends; a process that is started in it has to unblock them itself."""
+    """Hold back the signals until the block ends; a process that is started in it has to unblock them itself.
+
+    The mask is of this thread, and a signal then goes to another one, whose handler runs in the main thread all the
+    same: so in the main thread the handlers are held back too.
+    """
     before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+    came: list[int] = []
+    handlers = _replace_handlers(lambda number, _frame: came.append(number))
     try:
         yield
     finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        for again in came:
+            os.kill(os.getpid(), again)
+
+
+@contextmanager
+def stop_signals_ignored() -> Iterator[None]:
+    """Let the signals change nothing until the block ends: what is measured is being written."""
+    handlers = _replace_handlers(lambda _number, _frame: None)
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+
+
+def _replace_handlers(by: _Handler) -> dict[signal.Signals, _Handler]:
+    """Set a handler in the place of those that are functions, and return these; none in a thread that may not."""
+    if _thread.get_ident() != _main_thread():
+        return {}
+    handlers = {number: signal.getsignal(number) for number in STOP_SIGNALS}
+    functions = {number: handler for number, handler in handlers.items() if callable(handler)}
+    for number in functions:
+        signal.signal(number, by)
+    return functions
 
 
 def unblock_stop_signals() -> None:

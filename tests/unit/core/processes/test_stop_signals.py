@@ -44,3 +44,36 @@ def test_an_import_is_finished_before_it_is_interrupted(tmp_path: Path, name: st
         check=False,
     )
     assert (done.stdout, done.stderr) == ("interrupted 1\n", "")
+
+
+BESIDE_A_THREAD = """
+import os, signal, threading, time
+from llenergymeasure.core.processes.stop_signals import interrupt_on_stop_signals, {block}
+interrupt_on_stop_signals()
+threading.Thread(target=time.sleep, args=(2,), daemon=True).start()
+try:
+    with {block}():
+        os.kill(os.getpid(), signal.SIGINT)
+        for _ in range(100): time.sleep(0.001)
+        print("whole")
+    print("ignored")
+except KeyboardInterrupt:
+    print("then interrupted")
+"""
+
+
+@pytest.mark.parametrize(
+    ("block", "said"),
+    [
+        ("stop_signals_blocked", ["whole", "then interrupted"]),
+        ("stop_signals_ignored", ["whole", "ignored"]),
+    ],
+)
+def test_a_signal_waits_for_the_end_of_a_block_also_where_another_thread_could_take_it(
+    block: str, said: list[str]
+) -> None:
+    code = BESIDE_A_THREAD.format(block=block)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True
+    )
+    assert done.stdout.split("\n")[:2] == said
