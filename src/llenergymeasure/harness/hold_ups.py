@@ -35,7 +35,7 @@ class HoldUpWatch:
             duration_s=duration_s,
             suspended_s=_rounded(asleep_s, self._asleep_s),
             waiting_fraction=_waiting_fraction(
-                self._delays, read_run_delays(_measuring()), duration_s, quota[2] if quota else 0.0
+                self._delays, read_run_delays(_measuring()), duration_s, _per_processor(quota)
             ),
             quota_cores=cpu_limit_cores(self._root),
             quota_periods=quota[0] if quota else None,
@@ -73,6 +73,11 @@ def _quota(before: Throttling, after: Throttling) -> tuple[int, int, float] | No
         if group in before
     ]
     return max(grown, key=lambda each: each[1], default=None)
+
+
+def _per_processor(quota: tuple[int, int, float] | None) -> float:
+    """Return for how long one thread was stopped by a quota; the kernel adds that up over the processors."""
+    return quota[2] / (os.cpu_count() or 1) if quota else 0.0
 
 
 def _waiting_fraction(

@@ -103,7 +103,7 @@ class Pace:
     def __init__(self, path: str) -> None:
         """Wait until the CPU time moves, 10 ms on a system that counts it, and `FIRST_S` at most."""
         first, started_ns = cpu_times(path)[1], time.monotonic_ns()
-        self.is_still = True
+        self.is_still, self._is_judged = True, False
         while self.is_still and time.monotonic_ns() - started_ns < FIRST_S * 1e9:
             time.sleep(0.005)
             self.is_still = cpu_times(path)[1] <= first
@@ -113,11 +113,11 @@ class Pace:
     def look(self, now_ns: int, total: float) -> bool:
         """Return whether the total stands still, or runs at less than half its pace; judged once a second."""
         elapsed_s, advance = (now_ns - self._from[0]) / 1e9, total - self._from[1]
-        if self.is_still and advance > 0:
-            self.is_still, self._from = False, (now_ns, total)
-        elif elapsed_s >= JUDGED_EVERY_S or advance < 0:
+        if elapsed_s >= JUDGED_EVERY_S or advance < 0:
             self.is_still = advance < LEAST_PACE * elapsed_s * self._ticks_per_s
-            self._from = (now_ns, total)
+            self._from, self._is_judged = (now_ns, total), True
+        elif self.is_still and not self._is_judged and advance > 0:
+            self.is_still, self._from = False, (now_ns, total)
         return self.is_still
 
 

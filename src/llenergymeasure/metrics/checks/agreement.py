@@ -81,7 +81,8 @@ def check_nothing_was_compiled(inputs: CheckInputs) -> Iterable[RunWarning]:
     compiled_s, total_s = inputs.compiled_in_windows_s, sum(row.duration_s for row in inputs.rows)
     if compiled_s and total_s > 0:
         yield from COMPILED_IN_WINDOW.raised(
-            f"The compiler ran for {compiled_s:.1f} s of the {total_s:.1f} s of the windows.",
+            f"The compiler ran for {compiled_s:.1f} s between the start of the first window and the end of the last; "
+            f"the windows took {total_s:.1f} s.",
             magnitude=compiled_s / total_s,
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -65,5 +66,7 @@ class WarningCode:
 
     def _severity(self, magnitude: float | None) -> Severity | None:
         if isinstance(self.severity, Levels):
-            return "warning" if magnitude is None else self.severity.severity(magnitude)
+            return (
+                "warning" if magnitude is None or math.isnan(magnitude) else self.severity.severity(magnitude)
+            )
         return self.severity

@@ -102,6 +102,8 @@ def _counter(channel: Channel, samples: NDArray[Any], interrupted: str | None) -
     gap_s = float(np.median(np.diff(rising.t_s)))
     powered = samples[np.isfinite(samples["power_w"])]
     power = (_seconds(powered, origin_ns), powered["power_w"])
+    can_freeze = channel.method != "estimated"  # a model may say 0 W for as long as it likes
+    freezes = find_freezes(rising.t_s, rising.energy_j, power) if can_freeze else ()
     known = KnownRange(
         origin_ns=origin_ns,
         first_s=float(ticks.t_s[0]),
@@ -109,7 +111,7 @@ def _counter(channel: Channel, samples: NDArray[Any], interrupted: str | None) -
         reach_s=1.5 * (ticks.period_s or 0.0) + 3 * gap_s,
         began=_began(read),
         ended=_ended(samples, read, interrupted),
-        faults=(*rising.faults, *find_freezes(rising.t_s, rising.energy_j, power)),
+        faults=(*rising.faults, *freezes),
     )
     return CounterCurve(
         channel=channel,

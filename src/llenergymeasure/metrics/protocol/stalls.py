@@ -134,7 +134,7 @@ def _usual_s(steps: _Steps, gaps: TokenGaps) -> NDArray[np.float64]:
     usual_s: NDArray[np.float64] = np.where(
         steps.read > 0, np.maximum(prefill_s, per_token_s * steps.read), decode_s
     )
-    return usual_s
+    return np.maximum(usual_s, decode_s) if itl_s else usual_s  # undated answers come with their prompts
 
 
 def _per_token_s(duration_s: NDArray[np.float64], tokens: NDArray[np.int64]) -> float:

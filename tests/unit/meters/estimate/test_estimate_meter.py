@@ -120,3 +120,12 @@ def test_without_proc_stat_it_is_unavailable_with_the_reason(
     status = probe_meter(EstimateMeter(), MeterOptions(), with_readings=False)
     assert not status.available
     assert "which only Linux reports" in str(status.reason)
+
+
+def test_the_time_of_some_cpus_stays_unknown_from_one_judgement_to_the_next(stat: Path) -> None:
+    stat.write_text("cpu  10 0 0 0 0 0 0 0 0 0\n")
+    pace = Pace(str(stat))
+    quarter = os.sysconf("SC_CLK_TCK") * (os.cpu_count() or 1) / 4
+    began_ns = time.monotonic_ns()
+    looks = [pace.look(began_ns + step * 100_000_000, 10.0 + step * quarter / 10) for step in range(1, 101)]
+    assert all(looks[12:])
