@@ -64,6 +64,8 @@ class Channel(ChannelKey):
     """One sensor of one meter: the samples of a trace refer to it by its index."""
 
     method: ChannelMethod
+    ordinal: int | None = None
+    """Of a GPU: its place among those that CUDA lets this process use, as in `cuda:0`."""
     included_in_total: bool = True
     """False for a sensor that is recorded but already contained in another one (RAPL psys, core)."""
     counter_range_j: float | None = None

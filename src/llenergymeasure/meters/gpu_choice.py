@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from llenergymeasure.core.nvidia.nvml import Gpu, find_gpus, replaced_library
 from llenergymeasure.core.nvidia.visible import ordinal_caveat, select_visible
@@ -45,19 +45,16 @@ def choose_gpus(options: MeterOptions, meter: str) -> ChosenGpus:
             f"CUDA_VISIBLE_DEVICES='{value}' hides all {len(gpus)} GPUs of this machine",
             "unset CUDA_VISIBLE_DEVICES",
         )
+    visible = tuple(replace(gpu, ordinal=ordinal) for ordinal, gpu in enumerate(visible))
     answering = tuple(gpu for gpu in visible if gpu.fault is None)
-    silent = tuple(
-        left_out_gpu(meter, gpu, gpu.fault, ordinal)
-        for ordinal, gpu in enumerate(visible)
-        if gpu.fault is not None
-    )
+    silent = tuple(left_out_gpu(meter, gpu, gpu.fault) for gpu in visible if gpu.fault is not None)
     if not answering:
         raise MeterUnavailable(silent[0].reason, silent[0].remedy)
     caveat = ordinal_caveat([gpu for gpu in gpus if gpu.fault is None], os.environ)
     return ChosenGpus(gpus=answering, caveat=caveat, left_out=silent)
 
 
-def left_out_gpu(meter: str, gpu: Gpu, reason: str, ordinal: int | None) -> LeftOut:
+def left_out_gpu(meter: str, gpu: Gpu, reason: str) -> LeftOut:
     """Return a card that is not read."""
     return LeftOut(
         meter=meter,
@@ -67,7 +64,7 @@ def left_out_gpu(meter: str, gpu: Gpu, reason: str, ordinal: int | None) -> Left
         reason=reason,
         remedy="nvidia-smi and dmesg | grep -i xid say what happened; reset the card, or leave it out with "
         "CUDA_VISIBLE_DEVICES",
-        ordinal=ordinal,
+        ordinal=gpu.ordinal,
     )
 
 
@@ -87,6 +84,7 @@ def gpu_channel(
         domain="gpu",
         device=gpu.uuid,
         label=gpu_label(gpu),
+        ordinal=gpu.ordinal,
         method="counter" if has_counter else "sampled",
         relative_error=RELATIVE_ERROR,
         scope="shared_card" if gpu.mig_enabled else scope,

@@ -49,14 +49,19 @@ def meter_problems(energy: EnergyConfig, options: MeterOptions) -> list[str]:
     Meters that were named are opened once for it. With `auto` only estimates are: one of them always works, unless it
     is configured wrongly.
     """
-    if energy.exclude and energy.meters != "none":
+    problems = _unreadable(energy, options)
+    if problems or not energy.exclude or energy.meters == "none":
+        return problems
+    try:  # to see whether every sensor that is excluded exists
         with ExitStack() as stack:
             choice = choose_meters(energy)
-            try:
-                open_meters(choice.meters, choice.fallbacks, options, stack)
-            except MeterError as error:
-                return [str(error)]
-        return []
+            open_meters(choice.meters, choice.fallbacks, options, stack)
+    except MeterError as error:
+        return [str(error)]
+    return []
+
+
+def _unreadable(energy: EnergyConfig, options: MeterOptions) -> list[str]:
     if energy.meters != "auto":
         return [problem for name in _named(energy) if (problem := _problem(name, options)) is not None]
     auto = _auto()

@@ -140,6 +140,8 @@ def test_what_is_left_out_is_as_severe_as_what_is_missing() -> None:
     assert _warnings(**unused) == {"sensor_left_out": "warning"}
     used = {"left_out": [_lost("gpu", ordinal=1)], "model_info": _on("cuda:0", "cuda:1")}
     assert _warnings(**used) == {"compute_device_not_metered": "invalid"}
+    excluded = {"left_out": [_lost("gpu", ordinal=1, by_choice=True)], "model_info": _on("cuda:0")}
+    assert _warnings(**excluded) == {"sensor_excluded": "info"}
 
 
 def test_an_excluded_sensor_must_exist(tmp_path: Path) -> None:

@@ -18,6 +18,8 @@ class Gpu:
     uuid: str
     name: str
     pci_bus_id: str
+    ordinal: int | None = None
+    """Its place among those that CUDA lets this process use, as in `cuda:0`; None where that was not asked."""
     mig_enabled: bool = False
     mig_uuids: tuple[str, ...] = ()
     """The MIG instances the card is cut into; power and energy are only known of the whole card."""

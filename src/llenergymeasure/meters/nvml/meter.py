@@ -65,16 +65,14 @@ def _open_cards(pynvml: Any, options: MeterOptions) -> tuple[tuple[Card, ...], t
         MeterUnavailable: none can, or one that was asked for by its UUID.
     """
     chosen = choose_gpus(options, NvmlMeter.name)
-    silent = {each.ordinal for each in chosen.left_out}
-    ordinals = [number for number in range(len(chosen.gpus) + len(silent)) if number not in silent]
     opened = [_open_card(pynvml, gpu, chosen.caveat) for gpu in chosen.gpus]
     cards = tuple(each for each in opened if isinstance(each, Card))
     faults = [each for each in opened if isinstance(each, MeterUnavailable)]
     if faults and (not cards or options.gpu_uuids is not None):
         raise faults[0]
     left_out = [
-        left_out_gpu(NvmlMeter.name, gpu, each.reason, ordinal)
-        for gpu, each, ordinal in zip(chosen.gpus, opened, ordinals, strict=True)
+        left_out_gpu(NvmlMeter.name, gpu, each.reason)
+        for gpu, each in zip(chosen.gpus, opened, strict=True)
         if isinstance(each, MeterUnavailable)
     ]
     return cards, (*chosen.left_out, *left_out)

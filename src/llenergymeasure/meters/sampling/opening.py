@@ -187,7 +187,13 @@ def _without(exclude: Sequence[str], opened: Opened) -> Opened:
         return Opened(meter=opened.meter, channels=opened.channels, left_out=tuple(left_out))
     kept = [index for index, named in enumerate(excluded) if not named]
     chosen = [
-        LeftOut(**dict(each.key), reason=EXCLUDED, included_in_total=each.included_in_total, by_choice=True)
+        LeftOut(
+            **dict(each.key),
+            reason=EXCLUDED,
+            ordinal=each.ordinal,
+            included_in_total=each.included_in_total,
+            by_choice=True,
+        )
         for each, named in zip(opened.channels, excluded, strict=True)
         if named
     ]

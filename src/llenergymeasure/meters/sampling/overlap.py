@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from llenergymeasure.domain.trace import Channel
+from llenergymeasure.domain.trace import Channel, ChannelKey, LeftOut
 
 WHOLE = "host"
 """The `device` of a channel that stands for all of its domain in this machine."""
@@ -31,7 +31,18 @@ def count_once(channels: Sequence[Channel]) -> list[Channel]:
     return result
 
 
-def _overlap(first: Channel, second: Channel) -> bool:
+def missed(left_out: Sequence[LeftOut], channels: Sequence[Channel]) -> list[LeftOut]:
+    """Return what is left out; the total lacks nothing of what a channel of another meter covers."""
+    counted = [each for each in channels if each.included_in_total]
+    return [
+        each.model_copy(update={"included_in_total": False})
+        if any(_overlap(channel, each) for channel in counted)
+        else each
+        for each in left_out
+    ]
+
+
+def _overlap(first: ChannelKey, second: ChannelKey) -> bool:
     if first.meter == second.meter:
         return False
     if first.domain != second.domain:

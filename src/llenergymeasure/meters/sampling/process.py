@@ -23,7 +23,7 @@ from llenergymeasure.exceptions import MeterError
 from llenergymeasure.foreign_code import described, explained
 from llenergymeasure.meters.base import Meter, MeterOptions
 from llenergymeasure.meters.sampling.opening import OpenedMeters, Readable, is_period, open_meters
-from llenergymeasure.meters.sampling.overlap import count_once
+from llenergymeasure.meters.sampling.overlap import count_once, missed
 
 logger = logging.getLogger(__name__)
 
@@ -124,7 +124,7 @@ def main() -> int:
             {
                 "channels": [channel.model_dump(mode="json") for channel in channels],
                 "unavailable": opened.unavailable,
-                "left_out": [each.model_dump(mode="json") for each in opened.left_out],
+                "left_out": [each.model_dump(mode="json") for each in missed(opened.left_out, channels)],
             },
         )
         _sample(schedules, job["offset_ns"], spool, job["parent"])

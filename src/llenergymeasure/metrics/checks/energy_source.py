@@ -8,7 +8,7 @@ from itertools import groupby
 import numpy as np
 
 from llenergymeasure.domain.experiment import RunWarning
-from llenergymeasure.domain.trace import ChannelKey, LeftOut
+from llenergymeasure.domain.trace import Channel, LeftOut
 from llenergymeasure.metrics.checks.code import Levels, WarningCode
 from llenergymeasure.metrics.checks.energy import COMPUTE_DEVICE_NOT_METERED
 from llenergymeasure.metrics.checks.inputs import CheckInputs
@@ -92,24 +92,24 @@ def check_every_sensor_is_read(inputs: CheckInputs) -> Iterable[RunWarning]:
     for curve in inputs.account.curves:
         if isinstance(curve, UnknownCurve) and curve.is_absent:
             said = f"{curve.channel.label} never moved, from the first reading of the run to the last"
-            name = curve.channel.short_name
-            row = COMPUTE_DEVICE_NOT_METERED if _ran_on(curve.channel, inputs) else SENSOR_LEFT_OUT
+            ran_on = _ran_on(curve.channel, inputs)
+            row = COMPUTE_DEVICE_NOT_METERED if ran_on else SENSOR_LEFT_OUT
+            exclude = f"energy: {{exclude: ['{curve.channel.short_name}']}} leaves it out."
             yield from row.raised(
                 f"{said}: there is nothing behind it, and the total is of the other sensors.",
                 magnitude=1.0,
-                remedy=f"energy: {{exclude: ['{name}']}} leaves it out.",
+                remedy=None if ran_on else exclude,
             )
 
 
-def _ran_on(sensor: ChannelKey, inputs: CheckInputs) -> bool:
+def _ran_on(sensor: Channel | LeftOut, inputs: CheckInputs) -> bool:
     """Return whether the model ran on a device; of a GPU only where its number and those of the weights are known."""
     if sensor.domain != ("gpu" if inputs.config.device == "cuda" else "cpu"):
         return False
     if sensor.domain == "cpu":
         return True
     cards = [each for each in inputs.compute_devices if each.startswith("cuda")]
-    ordinal = sensor.ordinal if isinstance(sensor, LeftOut) else None
-    return bool(not cards or ordinal is None or f"cuda:{ordinal}" in cards)
+    return bool(not cards or sensor.ordinal is None or f"cuda:{sensor.ordinal}" in cards)
 
 
 def check_source_is_the_counter(inputs: CheckInputs) -> Iterable[RunWarning]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from llenergymeasure.domain.trace import Channel
-from llenergymeasure.meters.sampling.overlap import count_once
+from llenergymeasure.domain.trace import Channel, LeftOut
+from llenergymeasure.meters.sampling.overlap import count_once, missed
 
 CARD, OTHER_CARD = "GPU-6f1c2a9e-5b7d-4e0f-8a43-2d9c71b0e650", "GPU-0b9d4c31-77aa-4f52-9e1b-c4d85a7f1e02"
 
@@ -68,3 +68,10 @@ def test_what_is_not_counted_covers_nothing() -> None:
         channel("zeus", "cpu", "package-0"),
     )
     assert counted(psys, package) == [False, True]
+
+
+def test_what_another_meter_reads_is_not_missed() -> None:
+    lost = LeftOut(meter="zeus", domain="gpu", device="GPU-1", label="GPU 0", reason="excluded")
+    (covered,) = missed([lost], [channel("nvml", "gpu", "GPU-1")])
+    (lacking,) = missed([lost], [channel("nvml", "gpu", "GPU-2")])
+    assert (covered.included_in_total, lacking.included_in_total) == (False, True)
