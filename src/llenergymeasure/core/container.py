@@ -110,12 +110,11 @@ def _cpu_stat(group: Path) -> dict[str, int]:
 
 
 def _memory_limit_mb(root: Path) -> float | None:
-    for group in _groups(root, "memory"):
-        for name in ("memory.max", "memory.limit_in_bytes"):
-            limit = read_number(group / name)
-            if limit is not None and limit < UNLIMITED:
-                return round(limit / 2**20, 1)
-    return None
+    """Return the tightest limit of all groups around the process; None where there is none."""
+    names = ("memory.max", "memory.limit_in_bytes")
+    limits = [read_number(group / name) for group in _groups(root, "memory") for name in names]
+    tightest = min((limit for limit in limits if limit is not None and limit < UNLIMITED), default=None)
+    return None if tightest is None else round(tightest / 2**20, 1)
 
 
 def _groups(root: Path, controller: str) -> list[Path]:

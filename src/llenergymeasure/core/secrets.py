@@ -25,8 +25,8 @@ _KEYED_VALUE = re.compile(
     r"(?![=:]|<[a-z_]+>)(?:\"[^\"]*\"|'[^']*'|[^\s,;&]+)",
     re.IGNORECASE,
 )
-_PROSE = re.compile(r"[A-Z]?[a-z]+:\s+[A-Za-z][a-z']*[,;]?\s+[A-Za-z]")
-"""As in `token by token: set another`: a plain word, a colon, and a sentence."""
+_PROSE = re.compile(r"(?:[Tt]okens?|[Cc]ookies?):\s+[A-Za-z][a-z']*[,;]?\s+[A-Za-z]")
+"""As in `token by token: set another`: the word is part of a sentence."""
 _AUTHORIZATION = re.compile(
     r"(?P<name>\bauthorization[\"']?\s{0,4}[=:]\s{0,4}[\"']?(?:bearer|basic)\s+)[A-Za-z0-9+/_.=~-]+"
     r"|(?P<scheme>\b(?:bearer|basic)\s+)(?=[A-Za-z+/_.=~-]*\d|[A-Za-z+/_.=~-]{24})[A-Za-z0-9+/_.=~-]{8,}",

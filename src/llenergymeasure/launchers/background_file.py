@@ -70,7 +70,7 @@ class BackgroundFile:
             with suppress(Empty):
                 while True:
                     lines.append(self._lines.get_nowait())
-            is_open = lines[-1] is not _END
+            is_open = all(line is not _END for line in lines)
             whole = [line for line in lines if line is not _END]
             try:
                 file = (

@@ -28,12 +28,18 @@ def preflight_in(python: str, config: ExperimentConfig) -> None:
         answer = run_command_there(python, "run", str(file), "--dry-run", "--json")
     if answer.returncode == 0:
         return
-    if answer.returncode in (
-        PreFlightError.exit_code,
-        ConfigError.exit_code,
-    ):  # an older release knows fewer fields
-        raise PreFlightError(answer.stderr.strip().removeprefix("error: "))
+    if answer.returncode == PreFlightError.exit_code:
+        raise PreFlightError.listing(_problems(python, answer))
+    if answer.returncode == ConfigError.exit_code:  # an older release knows fewer fields
+        raise PreFlightError(answer.stderr.strip().rpartition("error: ")[2])
     raise _no_answer(python, answer)
+
+
+def _problems(python: str, answer: subprocess.CompletedProcess[str]) -> list[str]:
+    try:
+        return [str(each) for each in json.loads(answer.stdout)["preflight"]["problems"]]
+    except (ValueError, KeyError, TypeError):
+        raise _no_answer(python, answer) from None
 
 
 def diagnose_in(python: str, output_dir: Path) -> Diagnosis:

@@ -47,7 +47,8 @@ def prepare_job(config: ExperimentConfig, study: str = layout.SINGLE) -> Path:
         raise OSError(problem)
     bundles = Path(config.output_dir) / study
     name = layout.experiment_name(config.model, config.config_hash, time.time_ns(), secrets.token_hex(4))
-    made = [str(path) for path in reversed((bundles.parent, *bundles.parent.parents)) if not path.exists()]
+    output = bundles.parent.absolute()  # who removes them may be in another folder
+    made = [str(path) for path in reversed((output, *output.parents)) if not path.exists()]
     folder, experiment_id = _new_folder(bundles, name)
     job = Job(
         experiment_id=experiment_id,

@@ -154,3 +154,12 @@ def test_machine_is_looked_at_in_no_time() -> None:
     assert time.perf_counter() - start < 1.0
     assert hardware.collected_at.tzinfo is not None
     assert type(hardware).model_validate_json(hardware.model_dump_json()) == hardware
+
+
+def test_the_tightest_memory_limit_around_the_process_counts(tmp_path: Path) -> None:
+    files = {
+        "proc/self/cgroup": "0::/jobs/7\n",
+        "sys/fs/cgroup/jobs/memory.max": "4294967296\n",
+        "sys/fs/cgroup/jobs/7/memory.max": "8589934592\n",
+    }
+    assert read_container(_write(tmp_path, files), {}).memory_limit_mb == 4096

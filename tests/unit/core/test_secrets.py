@@ -78,7 +78,7 @@ def test_ordinary_text_stays_as_it_is(text: str) -> None:
     [
         "this backend streams token by token: set another load",
         "no token: pass one with the request",
-        "Secret: what nobody knows",
+        "Token: what nobody knows",
         "basic tokenizers are enough; the basic configuration is too",
         "a bearer certificate, and the cookie: none is needed",
         "an expired token: make a new one at https://huggingface.co/settings/tokens",
@@ -150,3 +150,8 @@ def test_a_placeholder_in_advice_is_no_secret() -> None:
     advice = "export it instead (export HF_TOKEN=<your_token>)"
     assert mask_secrets(advice) == advice
     assert "abc" not in mask_secrets("HF_TOKEN=abc<your_token>")
+
+
+@pytest.mark.parametrize("name", ["password", "passphrase", "secret"])
+def test_a_secret_of_plain_words_in_a_sentence_is_masked(name):
+    assert "swordfish" not in mask_secrets(f"login failed, {name}: swordfish is wrong")

@@ -6,6 +6,9 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from pydantic import BaseModel
+from pydantic_core import to_jsonable_python
+
 from llenergymeasure import plugins
 from llenergymeasure.domain.experiment import ExperimentResult
 from llenergymeasure.domain.model.info import ModelInfo
@@ -109,7 +112,7 @@ def _batches(result: ExperimentResult) -> str | None:
     """Return how many requests were computed together, where the backend has a batch size: a pass may have fewer."""
     options = result.config.get(result.backend)
     workload = result.config.get("workload")
-    size = options.get("batch_size", 1) if isinstance(options, Mapping) else None
+    size = options.get("batch_size") if isinstance(options, Mapping) else None
     if result.backend == "pytorch" and size is None:
         size = 1
     if not _whole(size) or not isinstance(workload, Mapping) or not _whole(workload.get("n_prompts")):
@@ -151,7 +154,15 @@ def _default_options(backend: str) -> dict[str, Any]:
         model = plugins.declaration("backends", backend).options_model()
     except LLEMError:
         return {}
-    return {} if model is None else {name: field.default for name, field in model.model_fields.items()}
+    return {} if model is None else to_jsonable_python(_defaults(model))
+
+
+def _defaults(model: type[BaseModel]) -> dict[str, Any]:
+    return {
+        name: field.get_default(call_default_factory=True)
+        for name, field in model.model_fields.items()
+        if not field.is_required()
+    }
 
 
 def _whole(value: Any) -> int:
