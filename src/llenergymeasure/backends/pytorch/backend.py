@@ -28,7 +28,7 @@ from llenergymeasure.backends.pytorch.prompts.tokens import (
     encode,
     make_batch,
 )
-from llenergymeasure.backends.pytorch.prompts.trial import prompt_problems
+from llenergymeasure.backends.pytorch.prompts.trial import is_worth_a_trial, prompt_problems
 from llenergymeasure.backends.pytorch.rehearsal.rehearse import rehearse
 from llenergymeasure.backends.pytorch.unsupported import refusals
 from llenergymeasure.config.models import ExperimentConfig
@@ -54,7 +54,7 @@ class PyTorchBackend:
         return refusals(config) or rehearse(config)
 
     def check_prompts(self, config: ExperimentConfig, prompts: Sequence[Prompt]) -> list[str]:
-        return prompt_problems(config, prompts)
+        return prompt_problems(config, prompts) if is_worth_a_trial(config) else []
 
     def attach(self, config: ExperimentConfig, clock: Clock) -> None:
         if config.device == "cuda":

@@ -11,12 +11,15 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from llenergymeasure.backends.pytorch.prompts.trial_process import LOADED
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.core.python_process import python_command, python_environment
+from llenergymeasure.domain.model.files.gguf_header import read_gguf_header
 from llenergymeasure.domain.model.reference import parse_model_ref
+from llenergymeasure.domain.model.source import find_source
 from llenergymeasure.domain.request import Prompt
 
 PROCESS = "llenergymeasure.backends.pytorch.prompts.trial_process"
@@ -26,6 +29,19 @@ ENCODE_TIMEOUT_S = 60.0
 """For templates and tokenizer; a thousand long prompts take about a second."""
 _FIELDS = ("model", "revision", "trust_remote_code", "passthrough_kwargs")
 _WORKLOAD = ("chat_template", "max_input_tokens", "max_output_tokens")
+
+
+def is_worth_a_trial(config: ExperimentConfig) -> bool:
+    """Return whether a trial finds more than it costs.
+
+    The tokenizer of a GGUF file is converted each time it is loaded, and without a chat template no code of the file
+    runs: where the prompts fit its context however long they are, the load says what else is wrong.
+    """
+    source, workload = find_source(parse_model_ref(config.model)), config.workload
+    if workload.chat_template or not source.gguf_file or not source.is_local:
+        return True
+    context = read_gguf_header(Path(source.repo) / source.gguf_file).whole("context_length")
+    return context is None or workload.max_input_tokens + workload.max_output_tokens > context
 
 
 def prompt_problems(config: ExperimentConfig, prompts: Sequence[Prompt]) -> list[str]:
