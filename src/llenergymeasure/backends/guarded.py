@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import inspect
 from collections.abc import AsyncIterator, Callable
 from typing import Any, cast
 
@@ -36,7 +35,7 @@ class _Guarded:
         if not callable(found):
             return found
         as_error = _failing(self._name, f"in {method}()")
-        guard = _guarded_stream if inspect.isasyncgenfunction(found) else _guarded_call
+        guard = _guarded_stream if method == "stream" else _guarded_call
         guarded = guard(found, as_error)
         setattr(self, method, guarded)
         return guarded

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from llenergymeasure.domain.model.files.folder import missing_weights
 from llenergymeasure.domain.model.source import ModelSource
 
 MAIN = "main"
@@ -49,11 +50,18 @@ def from_cache_unless_answered(source: ModelSource, revision: str | None) -> Mod
     reach a Hub that is down.
     """
     snapshot = None if source.is_local else cached_snapshot(source.repo, revision)
-    if snapshot is None:
+    if snapshot is None or not _has_weights(snapshot, source):
         return source
     file = source.gguf_file or CONFIG_FILE
     fault = fault_within(TIMEOUT_S, lambda: look_up_file(source.repo, file, revision))
     return source if fault is None else replace(source, repo=str(snapshot), commit=snapshot.name)
+
+
+def _has_weights(snapshot: Path, source: ModelSource) -> bool:
+    """Whether more is there than the small files that pre-flight asked for."""
+    if source.gguf_file:
+        return (snapshot / source.gguf_file).exists()
+    return missing_weights(snapshot) is None
 
 
 def cached_snapshot(repo: str, revision: str | None) -> Path | None:

@@ -30,7 +30,9 @@ def check_outputs(model: Any, batches: Sequence[StaticBatch], settings: Any) -> 
             return
         row = lengths.index(min(lengths))
         alone = {name: each[row : row + 1, -lengths[row] :] for name, each in batch.inputs.items()}
-        _require_equal(together[row], _first_logits(model, alone, settings)[0])
+        lone = _first_logits(model, alone, settings)
+        _require_finite(lone)
+        _require_equal(together[row], lone[0])
 
 
 def _first_logits(model: Any, inputs: dict[str, Any], settings: Any) -> Any:

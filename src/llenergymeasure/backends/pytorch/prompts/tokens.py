@@ -164,7 +164,9 @@ def _tokenizer_fails(cause: str) -> BackendError:
 
 
 def _check_different(prompts: Sequence[Prompt], encoded: Sequence[Sequence[int]]) -> None:
-    texts = {(prompt.text or "").strip() for prompt in prompts if prompt.n_tokens is None}
+    texts = {
+        " ".join((prompt.text or "").casefold().split()) for prompt in prompts if prompt.n_tokens is None
+    }
     if len(texts) > 1 and len({tuple(ids) for ids in encoded}) == 1:
         raise _tokenizer_fails(f"all {len(texts)} different prompts become the same {len(encoded[0])} tokens")
 
@@ -174,8 +176,8 @@ def _check_not_cut_off(prompts: Sequence[Prompt], encoded: Sequence[Sequence[int
     texts = {(prompt.text or "").strip() for prompt in prompts if prompt.n_tokens is None}
     if len(texts) > 1 and len({tuple(ids) for ids in encoded}) == 1:
         raise ConfigError(
-            f"the last {len(encoded[0])} tokens of all {len(texts)} different prompts are the same, so that nothing of "
-            "the prompts would be read: raise workload.max_input_tokens"
+            f"the last {len(encoded[0])} tokens of all {len(texts)} different prompts are the same, and no others "
+            "would be read: raise workload.max_input_tokens"
             + (", or set workload.chat_template: false" if chat else "")
         )
 

@@ -30,7 +30,9 @@ LOADED = b"loaded\n"
 def main() -> int:
     """Take the job from standard input; answer `loaded`, then the problems as a JSON list."""
     job: dict[str, Any] = json.loads(sys.stdin.buffer.read())
-    resource.setrlimit(resource.RLIMIT_CPU, (MOST_CPU_S, MOST_CPU_S))
+    _, most = resource.getrlimit(resource.RLIMIT_CPU)
+    limit = MOST_CPU_S if most == resource.RLIM_INFINITY else min(MOST_CPU_S, most)
+    resource.setrlimit(resource.RLIMIT_CPU, (limit, limit))
     answer = _take_over_streams()
     config = ExperimentConfig.model_validate(job["config"])
     prompts = [Prompt(**each) for each in job["prompts"]]

@@ -7,7 +7,7 @@ from typing import Any
 
 from llenergymeasure.backends.pytorch.loading import quieten_libraries, read_shape
 from llenergymeasure.backends.pytorch.rehearsal.generator import generator_refusal
-from llenergymeasure.backends.pytorch.rehearsal.hub import fetched
+from llenergymeasure.backends.pytorch.rehearsal.hub import config_was_fetched
 from llenergymeasure.backends.pytorch.weights.in_files import tensor_refusal
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.domain.model.files.located import LocalFiles, local_files
@@ -33,8 +33,8 @@ def rehearse(config: ExperimentConfig) -> list[str]:
     modules = ("transformers", "torch")
     if source.gguf_file or config.trust_remote_code or not all(map(importlib.util.find_spec, modules)):
         return []
-    if files is None:
-        return fetched(ref, config, lambda: _refusals(config, source, None))
+    if files is None and not config_was_fetched(ref, config):
+        return []
     return _refusals(config, source, files)
 
 

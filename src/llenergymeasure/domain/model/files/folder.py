@@ -153,9 +153,9 @@ def _require_weights(folder: Path, partial: bool) -> None:
 
 def _shards(folder: Path) -> list[str]:
     """Return the files that the table of contents names; none where the weights are one file."""
-    if any((folder / name).exists() for name in _WHOLE):
-        return []
-    for name in _INDEXES:
+    for whole, name in zip(_WHOLE, _INDEXES, strict=True):  # in the order of transformers
+        if (folder / whole).exists():
+            return []
         file = folder / name
         if not file.exists() and not file.is_symlink():
             continue

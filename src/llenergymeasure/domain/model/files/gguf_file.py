@@ -15,6 +15,8 @@ _NO_MODELS = {
     "mmproj": "a projector for images",
     "imatrix": "an importance matrix",
 }
+_FINAL_NORMS = ("output_norm.weight", "token_embd_norm.weight")
+"""Of all architectures, and of LFM2 (gguf, `constants.py`)."""
 
 
 def require_whole_gguf(file: Path) -> None:
@@ -69,9 +71,12 @@ def _require_data(file: Path, header: GGUFHeader) -> None:
 def _require_layers(file: Path, header: GGUFHeader) -> None:
     blocks = header.whole("block_count") or 0
     names = {each.name for each in header.tensors}
-    present = {int(name.split(".")[1]) for name in names if re.match(r"blk\.\d+\.", name)}
+    present = {int(name.split(".")[1]) for name in names if re.match(r"blk\.\d{1,6}\.", name)}
     missing = [f"blk.{number}" for number in range(min(blocks, 10_000)) if number not in present]
-    missing += [name for name in ("token_embd.weight", "output_norm.weight") if name not in names]
+    if "token_embd.weight" not in names:
+        missing.append("token_embd.weight")
+    if names.isdisjoint(_FINAL_NORMS):
+        missing.append(_FINAL_NORMS[0])
     if missing and present:
         more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
         raise FileProblem(

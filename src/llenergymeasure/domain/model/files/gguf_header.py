@@ -60,7 +60,7 @@ def read_gguf_header(file: Path) -> GGUFHeader:
                     f"model {file} is not a GGUF file, whatever its name says → download it again"
                 )
             return _Reader(stream, file.stat().st_size).header()
-    except (struct.error, UnicodeDecodeError, OverflowError, MemoryError, _NotGGUFError):
+    except (struct.error, UnicodeDecodeError, OverflowError, MemoryError, RecursionError, _NotGGUFError):
         raise FileProblem(
             f"model {file} is damaged: its header is not that of a GGUF file → download it again"
         ) from None

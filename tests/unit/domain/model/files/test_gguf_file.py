@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -84,3 +85,15 @@ def test_layer_that_is_gone_is_named(tmp_path: Path) -> None:
 
 def test_vocabulary_alone_is_no_model(tmp_path: Path) -> None:
     assert "contains no tensors" in str(_problem(write_gguf(tmp_path / "a.gguf", tensors=())))
+
+
+def test_the_final_norm_of_lfm2_has_another_name(tmp_path: Path) -> None:
+    tensors = ("token_embd.weight", "blk.0.attn_q.weight", "token_embd_norm.weight")
+    assert _problem(write_gguf(tmp_path / "m.gguf", tensors=tensors)) is None
+
+
+def test_lists_in_lists_without_end_are_damage(tmp_path: Path) -> None:
+    nested = struct.pack("<IQ", 9, 1) * 3000
+    head = b"GGUF" + struct.pack("<IQQ", 3, 0, 1) + struct.pack("<Q", 1) + b"a" + struct.pack("<I", 9)
+    (tmp_path / "m.gguf").write_bytes(head + nested)
+    assert "is damaged" in str(_problem(tmp_path / "m.gguf"))
