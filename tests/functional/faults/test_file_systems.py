@@ -36,6 +36,8 @@ EPERM, EIO, EINVAL, ENOSPC, ENOSYS, ENOTSUP = 1, 5, 22, 28, 38, 95
 @pytest.fixture(scope="session")
 def refusing_fs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if shutil.which("cc") is None:
+        if os.environ.get("CI"):
+            pytest.fail("no C compiler")
         pytest.skip("no C compiler")
     library = tmp_path_factory.mktemp("refusing") / "refusing_fs.so"
     subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", library, SOURCE, "-ldl"], check=True, timeout=60)
