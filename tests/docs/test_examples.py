@@ -100,6 +100,33 @@ def test_the_page_on_workloads_counts_the_prompts_that_there_are():
     prompts = [json.loads(line) for line in data.read_text(encoding="utf-8").splitlines()]
     page = (ROOT / "docs/reference/workloads.md").read_text(encoding="utf-8")
     assert f"{len(prompts)} prompts that come with the package" in page
+    lengths = [len(each["prompt"].split()) for each in prompts if each["language"] == "en"]
+    assert f"have {min(lengths)} to {max(lengths)} words" in page
+    assert len({each["language"] for each in prompts}) == 1 + 18
+    assert "the rest in eighteen other languages" in page
+    for first in (8, 20, 100):
+        assert {each["category"] for each in prompts[:first]} == {each["category"] for each in prompts}
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md"])
+def test_the_tree_that_is_shown_is_that_of_the_package(page):
+    tree = _text_block(page, "src/llenergymeasure/")
+    package, _, beside = tree.partition("\ntests/")
+    top = set(re.findall(r"^  ([a-z_]+)(?:/|\.py) ", package, re.MULTILINE)) | {"constants"}
+    modules = {each.stem for each in (ROOT / "src/llenergymeasure").iterdir() if each.suffix in ("", ".py")}
+    assert top == {name for name in modules if not name.startswith("__")}
+    assert all((ROOT / name).is_dir() for name in re.findall(r"^(\w+)/", beside, re.MULTILINE))
+
+
+def test_what_the_page_on_meters_says_that_doctor_says_is_said_somewhere():
+    page = (ROOT / "docs/reference/meters.md").read_text(encoding="utf-8")
+    code = " ".join(each.read_text(encoding="utf-8") for each in (ROOT / "src").rglob("*.py"))
+    tables = re.findall(r"^\| `llem doctor` says .*\n\|.*\n((?:\|.*\n)+)", page, re.MULTILINE)
+    sentences = re.findall(r"^\| `([^`]+)`", "".join(tables), re.MULTILINE)
+    assert len(sentences) > 15
+    for sentence in sentences:
+        fixed = [part.strip() for part in re.split(r"(?:GPU )?\d+|\.\.\.|''|: \w+$", sentence)]
+        assert [part for part in fixed if part not in code] == []
 
 
 def _python_after(heading: str) -> str:
@@ -107,6 +134,11 @@ def _python_after(heading: str) -> str:
     found = re.search(r"```python\n(.*?)```", text[text.index(heading) :], re.DOTALL)
     assert found is not None
     return found.group(1)
+
+
+def _text_block(page: str, first_line: str) -> str:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    return text.partition(f"```text\n{first_line}\n")[2].partition("```")[0]
 
 
 def _module(source: str) -> types.ModuleType:

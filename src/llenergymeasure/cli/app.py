@@ -29,8 +29,8 @@ INTERNAL = "internal error:"
 
 app = typer.Typer(
     help="Measure what it costs to run large language models: energy, time, memory and FLOPs.",
-    epilog="Exit codes: 0 done, 2 configuration, 3 pre-flight, 4 backend, 5 meter, 6 experiment, "
-    "8 invalid result, 9 verification, 130 interrupted.",
+    epilog="Exit codes: 0 done, 1 defect of llem, 2 configuration, 3 pre-flight, 4 backend, 5 meter, "
+    "6 experiment, 8 invalid result, 9 verification, 130 interrupted.",
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,

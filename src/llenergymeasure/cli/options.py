@@ -42,7 +42,10 @@ Backend = Annotated[
 Device = Annotated[
     str | None,
     typer.Option(
-        "--device", metavar="cuda|cpu", help="Where the model runs.", autocompletion=_complete_device
+        "--device",
+        metavar="cuda|cpu",
+        help="Where the model runs; cuda by default.",
+        autocompletion=_complete_device,
     ),
 ]
 Precision = Annotated[
@@ -50,15 +53,21 @@ Precision = Annotated[
     typer.Option(
         "--precision",
         metavar="fp32|fp16|bf16",
-        help="Data type of weights and arithmetic.",
+        help="Data type of weights and arithmetic; bf16 by default.",
         autocompletion=_complete_precision,
     ),
 ]
 NPrompts = Annotated[
-    int | None, typer.Option("-n", "--n-prompts", metavar="N", help="Prompts in one pass of the workload.")
+    int | None,
+    typer.Option(
+        "-n", "--n-prompts", metavar="N", help="Prompts in one pass of the workload; 100 by default."
+    ),
 ]
 Output = Annotated[
-    str | None, typer.Option("--output", "-o", metavar="DIR", help="Folder under which bundles are written.")
+    str | None,
+    typer.Option(
+        "--output", "-o", metavar="DIR", help="Folder under which bundles are written; results by default."
+    ),
 ]
 Python = Annotated[
     str | None,
