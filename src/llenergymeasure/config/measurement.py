@@ -10,7 +10,7 @@ from llenergymeasure.config.base import NOT_MEASURED, Section
 
 
 class WarmupConfig(Section):
-    """Requests served before the first window, until caches, clocks and compilers settle; none if both minima are 0."""
+    """Requests served before the first window, until caches and clocks settle; none if both minima are 0."""
 
     min_requests: int = Field(2, ge=0)
     """Minimum number of requests; those that a backend computes together are served together."""
@@ -73,7 +73,8 @@ class RepeatsConfig(Section):
     max: int = Field(10, ge=1)
     """Maximum number."""
     target_relative_ci: float | None = Field(0.02, gt=0)
-    """Stop when the 95 % interval of energy per output token is within ± this fraction; null: `min` repeats."""
+    """Stop when repeats agree: the 95 % interval of their mean energy per token (time, where energy is unknown),
+    without what all have in common such as a sensor's gain, is within ± this fraction; null: `min` repeats."""
 
     @model_validator(mode="after")
     def _ordered(self) -> RepeatsConfig:

@@ -24,7 +24,7 @@ class PyTorchConfig(Section):
     """CPU threads of torch within one operation. Where it is not given: OMP_NUM_THREADS, else as torch chooses, but no
     more than the cores, or whole cores of a processor quota, that the process may use."""
     torch_compile: bool = False
-    """Compile the model; compilation happens in warm-up, outside the window."""
+    """Compile the model, in the phase `prepare`, for every shape of the workload: before warm-up and windows."""
     torch_compile_mode: (
         Literal["default", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs"] | None
     ) = None
