@@ -40,11 +40,20 @@ class Fingerprints(Record):
     """By the name of a digest that is None: why."""
 
 
+FIRST = frozenset(
+    f"{name}_sha256"
+    for name in ("prompts", "tokens", "weights", "model_config", "adapter", "tokenizer", "chat_template")
+) | {"weights_method", "model_revision"}
+"""Those of the first release: they count in `experiment_hash` also where they are unknown."""
+
+
 def experiment_hash(config_hash: str, fingerprints: Fingerprints) -> str:
     """Return sixteen hex digits (SHA-256) of what is measured, with what: configuration, prompts, weights, tokenizer.
 
-    The file of the prompts does not count, only what was read of it; nor does why something is unknown.
+    The file of the prompts does not count, only what was read of it; nor does why something is unknown. A digest that
+    is added later counts only where it is known, so it changes no hash of a run that has none.
     """
-    counted = fingerprints.model_dump(exclude={"dataset_sha256", "unknown", "prompts", "distinct_prompts"})
+    known = fingerprints.model_dump(exclude={"dataset_sha256", "unknown", "prompts", "distinct_prompts"})
+    counted = {name: value for name, value in known.items() if name in FIRST or value is not None}
     text = json.dumps({"config_hash": config_hash, **counted}, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -46,6 +46,19 @@ def test_two_files_of_one_name_differ_by_their_prompts(tmp_path: Path) -> None:
     assert experiment_hash("same", first) != experiment_hash("same", second)
 
 
+def test_a_digest_that_is_added_later_changes_only_the_hash_of_those_who_have_it() -> None:
+    class Later(Fingerprints):
+        images_sha256: str | None = None
+
+    now = Fingerprints(prompts_sha256="0" * 64)
+    assert experiment_hash("0" * 16, now) == "2854d56cf0b67e42"  # of 2.0.0: stored bundles have it
+    assert experiment_hash("0" * 16, Later(prompts_sha256="0" * 64)) == "2854d56cf0b67e42"
+    assert (
+        experiment_hash("0" * 16, Later(prompts_sha256="0" * 64, images_sha256="1" * 64))
+        != "2854d56cf0b67e42"
+    )
+
+
 def test_lines_that_are_not_read_are_no_other_experiment(tmp_path: Path) -> None:
     short = {"dataset": _data(tmp_path / "a.jsonl", "one", "two"), "n_prompts": 2}
     long = {"dataset": _data(tmp_path / "b.jsonl", "one", "two", "three"), "n_prompts": 2}
