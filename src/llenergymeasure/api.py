@@ -124,7 +124,7 @@ def load_result(path: str | Path) -> ExperimentResult:
 
 
 def open_bundle(path: str | Path) -> Bundle:
-    """Open the folder of a bundle, or its result.json: figures, facts, configuration and raw tables, each when used.
+    """Open a bundle by its folder or one of its files: figures, facts, configuration, raw tables, each when used.
 
     Raises:
         ExperimentError: there is no bundle.
@@ -141,7 +141,7 @@ def verify(*paths: str | Path) -> VerificationReport:
     """
     from llenergymeasure.orchestration.verification.verify import verify_paths
 
-    return verify_paths(*(Path(path) for path in paths))
+    return verify_paths(*paths)
 
 
 def _submit(launcher: GuardedLauncher, config: ExperimentConfig) -> tuple[Path, Running]:

@@ -19,7 +19,7 @@ def _complete_format(incomplete: str) -> list[str]:
 
 
 def show(
-    bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="Folder of a bundle, or its result.json.")],
+    bundle: Annotated[str, typer.Argument(metavar="BUNDLE", help="Folder of a bundle, or a file in it.")],
     uncertainty: Annotated[
         bool,
         typer.Option("--uncertainty", help="Print the uncertainty budget of each energy and power instead."),
@@ -42,13 +42,15 @@ def show(
         interrupted_run_json,
         read_interrupted_run,
     )
+    from llenergymeasure.results.opening import folder_of
 
     opened = open_bundle(bundle)
     if not opened.is_interrupted:
+        place = folder_of(bundle)
         if uncertainty and not as_json:
-            print_budgets(bundle, output_format)
+            print_budgets(place, output_format)
         else:
-            print_bundle(bundle, as_json, output_format)
+            print_bundle(place, as_json, output_format)
         return
     run = read_interrupted_run(opened)
     if as_json:

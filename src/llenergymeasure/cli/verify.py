@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -15,7 +14,7 @@ from llenergymeasure.exceptions import VerificationError
 
 def verify(
     bundles: Annotated[
-        list[Path], typer.Argument(metavar="BUNDLE...", help="Bundles, or folders with bundles in them.")
+        list[str], typer.Argument(metavar="BUNDLE...", help="Bundles, or folders with bundles in them.")
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:

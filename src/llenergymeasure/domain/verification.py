@@ -22,11 +22,15 @@ class Finding(Record):
 
 
 class Verification(Record):
-    """The findings of one bundle; it is valid where there are none. `notes` are no faults."""
+    """The findings of one bundle; it is valid where there are none. `notes` are no faults.
+
+    `recomputed` says whether its figures could be: not of an interrupted run, nor where a file cannot be read.
+    """
 
     bundle: str
     findings: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()
+    recomputed: bool = False
 
     @computed_field  # type: ignore[prop-decorator]
     @property
@@ -36,7 +40,10 @@ class Verification(Record):
 
 
 class VerificationReport(Record):
-    """All bundles that were asked for; `covered_by_sums_only` names what no raw table can confirm."""
+    """All bundles that were asked for; `covered_by_sums_only` names what no raw table of theirs can confirm.
+
+    It is empty where no figure was recomputed.
+    """
 
     bundles: tuple[Verification, ...]
     covered_by_sums_only: tuple[str, ...]

@@ -111,7 +111,13 @@ def load_json(path: Path) -> Any:
         raise
     except RecursionError:
         raise DocumentError(Fault(message="cannot be read: it is nested too deeply")) from None
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise DocumentError(Fault(message=f"cannot be read: {error.strerror or error}")) from None
+    except UnicodeDecodeError:
+        raise DocumentError(Fault(message="cannot be read: it is no text in UTF-8")) from None
+    except json.JSONDecodeError as error:
+        raise DocumentError(Fault(message=f"cannot be read: it is not JSON ({error})")) from None
+    except ValueError as error:
         raise DocumentError(Fault(message=f"cannot be read: {error}")) from None
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import stat
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
@@ -23,10 +26,12 @@ if TYPE_CHECKING:
     from llenergymeasure.domain.verification import Finding
 
 T = TypeVar("T")
+SHOWN_CHARACTERS = 200
+"""Of a path in an error."""
 
 
 def open_bundle(path: str | Path) -> Bundle:
-    """Open the folder of a bundle, or its result.json, for reading.
+    """Open the folder of a bundle, or one of its files, or a result.json under any name, for reading.
 
     Bundles of the same major schema version are read: older ones are migrated in memory, what a newer one added is
     ignored.
@@ -34,31 +39,57 @@ def open_bundle(path: str | Path) -> Bundle:
     Raises:
         ExperimentError: there is no bundle.
     """
-    given = Path(path)
-    try:
-        if given.is_file():
-            whole = given.name == layout.FACTS  # the run is meant: its figures are in the file beside
-            return Bundle(given.parent, result_file=layout.RESULT if whole else given.name)
-        if not given.is_dir():
-            what = "is neither a folder nor a file" if given.exists() else "does not exist"
-            raise ExperimentError(f"{given} {what}")
-    except OSError as error:  # longer than a name may be, links in a circle
-        raise ExperimentError(f"{_shortened(given)} cannot be opened: {error.strerror or error}") from None
+    wrong = what_is_wrong_with(path)
+    if wrong:
+        raise ExperimentError(f"{shortened(path)} {wrong}")
+    given = folder_of(path)
+    if given.is_file():
+        return Bundle(given.parent, result_file=given.name)
     if given.resolve().parent.name == layout.JOBS:
         raise ExperimentError(
             f"{given} is the job folder of a run that goes on or was killed, not a bundle: its log is worker.log, its "
             f"samples and requests are in spool/. A bundle lies in {given.resolve().parent.parent} when a run has ended"
         )
-    if not any((given / name).is_file() for name in (layout.RESULT, layout.FACTS)):
+    if not _has_bundle(given):
         raise ExperimentError(
             f"{given} is not a bundle: there is no {layout.RESULT} and no {layout.FACTS}{_within(given)}"
         )
     return Bundle(given)
 
 
-def _shortened(path: Path) -> str:
-    text = str(path)
-    return text if len(text) <= 200 else f"{text[:200]}..."
+def what_is_wrong_with(path: str | Path) -> str | None:
+    """Return why nothing can be read at a path, as the end of a sentence; None for a folder or a plain file."""
+    if path == "":
+        return "names no bundle: the path is empty, perhaps because a variable was not set"
+    try:
+        mode = os.stat(path).st_mode
+    except FileNotFoundError:
+        link = os.path.islink(path)
+        return f"is a link to {os.readlink(path)}, which does not exist" if link else "does not exist"
+    except (NotADirectoryError, ValueError):  # a null character is in no name
+        return "does not exist"
+    except OSError as error:
+        circle = error.errno == errno.ELOOP
+        return f"cannot be opened: {'its links lead in a circle' if circle else error.strerror}"
+    plain = stat.S_ISDIR(mode) or stat.S_ISREG(mode)
+    return None if plain else "is neither a folder nor a plain file"
+
+
+def folder_of(path: str | Path) -> Path:
+    """Return the bundle that a path names by one of its files; another path as it is."""
+    given = Path(path)
+    named = given.name in (*layout.FILES, layout.CHECKSUMS) and given.is_file() and _has_bundle(given.parent)
+    return given.parent if named else given
+
+
+def shortened(path: str | Path) -> str:
+    """Return the start of a path that is longer than any that exists."""
+    text = repr(path) if path == "" else str(path)
+    return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}..."
+
+
+def _has_bundle(folder: Path) -> bool:
+    return any((folder / name).is_file() for name in (layout.RESULT, layout.FACTS))
 
 
 def _within(folder: Path) -> str:

@@ -28,17 +28,30 @@ def read_config(path: Path) -> Parsed[ExperimentConfig]:
     try:
         if version is None:
             settings = migrate_document(layout.CONFIG, settings, DRAFT)
-        with plugins.assumed(*_missing_plugins(settings)):
-            value, unknown = parse_document(_present(settings), ExperimentConfig, strict=False)
+        value, unknown = _parse(settings)
     except (DocumentError, LookupError, TypeError, ValueError):
         return Parsed(value=load_config(path), version=str(version))  # for its messages
     return Parsed(value=value, version=str(version), unknown=unknown)
+
+
+def with_defaults(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return stored settings with the fields that were added since, each with its default; broken ones as they are."""
+    try:
+        value, _ = _parse(settings)
+    except (DocumentError, LookupError, TypeError, ValueError):
+        return settings
+    return value.model_dump(mode="json")
 
 
 def unchecked_plugins(config: ExperimentConfig) -> tuple[str, ...]:
     """Return the plugins whose options could not be checked, because they are not installed here."""
     sections = [*config, *config.energy]
     return tuple(name for name, value in sections if isinstance(value, StoredOptions))
+
+
+def _parse(settings: dict[str, Any]) -> tuple[ExperimentConfig, tuple[str, ...]]:
+    with plugins.assumed(*_missing_plugins(settings)):
+        return parse_document(_present(settings), ExperimentConfig, strict=False)
 
 
 def _missing_plugins(settings: dict[str, Any]) -> Iterator[tuple[plugins.Kind, str]]:

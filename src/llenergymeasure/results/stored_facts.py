@@ -27,7 +27,10 @@ def read_facts(folder: Path) -> Parsed[RunFacts]:
     """
     if (folder / layout.FACTS).is_file():
         return read_document(folder / layout.FACTS, RunFacts, layout.FACTS)
-    result = load_json(folder / layout.RESULT)
+    try:
+        result = load_json(folder / layout.RESULT)
+    except DocumentError:  # whoever reads the result is told
+        raise FileNotFoundError(folder / layout.FACTS) from None
     if not isinstance(result, dict) or result.get("schema_version") != DRAFT:
         raise FileNotFoundError(folder / layout.FACTS)
     try:

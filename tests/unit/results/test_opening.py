@@ -55,10 +55,6 @@ def test_a_file_is_read_only_when_it_is_asked_for(folder: Path) -> None:
     assert [finding.file for finding in bundle.check_sums()] == [layout.TRACE]
 
 
-def test_a_bundle_is_opened_by_its_result_too(folder: Path) -> None:
-    assert open_bundle(folder / layout.RESULT).phases == open_bundle(folder).phases
-
-
 def test_a_result_alone_is_read(folder: Path, tmp_path: Path) -> None:
     copy = Path(shutil.copy(folder / layout.RESULT, tmp_path / "copy.json"))
     bundle = open_bundle(copy)
@@ -155,13 +151,35 @@ def test_a_folder_of_bundles_is_refused_with_the_newest_of_them(tmp_path):
 
 
 def test_what_cannot_be_a_bundle_is_told_in_one_sentence(tmp_path):
-    pipe = tmp_path / "pipe"
-    os.mkfifo(pipe)
+    os.mkfifo(tmp_path / "pipe")
     (tmp_path / "circle").symlink_to(tmp_path / "circle")
+    (tmp_path / "gone").symlink_to("nowhere")
+    (tmp_path / "program").write_bytes(b"\x7fELF\xff")
+    (tmp_path / "notes.txt").write_text("no bundle")
     for path, said in (
-        (pipe, "is neither"),
-        (tmp_path / "circle", "does not exist|cannot be"),
+        ("", "'' names no bundle: the path is empty"),
         ("a" * 5000, "too long"),
+        ("/dev/null", "is neither a folder nor a plain file"),
+        (tmp_path / "pipe", "is neither a folder nor a plain file"),
+        (tmp_path / "circle", "its links lead in a circle"),
+        (tmp_path / "circle" / layout.FACTS, "its links lead in a circle"),
+        (tmp_path / "gone", "is a link to nowhere, which does not exist"),
+        (tmp_path / "notes.txt" / "below", "does not exist"),
+        (tmp_path / "program", "it is no text in UTF-8"),
+        (tmp_path / "notes.txt", "it is not JSON"),
     ):
         with pytest.raises(ExperimentError, match=said):
-            open_bundle(path)
+            _ = open_bundle(path).result
+
+
+@pytest.mark.parametrize("name", [*layout.FILES, layout.CHECKSUMS])
+def test_a_bundle_is_named_by_any_file_in_it(folder: Path, name: str) -> None:
+    bundle = open_bundle(folder / name)
+    assert (bundle.path, bundle.result.experiment_id) == (folder, NAME)
+
+
+def test_facts_that_are_missing_are_not_looked_for_in_a_broken_result(folder: Path) -> None:
+    (folder / layout.FACTS).unlink()
+    (folder / layout.RESULT).write_text("{")
+    with pytest.raises(ExperimentError, match=r"incomplete: there is no run\.json"):
+        _ = open_bundle(folder).facts

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,6 +43,20 @@ def differences(stored: Any, recomputed: Any, field: str = "") -> Iterator[Diffe
             yield from differences(_at(stored, index), _at(recomputed, index), f"{field}[{index}]")
     elif not _same(stored, recomputed):
         yield Difference(field=field, stored=stored, recomputed=recomputed)
+
+
+def unless_default(found: Iterable[Difference], filled: Any, recomputed: Any) -> Iterator[Difference]:
+    """Yield the differences without what is absent and has the default that `filled`, the stored document, has there.
+
+    A release before the field was added wrote no such key; one whose value is not the default was removed.
+    """
+    others = [each.field for each in differences(filled, recomputed)]
+    for each in found:
+        below = (f"{each.field}.", f"{each.field}[")
+        if each.stored is not ABSENT or any(
+            other == each.field or other.startswith(below) for other in others
+        ):
+            yield each
 
 
 def _at(items: Sequence[Any], index: int) -> Any:

@@ -6,6 +6,7 @@ import json
 import os
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,16 @@ from llenergymeasure.orchestration.verification.contradictions import (
     phase_contradictions,
     trace_contradictions,
 )
-from llenergymeasure.orchestration.verification.differences import ABSENT, Difference, differences
+from llenergymeasure.orchestration.verification.differences import (
+    ABSENT,
+    Difference,
+    differences,
+    unless_default,
+)
 from llenergymeasure.orchestration.verification.request_contradictions import request_contradictions
 from llenergymeasure.results import layout
-from llenergymeasure.results.stored_config import unchecked_plugins
+from llenergymeasure.results.opening import folder_of, shortened, what_is_wrong_with
+from llenergymeasure.results.stored_config import unchecked_plugins, with_defaults
 from llenergymeasure.results.untrusted.bundle import UntrustedBundle, read_untrusted
 from llenergymeasure.results.untrusted.files import check_files, name_text
 from llenergymeasure.results.untrusted.tables import error_text
@@ -34,11 +41,22 @@ COVERED_BY_SUMS_ONLY = tuple(name for name in RunFacts.model_fields if name != "
 SHOWN_CHARACTERS = 80
 
 
-def verify_paths(*paths: Path) -> VerificationReport:
+@dataclass(frozen=True, kw_only=True)
+class Recomputation:
+    """What differs from the figures that follow from the tables, and the fields that are not known here."""
+
+    recomputed: bool = False
+    """Whether the bundle could be recomputed."""
+    findings: tuple[Finding, ...] = ()
+    unknown: tuple[str, ...] = ()
+
+
+def verify_paths(*paths: str | Path) -> VerificationReport:
     """Check bundles, and the bundles within folders; what cannot be read is a finding, never an error."""
+    bundles = tuple(verification for path in paths for verification in _verify_path(path))
+    recomputed = any(each.recomputed for each in bundles)
     return VerificationReport(
-        bundles=tuple(verification for path in paths for verification in _verify_path(path)),
-        covered_by_sums_only=COVERED_BY_SUMS_ONLY,
+        bundles=bundles, covered_by_sums_only=COVERED_BY_SUMS_ONLY if recomputed else ()
     )
 
 
@@ -46,16 +64,18 @@ def verify_bundle(folder: Path) -> Verification:
     """Check the files of a bundle against its sums, its tables against each other, its figures against its tables."""
     files = check_files(folder)
     stored = read_untrusted(folder, files.readable)
-    wrong, added = _recompute(stored)
+    figures = _recompute(stored)
     findings = [
         *files.findings,
         *(Finding(file=name, message="is missing") for name in files.missing if _is_required(name, stored)),
         *stored.findings,
         *_contradictions(stored),
-        *wrong,
+        *figures.findings,
     ]
-    notes = tuple(_notes(folder, stored, (*stored.unknown, *added)))
-    return Verification(bundle=name_text(folder), findings=tuple(findings), notes=notes)
+    notes = tuple(_notes(folder, stored, (*stored.unknown, *figures.unknown)))
+    return Verification(
+        bundle=name_text(folder), findings=tuple(findings), notes=notes, recomputed=figures.recomputed
+    )
 
 
 def raw_run(stored: UntrustedBundle) -> RawRun | None:
@@ -73,11 +93,13 @@ def _is_required(name: str, stored: UntrustedBundle) -> bool:
     return name != layout.FACTS or stored.version != DRAFT
 
 
-def _verify_path(path: Path) -> Iterator[Verification]:
-    folders = list(_bundles(path.parent if path.name == layout.RESULT and os.path.isfile(path) else path))
+def _verify_path(path: str | Path) -> Iterator[Verification]:
+    wrong = what_is_wrong_with(path)
+    folders = [] if wrong else list(_bundles(folder_of(path)))
     if not folders:
-        message = "there is no bundle here" if os.path.exists(path) else "does not exist"
-        yield Verification(bundle=name_text(path), findings=(Finding(file="", message=message),))
+        message = wrong or ("there is no bundle here" if os.path.isdir(path) else "is no file of a bundle")
+        name = name_text(shortened(path))
+        yield Verification(bundle=name, findings=(Finding(file="", message=message),))
     for folder in folders:
         yield verify_bundle(folder)
 
@@ -102,25 +124,31 @@ def _contradictions(stored: UntrustedBundle) -> Iterator[Finding]:
         yield from request_contradictions(stored.requests, stored.phases)
 
 
-def _recompute(stored: UntrustedBundle) -> tuple[list[Finding], list[str]]:
-    """Return what differs from the figures that follow from the tables, and the fields that are not known here."""
+def _recompute(stored: UntrustedBundle) -> Recomputation:
+    """Return what differs from the figures that follow from the tables."""
     raw = raw_run(stored)
     if raw is None or stored.result is None or stored.config is None:
-        return [], []
+        return Recomputation()
     try:
         recomputed = assemble(stored.config, raw)
     except Exception as error:  # noqa: BLE001 - tables that nobody wrote can break any formula
         message = f"the figures cannot be recomputed from the tables: {error_text(error)}"
-        return [Finding(file=layout.RESULT, message=message)], []
+        return Recomputation(findings=(Finding(file=layout.RESULT, message=message),))
     expected = {**_document(recomputed), "schema_version": raw.facts.schema_version}
     differing = list(differences(stored.result.model_dump(mode="json", exclude_unset=True), expected))
+    if any(each.stored is ABSENT for each in differing):
+        filled = {**_document(stored.result), "config": with_defaults(stored.result.config)}
+        differing = list(unless_default(differing, filled, expected))
     if stored.is_older:  # it has no field that was added since; entries of lists are no such fields
         differing = [each for each in differing if each.stored is not ABSENT or each.field.endswith("]")]
     if unchecked_plugins(stored.config):
         differing = [each for each in differing if each.field not in HASHES]
     unknown = [each for each in differing if stored.is_newer and each.recomputed is ABSENT]
-    findings = [_finding(each) for each in differing if each not in unknown]
-    return findings, [f"{each.field} of {layout.RESULT}" for each in unknown]
+    return Recomputation(
+        recomputed=True,
+        findings=tuple(_finding(each) for each in differing if each not in unknown),
+        unknown=tuple(f"{each.field} of {layout.RESULT}" for each in unknown),
+    )
 
 
 def _document(result: ExperimentResult) -> dict[str, Any]:

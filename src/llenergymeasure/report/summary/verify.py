@@ -15,8 +15,10 @@ def verification_document(report: VerificationReport) -> Document:
     blocks: list[Block] = [_bundle(bundle) for bundle in report.bundles]
     if len(report.bundles) > 1:
         blocks.append(Paragraph(text=_count(report)))
-    facts = ", ".join(report.covered_by_sums_only)
-    blocks.append(Paragraph(text=f"Covered by the checksums alone, because no raw table has them: {facts}."))
+    if report.covered_by_sums_only:
+        facts = ", ".join(report.covered_by_sums_only)
+        text = f"Covered by the checksums alone, because no raw table has them: {facts}."
+        blocks.append(Paragraph(text=text))
     return Document(blocks=tuple(blocks))
 
 

@@ -64,7 +64,7 @@ def read_untrusted(folder: Path, readable: Collection[str]) -> UntrustedBundle:
 
     def document(name: str, read: Callable[[Path], Parsed[M]]) -> Parsed[M] | None:
         parsed, faults = _read_document(folder / name, read) if name in readable else (None, [])
-        findings.extend(faults)
+        findings.extend(fault for fault in faults if fault not in findings)  # a draft's result is read twice
         unknown.extend(_unknown(name, parsed.unknown if parsed else ()))
         return parsed
 

@@ -300,7 +300,7 @@ def test_file_that_is_not_listed_is_found(bundle: Path) -> None:
         ('{"schema_version": "2.0.0", "schema_version": "2.0.0"}', "'schema_version' occurs twice"),
         ('{"schema_version": "2.0.0", "total_energy_j": NaN}', "NaN is no JSON number"),
         ('{"schema_version": "2.0.0"}', "breaks the schema: Field required"),
-        ("\xff", "codec can't decode"),
+        ("\xff", "no text in UTF-8"),
         (" " * (MAX_BYTES + 1), "larger than 16 MiB"),
     ],
 )
@@ -588,8 +588,25 @@ def test_folder_is_searched_for_bundles(tmp_path: Path) -> None:
     assert report.ok
 
 
-def test_bundle_may_be_named_by_its_result(bundle: Path) -> None:
-    assert verify_paths(bundle / "result.json").bundles == (verify_bundle(bundle),)
+@pytest.mark.parametrize("name", [*FILES, "SHA256SUMS"])
+def test_bundle_may_be_named_by_any_file_in_it(bundle: Path, name: str) -> None:
+    assert verify_paths(bundle / name).bundles == (verify_bundle(bundle),)
+
+
+def test_what_nothing_can_recompute_is_named_only_where_figures_were_recomputed(bundle: Path) -> None:
+    nowhere = bundle / "nowhere"
+    assert verify_paths(nowhere).covered_by_sums_only == ()
+    assert verify_paths(nowhere, bundle).covered_by_sums_only == COVERED_BY_SUMS_ONLY
+    (bundle / "run.json").unlink()
+    assert verify_paths(bundle).covered_by_sums_only == ()
+
+
+@pytest.mark.parametrize("text", ["{", "[" * 100_000, "3", "", "[]", "{}"])
+def test_broken_result_is_told_once_also_without_facts(bundle: Path, text: str) -> None:
+    (bundle / "run.json").unlink()
+    (bundle / "result.json").write_text(text)
+    refresh_sums(bundle)
+    assert sorted(file for file, _ in _fields(bundle)) == ["result.json", "run.json"]
 
 
 @pytest.mark.parametrize("name", ["nowhere", "empty", "file.txt"])
@@ -598,8 +615,9 @@ def test_path_without_a_bundle_does_not_hold(tmp_path: Path, name: str) -> None:
     (tmp_path / "file.txt").write_text("")
     report = verify_paths(tmp_path / name)
     assert not report.ok
-    message = "does not exist" if name == "nowhere" else "there is no bundle here"
-    assert report.bundles[0].findings == (Finding(file="", message=message),)
+    message = {"nowhere": "does not exist", "empty": "there is no bundle here"}
+    said = message.get(name, "is no file of a bundle")
+    assert report.bundles[0].findings == (Finding(file="", message=said),)
 
 
 def test_folder_whose_name_looks_like_a_partition_holds(tmp_path: Path) -> None:
