@@ -11,6 +11,7 @@ import traceback
 from contextlib import suppress
 from pathlib import Path
 
+from llenergymeasure.core.processes.answers import take_over_stdout
 from llenergymeasure.core.processes.process_group import end_process_group
 from llenergymeasure.core.processes.stop_signals import (
     interrupt_on_stop_signals,
@@ -29,7 +30,7 @@ parent_gone = threading.Event()
 def main(arguments: list[str]) -> int:
     """Run the job in a folder, `FOLDER [--watch-parent]`; return the exit code of its outcome."""
     folder = Path(arguments[0])
-    standard_output = _take_over_stdout()
+    standard_output = take_over_stdout()
     events = EventLog(folder)
     _forward_warnings(events)
     # While it stops in order, further ones are ignored. SIGINT is how `llem` passes a stop on: it counts also where a
@@ -76,14 +77,6 @@ def _failed(error: type[LLEMError], message: str, bundle: Path | None = None) ->
     return Outcome(
         status="failed", error=error.__name__, exit_code=error.exit_code, message=message, bundle=kept
     )
-
-
-def _take_over_stdout() -> int:
-    """Send what libraries print to standard error; return standard output, which this process alone holds open."""
-    sys.stdout.flush()
-    own = os.dup(1)
-    os.dup2(2, 1)
-    return own
 
 
 def _forward_warnings(events: EventLog) -> None:

@@ -14,10 +14,16 @@ logger = logging.getLogger(__name__)
 def read_text(path: Path) -> str | None:
     """Return the stripped content of a file, or None where it is missing, unreadable or empty."""
     try:
-        return path.read_text(encoding="utf-8", errors="replace").strip("\0 \n\t") or None
+        with open(path, encoding="utf-8", errors="replace", opener=_open_at_once) as file:
+            return file.read().strip("\0 \n\t") or None
     except OSError as error:
         logger.debug("%s: %s", path, error)
         return None
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    """Open a file; a pipe in its place is not waited for."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def read_number(path: Path) -> float | None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from llenergymeasure.config.launcher import LauncherConfig
+from llenergymeasure.core.processes.answers import how_it_ended
 from llenergymeasure.core.processes.process_group import end_process_group
 from llenergymeasure.core.processes.stop_signals import stop_signals_blocked
 from llenergymeasure.core.python_process import python_command, python_environment
@@ -128,11 +129,8 @@ def _failure(error: type[BackendError | InterruptedExperimentError], message: st
 
 def _crash(returncode: int, folder: Path) -> str:
     """Say how a worker ended that wrote no outcome."""
-    if returncode < 0:
-        cause = f"the worker was killed by signal {-returncode} ({signal.Signals(-returncode).name})"
-        if -returncode == signal.SIGKILL:
-            cause += "; most likely the machine ran out of memory: try a smaller model, batch or precision"
-    else:
-        cause = f"the worker ended with code {returncode}"
+    cause = f"the worker {'was ' if returncode < 0 else ''}{how_it_ended(returncode)}"
+    if -returncode == signal.SIGKILL:
+        cause += "; most likely the machine ran out of memory: try a smaller model, batch or precision"
     tail = (folder / LOG).read_text(encoding="utf-8", errors="replace")[-TAIL_CHARACTERS:].strip()
     return f"{cause}. The end of its log:\n{tail}" if tail else cause

@@ -6,8 +6,8 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 
+from llenergymeasure.core.record import Record
 from llenergymeasure.domain.sample import Sample, error_text
 from llenergymeasure.domain.trace import Channel, LeftOut
 from llenergymeasure.exceptions import MeterError, MeterUnavailable
@@ -20,8 +20,7 @@ SHORT = 0.1
 """Share of `PROBE_S` up to which a counter's tick leaves its power readable."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class MeterStatus:
+class MeterStatus(Record):
     """What a meter can do on this machine.
 
     `available` with the `channels` and one of the `readings` for each ("61.3 W"; none where they were not asked for),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 
 from llenergymeasure import plugins
@@ -13,10 +12,14 @@ from llenergymeasure.exceptions import ConfigError, LLEMError, MeterError, Meter
 from llenergymeasure.foreign_code import explained
 from llenergymeasure.meters.base import Meter, MeterOptions
 from llenergymeasure.meters.probing import MeterStatus, probe_meter
-from llenergymeasure.meters.sampling.opening import make_meter, open_meters
+from llenergymeasure.meters.probing_apart import probe_apart
+from llenergymeasure.meters.sampling.opening import check_exclusion, make_meter
 from llenergymeasure.plugins import Capability
 
 logger = logging.getLogger(__name__)
+
+READS_ONE_FILE = "estimate"
+"""A built-in meter that needs no process of its own to be probed: it reads /proc/stat."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,47 +50,56 @@ def meter_problems(energy: EnergyConfig, options: MeterOptions) -> list[str]:
     """Return why the meters of a run cannot be read, every reason and not the first alone.
 
     Meters that were named are opened once for it. With `auto` only estimates are: one of them always works, unless it
-    is configured wrongly.
+    is configured wrongly. `energy.exclude` names sensors, so that it needs all meters.
     """
-    problems = _unreadable(energy, options)
-    if problems or not energy.exclude or energy.meters == "none":
+    if energy.meters == "auto":
+        statuses, refused = _auto_statuses(options, all_of_them=bool(energy.exclude))
+        chosen = auto_meters(statuses)
+    else:
+        statuses = _probe_all(_named(energy), options)
+        refused = chosen = tuple(statuses)
+    problems = [_refusal(name, statuses[name]) for name in refused if not statuses[name].available]
+    if problems or not energy.exclude or not chosen:
         return problems
-    try:  # to see whether every sensor that is excluded exists
-        with ExitStack() as stack:
-            choice = choose_meters(energy)
-            open_meters(choice.meters, choice.fallbacks, options, stack)
+    try:
+        check_exclusion(energy.exclude, [statuses[name] for name in chosen])
     except MeterError as error:
         return [str(error)]
     return []
 
 
-def _unreadable(energy: EnergyConfig, options: MeterOptions) -> list[str]:
-    if energy.meters != "auto":
-        return [problem for name in _named(energy) if (problem := _problem(name, options)) is not None]
+def _auto_statuses(
+    options: MeterOptions, *, all_of_them: bool
+) -> tuple[dict[str, MeterStatus], tuple[str, ...]]:
+    """Return what is known of the meters that `auto` may take, and those that are to blame where none can be read."""
     auto = _auto()
-    estimates = {name: probe(name, options) for name in auto.estimating}
-    if any(status.available for status in estimates.values()):
-        return []
-    if any(probe(name, options).available for name in auto.measuring):
-        return []
-    return [_refusal(name, status) for name, status in estimates.items()]
+    statuses = _probe_all((*auto.measuring, *auto.estimating) if all_of_them else auto.estimating, options)
+    if not any(status.available for status in statuses.values()) and not all_of_them:
+        statuses |= _probe_all(auto.measuring, options)
+    some = any(status.available for status in statuses.values())
+    return statuses, () if some else auto.estimating
 
 
 def probe_meters(options: MeterOptions) -> dict[str, MeterStatus]:
     """Return what each installed meter can do here, with its readings, by name."""
-    return {name: probe(name, options, with_readings=True) for name in plugins.names("meters")}
+    return probe_apart(plugins.names("meters"), options, with_readings=True)
+
+
+def _probe_all(names: Sequence[str], options: MeterOptions) -> dict[str, MeterStatus]:
+    """Probe meters, what can hang or end its process in another one."""
+    if set(names) <= {READS_ONE_FILE}:
+        return {name: probe(name, options) for name in names}
+    return probe_apart(names, options, with_readings=False)
 
 
 def auto_meters(statuses: Mapping[str, MeterStatus]) -> tuple[str, ...]:
     """Return what `energy: {meters: auto}` reads on a machine on which all meters were probed."""
-    auto = _auto()
-    measuring = [name for name in auto.measuring if statuses[name].available]
-    estimating = [name for name in auto.estimating if statuses[name].available]
-    return tuple(measuring or estimating[:1])
+    auto = _auto([name for name, status in statuses.items() if status.available])
+    return tuple(auto.measuring or auto.estimating[:1])
 
 
 def probe(name: str, options: MeterOptions, *, with_readings: bool = False) -> MeterStatus:
-    """Return what a meter can do here; one that does not import says so."""
+    """Return what a meter can do here; one that does not import says so. For doubtful ones see `probe_meters`."""
     try:
         with explained(_cannot_be_read):
             return probe_meter(make_meter(_load(name)), options, with_readings=with_readings)
@@ -114,11 +126,6 @@ def _load_named(name: str) -> type[Meter]:
         raise MeterError(f"meter '{name}' cannot be read: {error}") from None
 
 
-def _problem(name: str, options: MeterOptions) -> str | None:
-    status = probe(name, options)
-    return None if status.available else _refusal(name, status)
-
-
 def _refusal(name: str, status: MeterStatus) -> str:
     remedy = f" → {status.remedy}" if status.remedy else ""
     return f"meter '{name}' cannot be read: {status.reason}{remedy}"
@@ -132,10 +139,10 @@ class _Auto:
     estimating: tuple[str, ...]
 
 
-def _auto() -> _Auto:
-    """Return what `auto` may take; a plugin that does not load is left out."""
+def _auto(names: Sequence[str] | None = None) -> _Auto:
+    """Return what `auto` may take, of some names or all; a plugin that does not load is left out."""
     free: dict[str, frozenset[Capability]] = {}
-    for name in plugins.names("meters"):
+    for name in plugins.names("meters") if names is None else names:
         try:
             capabilities = plugins.declaration("meters", name).capabilities
         except PluginError as error:

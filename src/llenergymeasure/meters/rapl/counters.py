@@ -15,7 +15,7 @@ _LONGEST_NUMBER = 32
 
 def open_counter(zone: Zone, stack: ExitStack) -> int:
     """Return a file descriptor, which `stack` closes; raises OSError."""
-    counter = os.open(zone.counter, os.O_RDONLY)
+    counter = os.open(zone.counter, os.O_RDONLY | os.O_NONBLOCK)  # a pipe in its place is not waited for
     stack.callback(os.close, counter)
     return counter
 

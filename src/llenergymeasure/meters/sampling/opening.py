@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Protocol
@@ -18,6 +18,8 @@ logger = logging.getLogger(__name__)
 
 LONGEST_PERIOD_S = 3600.0
 EXCLUDED = "energy.exclude names it"
+REMEDY = "name other meters in energy.meters, and report it to the authors of this one"
+"""Where a meter hangs, or ends its process."""
 
 
 class Readable(Protocol):
@@ -30,6 +32,16 @@ class Readable(Protocol):
     def period_s(self) -> float: ...
 
     def read(self, offset_ns: int) -> list[Sample]: ...
+
+
+class HasSensors(Protocol):
+    """The sensors of a meter: those that are read, and those that are not."""
+
+    @property
+    def channels(self) -> Sequence[Channel]: ...
+
+    @property
+    def left_out(self) -> Sequence[LeftOut]: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,24 +67,41 @@ class OpenedMeters:
 
 
 def open_meters(
-    meters: Sequence[type[Meter]], fallbacks: Sequence[type[Meter]], options: MeterOptions, stack: ExitStack
+    meters: Sequence[type[Meter]],
+    fallbacks: Sequence[type[Meter]],
+    options: MeterOptions,
+    stack: ExitStack,
+    before_each: Callable[[str], None] = lambda _name: None,
 ) -> OpenedMeters:
     """Open each meter once; `stack` closes them.
 
     With `fallbacks`, meters that cannot be opened are left out, and where none is left the first fallback is taken that
-    can be opened.
+    can be opened. `before_each` is told the name of a meter that is about to be opened.
 
     Raises:
         MeterError: a meter that is required cannot be opened, with the reason and the remedy; or `energy.exclude` names
             a sensor that does not exist, or leaves none.
     """
-    opened = _open_available(meters, fallbacks, options, stack)
-    _check_names(options.energy.exclude, opened.meters)
-    if opened.meters and not any(each.channels for each in opened.meters):
+    opened = _open_available(meters, fallbacks, options, stack, before_each)
+    check_exclusion(options.energy.exclude, opened.meters)
+    return opened
+
+
+def check_exclusion(names: Sequence[str], opened: Sequence[HasSensors]) -> None:
+    """Look whether every sensor that `energy.exclude` names exists, and whether one is left of those of all meters.
+
+    Raises:
+        MeterError: not so, with the names that exist.
+    """
+    sensors: list[ChannelKey] = [key for each in opened for key in (*each.channels, *each.left_out)]
+    unknown = [name for name in names if not any(each.is_named(name) for each in sensors)]
+    if unknown:
+        existing = ", ".join(sorted({each.short_name for each in sensors}))
+        raise MeterError(f"energy.exclude: no sensor is called {unknown[0]!r}; this machine has {existing}")
+    if opened and not any(each.channels for each in opened):
         raise MeterError(
             "energy.exclude leaves no sensor to read → set energy.meters to none, or exclude fewer"
         )
-    return opened
 
 
 def open_meter(meter: Meter, options: MeterOptions, stack: ExitStack) -> Opened:
@@ -110,14 +139,15 @@ def make_meter(meter: type[Meter]) -> Meter:
         return meter()
 
 
+def name_of(meter: type[Meter]) -> str:
+    """Return the name of a meter; that of its class where it has none."""
+    name = getattr(meter, "name", None)
+    return name if isinstance(name, str) else meter.__name__
+
+
 def is_period(period_s: object) -> bool:
     """Whether a meter can be read at such intervals."""
     return isinstance(period_s, (int, float)) and 0 < period_s < LONGEST_PERIOD_S
-
-
-def _name_of(meter: type[Meter]) -> str:
-    name = getattr(meter, "name", None)
-    return name if isinstance(name, str) else meter.__name__
 
 
 def _failed_to_open(cause: str) -> MeterUnavailable:
@@ -130,16 +160,21 @@ def _close(meter: Meter) -> None:
         with explained(MeterError):
             meter.close()
     except MeterError as error:
-        logger.warning("meter '%s' failed to close: %s", _name_of(type(meter)), error)
+        logger.warning("meter '%s' failed to close: %s", name_of(type(meter)), error)
 
 
 def _open_available(
-    meters: Sequence[type[Meter]], fallbacks: Sequence[type[Meter]], options: MeterOptions, stack: ExitStack
+    meters: Sequence[type[Meter]],
+    fallbacks: Sequence[type[Meter]],
+    options: MeterOptions,
+    stack: ExitStack,
+    before_each: Callable[[str], None],
 ) -> OpenedMeters:
     opened: list[Opened] = []
     unavailable: dict[str, str] = {}
     for meter_class in meters:
-        name = _name_of(meter_class)
+        name = name_of(meter_class)
+        before_each(name)
         try:
             opened.append(open_meter(make_meter(meter_class), options, stack))
         except MeterError as error:
@@ -147,7 +182,7 @@ def _open_available(
                 raise MeterError(f"meter '{name}' cannot be read: {error}") from None
             unavailable[name] = str(error)
     if not opened and fallbacks:
-        first = _open_available(fallbacks[:1], fallbacks[1:], options, stack)
+        first = _open_available(fallbacks[:1], fallbacks[1:], options, stack, before_each)
         return OpenedMeters(meters=first.meters, unavailable={**unavailable, **first.unavailable})
     return OpenedMeters(meters=tuple(opened), unavailable=unavailable)
 
@@ -206,11 +241,3 @@ def _without(exclude: Sequence[str], opened: Opened) -> Opened:
 
 def _is_named(sensor: ChannelKey, names: Sequence[str]) -> bool:
     return any(sensor.is_named(name) for name in names)
-
-
-def _check_names(names: Sequence[str], opened: Sequence[Opened]) -> None:
-    sensors: list[ChannelKey] = [key for each in opened for key in (*each.channels, *each.left_out)]
-    unknown = [name for name in names if not any(each.is_named(name) for each in sensors)]
-    if unknown:
-        existing = ", ".join(sorted({each.short_name for each in sensors}))
-        raise MeterError(f"energy.exclude: no sensor is called {unknown[0]!r}; this machine has {existing}")

@@ -15,6 +15,7 @@ from contextlib import ExitStack, suppress
 from typing import Any
 
 from llenergymeasure import plugins
+from llenergymeasure.core.processes.answers import take_over_stdout
 from llenergymeasure.core.processes.stop_signals import STOP_SIGNALS
 from llenergymeasure.core.python_process import search_for_modules_in
 from llenergymeasure.domain.sample import READ_FAILED, RECORD, Sample
@@ -98,9 +99,10 @@ class OpenMeter:
 
 
 def main() -> int:
-    """Take the job from standard input, answer with one line of JSON, sample until standard input ends."""
+    """Take the job from standard input, answer with lines of JSON, sample until standard input ends."""
     _ignore_interrupts()
-    answer = _take_over_stdout()
+    logging.basicConfig(stream=sys.stderr, format="%(message)s")
+    answer = take_over_stdout()
     job: dict[str, Any] = json.loads(_read_line())
     search_for_modules_in(job["path"])
     with ExitStack() as stack:
@@ -112,12 +114,15 @@ def main() -> int:
                 _load(job["fallbacks"]),
                 _options(job["options"]),
                 stack,
+                lambda name: _answer(answer, {"trying": name}),
             )
         except MeterError as error:
             _answer(answer, {"error": str(error)})
             return MeterError.exit_code
         schedules = _schedules(opened)
-        _read_due(schedules, job["offset_ns"], spool)
+        for each in schedules:
+            _answer(answer, {"trying": each.meter.name})
+            _read_due([each], job["offset_ns"], spool)
         channels = count_once([channel for each in schedules for channel in each.channels])
         _answer(
             answer,
@@ -127,6 +132,7 @@ def main() -> int:
                 "left_out": [each.model_dump(mode="json") for each in missed(opened.left_out, channels)],
             },
         )
+        os.close(answer)
         _sample(schedules, job["offset_ns"], spool, job["parent"])
     return 0
 
@@ -142,14 +148,6 @@ def _ignore_interrupts() -> None:
     """Ctrl-C and a job's end reach the whole process group; the parent still needs samples, and ends us when done."""
     for number in STOP_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
-
-
-def _take_over_stdout() -> int:
-    """Keep standard output for the answer; whatever a library prints goes to standard error."""
-    logging.basicConfig(stream=sys.stderr, format="%(message)s")
-    answer = os.dup(1)
-    os.dup2(2, 1)
-    return answer
 
 
 def _read_line() -> bytes:
@@ -211,7 +209,6 @@ def _parent_is_gone(parent: select.poll, until_s: float, pid: int) -> bool:
 
 def _answer(answer: int, message: dict[str, Any]) -> None:
     os.write(answer, json.dumps(message).encode() + b"\n")
-    os.close(answer)
 
 
 if __name__ == "__main__":

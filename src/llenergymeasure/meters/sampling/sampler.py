@@ -5,20 +5,22 @@ from __future__ import annotations
 import json
 import logging
 import os
-import select
-import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llenergymeasure.core.clock import AnchoredClock
+from llenergymeasure.core.processes.answers import how_it_ended, lines_of
 from llenergymeasure.core.processes.stop_signals import stop_signals_blocked
 from llenergymeasure.core.python_process import python_command, python_environment
 from llenergymeasure.domain.trace import Channel, EnergyTrace, LeftOut, sample_dtype
 from llenergymeasure.exceptions import MeterError
 from llenergymeasure.meters.base import Meter, MeterOptions
+from llenergymeasure.meters.sampling.opening import REMEDY, name_of
 from llenergymeasure.meters.sampling.recent import SPAN_NS, recent_power_w, recent_temperature_c
 from llenergymeasure.meters.sampling.spool import SpoolReader
 
@@ -28,15 +30,25 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 START_TIMEOUT_S = 60.0
+"""For each step of the start: the imports, and the opening and the first reading of each meter."""
 STOP_TIMEOUT_S = 10.0
 TAIL_CHARACTERS = 500
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Stuck:
+    """A meter with which the sampler's process does not come up."""
+
+    meter: str
+    cause: str
 
 
 class Sampler:
     """Samples meters into the file `spool` from `start` to `stop`; the trace is kept however the process ends.
 
     All of `meters` are required, unless there are `fallbacks`: then those that can be opened are read, or where none
-    can, the first fallback that can. `spool` and its log, `.log`, stay where they are.
+    can, the first fallback that can. `step_timeout_s` is for the opening and the first reading of each.
+    `spool` and its log, `.log`, stay where they are.
     """
 
     def __init__(
@@ -47,6 +59,7 @@ class Sampler:
         spool: Path,
         *,
         fallbacks: Sequence[type[Meter]] = (),
+        step_timeout_s: float = START_TIMEOUT_S,
     ) -> None:
         self.channels: tuple[Channel, ...] = ()
         self.left_out: tuple[LeftOut, ...] = ()
@@ -55,6 +68,7 @@ class Sampler:
         """Meters that were left out for others, with the reason."""
         self._meters = tuple(meters)
         self._fallbacks = tuple(fallbacks)
+        self._step_timeout_s = step_timeout_s
         self._options = options
         self._clock = clock
         self._spool = spool
@@ -68,6 +82,16 @@ class Sampler:
         Raises:
             MeterError: a meter could not be opened, or the process did not come up; with its reason.
         """
+        answer = self._start_once()
+        while isinstance(answer, _Stuck):
+            self._leave_out(answer)
+            answer = self._start_once()
+        self.unavailable |= answer["unavailable"]
+        self.channels = tuple(Channel.model_validate(channel) for channel in answer["channels"])
+        self.left_out += tuple(LeftOut.model_validate(each) for each in answer["left_out"])
+
+    def _start_once(self) -> dict[str, Any] | _Stuck:
+        """Start the process and return its answer, or which meter keeps it from answering."""
         with (
             self._log.open("wb") as log,
             stop_signals_blocked(),
@@ -87,12 +111,35 @@ class Sampler:
             self._process.kill()
             self._end(self._process)
             raise
-        if "error" in answer:
+        if isinstance(answer, _Stuck):
+            self._process.kill()
+            self._end(self._process)
+        elif "error" in answer:
             self._end(self._process)
             raise MeterError(answer["error"])
-        self.unavailable = answer["unavailable"]
-        self.channels = tuple(Channel.model_validate(channel) for channel in answer["channels"])
-        self.left_out = tuple(LeftOut.model_validate(each) for each in answer["left_out"])
+        return answer
+
+    def _leave_out(self, stuck: _Stuck) -> None:
+        """Go on without a meter that hangs or ends the process, where other ones may stand in for it.
+
+        Raises:
+            MeterError: the meter was named, or is the last resort.
+        """
+        others = tuple(each for each in self._meters if name_of(each) != stuck.meter)
+        if not self._fallbacks or len(others) == len(self._meters):
+            raise MeterError(f"meter '{stuck.meter}' cannot be read: {stuck.cause} → {REMEDY}")
+        self._meters = others
+        self._spool.unlink(missing_ok=True)  # it has the numbers of other channels
+        self.unavailable[stuck.meter] = stuck.cause
+        sensor = LeftOut(
+            meter=stuck.meter,
+            domain="system",
+            device=stuck.meter,
+            label="Every sensor",
+            reason=stuck.cause,
+            remedy=REMEDY,
+        )
+        self.left_out += (sensor,)
 
     @property
     def alive(self) -> bool:
@@ -174,16 +221,22 @@ class Sampler:
         except BrokenPipeError:
             logger.debug("the sampler was gone before its job reached it")
 
-    def _await_answer(self, process: subprocess.Popen[bytes]) -> dict[str, Any]:
+    def _await_answer(self, process: subprocess.Popen[bytes]) -> dict[str, Any] | _Stuck:
         assert process.stdout is not None
-        ready, _, _ = select.select([process.stdout], [], [], START_TIMEOUT_S)
-        if not ready:
-            raise MeterError(f"the sampler did not answer within {START_TIMEOUT_S:.0f} s; see `llem doctor`")
-        line = process.stdout.readline()
-        if not line:
-            raise MeterError(f"the sampler did not start: {self._cause(process.wait())}")
-        answer: dict[str, Any] = json.loads(line)
-        return answer
+        trying, pipe = None, process.stdout.fileno()
+        try:
+            for line in lines_of(pipe, self._step_timeout_s, first_timeout_s=START_TIMEOUT_S):
+                answer: dict[str, Any] = json.loads(line)
+                if "trying" not in answer:
+                    return answer
+                trying = answer["trying"]
+            cause = self._cause(process.wait())
+        except TimeoutError:
+            limit_s = START_TIMEOUT_S if trying is None else self._step_timeout_s
+            cause = f"the sampler did not answer within {limit_s:.0f} s"
+        if trying is not None:
+            return _Stuck(meter=trying, cause=cause)
+        raise MeterError(f"the sampler did not start: {cause}")
 
     def _end(self, process: subprocess.Popen[bytes]) -> None:
         assert process.stdin is not None
@@ -197,14 +250,13 @@ class Sampler:
         except subprocess.TimeoutExpired:
             logger.warning("the sampler did not end within %.0f s and was killed", STOP_TIMEOUT_S)
             process.kill()
-            process.wait()
+            with suppress(subprocess.TimeoutExpired):  # it waits within a driver, and cannot be killed
+                process.wait(STOP_TIMEOUT_S)
         process.stdout.close()
 
     def _cause(self, returncode: int) -> str:
-        if returncode < 0:
-            return f"sampler killed by signal {-returncode} ({signal.Signals(-returncode).name})"
-        last_line = self._log_tail().splitlines()[-1:]
-        return ": ".join([f"sampler ended with code {returncode}", *last_line])
+        last_line = self._log_tail().splitlines()[-1:] if returncode >= 0 else []
+        return ": ".join([f"sampler {how_it_ended(returncode)}", *last_line])
 
     def _log_tail(self) -> str:
         if not self._log.exists():
