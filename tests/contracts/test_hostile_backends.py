@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
 import pytest
 
 from llenergymeasure.backends.base import Backend, OfflineBackend
@@ -63,3 +67,35 @@ def test_an_interrupt_passes() -> None:
     Hostile.raised = KeyboardInterrupt()
     with installed("backends", HOSTILE), pytest.raises(KeyboardInterrupt):
         make_backend("hostile").synchronize()
+
+
+async def _no_generator(_request: object) -> int:
+    return 1
+
+
+async def _texts(_request: object) -> AsyncIterator[str]:
+    yield "token"
+
+
+async def _nothing_but_none(_request: object) -> AsyncIterator[None]:
+    yield None
+
+
+@pytest.mark.filterwarnings("ignore:coroutine '_no_generator' was never awaited")
+@pytest.mark.parametrize(
+    "stream", [_no_generator, lambda _: None, lambda _: [1], lambda: 1, _texts, _nothing_but_none]
+)
+def test_a_stream_that_is_none_or_yields_something_else_is_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, stream: Callable[..., Any]
+) -> None:
+    monkeypatch.setattr(Hostile, "stream", staticmethod(stream), raising=False)
+
+    async def read() -> None:
+        async for _ in make_backend("hostile").stream(None):  # type: ignore[attr-defined]
+            pass
+
+    with (
+        installed("backends", HOSTILE),
+        pytest.raises(BackendError, match=r"^backend 'hostile' failed in stream\(\): TypeError: [^\n]+$"),
+    ):
+        asyncio.run(read())

@@ -56,6 +56,8 @@ def _guarded_stream(
     async def guarded(request: ScheduledRequest) -> AsyncIterator[Chunk]:
         with explained(as_error, RequestError):
             async for chunk in stream(request):
+                if not isinstance(chunk, Chunk):
+                    raise TypeError(f"it has to yield a Chunk, not {type(chunk).__name__}")
                 yield chunk
 
     return guarded
