@@ -41,6 +41,7 @@ class StorageFinding(Record):
 
     folder: str
     writable: bool
+    """Whether a run with the default settings could write its bundle there."""
     free_bytes: int | None = None
     reason: str | None = None
 

@@ -8,6 +8,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from llenergymeasure import plugins
+from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.constants import VERSION
 from llenergymeasure.core.environment import collect_environment_metadata
 from llenergymeasure.core.files.names import escaped
@@ -19,6 +20,7 @@ from llenergymeasure.meters.base import MeterOptions
 from llenergymeasure.meters.probing import MeterStatus
 from llenergymeasure.meters.selection import auto_meters, probe_meters
 from llenergymeasure.orchestration.readiness.folders import free_bytes, output_problem
+from llenergymeasure.orchestration.readiness.room import room_problem
 from llenergymeasure.results.profile_store import load_profiles, machine_key
 
 PACKAGES = ("torch", "transformers", "accelerate", "peft", "bitsandbytes", "nvidia-ml-py", "pyarrow", "numpy")
@@ -79,4 +81,8 @@ def _storage(output_dir: Path) -> StorageFinding:
         reason, _, _ = problem.partition(" → ")
         return StorageFinding(folder=escaped(str(output_dir)), writable=False, reason=escaped(reason))
     _, free = free_bytes(output_dir)
-    return StorageFinding(folder=escaped(str(output_dir.absolute())), writable=True, free_bytes=free)
+    full = room_problem(output_dir, ExperimentConfig(model="any"), "a run with the default settings")
+    folder = escaped(str(output_dir.absolute()))
+    return StorageFinding(
+        folder=folder, writable=full is None, free_bytes=free, reason=full and escaped(full)
+    )

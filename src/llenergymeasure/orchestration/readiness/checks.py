@@ -18,9 +18,9 @@ from llenergymeasure.foreign_code import explained
 from llenergymeasure.load.drivers import load_problem
 from llenergymeasure.meters.base import MeterOptions
 from llenergymeasure.meters.selection import meter_problems
-from llenergymeasure.orchestration.readiness.folders import ELSEWHERE, free_bytes, output_problem
+from llenergymeasure.orchestration.readiness.folders import ELSEWHERE, output_problem
 from llenergymeasure.orchestration.readiness.model_id import model_id_problem
-from llenergymeasure.orchestration.readiness.room import needed_bytes
+from llenergymeasure.orchestration.readiness.room import room_problem
 from llenergymeasure.orchestration.readiness.selection import dataset_problem, find_workload, read_prompts
 from llenergymeasure.plugins import Plugin
 
@@ -75,15 +75,8 @@ def check_results_writable(config: ExperimentConfig) -> list[str]:
     problem = output_problem(config.output_dir)
     if problem is not None:
         return [problem]
-    existing, free = free_bytes(config.output_dir)
-    free_mb = free / 2**20
-    needed_mb = needed_bytes(config) / 2**20
-    if free_mb < needed_mb:
-        return [
-            f"no room for results: {free_mb:.0f} MB free at {existing}, this run may take {needed_mb:.0f} MB → "
-            f"free some, or {ELSEWHERE}"
-        ]
-    return []
+    problem = room_problem(config.output_dir, config)
+    return [f"{problem} → free some, or {ELSEWHERE}"] if problem else []
 
 
 def check_no_secrets(config: ExperimentConfig) -> list[str]:

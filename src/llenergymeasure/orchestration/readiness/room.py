@@ -6,6 +6,7 @@ from pathlib import Path
 
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.domain.sample import RECORD
+from llenergymeasure.orchestration.readiness.folders import free_bytes
 
 NVIDIA_GPUS = Path("/proc/driver/nvidia/gpus")
 """One entry for each GPU of the machine, used by this run or not (NVIDIA driver README, chapter on /proc)."""
@@ -21,6 +22,19 @@ OVERRUN = 1.5
 """Windows end after whole passes over the workload, so that they last longer than asked for."""
 REST_BYTES = 10 * 2**20
 """Result, snapshot, log and events; 2 MB an hour in a long run."""
+
+
+def room_problem(output_dir: str | Path, config: ExperimentConfig, run: str = "this run") -> str | None:
+    """Return that the disk of an output folder is too full for a run, or None.
+
+    Raises:
+        OSError: nothing can be written there.
+    """
+    existing, free = free_bytes(output_dir)
+    needed = needed_bytes(config)
+    if free >= needed:
+        return None
+    return f"no room for results: {free / 2**20:.0f} MB free at {existing}, {run} may take {needed / 2**20:.0f} MB"
 
 
 def needed_bytes(config: ExperimentConfig) -> int:
