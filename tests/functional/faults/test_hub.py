@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from tests.support import hub_server
 from tests.support.hub_server import Answer, hub
+from tests.support.models import edit_json
 
 pytestmark = pytest.mark.model
 
@@ -77,3 +79,39 @@ def test_a_misspelt_model_is_refused_on_the_command_line_before_anything_is_meas
         "HF_TOKEN=<your_token>",
     ]
     assert done.stdout == ""
+
+
+def _dry_run(address: str, home: Path) -> subprocess.CompletedProcess[str]:
+    typed = ["run", "--model", "org/name", "--device", "cpu", "--dry-run"]
+    few = ["--set", "workload.max_input_tokens=64", "--set", "workload.max_output_tokens=8"]
+    return _python("", address, home, "-m", "llenergymeasure", *typed, *few)
+
+
+def _in_cache(home: Path) -> list[str]:
+    return sorted(each.name for each in home.glob("hub/models--org--name/snapshots/*/*"))
+
+
+def test_an_encoder_of_the_hub_is_refused_by_its_configuration_and_nothing_else_is_fetched(
+    tmp_path: Path, tiny_llama: Path
+) -> None:
+    served = Path(shutil.copytree(tiny_llama, tmp_path / "served"))
+    edit_json(served / "config.json", model_type="bert", architectures=["BertForMaskedLM"])
+    with hub(folder=served) as address:
+        done = _dry_run(address, tmp_path / "home")
+    assert done.returncode == 3, done.stderr
+    assert "is an encoder, BertForMaskedLM" in done.stderr
+    assert _in_cache(tmp_path / "home") == ["config.json"]
+
+
+def test_a_cache_with_the_configuration_alone_is_completed(tmp_path: Path, tiny_llama: Path) -> None:
+    home = tmp_path / "home"
+    repo = home / "hub" / "models--org--name"
+    (repo / "snapshots" / hub_server.COMMIT).mkdir(parents=True)
+    shutil.copy(tiny_llama / "config.json", repo / "snapshots" / hub_server.COMMIT)
+    (repo / "refs").mkdir()
+    (repo / "refs" / "main").write_text(hub_server.COMMIT)
+    with hub(folder=tiny_llama) as address:
+        done = _dry_run(address, home)
+        assert done.returncode == 0, done.stderr
+        assert "Error" not in _python(LOAD, address, home).stdout
+    assert "model.safetensors" in _in_cache(home)
