@@ -63,6 +63,9 @@ def test_tiny_models_are_measured(shape: str, tmp_path: Path, request: pytest.Fi
     model: Path = request.getfixturevalue(shape)
     result = _run(str(model), tmp_path, "--precision", "fp32", "--set", "pytorch.batch_size=3")
     _check_figures(result)
+    assert all(
+        result["fingerprints"][f"{name}_sha256"] for name in ("prompts", "tokens", "weights", "tokenizer")
+    )
     assert {repeat["requests"] % SETTINGS["workload.n_prompts"] for repeat in result["repeats"]} == {
         0
     }  # whole passes

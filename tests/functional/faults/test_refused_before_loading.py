@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from llenergymeasure.cli.app import app
+from tests.support.model_files import POINTER, model_folder, write_gguf
 
 
 @pytest.fixture(autouse=True)
@@ -57,3 +58,26 @@ def test_a_package_that_is_not_installed_is_named_without_advice_to_install_what
     (failure,) = _problems("--model", "package:nope-no-such")
     assert "no package 'nope_no_such' is installed" in failure
     assert "pip install" not in failure
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "said"),
+    [
+        ("model.safetensors", POINTER, "model.safetensors is a pointer of Git LFS, not the file itself → "),
+        ("tokenizer.json", POINTER, "tokenizer.json is a pointer of Git LFS, not the file itself → "),
+        ("tokenizer.json", '{"version": "1.0",', "tokenizer.json:1 is not valid JSON"),
+        ("config.json", '{"architectures": ["LlamaForCausalLM"]}', 'config.json has no "model_type"'),
+        ("model.safetensors", "", "model.safetensors is empty"),
+    ],
+)
+def test_a_file_that_is_not_what_it_seems_is_named(file: str, content: str, said: str) -> None:
+    (model_folder(Path("model")) / file).write_text(content)
+    (failure,) = _problems("--model", "./model")
+    assert said in failure
+    assert " → " in failure
+
+
+def test_a_part_of_a_split_gguf_file_is_told_how_to_be_joined() -> None:
+    write_gguf(Path("m-00001-of-00002.gguf"))
+    (failure,) = _problems("--model", "./m-00001-of-00002.gguf")
+    assert "llama-gguf-split --merge m-00001-of-00002.gguf m.gguf" in failure
