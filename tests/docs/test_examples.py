@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from llenergymeasure.cli.app import app
 from llenergymeasure.config.loader import load_config
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.meters.base import MeterOptions
@@ -134,6 +135,18 @@ def _python_after(heading: str) -> str:
     found = re.search(r"```python\n(.*?)```", text[text.index(heading) :], re.DOTALL)
     assert found is not None
     return found.group(1)
+
+
+def test_the_budget_that_is_shown_is_what_the_command_beside_it_prints(capsys):
+    page = (ROOT / "docs/explanation/uncertainty.md").read_text(encoding="utf-8")
+    command = re.search(r"`llem (show --uncertainty tests/[^`]+)`", page)
+    assert command is not None
+    *options, bundle = command.group(1).split()
+    with pytest.raises(SystemExit):
+        app([*options, str(ROOT / bundle)])
+    shown = re.search(r"```text\n(Energy .*?)```", page, re.DOTALL)
+    assert shown is not None
+    assert shown.group(1) in capsys.readouterr().out
 
 
 def _text_block(page: str, first_line: str) -> str:

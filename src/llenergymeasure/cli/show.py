@@ -22,7 +22,10 @@ def show(
     bundle: Annotated[str, typer.Argument(metavar="BUNDLE", help="Folder of a bundle, or a file in it.")],
     uncertainty: Annotated[
         bool,
-        typer.Option("--uncertainty", help="Print the uncertainty budget of each energy and power instead."),
+        typer.Option(
+            "--uncertainty",
+            help="Print the uncertainty budgets of the windows' energies and mean power instead.",
+        ),
     ] = False,
     output_format: Annotated[
         str | None,

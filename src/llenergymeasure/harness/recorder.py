@@ -130,9 +130,10 @@ class Recorder:
         now = time.monotonic()
         if now - self._last_progress_s >= PROGRESS_PERIOD_S:
             self._last_progress_s = now
-            self.in_background(lambda: self._tell(make()))
+            self.in_background(lambda: self.tell(make()))
 
-    def _tell(self, event: RunEvent) -> None:
+    def tell(self, event: RunEvent) -> None:
+        """Emit an event now, with a mark where its power comes from a model."""
         estimated = self.metering.is_estimated and event.power_w is not None
         self.emit(event.model_copy(update={"power_is_estimated": True}) if estimated else event)
 

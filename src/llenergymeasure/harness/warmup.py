@@ -51,7 +51,7 @@ def warm_up(
                 continue
             end = _end(start_ns, elapsed_s, protocol, log, power)
             if end is not None:
-                log.emit(progress(served))
+                log.tell(progress(served))
                 return end
             look_at_s = elapsed_s + LOOK_EVERY_S
 

@@ -132,3 +132,12 @@ def test_the_last_progress_of_the_warmup_tells_the_rate_over_whole_batches() -> 
     protocol = _protocol(min_requests=4, min_duration_s=0.0, max_duration_s=None)
     warm_up(offline(backend, PROMPTS, clock), protocol, Recorder(clock=clock, emit=told.append), Unmetered())
     assert told[-1].requests_per_s == pytest.approx(4 / 2.0)
+
+
+def test_the_last_progress_of_the_warmup_marks_the_power_of_a_model() -> None:
+    clock, told = VirtualClock(), list[RunEvent]()
+    power = KnownPower(clock, lambda _: 12.0, method="estimated")
+    log = Recorder(clock=clock, emit=told.append, metering=power)
+    protocol = _protocol(min_requests=4, min_duration_s=0.0, max_duration_s=None)
+    warm_up(offline(_load(StandInBackend(), clock), PROMPTS, clock), protocol, log, power)
+    assert (told[-1].power_w, told[-1].power_is_estimated) == (12.0, True)

@@ -10,6 +10,8 @@ from llenergymeasure.metrics.energy.interval_uncertainty import ChannelUncertain
 from llenergymeasure.metrics.energy.sampled_curve import NORMAL_95
 from llenergymeasure.metrics.uncertainty.remedies import Windows, seconds_text
 
+ROUNDING = 1e-9
+"""Joules or watts under this are the rounding error of floating-point sums: no sensor resolves them."""
 NOUNS = {"gpu": "GPU", "cpu": "CPU sensor", "dram": "DRAM sensor", "system": "system sensor"}
 
 
@@ -25,9 +27,7 @@ def explain_gain(channels: Sequence[Channel]) -> str:
 def explain_edges(parts: Sequence[ChannelUncertainty], windows: Windows) -> str:
     """State the uncertainty of the ends of one window."""
     each_j = math.hypot(*(part.edges_j for part in parts)) / math.sqrt(windows.count)
-    return (
-        f"both ends of {_windows(windows)} lie between two ticks or readings: ±{each_j:.2g} J for each window"
-    )
+    return f"both ends of {_windows(windows)} lie between two ticks or readings: ±{_digits(each_j)} J for each window"
 
 
 def explain_resolution(parts: Sequence[ChannelUncertainty]) -> str:
@@ -63,7 +63,12 @@ def explain_spread(scatter: float, windows: Windows, explained: bool) -> str:
 
 def explain_baseline(power_w: float, half_width_w: float, windows: Windows) -> str:
     """State the idle power and its uncertainty."""
-    return f"idle power {power_w:.4g} ± {half_width_w:.2g} W, subtracted over {_windows(windows)}"
+    return f"idle power {power_w:.4g} ± {_digits(half_width_w)} W, subtracted over {_windows(windows)}"
+
+
+def _digits(half_width: float) -> str:
+    """Return two digits; 0 for a rounding error."""
+    return f"{half_width:.2g}" if half_width > ROUNDING else "0"
 
 
 def _windows(windows: Windows) -> str:

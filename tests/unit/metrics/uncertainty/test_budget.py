@@ -239,6 +239,8 @@ def test_sources_name_sensors_windows_and_figures() -> None:
 
 
 def test_rounding_errors_are_no_uncertainty() -> None:
+    edges = term(total(1000.0, 1010.0, edges_j=2.2e-13), "edges")
+    assert edges.source.endswith("readings: ±0 J for each window")
     budget = total(1000.0, 1000.0 + 1e-10, 1000.0)
     assert budget.half_width == 0
     assert budget.dominant is None
