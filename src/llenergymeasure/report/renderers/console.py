@@ -67,10 +67,14 @@ def _rows(rows: Sequence[Row]) -> RenderableType:
     table = Table.grid(padding=(0, 3, 0, 0))
     table.add_column(no_wrap=True)
     table.add_column()
-    table.add_column()
+    width = max((len(row.value) for row in rows if row.method), default=0)
     for row in rows:
-        style = "dim" if row.tone == "detail" else ""
-        table.add_row(Text(row.label, style=style), Text(row.value, style=STYLES[row.tone]), _method(row))
+        label = Text(row.label, style="dim" if row.tone == "detail" else "")
+        value = Text(row.value, style=STYLES[row.tone])
+        if row.method:  # a long value without one, such as a reason, moves no column
+            gap = " " * (width - len(row.value) + 3)
+            value = Text.assemble(value, gap, _method(row))
+        table.add_row(label, value)
     return table
 
 

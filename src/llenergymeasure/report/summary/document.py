@@ -17,6 +17,8 @@ class Row:
     value: str
     method: str | None = None
     tone: Tone = "figure"
+    footnote: str | None = None
+    """What limits the value, said below all rows, and once for all values of which it is so."""
 
     @property
     def estimated(self) -> bool:

@@ -10,8 +10,11 @@ SIGNIFICANT = 4
 """Digits of a figure whose interval is unknown; a judgement: no meter is better than 0.1 %."""
 ROUNDING = 1e-12
 """A relative half-width below it is what sums of floating-point numbers leave (2.2e-16 each)."""
+NOTHING = 1e-9
+"""Joules, watts or seconds below it are below what any sensor resolves: a difference of equal sums leaves them."""
 _BINARY = ("B", "KiB", "MiB", "GiB", "TiB")
 _SCALED = ("J", "W", "s", "FLOP", "FLOP/s")
+_RESOLVED = ("J", "W", "s")
 _PREFIXES = (
     (1e15, "P"),
     (1e12, "T"),
@@ -36,14 +39,16 @@ def estimate_text(estimate: Estimate) -> str:
         half = 0.0
     if half is None:
         return quantity(estimate.value, estimate.unit)
-    factor, prefix = _scale(max(abs(estimate.value), half), estimate.unit)
-    value, half = estimate.value / factor, half / factor
+    value, half = _resolved(estimate.value, estimate.unit), _resolved(half, estimate.unit)
+    factor, prefix = _scale(max(abs(value), half), estimate.unit)
+    value, half = value / factor, half / factor
     places = _places(round(half, _places(half, 2)), 2) if half > 0 else _places(value, SIGNIFICANT)
     return f"{_rounded(value, places)} ± {_rounded(half, places)} {prefix}{estimate.unit}"
 
 
 def quantity(value: float, unit: str) -> str:
     """Return a figure without an interval, to four significant digits."""
+    value = _resolved(value, unit)
     factor, prefix = _scale(value, unit)
     value /= factor
     return f"{_rounded(value, _places(value, SIGNIFICANT))} {prefix}{unit}"
@@ -70,6 +75,10 @@ def duration_text(seconds: float) -> str:
 def plural(count: int, noun: str, many: str | None = None) -> str:
     """Return `1 repeat`, `2 repeats`; `many` is an irregular plural."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {many or noun + 's'}"
+
+
+def _resolved(value: float, unit: str) -> float:
+    return 0.0 if unit in _RESOLVED and abs(value) < NOTHING else value
 
 
 def _scale(value: float, unit: str) -> tuple[float, str]:

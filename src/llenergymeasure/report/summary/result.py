@@ -11,6 +11,7 @@ from llenergymeasure.metrics.figures import table
 from llenergymeasure.metrics.figures.figure import Figure, Section
 from llenergymeasure.report.summary.conditions import conditions_rows
 from llenergymeasure.report.summary.document import Block, Document, Notes, Paragraph, Row, Rows, Tone
+from llenergymeasure.report.summary.footnotes import with_footnotes
 from llenergymeasure.report.summary.format import bytes_text, duration_text, estimate_text, plural, quantity
 from llenergymeasure.report.summary.warnings import warning_note
 from llenergymeasure.report.summary.what_ran import has_random_weights, storage, what_ran_rows
@@ -66,8 +67,8 @@ def title(result: ExperimentResult) -> str:
     return " · ".join(parts)
 
 
-def row_blocks(result: ExperimentResult) -> tuple[Rows, ...]:
-    """Return the rows of a result: what ran, the figures of the table by section, and how the run went."""
+def row_blocks(result: ExperimentResult) -> tuple[Block, ...]:
+    """Return the rows of a result: what ran, the figures of the table by section, how the run went, and footnotes."""
     groups = (
         tuple(what_ran_rows(result)),
         tuple(_energy(result)),
@@ -76,7 +77,7 @@ def row_blocks(result: ExperimentResult) -> tuple[Rows, ...]:
         (*_figures(result, "work"), *_run(result)),
         tuple(_further(result)),
     )
-    return tuple(Rows(rows=rows) for rows in groups if rows)
+    return with_footnotes([Rows(rows=rows) for rows in groups if rows])
 
 
 def _energy(result: ExperimentResult) -> Iterator[Row]:
@@ -123,16 +124,20 @@ def _figure(result: ExperimentResult, name: str, label: str) -> Row:
         return Row(label=label, value=f"unknown: {reason}", tone="unknown")
     if isinstance(estimate.value, int):
         return Row(label=label, value=f"{estimate.value:,}")  # the label names what is counted
-    text = estimate_text(estimate)
-    if estimate.half_width is None:
-        text += f" (no interval: {estimate.reason or 'its spread is unknown'})"
-    elif estimate.reason is not None:
-        text += f" ({estimate.reason})"
-    if name == "idle_power_w":
-        text += _age(result)
+    age = _age(result) if name == "idle_power_w" else ""
     return Row(
-        label=label, value=text, method=None if estimate.method in UNSHOWN_METHODS else estimate.method
+        label=label,
+        value=estimate_text(estimate) + age,
+        method=None if estimate.method in UNSHOWN_METHODS else estimate.method,
+        footnote=_footnote(estimate),
     )
+
+
+def _footnote(estimate: Estimate) -> str | None:
+    """Return why there is no interval, or what the interval does not include."""
+    if estimate.half_width is None:
+        return f"No interval: {estimate.reason or 'its spread is unknown'}."
+    return None if estimate.reason is None else f"The interval is {estimate.reason}."
 
 
 def _estimate(result: ExperimentResult, name: str) -> Estimate | None:

@@ -12,6 +12,7 @@ from rich.console import Console
 from llenergymeasure.domain.experiment import ExperimentResult
 from llenergymeasure.report.render import render
 from llenergymeasure.report.renderers.console import draw
+from llenergymeasure.report.summary.document import Document, Row, Rows
 from llenergymeasure.report.summary.result import result_document, row_blocks
 from tests.support.sample_results import estimated_result, measured_result, unmeasured_result
 
@@ -39,8 +40,21 @@ def test_no_line_is_wider_than_the_terminal_and_nothing_is_cut(name: str, width:
     assert bundle == f"Bundle: {BUNDLE}"
     assert max(map(len, lines)) <= width
     for block in row_blocks(result):
-        for row in block.rows:
+        for row in block.rows if isinstance(block, Rows) else ():
             assert words(row.label) in words(text)
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_a_long_reason_moves_no_method_to_the_right(width: int) -> None:
+    """The reason has no method beside it."""
+    rows = (
+        Row(label="Idle power", value="16.00 W [1]", method="estimated"),
+        Row(label="Marginal", value=f"unknown: {'not measured, ' * 9}at all", tone="unknown"),
+    )
+    out = io.StringIO()
+    draw(Document(blocks=(Rows(rows=rows),)), Console(file=out, width=width, highlight=False))
+    assert out.getvalue().splitlines()[0].rstrip() == "Idle power   16.00 W [1]   estimated"
+    assert words("not measured, " * 9) in words(out.getvalue())
 
 
 @pytest.mark.parametrize("width", [40, 80, 120])

@@ -73,6 +73,22 @@ def test_a_half_width_of_rounding_errors_is_zero() -> None:
     assert estimate_text(estimate) == "50.00 ± 0.00 ms"
 
 
+@pytest.mark.parametrize("residue", [-7.816e-14, 7.816e-14, -2e-10])
+@pytest.mark.parametrize("unit", ["J", "W", "s"])
+def test_what_a_difference_of_equal_sums_leaves_is_zero(residue: float, unit: str) -> None:
+    assert quantity(residue, unit) == f"0 {unit}"
+    alone = Estimate(value=residue, unit=unit, method="estimated", reason="too short")
+    assert estimate_text(alone) == f"0 {unit}"
+    within = alone.model_copy(update={"low": residue - 0.04, "high": residue + 0.04})
+    assert estimate_text(within) == ("0 ± 40 ms" if unit == "s" else f"0.000 ± 0.040 {unit}")
+    exactly = alone.model_copy(update={"low": residue, "high": residue})
+    assert estimate_text(exactly) == f"0 ± 0 {unit}"
+
+
+def test_small_figures_of_other_units_are_no_residue() -> None:
+    assert quantity(5e-11, "J/FLOP") == "0.00005000 µJ/FLOP"
+
+
 def test_a_count_has_no_interval_and_a_count_of_flops_is_rounded() -> None:
     assert estimate_text(exact(12_000, "tokens", "counted")) == "12,000 tokens"
     assert estimate_text(exact(5.83e12, "FLOP", "counted")) == "5.830 TFLOP"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from llenergymeasure.domain.baseline import BaselineReuse
 from llenergymeasure.domain.experiment import DeviceConditions, ExperimentResult, Span, WarmupSummary
-from llenergymeasure.report.summary.document import Row
+from llenergymeasure.report.summary.document import Notes, Row, Rows
 from llenergymeasure.report.summary.result import row_blocks, title
 from tests.support.sample_results import estimated_result, interval, measured_result, unmeasured_result
 
@@ -19,7 +19,8 @@ ENERGY_LABELS = (
 
 
 def rows(result: ExperimentResult) -> dict[str, Row]:
-    return {row.label.strip(): row for block in row_blocks(result) for row in block.rows}
+    blocks = (block for block in row_blocks(result) if isinstance(block, Rows))
+    return {row.label.strip(): row for block in blocks for row in block.rows}
 
 
 def test_every_headline_has_its_interval_and_method() -> None:
@@ -38,16 +39,38 @@ def test_every_headline_has_its_interval_and_method() -> None:
     assert shown["Verdict"].value == "valid"
 
 
-def test_a_missing_interval_is_explained() -> None:
-    assert rows(measured_result())["Time per output token"].value == (
-        "3.187 ms (no interval: a single repeat has no spread)"
-    )
+def footnotes(result: ExperimentResult) -> list[str]:
+    blocks = (block for block in row_blocks(result) if isinstance(block, Notes))
+    return [f"{note.lead} {note.text}" for block in blocks for note in block.notes]
 
 
-def test_an_interval_that_leaves_something_out_says_what() -> None:
-    partial = interval(9234.56, 87.6, "J").model_copy(update={"reason": "without the spread"})
-    shown = rows(measured_result(estimates={"total_energy_j": partial}))
-    assert shown["Energy"].value == "9,235 ± 88 J (without the spread)"
+def test_a_missing_interval_is_explained_below_the_rows() -> None:
+    assert rows(measured_result())["Time per output token"].value == "3.187 ms [1]"
+    assert footnotes(measured_result()) == ["[1] No interval: a single repeat has no spread."]
+
+
+def test_an_interval_that_leaves_something_out_says_what_once() -> None:
+    partial = {
+        name: interval(9234.56, 87.6, unit).model_copy(update={"reason": "without the spread"})
+        for name, unit in (("total_energy_j", "J"), ("mean_power_w", "W"))
+    }
+    alone = measured_result().estimates["tpot_s"]
+    result = measured_result(estimates={**partial, "tpot_s": alone})
+    shown = rows(result)
+    assert [shown[label].value for label in ("Energy", "Mean power", "Time per output token")] == [
+        "9,235 ± 88 J [1]",
+        "9,235 ± 88 W [1]",
+        "3.187 ms [2]",
+    ]
+    assert footnotes(result) == [
+        "[1] The interval is without the spread.",
+        "[2] No interval: a single repeat has no spread.",
+    ]
+
+
+def test_a_result_whose_intervals_are_whole_has_no_footnotes() -> None:
+    whole = {"total_energy_j": measured_result().estimates["total_energy_j"]}
+    assert footnotes(measured_result(estimates=whole)) == []
 
 
 def test_devices_are_listed_with_meter_and_method_and_those_not_added_say_so() -> None:
@@ -86,8 +109,10 @@ def test_a_result_that_states_no_figure_has_no_rows_for_them() -> None:
 
 
 def test_a_figure_of_an_older_release_without_an_interval_shows_its_value() -> None:
-    shown = rows(measured_result(estimates={}, idle_power_w=70.1))
-    assert shown["Idle power"].value.startswith("70.10 W (no interval: the release that wrote this result")
+    older = measured_result(estimates={}, idle_power_w=70.1)
+    shown = rows(older)
+    assert shown["Idle power"].value == "70.10 W [1]"
+    assert footnotes(older)[0] == "[1] No interval: the release that wrote this result computed none."
     assert shown["Requests"].value == "300"
 
 
