@@ -45,6 +45,7 @@ METER = """
         "status": {
             "available": status.available, "channels": len(status.channels), "readings": status.readings,
             "reason": status.reason, "remedy": status.remedy,
+            "left_out": [each.model_dump() for each in status.left_out],
         },
     }))
 """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
@@ -12,10 +12,17 @@ from typing import Any
 from llenergymeasure.core.nvidia import nvml
 from llenergymeasure.core.nvidia.nvml import Gpu
 from llenergymeasure.domain.sample import Sample
-from llenergymeasure.domain.trace import Channel, Scope
+from llenergymeasure.domain.trace import Channel, LeftOut, Scope
 from llenergymeasure.exceptions import MeterUnavailable
+from llenergymeasure.foreign_code import explained
 from llenergymeasure.meters.base import MeterOptions
-from llenergymeasure.meters.gpu_choice import RELATIVE_ERROR, choose_gpus, gpu_channel
+from llenergymeasure.meters.gpu_choice import (
+    RELATIVE_ERROR,
+    choose_gpus,
+    gpu_channel,
+    gpu_label,
+    left_out_gpu,
+)
 from llenergymeasure.meters.rapl.counters import open_counter, read_counter
 from llenergymeasure.meters.rapl.zones import (
     FoundZones,
@@ -50,7 +57,8 @@ def open_sources(options: MeterOptions, stack: ExitStack) -> tuple[Source, ...]:
         remedy = next((kind.remedy for kind in absent if kind.remedy), None)
         reasons = "; ".join(kind.reason for kind in absent)
         raise MeterUnavailable(f"Zeus finds no device it can read: {reasons}", remedy)
-    return tuple(sources)
+    unread = tuple(sensor for kind in absent for sensor in kind.left_out)
+    return (replace(sources[0], left_out=(*unread, *sources[0].left_out)), *sources[1:])
 
 
 def _open_gpus(options: MeterOptions, stack: ExitStack) -> list[Source] | Absent:
@@ -64,18 +72,36 @@ def _open_gpus(options: MeterOptions, stack: ExitStack) -> list[Source] | Absent
         if AMD_DRIVER.exists():
             return _open_amd()
         return Absent(reason=error.reason, remedy=error.remedy)
-    sources = [_nvidia(gpu, chosen.caveat) for gpu in chosen.gpus]
-    return [replace(sources[0], left_out=chosen.left_out), *sources[1:]]
+    opened = [_nvidia(gpu, chosen.caveat) for gpu in chosen.gpus]
+    unread = [each for each in opened if isinstance(each, LeftOut)]
+    if unread and options.gpu_uuids is not None:
+        raise MeterUnavailable(unread[0].reason, unread[0].remedy)
+    return _readable(opened, chosen.left_out)
 
 
-def _nvidia(gpu: Gpu, caveat: str | None) -> Source:
+def _readable(opened: Sequence[Source | LeftOut], also: Sequence[LeftOut] = ()) -> list[Source] | Absent:
+    """Return the cards that can be read, the first with those that cannot."""
+    sources = [each for each in opened if isinstance(each, Source)]
+    left_out = (*also, *(each for each in opened if isinstance(each, LeftOut)))
+    if not sources and left_out:
+        return Absent(reason=left_out[0].reason, remedy=left_out[0].remedy, left_out=left_out)
+    return [replace(sources[0], left_out=left_out), *sources[1:]] if sources else []
+
+
+def _nvidia(gpu: Gpu, caveat: str | None) -> Source | LeftOut:
     from zeus.device.gpu.nvidia import NVIDIAGPU
 
-    device = NVIDIAGPU(gpu.index)
-    is_module = device._is_grace_hopper
-    note = "Grace Hopper: power is of the whole module, CPU included" if is_module else None
-    scope: Scope = "module" if is_module else "device"
-    return _gpu_source(device, lambda counter: gpu_channel("zeus", gpu, counter, note, caveat, scope=scope))
+    try:
+        with explained(lambda cause: MeterUnavailable(f"Zeus cannot open {gpu_label(gpu)}: {cause}")):
+            device = NVIDIAGPU(gpu.index)
+            is_module = device._is_grace_hopper
+            note = "Grace Hopper: power is of the whole module, CPU included" if is_module else None
+            scope: Scope = "module" if is_module else "device"
+            return _gpu_source(
+                device, lambda counter: gpu_channel("zeus", gpu, counter, note, caveat, scope=scope)
+            )
+    except MeterUnavailable as error:
+        return left_out_gpu("zeus", gpu, error.reason)
 
 
 def _open_amd() -> list[Source] | Absent:
@@ -93,7 +119,24 @@ def _open_amd() -> list[Source] | Absent:
         raise MeterUnavailable(f"Zeus cannot open the AMD GPUs: {error}") from None
     # the second half of a dual-die card draws its power under the name of the first
     whole = [device for device in devices if not device._is_dual_die_odd_chiplet]
-    return [_gpu_source(device, partial(_amd_channel, device)) for device in whole]
+    return _readable([_amd(device) for device in whole])
+
+
+def _amd(device: Any) -> Source | LeftOut:
+    label = f"GPU {device.gpu_index}"
+    try:
+        with explained(lambda cause: MeterUnavailable(f"Zeus cannot read {label}: {cause}")):
+            return _gpu_source(device, partial(_amd_channel, device))
+    except MeterUnavailable as error:
+        return LeftOut(
+            meter="zeus",
+            domain="gpu",
+            device=f"amd-{device.gpu_index}",
+            label=label,
+            reason=error.reason,
+            remedy=error.remedy,
+            ordinal=device.gpu_index,
+        )
 
 
 def _amd_channel(device: Any, has_counter: bool) -> Channel:
@@ -149,13 +192,18 @@ def _cpu_zones() -> FoundZones:
     root, mounted = powercap_root(), Path(CONTAINER_RAPL_DIR)
     if mounted.exists() and not (root / mounted.name).exists():
         root = mounted.parent
-    find_zones(root)  # raises with the reason and the remedy where there is nothing to read
+    there = find_zones(root)  # raises with the reason and the remedy where there is nothing to read
     tree = root / mounted.name
-    try:
-        cpus = [
-            RAPLCPU(int(folder.name.rpartition(":")[2]), str(tree)) for folder in tree.glob("intel-rapl:*")
-        ]
-    except ZeusBaseCPUError as error:
-        raise MeterUnavailable(f"Zeus cannot read the energy counters: {error}") from None
+    cpus: list[Any] = []
+    faults: list[Exception] = []
+    for folder in tree.glob("intel-rapl:*"):
+        try:
+            cpus.append(RAPLCPU(int(folder.name.rpartition(":")[2]), str(tree)))
+        except (ZeusBaseCPUError, OSError, ValueError) as error:  # noqa: PERF203 - a few
+            faults.append(error)
+    if not cpus:
+        raise MeterUnavailable(f"Zeus cannot read the energy counters: {faults[0]}")
     files = [file for cpu in cpus for file in (cpu.rapl_file, cpu.dram) if file is not None]
-    return to_zones(root, sorted(Path(file.path) for file in files))
+    found = to_zones(root, sorted(Path(file.path) for file in files))
+    left_out = {each.device: each for each in (*found.left_out, *there.left_out)}
+    return replace(found, left_out=tuple(left_out.values()))

@@ -25,7 +25,11 @@ class Source:
 
 @dataclass(frozen=True, kw_only=True)
 class Absent:
-    """Why this machine has none of one kind of device, and the command that fixes it (None: nothing does)."""
+    """Why this machine has none of one kind of device, and the command that fixes it (None: nothing does).
+
+    `left_out` are those that it has and that cannot be read.
+    """
 
     reason: str
     remedy: str | None = None
+    left_out: tuple[LeftOut, ...] = ()

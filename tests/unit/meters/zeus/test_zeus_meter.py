@@ -114,12 +114,36 @@ def test_a_card_without_a_counter_is_sampled(run_on: Any) -> None:
     assert math.isnan(sample["energy_j"])
 
 
-def test_a_card_that_zeus_cannot_read_is_refused_by_name(run_on: Any) -> None:
-    outcome = run_on(h100(), v100(uuid=SECOND, pci_bus=0x65, counter=None))
-    assert not outcome["status"]["available"]
-    reason = "Zeus reads neither energy nor power of GPU 1 (Tesla V100-SXM2-32GB)"
-    assert outcome["status"]["reason"] == reason
-    assert reason in outcome["failure"]
+def test_a_card_that_zeus_cannot_read_is_left_out_and_the_others_are_read(run_on: Any) -> None:
+    dumb = v100(uuid=SECOND, pci_bus=0x65, counter=None)
+    outcome = run_on(h100(), dumb)
+    assert devices(outcome) == [FIRST]
+    (left_out,) = outcome["status"]["left_out"]
+    assert (left_out["device"], left_out["ordinal"]) == (SECOND, 1)
+    assert left_out["reason"] == "Zeus reads neither energy nor power of GPU 1 (Tesla V100-SXM2-32GB)"
+    named = run_on(h100(), dumb, options=MeterOptions(gpu_uuids=(FIRST, SECOND)))
+    assert left_out["reason"] in named["failure"]
+    alone = run_on(dumb)["status"]
+    assert not alone["available"]
+    assert "Zeus reads neither energy nor power of GPU 0" in alone["reason"]
+
+
+def test_cards_that_cannot_be_read_are_named_beside_counters_that_can(run_on: Any, tmp_path: Path) -> None:
+    build_tree(PowercapTree(zones=(Zone(name="package-0"),)), tmp_path)
+    outcome = run_on(v100(counter=None), LLEM_POWERCAP_DIR=str(tmp_path / "class" / "powercap"))
+    assert devices(outcome) == ["package-0"]
+    assert [each["device"] for each in outcome["status"]["left_out"]] == [FIRST]
+
+
+def test_a_package_that_zeus_cannot_open_is_left_out_and_the_others_are_read(
+    run_on: Any, tmp_path: Path
+) -> None:
+    build_tree(PowercapTree(zones=(Zone(name="package-0"), Zone(name="package-1"))), tmp_path)
+    root = tmp_path / "class" / "powercap"
+    (root / "intel-rapl:1" / "energy_uj").unlink()
+    outcome = run_on(h100(), LLEM_POWERCAP_DIR=str(root))
+    assert devices(outcome) == [FIRST, "package-0"]
+    assert [each["device"] for each in outcome["status"]["left_out"]] == ["package-1"]
 
 
 def test_a_read_that_fails_is_a_sample_with_the_code(run_on: Any) -> None:
@@ -243,15 +267,7 @@ def amdsmi_get_energy_count(handle):
 def test_amd_cards_are_read_by_hip_number_and_a_counter_that_zeus_distrusts_is_not_used(
     tmp_path: Path, child_json: ChildJson
 ) -> None:
-    (tmp_path / "amdsmi.py").write_text(AMDSMI)
-    prelude = (
-        f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n"
-        "import pynvml; pynvml.nvmlInit = lambda: pynvml._nvmlCheckReturn(12)\n"
-        "from pathlib import Path; from llenergymeasure.meters.zeus import devices as zeus_devices\n"
-        f"zeus_devices.AMD_DRIVER = Path({str(tmp_path)!r})"
-    )
-    environment = {**os.environ, "LLEM_POWERCAP_DIR": str(tmp_path)}
-    outcome = run_meter(child_json, ZEUS, environment, reads=10, prelude=prelude)
+    outcome = _on_amd(AMDSMI, tmp_path, child_json)
     found = {channel["device"]: channel for channel in outcome["channels"]}
     assert list(found) == ["amd-second", "amd-first"]
     assert [channel["method"] for channel in found.values()] == ["sampled", "counter"]
@@ -260,6 +276,33 @@ def test_amd_cards_are_read_by_hip_number_and_a_counter_that_zeus_distrusts_is_n
     elapsed_s = (last["t_unix_ns"] - first["t_unix_ns"]) / 1e9
     assert last["energy_j"] - first["energy_j"] == pytest.approx(500 * elapsed_s, rel=0.05)
     assert {sample["power_w"] for sample in outcome["samples"]} == {500.0}
+
+
+def test_an_amd_card_that_cannot_be_read_is_left_out_and_the_other_is_read(
+    tmp_path: Path, child_json: ChildJson
+) -> None:
+    lost = """
+def amdsmi_get_gpu_device_uuid(handle):
+    if handle == "first": raise AmdSmiLibraryException("it fell off the bus")
+    return f"amd-{handle}"
+"""
+    outcome = _on_amd(AMDSMI + lost, tmp_path, child_json)
+    assert devices(outcome) == ["amd-second"]
+    (left_out,) = outcome["status"]["left_out"]
+    assert (left_out["label"], left_out["ordinal"]) == ("GPU 1", 1)
+    assert "it fell off the bus" in left_out["reason"]
+
+
+def _on_amd(library: str, tmp_path: Path, child_json: ChildJson) -> Any:
+    (tmp_path / "amdsmi.py").write_text(library)
+    prelude = (
+        f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n"
+        "import pynvml; pynvml.nvmlInit = lambda: pynvml._nvmlCheckReturn(12)\n"
+        "from pathlib import Path; from llenergymeasure.meters.zeus import devices as zeus_devices\n"
+        f"zeus_devices.AMD_DRIVER = Path({str(tmp_path)!r})"
+    )
+    environment = {**os.environ, "LLEM_POWERCAP_DIR": str(tmp_path)}
+    return run_meter(child_json, ZEUS, environment, reads=10, prelude=prelude)
 
 
 def test_a_jetson_counts_its_module_and_records_what_that_contains(
