@@ -8,12 +8,14 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
+from llenergymeasure.core.clock import AnchoredClock
 from llenergymeasure.core.nvidia.nvml import Gpu, list_gpus
-from llenergymeasure.domain.sample import READ_FAILED, Sample
+from llenergymeasure.domain.sample import READ_FAILED, SOURCE_STILL, Sample
 from llenergymeasure.domain.trace import Channel, ChannelMethod, Domain, LeftOut
 from llenergymeasure.exceptions import MeterUnavailable
 from llenergymeasure.meters.base import MeterOptions
 from llenergymeasure.meters.codecarbon.hardware import detect_hardware
+from llenergymeasure.meters.cpu_time import Pace, cpu_times, stat_path
 from llenergymeasure.meters.gpu_choice import ChosenGpus, choose_gpus, gpu_channel
 from llenergymeasure.meters.rapl import zones
 from llenergymeasure.meters.sampling.overlap import WHOLE
@@ -70,6 +72,35 @@ class Part:
         )
 
 
+class LoadPart(Part):
+    """A part whose power follows the load of the CPU; unknown where the CPU time stands still.
+
+    CodeCarbon takes a /proc/stat that never moves for an idle machine.
+    """
+
+    def __init__(self, channel: Channel, advance: Advance, stat: str) -> None:
+        """Look whether the CPU time moves.
+
+        Raises:
+            MeterUnavailable: this system does not report it.
+        """
+        super().__init__(channel, advance)
+        self._stat = stat
+        self._pace = Pace(stat, AnchoredClock(offset_ns=0))
+
+    def read(self, index: int, offset_ns: int) -> Sample:
+        now_ns, was_still = time.monotonic_ns(), self._pace.is_still
+        try:
+            is_still = self._pace.look(now_ns, cpu_times(self._stat)[1])
+        except MeterUnavailable:
+            return Sample(index, now_ns + offset_ns, error=READ_FAILED)
+        if is_still:
+            return Sample(index, now_ns + offset_ns, error=SOURCE_STILL)
+        if was_still:  # the time before is unknown: a counter that begins again says so
+            self._energy_j, self._last_ns = 0.0, now_ns
+        return super().read(index, offset_ns)
+
+
 def find_parts(options: MeterOptions) -> tuple[tuple[Part, ...], tuple[LeftOut, ...]]:
     """Return all that CodeCarbon finds, of GPUs those that the run uses, and the GPUs that do not answer.
 
@@ -117,8 +148,18 @@ def _parts(hardware: Any, gpus: Sequence[Gpu] | None, caveat: str | None) -> Ite
     if kind == "RAM":
         return [Part(_memory_channel(hardware), partial(_advance, hardware))]
     if kind == "CPU":
-        return [Part(_cpu_channel(hardware), partial(_advance, hardware))]
+        return [_cpu(hardware)]
     return [Part(_chip_channel(hardware), partial(_advance, hardware))]
+
+
+def _cpu(hardware: Any) -> Part:
+    channel, advance = _cpu_channel(hardware), partial(_advance, hardware)
+    if hardware._mode == "cpu_load":
+        try:
+            return LoadPart(channel, advance, stat_path())
+        except MeterUnavailable as error:  # not Linux: CodeCarbon asks the system in another way
+            logger.debug("the pace of the CPU time is unknown: %s", error)
+    return Part(channel, advance)
 
 
 def _devices(hardware: Any, gpus: Sequence[Gpu] | None) -> Iterable[tuple[Any, Gpu]]:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import time
 from collections.abc import Sequence
 from typing import ClassVar
 
+from llenergymeasure.core.clock import AnchoredClock, Clock
 from llenergymeasure.domain.sample import SOURCE_STILL, Sample
 from llenergymeasure.domain.trace import Channel
 from llenergymeasure.exceptions import MeterUnavailable
 from llenergymeasure.meters.base import MeterOptions
+from llenergymeasure.meters.cpu_time import Pace, cpu_times, stat_path
 from llenergymeasure.meters.estimate.options import EstimateOptions
 
 MAX_W_PER_CORE = 8.0
@@ -18,12 +18,6 @@ MAX_W_PER_CORE = 8.0
 IDLE_SHARE = 0.1
 RELATIVE_ERROR = 0.5
 """Estimates of this kind were seen 40 % off a wall meter (arXiv 2509.22092); the model's watts are a guess on top."""
-STAT = "/proc/stat"
-FIRST_S = 0.1
-"""Ten ticks of CPU time."""
-JUDGED_EVERY_S = 1.0
-LEAST_PACE = 0.5
-"""Of the CPU time that must pass; less is not the rounding of ticks."""
 
 
 class EstimateMeter:
@@ -32,7 +26,9 @@ class EstimateMeter:
     name: ClassVar[str] = "estimate"
     period_s: ClassVar[float] = 0.1
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock | None = None) -> None:
+        self._clock = clock or AnchoredClock(offset_ns=0)
+        self._stat = stat_path()
         self._idle_w = 0.0
         self._max_w = 0.0
         self._energy_j = 0.0
@@ -43,9 +39,9 @@ class EstimateMeter:
     def open(self, options: MeterOptions) -> Sequence[Channel]:
         cores, config = _physical_cores(), options.energy.options_of(self.name, EstimateOptions)
         self._idle_w, self._max_w = power_model(config, cores)
-        self._pace = Pace(STAT)
-        self._last_times = cpu_times(STAT)
-        self._last_ns = time.monotonic_ns()
+        self._pace = Pace(self._stat, self._clock)
+        self._last_times = cpu_times(self._stat)
+        self._last_ns = self._clock.now_ns()
         self._energy_j = 0.0
         return [
             Channel(
@@ -62,10 +58,10 @@ class EstimateMeter:
 
     def read(self, offset_ns: int) -> list[Sample]:
         try:
-            busy_s, total_s = cpu_times(STAT)
+            busy_s, total_s = cpu_times(self._stat)
         except MeterUnavailable:
-            return [Sample(0, time.monotonic_ns() + offset_ns, error=1)]
-        now_ns = time.monotonic_ns()
+            return [Sample(0, self._clock.now_ns() + offset_ns, error=1)]
+        now_ns = self._clock.now_ns()
         assert self._pace is not None
         was_still = self._pace.is_still
         if self._pace.look(now_ns, total_s):
@@ -93,34 +89,6 @@ class EstimateMeter:
         )
 
 
-class Pace:
-    """Whether the CPU time of the machine advances as it must: by the time that passes on every CPU, idle or busy.
-
-    Sandboxes show a /proc/stat that stands still (gVisor), others one that has some of the CPUs only: then it says
-    nothing about the load.
-    """
-
-    def __init__(self, path: str) -> None:
-        """Wait until the CPU time moves, 10 ms on a system that counts it, and `FIRST_S` at most."""
-        first, started_ns = cpu_times(path)[1], time.monotonic_ns()
-        self.is_still, self._is_judged = True, False
-        while self.is_still and time.monotonic_ns() - started_ns < FIRST_S * 1e9:
-            time.sleep(0.005)
-            self.is_still = cpu_times(path)[1] <= first
-        self._from = (time.monotonic_ns(), cpu_times(path)[1])
-        self._ticks_per_s = os.sysconf("SC_CLK_TCK") * (os.cpu_count() or 1)
-
-    def look(self, now_ns: int, total: float) -> bool:
-        """Return whether the total stands still, or runs at less than half its pace; judged once a second."""
-        elapsed_s, advance = (now_ns - self._from[0]) / 1e9, total - self._from[1]
-        if elapsed_s >= JUDGED_EVERY_S or advance < 0:
-            self.is_still = advance < LEAST_PACE * elapsed_s * self._ticks_per_s
-            self._from, self._is_judged = (now_ns, total), True
-        elif self.is_still and not self._is_judged and advance > 0:
-            self.is_still, self._from = False, (now_ns, total)
-        return self.is_still
-
-
 def power_model(config: EstimateOptions, cores: int) -> tuple[float, float]:
     """Return idle and full-load power in watts.
 
@@ -145,27 +113,6 @@ def describe(config: EstimateOptions, cores: int) -> str:
         f"{full} at full load, {idle_w:g} W idle, x CPU utilisation; CPUs alone (no memory, no GPU), "
         "all processes of the machine or virtual machine that /proc/stat counts"
     )
-
-
-def cpu_times(path: str) -> tuple[float, float]:
-    """Return busy and total CPU time since boot, in clock ticks over all CPUs (proc(5), `/proc/stat`).
-
-    Time stolen by a hypervisor for other guests and time waiting for I/O count as not busy. Guest time is already
-    inside user time.
-
-    Raises:
-        MeterUnavailable: this kernel has no such file.
-    """
-    try:
-        with open(path, encoding="ascii") as file:
-            fields = [float(word) for word in file.readline().split()[1:9]]
-    except OSError as error:
-        raise MeterUnavailable(f"CPU time cannot be read, which only Linux reports: {error}") from None
-    except ValueError:
-        raise MeterUnavailable(f"{path} does not hold the CPU time as Linux does") from None
-    user, nice, system, idle, iowait, irq, softirq, steal = fields + [0.0] * (8 - len(fields))
-    busy = user + nice + system + irq + softirq
-    return busy, busy + idle + iowait + steal
 
 
 def _physical_cores() -> int:

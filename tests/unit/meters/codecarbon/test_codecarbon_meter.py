@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from llenergymeasure.domain.sample import SOURCE_STILL
 from llenergymeasure.meters.base import MeterOptions
 from tests.simulators.nvml.machine import GPU_IS_LOST, Fault, NvmlMachine, SimulatedGpu
 from tests.simulators.nvml.profiles import a100, h100
@@ -103,6 +104,29 @@ def test_without_nvidia_smi_the_cards_would_be_left_out_and_that_is_refused(run_
     assert status["reason"].startswith("CodeCarbon would leave out 2 of 2 NVIDIA GPUs")
     assert "nvidia-smi" in status["remedy"]
     assert status["reason"] in outcome["failure"]
+
+
+def test_a_cpu_time_that_stands_still_makes_the_model_of_the_cpu_unknown(
+    tmp_path: Path, child_json: ChildJson
+) -> None:
+    for entry in Path("/proc").iterdir():
+        if entry.name != "stat" and not entry.name.isdigit():
+            (tmp_path / entry.name).symlink_to(entry)
+    zero = "cpu  0 0 0 0 0 0 0 0 0 0\n"
+    (tmp_path / "stat").write_text(zero + zero.replace("cpu ", "cpu0") + "intr 0\nctxt 0\nbtime 1700000000\n")
+    prelude = (
+        f"import os, psutil; psutil.PROCFS_PATH = {str(tmp_path)!r}\n"
+        f"os.symlink(f'/proc/{{os.getpid()}}', {str(tmp_path)!r} + f'/{{os.getpid()}}')\n"
+        "import pynvml; pynvml.nvmlInit = lambda: pynvml._nvmlCheckReturn(12)"
+    )
+    outcome = run_meter(
+        child_json, CODECARBON, {**os.environ, "LD_LIBRARY_PATH": ""}, reads=4, prelude=prelude
+    )
+    cpu = [sample for sample in outcome["samples"] if sample["channel"] == 0]
+    assert {sample["error"] for sample in cpu} == {SOURCE_STILL}
+    assert all(math.isnan(sample["energy_j"]) for sample in cpu)
+    assert "/proc/stat stands still" in outcome["status"]["readings"][0]
+    assert " W" in outcome["status"]["readings"][1]
 
 
 def test_without_a_gpu_everything_is_an_estimate_and_says_so(child_json: ChildJson) -> None:
