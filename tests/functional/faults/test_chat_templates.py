@@ -125,8 +125,10 @@ def test_a_context_that_is_too_small_is_told(model: Path) -> None:
     assert "the model's context is 512" in told
 
 
-def test_prompts_that_the_model_cannot_read_make_the_result_invalid(model: Path) -> None:
-    (model / "chat_template.jinja").write_text("<s> {{ messages[0].content }}")
+def test_a_result_says_of_prompts_whether_the_model_can_read_them_and_whether_they_are_dated(
+    model: Path,
+) -> None:
+    (model / "chat_template.jinja").write_text("<s> {{ strftime_now('%d %B %Y') }} {{ messages[0].content }}")
     words = {"<s>": 0, "</s>": 1, "<pad>": 2, "<unk>": 3}
     edit_json(
         model / "tokenizer.json",
@@ -143,4 +145,5 @@ def test_prompts_that_the_model_cannot_read_make_the_result_invalid(model: Path)
     told = {warning.code: warning.severity for warning in result.warnings}
     assert told["prompts_unknown"] == "invalid", done.output
     assert told["answer_not_asked_for"] == "warning"
+    assert told["prompts_dated"] == "info"
     assert verify(found.parent).ok

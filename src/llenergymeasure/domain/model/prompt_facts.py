@@ -12,3 +12,5 @@ class PromptFacts(Record):
     """Share of the tokens of all prompts that stand for text which the tokenizer does not know."""
     opens_answer: bool | None = None
     """Whether the chat template asks for an answer after the prompt; None without a template too."""
+    reads_clock: bool | None = None
+    """Whether the chat template writes the date or the time of the run; None without a template too."""

@@ -50,6 +50,7 @@ WARNING_CODES: tuple[WarningCode, ...] = (
     workload.CHAT_TEMPLATE_UNUSED,
     workload.PROMPTS_UNKNOWN,
     workload.ANSWER_NOT_ASKED_FOR,
+    workload.PROMPTS_DATED,
     workload.BATCH_NOT_FILLED,
     workload.PROMPTS_REPEATED,
     workload.CLIENTS_SHARE_PROMPTS,

@@ -59,6 +59,15 @@ ANSWER_NOT_ASKED_FOR = WarningCode(
     because="The lengths of the answers, and so the energy per request, are not those that a user of the model gets.",
 )
 
+PROMPTS_DATED = WarningCode(
+    code="prompts_dated",
+    meaning="The chat template writes the date or the time of the run into each prompt: a run on another day reads "
+    "other tokens, and has another experiment_hash.",
+    remedy="Compare runs of one day, or write a fixed date into the model's chat template, in a copy of its folder.",
+    severity="info",
+    because="A date is a few tokens of the prompt, and nearly always as many on each day.",
+)
+
 
 def check_batches_are_filled(inputs: CheckInputs) -> Iterable[RunWarning]:
     """Static batches that a pass over the workload did not fill; continuous ones that it could not."""
@@ -106,7 +115,7 @@ def check_chat_template_is_used(inputs: CheckInputs) -> Iterable[RunWarning]:
 
 
 def check_prompts_reach_the_model(inputs: CheckInputs) -> Iterable[RunWarning]:
-    """Prompts that the tokenizer does not know, or a chat template that asks for no answer."""
+    """Prompts that the tokenizer does not know, or a chat template that asks for no answer or writes the date."""
     facts = inputs.prompt_facts
     if facts is None:
         return
@@ -119,4 +128,9 @@ def check_prompts_reach_the_model(inputs: CheckInputs) -> Iterable[RunWarning]:
     if facts.opens_answer is False:
         yield from ANSWER_NOT_ASKED_FOR.raised(
             f"The chat template of {inputs.config.model} asks for no answer after the text of the user."
+        )
+    if facts.reads_clock:
+        yield from PROMPTS_DATED.raised(
+            f"The chat template of {inputs.config.model} writes the date or the time into the prompts (strftime_now): "
+            "they are those of the moment of the run."
         )

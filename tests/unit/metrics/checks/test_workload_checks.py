@@ -116,3 +116,9 @@ def test_a_template_that_asks_for_no_answer_is_a_warning() -> None:
     for opens, told in ((False, [("answer_not_asked_for", "warning")]), (True, []), (None, [])):
         assert _severities(_told(check, prompt_facts=PromptFacts(opens_answer=opens))) == told
     assert _told(check, prompt_facts=None) == []
+
+
+def test_prompts_with_the_date_of_the_run_are_told() -> None:
+    check = workload.check_prompts_reach_the_model
+    for reads, told in ((True, [("prompts_dated", "info")]), (False, []), (None, [])):
+        assert _severities(_told(check, prompt_facts=PromptFacts(reads_clock=reads))) == told

@@ -17,6 +17,8 @@ STAND_IN = "4815162342108"
 """In the place of a prompt, to see what the template writes around it: no letters, no space, nothing to escape."""
 
 ANSWER = "1623428151084"
+CLOCK = "strftime_now"
+"""The function by which a template reads the time."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,6 +96,23 @@ class ChatTemplate:
             return None
         return not answered.removeprefix(asked).partition(ANSWER)[0].strip()
 
+    def reads_clock(self) -> bool | None:
+        """Return whether the template writes the date or the time, so that prompts differ by the day; None: not known.
+
+        It is tried without the function that tells the time.
+        """
+        if CLOCK not in str(chat_template_of(self._tokenizer)):
+            return False
+        content = self._content_kept()
+        if content is None:
+            return None
+        user = _user(content(STAND_IN))
+        told = self._apply(user)
+        try:
+            return self._apply(user, strftime_now="") != told
+        except LLEMError:
+            return True
+
     def _content_kept(self) -> Callable[[str], Any] | None:
         """Return the form in which the stand-in is in the text."""
         for in_parts in (False, True):
@@ -116,10 +135,12 @@ class ChatTemplate:
         except LLEMError:
             return None
 
-    def _apply(self, messages: list[dict[str, Any]], *, add_generation_prompt: bool = True) -> str:
+    def _apply(
+        self, messages: list[dict[str, Any]], *, add_generation_prompt: bool = True, **variables: str
+    ) -> str:
         with explained(lambda cause: self._refusal(f"fails on one user message ({cause})")):
             rendered = self._tokenizer.apply_chat_template(
-                messages, add_generation_prompt=add_generation_prompt, tokenize=False
+                messages, add_generation_prompt=add_generation_prompt, tokenize=False, **variables
             )
         if not isinstance(rendered, str):
             raise self._refusal(f"gives no text, but an object of type {type(rendered).__name__}")

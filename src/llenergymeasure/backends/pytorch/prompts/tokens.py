@@ -60,13 +60,15 @@ def describe_prompts(
 ) -> PromptFacts:
     """Return whether the prompts reach the model as text, and as a question; None where the tokenizer cannot say."""
     unknown: float | None = None
-    opens: bool | None = None
+    opens = clock = None
     with suppress(BackendError):
         unknown = unknown_fraction(tokenizer, encoded)
     if workload.chat_template and workload.dataset != "synthetic":
         with suppress(BackendError):
             opens = ChatTemplate(tokenizer).opens_answer()
-    return PromptFacts(unknown_fraction=unknown, opens_answer=opens)
+        with suppress(BackendError):
+            clock = ChatTemplate(tokenizer).reads_clock()
+    return PromptFacts(unknown_fraction=unknown, opens_answer=opens, reads_clock=clock)
 
 
 def check_context(

@@ -232,6 +232,36 @@ def test_whether_a_template_asks_for_an_answer(tokenizer, source, opens):
     assert ChatTemplate(tokenizer).opens_answer() is opens
 
 
+LLAMA = (
+    "{%- if not date_string is defined %}{%- if strftime_now is defined %}{%- set date_string = "
+    "strftime_now('%d %b %Y') %}{%- else %}{%- set date_string = '26 Jul 2024' %}{%- endif %}{%- endif %}Today Date: "
+    "{{ date_string }}\n{{ messages[0].content }}"
+)
+
+
+@pytest.mark.parametrize(
+    ("source", "reads"),
+    [
+        (LLAMA, True),
+        (
+            "{% macro day() %}{{ strftime_now('%d') }}{% endmacro %}{{ day() }} {{ messages[0].content }}",
+            True,
+        ),
+        ("{{ strftime_now('%H:%M:%S.%f') }} {{ messages[0].content }}", True),
+        ("{% for p in messages[0].content %}{{ p.text }}{% endfor %}{{ strftime_now('%Y') }}", True),
+        ("{{ messages[0].content }}", False),
+        ("{% set day = '26 Jul 2024' %}{{ day }} {{ messages[0].content }}", False),
+        ("{% if strftime_now is defined %}{{ messages[0].content }}{% endif %}", False),
+        ("{% if messages | length > 5 %}{{ strftime_now('%Y') }}{% endif %}{{ messages[0].content }}", False),
+        ("{# strftime_now #}{{ messages[0].content }}", False),
+        ("{{ strftime_now('%Y') }}{{ raise_exception('no') }}", None),
+    ],
+)
+def test_whether_a_template_reads_the_clock(tokenizer, source, reads):
+    tokenizer.chat_template = source
+    assert ChatTemplate(tokenizer).reads_clock() is reads
+
+
 class _Tokenizer:
     """A tokenizer that gives what it is told to."""
 
