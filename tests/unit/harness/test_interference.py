@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -67,6 +69,31 @@ def test_own_processes_include_those_we_started() -> None:
         assert child.pid in own_processes()
     finally:
         child.communicate()
+
+
+def test_own_processes_include_those_that_a_thread_of_another_started() -> None:
+    source = (
+        "import subprocess, sys, threading\n"
+        "def start(): children.append(subprocess.Popen([sys.executable, '-c', 'input()'], stdin=subprocess.PIPE))\n"
+        "children = []\n"
+        "thread = threading.Thread(target=lambda: (start(), print(children[0].pid, flush=True), input()))\n"
+        "thread.start(); thread.join(); children[0].communicate()\n"
+    )
+    child = subprocess.Popen(
+        [sys.executable, "-c", source], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert child.stdout is not None
+        assert {child.pid, int(child.stdout.readline())} <= set(own_processes())
+    finally:
+        child.communicate("\n")
+
+
+def test_a_look_at_own_processes_does_not_open_those_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    if not Path(f"/proc/self/task/{os.getpid()}/children").exists():
+        pytest.skip("this kernel does not list the children of a process")
+    monkeypatch.setattr("psutil.Process", lambda _pid=None: pytest.fail("all processes were looked at"))
+    assert os.getpid() in own_processes()
 
 
 def test_own_work_is_not_foreign() -> None:
