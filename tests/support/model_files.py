@@ -39,8 +39,10 @@ def write_gguf(
     tensors: tuple[str, ...] = ("token_embd.weight", "blk.0.attn_q.weight", "output_norm.weight"),
     values: Mapping[str, str | int] | None = None,
     cut: int = 0,
+    kind: int = 0,
 ) -> Path:
-    """Write a GGUF file with one F32 tensor of eight values for each name; `cut` bytes are missing at its end."""
+    """Write a GGUF file with one tensor of eight values for each name; `cut` bytes are missing at its end."""
+    width = 32 if kind == 0 else 64
     metadata = {"general.architecture": "llama", "llama.block_count": 1, "llama.context_length": 64}
     metadata.update(values or {})
     parts = [b"GGUF", struct.pack("<IQQ", 3, len(tensors), len(metadata))]
@@ -48,9 +50,9 @@ def write_gguf(
         parts.append(_text(key))
         parts.append(_entry(value))
     for number, name in enumerate(tensors):
-        parts.append(_text(name) + struct.pack("<IQIQ", 1, 8, 0, 32 * number))
+        parts.append(_text(name) + struct.pack("<IQIQ", 1, 8, kind, width * number))
     head = b"".join(parts)
-    content = head + bytes(-len(head) % 32) + bytes(32 * len(tensors))
+    content = head + bytes(-len(head) % 32) + bytes(width * len(tensors))
     file.write_bytes(content[: len(content) - cut])
     return file
 

@@ -8,21 +8,43 @@ from pathlib import Path
 import pytest
 
 from llenergymeasure.exceptions import BackendError
-from tests.support.models import save_tokenizer
+from tests.support.models import edit_json, save_tokenizer
 from tests.support.pytorch_runs import TEXTS, as_prompts, configure, loaded, serve
 
 pytestmark = pytest.mark.model
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf")])
-def test_logits_that_are_not_numbers_are_refused(tiny_llama: Path, tmp_path: Path, value: float) -> None:
+def _broken(tiny_llama: Path, folder: Path, value: float) -> Path:
     from transformers import AutoModelForCausalLM
 
-    folder = Path(shutil.copytree(tiny_llama, tmp_path / "broken"))
+    shutil.copytree(tiny_llama, folder)
     model = AutoModelForCausalLM.from_pretrained(tiny_llama)
     model.model.norm.weight.data.fill_(value)
     model.save_pretrained(folder)
-    with loaded(configure(folder)) as backend, pytest.raises(BackendError, match="logits are not numbers"):
+    return folder
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_not_numbers_are_named(tiny_llama: Path, tmp_path: Path, value: float) -> None:
+    folder = _broken(tiny_llama, tmp_path / "broken", value)
+    with loaded(configure(folder)) as backend, pytest.raises(BackendError) as caught:
+        backend.encode(as_prompts(TEXTS))
+    assert "logits are not numbers" in str(caught.value)
+    assert "its weights are not numbers either (first in model.norm.weight)" in str(caught.value)
+    assert "precision" not in str(caught.value)
+
+
+def test_the_remedy_is_a_type_wider_than_the_one_in_use(tiny_llama: Path, tmp_path: Path) -> None:
+    folder = _broken(tiny_llama, tmp_path / "large", 1e38)
+    for precision, wider in (("bf16", "fp32"), ("fp16", "bf16 or fp32")):
+        refused = pytest.raises(BackendError, match=f"set precision: {wider}, or download")
+        with loaded(configure(folder, precision=precision)) as backend, refused:
+            backend.encode(as_prompts(TEXTS))
+    edit_json(folder / "config.json", rope_parameters={"rope_type": "linear", "factor": 0, "rope_theta": 1e4})
+    with (
+        loaded(configure(folder)) as backend,
+        pytest.raises(BackendError, match=r"a value in its config\.json"),
+    ):
         backend.encode(as_prompts(TEXTS))
 
 

@@ -6,6 +6,7 @@ import errno
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from llenergymeasure.core.secrets import mask_secrets
 from llenergymeasure.domain.model.hub_answers import HubAnswer, causes_of, hub_answer
@@ -22,6 +23,10 @@ _CODE_CAUSES: tuple[tuple[str, str], ...] = (
     ),
 )
 """Of the Python code that a model may bring, whenever it is called."""
+_NO_NUMBER = (
+    r"'<' not supported between instances of '(str|list|dict)' and 'int'",
+    "a value in its generation_config.json, such as pad_token_id, is no number: correct it there ({detail})",
+)
 _LOAD_CAUSES: tuple[tuple[str, str], ...] = (
     (
         r"Validation error for field '(?P<field>\w+)'",
@@ -31,10 +36,7 @@ _LOAD_CAUSES: tuple[tuple[str, str], ...] = (
         r"Padding_idx must be within num_embeddings",
         "pad_token_id in its config.json is no token of its vocabulary: correct it there, or remove it",
     ),
-    (
-        r"'<' not supported between instances of '(str|list|dict)' and 'int'",
-        "a value in its generation_config.json, such as pad_token_id, is no number: correct it there ({detail})",
-    ),
+    _NO_NUMBER,
     (
         r"Can't find 'adapter_config\.json'",
         "there is no adapter_config.json: set pytorch.lora_adapter to a peft adapter",
@@ -83,6 +85,50 @@ _LOAD_CAUSES: tuple[tuple[str, str], ...] = (
     ),
     (r"InvalidBackend", "torch.compile has no such backend: correct pytorch.torch_compile_backend"),
     (r"ImportError|ModuleNotFoundError", "a package is missing: {detail}"),
+)
+_NOT_QUANTISED = "or choose the version of this model that is not quantised"
+_READ_CAUSES: dict[str, tuple[tuple[str, str], ...]] = {
+    "config.json": (
+        (
+            r"module 'torch' has no attribute '(?P<name>\w+)'",
+            "its config.json has no usable value for 'torch_dtype', or 'dtype' ({name}): correct it there",
+        ),
+        *_LOAD_CAUSES,
+    ),
+    "generation_config.json": (
+        _NO_NUMBER,
+        (r"", "its generation_config.json cannot be used ({kind}: {detail}): correct or remove it"),
+    ),
+    "quantization_config": (
+        (
+            r"Unknown quantization type, got (?P<name>[^\n]{0,60}?) - ",
+            "its weights are quantised in a way that this version of transformers does not know ({name}): "
+            f"pip install --upgrade transformers, {_NOT_QUANTISED}",
+        ),
+        (
+            r"ImportError|ModuleNotFoundError|PackageNotFoundError",
+            "its weights are quantised, and a package for that is missing: {detail}: install it, "
+            f"{_NOT_QUANTISED}",
+        ),
+        (
+            r"(?i)requires? a? ?gpu|gpu is (required|needed)|only supported on gpu|no gpu|without setting device_map",
+            "its weights are quantised in a way that needs a GPU ({detail}): set device: cuda, "
+            f"{_NOT_QUANTISED}",
+        ),
+        (
+            r"",
+            "the quantization_config in its config.json cannot be used ({kind}: {detail}): correct it there, "
+            f"{_NOT_QUANTISED}",
+        ),
+    ),
+}
+"""Of single files of a model, and of a part of its config.json."""
+_WEIGHT_CAUSES: tuple[tuple[str, str], ...] = (
+    (
+        r"Unsupported (global|class|type)|not an allowed global",
+        "it holds more than tensors and could run code: download the weights as safetensors",
+    ),
+    (r"", "it is damaged, or no file of weights ({kind}: {detail}): download it again"),
 )
 _HUB_CAUSES: dict[HubAnswer, str] = {
     "gated": "access to it is restricted on the Hub: accept its terms on its page and export HF_TOKEN=<your_token>",
@@ -154,8 +200,16 @@ def explain_loading(what: str) -> Iterator[None]:
 @contextmanager
 def explain_reading(what: str, files: str) -> Iterator[None]:
     """Turn any exception while small files of a model are read into a BackendError that names the files."""
+    causes = _READ_CAUSES.get(files, _LOAD_CAUSES)
     rest = (r"", f"its {files} cannot be used ({{kind}}: {{detail}}): correct it, or download it again")
-    with _explain(f"{what} cannot be loaded", (*_LOAD_CAUSES, rest), _LOAD_MEMORY, _cause_outside):
+    with _explain(f"{what} cannot be loaded", (*causes, rest), _LOAD_MEMORY, _cause_outside):
+        yield
+
+
+@contextmanager
+def explain_weights(file: Path) -> Iterator[None]:
+    """Turn any exception while the table of contents of weights is read into a BackendError that names the file."""
+    with _explain(f"{file} cannot be used", _WEIGHT_CAUSES, _LOAD_MEMORY, _cause_outside):
         yield
 
 

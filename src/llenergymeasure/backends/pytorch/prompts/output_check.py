@@ -24,14 +24,14 @@ def check_outputs(model: Any, batches: Sequence[StaticBatch], settings: Any) -> 
     batch = max(batches, key=lambda each: (len(set(each.prompt_tokens)) > 1, max(each.prompt_tokens)))
     with explain_generating(f"a trial of {len(batch.requests)} prompts"), _not_compiled(model):
         together = _first_logits(model, batch.inputs, settings)
-        _require_finite(together)
+        _require_finite(model, together)
         lengths = batch.prompt_tokens
         if len(set(lengths)) == 1:
             return
         row = lengths.index(min(lengths))
         alone = {name: each[row : row + 1, -lengths[row] :] for name, each in batch.inputs.items()}
         lone = _first_logits(model, alone, settings)
-        _require_finite(lone)
+        _require_finite(model, lone)
         _require_equal(together[row], lone[0])
 
 
@@ -53,14 +53,39 @@ def _first_logits(model: Any, inputs: dict[str, Any], settings: Any) -> Any:
     return model.generate(**inputs, generation_config=greedy).logits[0].float()
 
 
-def _require_finite(logits: Any) -> None:
+def _require_finite(model: Any, logits: Any) -> None:
     """Minus infinity is a way to leave tokens out, and no fault."""
     bad = logits.isnan().any(dim=-1) | logits.isposinf().any(dim=-1) | logits.isneginf().all(dim=-1)
     if bool(bad.any()):
         raise BackendError(
             f"the model's logits are not numbers (NaN or infinite) for {int(bad.sum())} of {len(bad)} prompts, so that "
-            "its answers mean nothing: set precision: bf16 or fp32, or download the weights again"
+            f"its answers mean nothing: {_remedy(model)}"
         )
+
+
+def _remedy(model: Any) -> str:
+    """A wider type helps where numbers became too large for a narrow one, and weights that are none nowhere."""
+    wider = {"torch.float16": "bf16 or fp32", "torch.bfloat16": "fp32"}.get(str(model.dtype))
+    broken = _weights_that_are_no_numbers(model)
+    if broken and wider is None:
+        return f"its weights are not numbers either (first in {broken}), download them again"
+    if wider is None:
+        return (
+            "download its files again; a value in its config.json may be wrong, too (rope, scaling, epsilon)"
+        )
+    return f"set precision: {wider}, or download the weights again" + (
+        f", which are not numbers either (first in {broken})" if broken else ""
+    )
+
+
+def _weights_that_are_no_numbers(model: Any) -> str | None:
+    """Return the first tensor of weights with NaN or infinite values; what is not in memory is not looked at."""
+    for name, tensor in model.named_parameters():
+        if tensor.is_floating_point() and tensor.device.type != "meta" and tensor.element_size() > 1:
+            low, high = tensor.detach().aminmax()
+            if not bool(low.isfinite() & high.isfinite()):
+                return str(name)
+    return None
 
 
 def _require_equal(padded: Any, alone: Any) -> None:

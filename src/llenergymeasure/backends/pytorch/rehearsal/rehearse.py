@@ -6,11 +6,19 @@ import importlib.util
 from typing import Any
 
 from llenergymeasure.backends.pytorch.loading import quieten_libraries, read_shape
+from llenergymeasure.backends.pytorch.rehearsal.architecture import (
+    require_architecture,
+    require_decoding,
+    require_quantisation,
+)
 from llenergymeasure.backends.pytorch.rehearsal.generator import generator_refusal
+from llenergymeasure.backends.pytorch.rehearsal.gguf import gguf_refusal
 from llenergymeasure.backends.pytorch.rehearsal.hub import config_was_fetched
 from llenergymeasure.backends.pytorch.weights.in_files import tensor_refusal
 from llenergymeasure.config.models import ExperimentConfig
+from llenergymeasure.domain.model.files.content import read_json_object
 from llenergymeasure.domain.model.files.located import LocalFiles, local_files
+from llenergymeasure.domain.model.hub_access import CONFIG_FILE
 from llenergymeasure.domain.model.reference import parse_model_ref
 from llenergymeasure.domain.model.source import ModelSource, find_source
 from llenergymeasure.exceptions import ConfigError, LLEMError
@@ -30,8 +38,13 @@ def rehearse(config: ExperimentConfig) -> list[str]:
         source = find_source(ref)
     except ConfigError:
         return []  # said by another check
+    if source.gguf_file:
+        refusal = None if files is None else gguf_refusal(files.path)
+        return [refusal] if refusal else []
     modules = ("transformers", "torch")
-    if source.gguf_file or config.trust_remote_code or not all(map(importlib.util.find_spec, modules)):
+    if not all(map(importlib.util.find_spec, modules)):
+        return []
+    if config.trust_remote_code and _brings_code(files):
         return []
     if files is None and not config_was_fetched(ref, config):
         return []
@@ -42,9 +55,26 @@ def _refusals(config: ExperimentConfig, source: ModelSource, files: LocalFiles |
     quieten_libraries()
     try:
         shape: Any = read_shape(config, source)
+        refusal = generator_refusal(config.model, shape)
+        if refusal is None:
+            _require_loadable(config, source, files, shape)
     except LLEMError as error:
         return [str(error)]
-    refusal = generator_refusal(config.model, shape)
     if refusal is None and files is not None and not files.partial and config.weights != "random":
         refusal = tensor_refusal(files.path, config, shape)
     return [refusal] if refusal else []
+
+
+def _require_loadable(
+    config: ExperimentConfig, source: ModelSource, files: LocalFiles | None, shape: Any
+) -> None:
+    if config.weights != "random":
+        require_quantisation(config, source, shape)
+        if files is not None:
+            require_decoding(config, files.path)
+    require_architecture(config, shape)
+
+
+def _brings_code(files: LocalFiles | None) -> bool:
+    """Whether the model may have code of its own; what is not on this machine may."""
+    return files is None or "auto_map" in read_json_object(files.path / CONFIG_FILE)

@@ -8,9 +8,11 @@ import logging
 from pathlib import Path
 from typing import Any
 
+from llenergymeasure.backends.pytorch.error_messages import explain_weights
 from llenergymeasure.backends.pytorch.weights.report import weight_faults
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.domain.model.weight_faults import WeightFaults
+from llenergymeasure.exceptions import BackendError
 
 logger = logging.getLogger(__name__)
 
@@ -20,17 +22,22 @@ SHOWN = 3
 
 
 def tensor_refusal(folder: Path, config: ExperimentConfig, shape: Any) -> str | None:
-    """Return which tensors would be random, or None; None too where it cannot be told before the weights are read.
+    """Return which file cannot be read, or which tensors would be random; None too where neither is known in advance.
 
     transformers itself loads the names and shapes of the tensors onto its device without memory.
     """
     given = config.passthrough_kwargs or {}
-    if getattr(shape, "quantization_config", None) or _OTHER_FILES & set(given):
-        return None
-    if importlib.util.find_spec("accelerate") is None:
+    if _OTHER_FILES & set(given):
         return None
     try:
-        faults = _faults(folder, shape, given)
+        tensors = _tensors_of(folder)
+    except BackendError as error:
+        return str(error)
+    known = not getattr(shape, "quantization_config", None) and importlib.util.find_spec("accelerate")
+    if tensors is None or not known:
+        return None
+    try:
+        faults = _faults(tensors, shape, given)
     except Exception as error:  # noqa: BLE001 - a rehearsal alone refuses nothing: loading explains its failures
         logger.debug("the tensors of %s are not known in advance: %s", folder, error)
         if "ignore_mismatched_sizes" not in str(error):
@@ -50,7 +57,7 @@ def tensor_refusal(folder: Path, config: ExperimentConfig, shape: Any) -> str | 
     )
 
 
-def _faults(folder: Path, shape: Any, given: dict[str, Any]) -> WeightFaults | None:
+def _faults(tensors: dict[str, Any], shape: Any, given: dict[str, Any]) -> WeightFaults | None:
     from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING
 
     architecture = MODEL_FOR_CAUSAL_LM_MAPPING[type(shape)]
@@ -58,7 +65,7 @@ def _faults(folder: Path, shape: Any, given: dict[str, Any]) -> WeightFaults | N
     model, report = architecture.from_pretrained(
         None,
         config=shape,
-        state_dict=_tensors_of(folder),
+        state_dict=tensors,
         device_map={"": "meta"},
         output_loading_info=True,
         **options,
@@ -66,12 +73,20 @@ def _faults(folder: Path, shape: Any, given: dict[str, Any]) -> WeightFaults | N
     return weight_faults(model, report)
 
 
-def _tensors_of(folder: Path) -> dict[str, Any]:
-    """Return the tensors of a folder's weights without their data, from the files that transformers would choose."""
+def _tensors_of(folder: Path) -> dict[str, Any] | None:
+    """Return the tensors of a folder's weights without their data, from the files that transformers would choose.
+
+    None where it has no file of the usual name.
+
+    Raises:
+        BackendError: one of the files cannot be read, with its name.
+    """
     tensors: dict[str, Any] = {}
-    for file in _weight_files(folder):
-        tensors.update(_safetensors(file) if file.suffix == ".safetensors" else _pickled(file))
-    return tensors
+    files = _weight_files(folder)
+    for file in files:
+        with explain_weights(file):
+            tensors.update(_safetensors(file) if file.suffix == ".safetensors" else _pickled(file))
+    return tensors if files else None
 
 
 def _weight_files(folder: Path) -> list[Path]:
@@ -87,7 +102,7 @@ def _weight_files(folder: Path) -> list[Path]:
         if file.is_file():
             shards = json.loads(file.read_text(encoding="utf-8"))["weight_map"].values()
             return [folder / shard for shard in sorted(set(shards))]
-    raise FileNotFoundError(f"no weights in {folder}")
+    return []
 
 
 def _safetensors(file: Path) -> dict[str, Any]:
@@ -105,4 +120,6 @@ def _pickled(file: Path) -> dict[str, Any]:
     import torch
 
     loaded = torch.load(file, map_location="meta", weights_only=True)
+    if not isinstance(loaded, dict):
+        raise TypeError(f"tensors by name are needed, and it holds a {type(loaded).__name__}")
     return {name: tensor for name, tensor in loaded.items() if isinstance(tensor, torch.Tensor)}

@@ -143,6 +143,8 @@ def _require_weights(folder: Path, partial: bool) -> None:
         raise FileProblem(
             f"model folder {folder} is incomplete: {_few(missing)} missing → copy or download it again"
         )
+    if shards:
+        _require_metadata(folder)
     files = [folder / name for name in shards] or _weight_files(folder)
     for file in files:
         if file.exists() or file.is_symlink():
@@ -160,10 +162,23 @@ def _shards(folder: Path) -> list[str]:
         if not file.exists() and not file.is_symlink():
             continue
         shards = read_json_object(file).get("weight_map")
-        if not isinstance(shards, dict) or not all(isinstance(each, str) for each in shards.values()):
+        if (
+            not isinstance(shards, dict)
+            or not all(isinstance(each, str) for each in shards.values())
+            or not shards
+        ):
             raise FileProblem(f'{file} has no "weight_map" from tensors to files → download it again')
         return sorted(set(shards.values()))
     return []
+
+
+def _require_metadata(folder: Path) -> None:
+    """What is in it is of no use to transformers, which refuses a table of contents without it."""
+    file = next(folder / name for name in _INDEXES if (folder / name).exists())
+    if not isinstance(read_json_object(file).get("metadata"), dict):
+        raise FileProblem(
+            f'{file} has no "metadata", which transformers asks for → add "metadata": {{}} to it, or download it again'
+        )
 
 
 def _weight_files(folder: Path) -> list[Path]:

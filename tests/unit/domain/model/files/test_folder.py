@@ -125,7 +125,7 @@ def test_file_without_permission_is_named(tmp_path: Path) -> None:
 def test_missing_part_of_weights_in_several_files_is_named(tmp_path: Path) -> None:
     folder = model_folder(tmp_path, weights="model-00001-of-00002.safetensors")
     parts = {"a": "model-00001-of-00002.safetensors", "b": "model-00002-of-00002.safetensors"}
-    (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": parts}))
+    (folder / "model.safetensors.index.json").write_text(json.dumps({"metadata": {}, "weight_map": parts}))
     assert "incomplete: model-00002-of-00002.safetensors missing" in str(_problem(folder))
     assert _problem(folder, partial=True) is None
     (folder / "model-00002-of-00002.safetensors").write_text(POINTER)
@@ -134,11 +134,64 @@ def test_missing_part_of_weights_in_several_files_is_named(tmp_path: Path) -> No
     assert _problem(folder) is None
 
 
-@pytest.mark.parametrize("content", ["", "{}", '{"weight_map": [1]}', '{"weight_map": {"a": 1}}', "[]", "{"])
+@pytest.mark.parametrize(
+    "content", ["", "{}", '{"weight_map": [1]}', '{"weight_map": {"a": 1}}', "[]", "{", '{"weight_map": {}}']
+)
 def test_broken_table_of_parts_is_named(tmp_path: Path, content: str) -> None:
     folder = model_folder(tmp_path, weights="model-00001-of-00002.safetensors")
     (folder / "model.safetensors.index.json").write_text(content)
     assert "model.safetensors.index.json" in str(_problem(folder))
+
+
+@pytest.mark.parametrize("metadata", [{}, {"metadata": None}, {"metadata": [1]}])
+def test_a_table_of_parts_without_metadata_is_told_what_to_add(
+    tmp_path: Path, metadata: dict[str, object]
+) -> None:
+    folder = model_folder(tmp_path, weights="a.safetensors")
+    (folder / "model.safetensors.index.json").write_text(
+        json.dumps({"weight_map": {"a": "a.safetensors"}, **metadata})
+    )
+    assert 'has no "metadata", which transformers asks for → add "metadata": {} to it' in str(
+        _problem(folder)
+    )
+
+
+def _tensor(begin: int, end: int, shape: object = (4,), dtype: str = "F32") -> dict[str, object]:
+    return {"dtype": dtype, "shape": shape, "data_offsets": [begin, end]}
+
+
+@pytest.mark.parametrize(
+    ("header", "said"),
+    [
+        ({"a": _tensor(0, 16), "b": _tensor(0, 16)}, "tensor b overlaps another one"),
+        ({"a": _tensor(0, 16), "b": _tensor(8, 24)}, "tensor b overlaps another one"),
+        ({"a": _tensor(16, 32)}, "tensor a overlaps another one, or bytes before it belong to none"),
+        ({"a": _tensor(0, 16, [3])}, "tensor a has not the size that its type and shape say"),
+        ({"a": _tensor(0, 16, dtype="F64")}, "tensor a has not the size"),
+        ({"a": _tensor(0, 16, [-4])}, "does not describe tensors"),
+        ({"a": _tensor(0, 16, "4")}, "does not describe tensors"),
+        ({"a": _tensor(0, 16, [True])}, "does not describe tensors"),
+        ({"a": {"dtype": "F32", "data_offsets": [0, 16]}}, "does not describe tensors"),
+        ({"a": {"shape": [4], "data_offsets": [0, 16]}}, "does not describe tensors"),
+        ({"a": {**_tensor(0, 16), "data_offsets": [0, 8, 16]}}, "does not describe tensors"),
+        ({"a": {**_tensor(0, 16), "data_offsets": [-16, 0]}}, "does not describe tensors"),
+        ({"__metadata__": {"format": 3}, "a": _tensor(0, 16)}, "the notes in its header are not all text"),
+    ],
+)  # fmt: skip
+def test_a_header_that_contradicts_itself_is_damage(
+    tmp_path: Path, header: dict[str, object], said: str
+) -> None:
+    folder = model_folder(tmp_path)
+    ends = [max(each["data_offsets"]) for name, each in header.items() if name != "__metadata__"]  # type: ignore[index]
+    write_safetensors(folder / "model.safetensors", header=header, data=max(ends))
+    assert said in str(_problem(folder))
+
+
+def test_tensors_without_values_and_of_types_to_come_are_no_damage(tmp_path: Path) -> None:
+    folder = model_folder(tmp_path)
+    header = {"a": _tensor(0, 16), "b": _tensor(16, 16, [0, 3]), "c": _tensor(16, 19, [6], "F4_NEW")}
+    write_safetensors(folder / "model.safetensors", header=header, data=19)
+    assert _problem(folder) is None
 
 
 def test_pickled_weights_that_end_early_are_damaged(tmp_path: Path) -> None:
