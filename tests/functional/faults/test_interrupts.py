@@ -27,6 +27,26 @@ COMMANDS = {
 }
 
 
+WATCH = """
+import runpy, signal, sys
+
+class Watch:
+    def find_spec(self, name, path=None, target=None):
+        package = name.partition(".")[0]
+        if package not in {*sys.stdlib_module_names, "llenergymeasure"} and not signal.getsignal(signal.SIGTERM):
+            sys.exit(f"{name} is imported while an interrupt would be a traceback")
+
+sys.meta_path.insert(0, Watch())
+sys.argv[0] = "llem"
+if "module" in sys.argv:
+    sys.argv.remove("module")
+    runpy.run_module("llenergymeasure", run_name="__main__", alter_sys=True)
+else:
+    from llenergymeasure.cli.main import main
+    main()
+"""
+
+
 def _start(
     tmp_path: Path, env: dict[str, str] | None, *arguments: str, python: list[str] | None = None
 ) -> subprocess.Popen[str]:
@@ -57,6 +77,15 @@ def _wait_for_window(output: Path) -> Path:
     job = wait_for(lambda: _job(output))
     wait_for(lambda: any(event.phase == "window" for event in EventReader(job).unread()))
     return job
+
+
+@pytest.mark.parametrize("command", ["run", *COMMANDS])
+@pytest.mark.parametrize("start", [[], ["module"]], ids=["script", "module"])
+def test_an_interrupt_is_answered_before_anything_large_is_imported(command: str, start: list[str]) -> None:
+    typed = [sys.executable, "-c", WATCH, *start, command, "--help"]
+    done = subprocess.run(typed, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Usage" in done.stdout
 
 
 @pytest.mark.parametrize("after_s", [0, 0.1, 0.3])

@@ -13,6 +13,7 @@ import llenergymeasure
 from llenergymeasure.metrics import checks
 from llenergymeasure.metrics.checks.code import Levels, WarningCode
 from llenergymeasure.metrics.checks.table import WARNING_CODES
+from llenergymeasure.metrics.checks.verdict import CHECKS
 
 SOURCES = Path(llenergymeasure.__file__).parent
 
@@ -24,6 +25,16 @@ def test_every_row_that_a_check_declares_is_in_the_table() -> None:
             rows = value if isinstance(value, tuple) else (value,)
             declared.update({row.code: row for row in rows if isinstance(row, WarningCode)})
     assert set(declared) == {row.code for row in WARNING_CODES}
+
+
+def test_every_check_that_is_written_is_made() -> None:
+    written = {
+        value
+        for module in pkgutil.iter_modules(checks.__path__, f"{checks.__name__}.")
+        for name, value in vars(importlib.import_module(module.name)).items()
+        if name.startswith("check_")
+    }
+    assert written == set(CHECKS)
 
 
 def test_no_warning_is_made_without_a_row() -> None:
