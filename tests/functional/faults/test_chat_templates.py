@@ -12,6 +12,7 @@ from llenergymeasure.api import load_result, verify
 from llenergymeasure.backends.pytorch.prompts import trial
 from llenergymeasure.cli.app import app
 from tests.support.models import edit_json
+from tests.support.pytorch_runs import TEXTS, as_prompts, configure, loaded
 
 pytestmark = pytest.mark.model
 
@@ -59,9 +60,19 @@ def _dry_run(*settings: str) -> tuple[int, str]:
     return done.exit_code, done.stderr
 
 
-def test_a_template_that_reads_content_parts_is_served(model: Path) -> None:
+def _tokens(model: Path, *, template: bool) -> list[int]:
+    with loaded(configure(model, workload={"chat_template": template})) as backend:
+        return [each.prompt_tokens for each in backend.encode(as_prompts(TEXTS))]
+
+
+def test_a_template_that_reads_content_parts_is_given_every_prompt(model: Path) -> None:
     (model / "chat_template.jinja").write_text(PARTS)
     assert _dry_run("workload.chat_template=true")[0] == 0
+    added = [
+        rendered - plain
+        for rendered, plain in zip(_tokens(model, template=True), _tokens(model, template=False), strict=True)
+    ]
+    assert min(added) == max(added) > 0  # the wrapping, and the text in it
 
 
 @pytest.mark.parametrize(
@@ -69,6 +80,8 @@ def test_a_template_that_reads_content_parts_is_served(model: Path) -> None:
     [
         ("{{ raise_exception('The first message must be a system message') }}", "must be a system message"),
         (HUGE, "out of memory"),
+        ("<s>{{ messages[0].content | upper }}", "does not keep prompt"),
+        ("{% for m in messages %}{{ m.content }}", "fails on one user message"),
     ],
 )
 def test_a_template_that_does_not_do_is_named_before_anything_is_loaded(
