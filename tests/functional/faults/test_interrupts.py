@@ -140,8 +140,8 @@ def test_two_interrupts_at_once_are_one_end(tmp_path: Path, standin_env: dict[st
     assert "stopping at once" in err
 
 
-@pytest.mark.parametrize("number", [signal.SIGUSR1, signal.SIGXCPU])
-def test_the_warning_of_a_batch_system_ends_a_run_in_order(
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGUSR1, signal.SIGXCPU])
+def test_the_end_of_a_terminal_or_of_a_batch_job_ends_a_run_in_order(
     tmp_path: Path, standin_env: dict[str, str], number: signal.Signals
 ) -> None:
     """It reaches every process of the job at the same moment: this one, the worker, the sampler."""
