@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import inspect
+import re
 from pathlib import Path
+from typing import Any
+
+import typer
 
 from llenergymeasure import exceptions
 from llenergymeasure.cli.app import app
+from llenergymeasure.cli.run import FLAGS
+from llenergymeasure.config.defaults import CONFIG_VERSION, DEFAULTS
 from llenergymeasure.exceptions import LLEMError
 
+COMMANDS: dict[str, Any] = typer.main.get_command(app).commands  # type: ignore[attr-defined]
 REFERENCE = Path(__file__).parents[3] / "docs" / "reference"
 
 
@@ -28,3 +35,22 @@ def test_every_command_is_listed() -> None:
     ]
     assert {"run", "show", "doctor", "schema"} <= set(commands)
     assert [name for name in commands if f"| `llem {name}" not in page] == []
+
+
+def test_every_option_is_described() -> None:
+    page = (REFERENCE / "cli.md").read_text(encoding="utf-8")
+    options = {option for command in COMMANDS.values() for param in command.params for option in param.opts}
+    assert {"--strict", "-o", "--psu-efficiency"} <= options
+    assert [each for each in sorted(options) if each.startswith("-") and each not in page] == []
+
+
+def test_the_help_of_a_flag_states_the_default_of_its_field() -> None:
+    helps = {
+        option: getattr(param, "help", None) or ""
+        for param in COMMANDS["run"].params
+        for option in param.opts
+    }
+    stated = {flag: re.search(r"(\S+) by default", helps[flag]) for flag in FLAGS}
+    found = {flag: match.group(1) for flag, match in stated.items() if match}
+    assert len(found) > 3
+    assert found == {flag: str(DEFAULTS[CONFIG_VERSION][".".join(FLAGS[flag])]) for flag in found}
