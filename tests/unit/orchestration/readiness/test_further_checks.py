@@ -12,8 +12,7 @@ import pytest
 
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.exceptions import PreFlightError
-from llenergymeasure.orchestration import preflight
-from llenergymeasure.orchestration.readiness import checks, ready
+from llenergymeasure.orchestration.readiness import checks
 from llenergymeasure.orchestration.readiness.ready import require_ready
 from llenergymeasure.orchestration.readiness.room import COPIES, duration_s, needed_bytes
 from tests.support.model_files import model_folder
@@ -55,9 +54,13 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., E
     (info / "entry_points.txt").write_text(ENTRY_POINTS)
     (tmp_path / "site" / "acme_backend.py").write_text(MODULE)
     monkeypatch.syspath_prepend(tmp_path / "site")
-    monkeypatch.setattr(preflight, "_check_model_accessible", lambda model_id: None)
-    monkeypatch.setattr(preflight, "_warn_if_persistence_mode_off", lambda: None)
-    ready = {"model": "any", "backend": "standin", "device": "cpu", "output_dir": str(tmp_path / "a" / "b")}
+    (tmp_path / "any").mkdir()
+    ready = {
+        "model": str(tmp_path / "any"),
+        "backend": "standin",
+        "device": "cpu",
+        "output_dir": str(tmp_path / "a" / "b"),
+    }
 
     def configure(**changes: Any) -> ExperimentConfig:
         return ExperimentConfig.model_validate({**ready, **changes})
@@ -158,19 +161,20 @@ def test_ordinary_free_settings_are_no_secrets(settings: Settings) -> None:
 
 
 def test_model_folder_is_looked_into_for_backends_that_read_folders(
-    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(preflight, "_check_backend_installed", lambda backend: True)
-    monkeypatch.setattr(ready, "check_backend_options", lambda config: [])
-    monkeypatch.setattr(ready, "check_prompts", lambda config: [])
     folder = tmp_path / "model"
     folder.mkdir()
-    assert "has no config.json" in _only_failure(settings(model=str(folder), backend="pytorch"))
+
+    def problem(model: Path = folder, **changes: Any) -> str:
+        return "".join(checks.check_model_folder(settings(model=str(model), backend="pytorch", **changes)))
+
+    assert "has no config.json" in problem()
     (folder / "config.json").write_text('{"model_type": "llama"}')
-    assert "has no weights" in _only_failure(settings(model=str(folder), backend="pytorch"))
-    require_ready(settings(model=str(folder), backend="pytorch", weights="random"))
-    require_ready(settings(model=str(folder)))
-    require_ready(settings(model=str(tmp_path / "not-there"), backend="pytorch"))
+    assert "has no weights" in problem()
+    assert problem(weights="random") == ""
+    assert checks.check_model_folder(settings(model=str(folder))) == []
+    assert problem(tmp_path / "not-there") == ""
 
 
 def test_weights_in_a_subfolder_are_looked_for_there(settings: Settings, tmp_path: Path) -> None:
