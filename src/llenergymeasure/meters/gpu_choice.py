@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from llenergymeasure.core.nvidia.nvml import Gpu, find_gpus, replaced_library
-from llenergymeasure.core.nvidia.visible import ordinal_caveat, select_visible
+from llenergymeasure.core.nvidia.visible import is_order_known, ordinal_caveat, select_visible
 from llenergymeasure.domain.trace import Channel, LeftOut, Scope
 from llenergymeasure.exceptions import MeterUnavailable
 from llenergymeasure.meters.base import MeterOptions
@@ -40,18 +40,27 @@ def choose_gpus(options: MeterOptions, meter: str) -> ChosenGpus:
         return ChosenGpus(gpus=tuple(dict.fromkeys(_by_uuid(gpus, uuid) for uuid in options.gpu_uuids)))
     visible = select_visible(gpus, os.environ)
     if not visible:
-        value = os.environ.get("CUDA_VISIBLE_DEVICES")
-        raise MeterUnavailable(
-            f"CUDA_VISIBLE_DEVICES='{value}' hides all {len(gpus)} GPUs of this machine",
-            "unset CUDA_VISIBLE_DEVICES",
-        )
-    visible = tuple(replace(gpu, ordinal=ordinal) for ordinal, gpu in enumerate(visible))
+        raise _all_hidden(len(gpus), os.environ.get("CUDA_VISIBLE_DEVICES", ""))
+    if is_order_known(gpus, os.environ):
+        visible = tuple(replace(gpu, ordinal=ordinal) for ordinal, gpu in enumerate(visible))
     answering = tuple(gpu for gpu in visible if gpu.fault is None)
     silent = tuple(left_out_gpu(meter, gpu, gpu.fault) for gpu in visible if gpu.fault is not None)
     if not answering:
         raise MeterUnavailable(silent[0].reason, silent[0].remedy)
-    caveat = ordinal_caveat([gpu for gpu in gpus if gpu.fault is None], os.environ)
-    return ChosenGpus(gpus=answering, caveat=caveat, left_out=silent)
+    return ChosenGpus(gpus=answering, caveat=ordinal_caveat(gpus, os.environ), left_out=silent)
+
+
+def _all_hidden(n_gpus: int, value: str) -> MeterUnavailable:
+    first = value.split(",")[0].strip()
+    if first.lower().startswith(("gpu-", "mig-")):
+        return MeterUnavailable(
+            f"CUDA_VISIBLE_DEVICES='{value}' begins with {first}, which names no GPU of this machine, or several",
+            "nvidia-smi -L  # the UUIDs of this machine",
+        )
+    return MeterUnavailable(
+        f"CUDA_VISIBLE_DEVICES='{value}' hides all {n_gpus} GPUs of this machine",
+        "unset CUDA_VISIBLE_DEVICES",
+    )
 
 
 def left_out_gpu(meter: str, gpu: Gpu, reason: str) -> LeftOut:

@@ -12,11 +12,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from llenergymeasure.config.models import EnergyConfig, ExperimentConfig
+from llenergymeasure.core.nvidia.visible import UNLIKE_GPUS
 from llenergymeasure.domain.model.info import ModelInfo
 from llenergymeasure.domain.trace import Channel, EnergyTrace, LeftOut, sample_dtype
-from llenergymeasure.metrics.checks.energy_source import check_every_sensor_is_read
+from llenergymeasure.metrics.checks.energy_source import (
+    check_every_sensor_is_read,
+    check_the_right_gpus_are_read,
+)
 from llenergymeasure.metrics.checks.inputs import CheckInputs
 from llenergymeasure.metrics.energy.account import EnergyAccount
 from tests.simulators.nvml.machine import GPU_IS_LOST, Fault, NvmlMachine, SimulatedGpu
@@ -78,6 +83,27 @@ def test_a_gpu_that_does_not_answer_leaves_the_others(nvml_simulator: NvmlSimula
     assert left_out["ordinal"] == 1
 
 
+@pytest.mark.simulator
+def test_a_dead_gpu_that_is_named_by_its_uuid_is_dead_and_not_hidden(nvml_simulator: NvmlSimulator) -> None:
+    dead = SimulatedGpu(uuid="GPU-dead0000", faults=(Fault(call="all", code=GPU_IS_LOST),))
+    machine = NvmlMachine(gpus=(SimulatedGpu(), dead))
+    alone = _meter("nvml", nvml_simulator(machine, CUDA_VISIBLE_DEVICES="GPU-dead0000"))
+    assert "the card does not answer" in alone["reason"]
+    first = _meter(
+        "nvml", nvml_simulator(machine, CUDA_VISIBLE_DEVICES=f"GPU-dead0000,{SimulatedGpu().uuid}")
+    )
+    assert [(each["device"], each["ordinal"]) for each in first["channels"]] == [(SimulatedGpu().uuid, 1)]
+    assert [(each["label"], each["ordinal"]) for each in first["left_out"]] == [
+        ("GPU 1 (does not answer)", 0)
+    ]
+
+
+@pytest.mark.simulator
+def test_a_uuid_of_no_card_is_told_as_such(nvml_simulator: NvmlSimulator) -> None:
+    finding = _meter("nvml", nvml_simulator(NvmlMachine(), CUDA_VISIBLE_DEVICES="GPU-0ther"))
+    assert "begins with GPU-0ther, which names no GPU of this machine" in finding["reason"]
+
+
 def _channel(device: str, domain: str) -> Channel:
     return Channel.model_validate(
         {"meter": "rapl", "domain": domain, "device": device, "label": device, "method": "counter"}
@@ -88,13 +114,15 @@ def _channel(device: str, domain: str) -> Channel:
 def _account(*slopes_w: float) -> EnergyAccount:
     """Two seconds of a package and its memory, of these powers."""
     channels = [_channel("package-0", "cpu"), _channel("package-0/dram", "dram")]
-    tables = []
-    for index, slope_w in enumerate(slopes_w):
-        rows = np.zeros(41, dtype=sample_dtype())
-        rows["channel"], rows["t_unix_ns"] = index, np.arange(41) * 50_000_000
-        rows["energy_j"], rows["power_w"] = 7 + slope_w * np.arange(41) * 0.05, np.nan
-        tables.append(rows)
+    tables = [_samples(slope_w, index) for index, slope_w in enumerate(slopes_w)]
     return EnergyAccount(EnergyTrace(channels=channels, by_channel=tables))
+
+
+def _samples(slope_w: float, channel: int = 0) -> NDArray[Any]:
+    rows = np.zeros(41, dtype=sample_dtype())
+    rows["channel"], rows["t_unix_ns"] = channel, np.arange(41) * 50_000_000
+    rows["energy_j"], rows["power_w"] = 7 + slope_w * np.arange(41) * 0.05, np.nan
+    return rows
 
 
 def _warnings(device: str = "cuda", account: EnergyAccount | None = None, **inputs: Any) -> dict[str, str]:
@@ -142,6 +170,41 @@ def test_what_is_left_out_is_as_severe_as_what_is_missing() -> None:
     assert _warnings(**used) == {"compute_device_not_metered": "invalid"}
     excluded = {"left_out": [_lost("gpu", ordinal=1, by_choice=True)], "model_info": _on("cuda:0")}
     assert _warnings(**excluded) == {"sensor_excluded": "info"}
+
+
+def _gpu_warnings(note: str | None = None, ran_on: str | None = None, **fields: Any) -> dict[str, str]:
+    """Return the warnings of a run on `cuda:0`, the card `ran_on`, of which the meter read GPU-a."""
+    given = {"domain": "gpu", "device": "GPU-a", "label": "GPU 0", "note": note, **fields}
+    channel = _channel("x", "gpu").model_copy(update=given)
+    info = _on("cuda:0").model_copy(update={"gpu_uuids": {"cuda:0": ran_on} if ran_on else {}})
+    inputs = CheckInputs(
+        config=ExperimentConfig(model="m", device="cuda"),
+        rows=(),
+        energy=None,  # type: ignore[arg-type] - not looked at
+        account=EnergyAccount(EnergyTrace(channels=[channel], by_channel=[_samples(40.0)])),
+        model_info=info,
+    )
+    return {each.code: each.severity for each in check_the_right_gpus_are_read(inputs)}
+
+
+def test_a_model_on_another_card_than_the_metered_one_has_no_valid_energy() -> None:
+    assert _gpu_warnings(ran_on="GPU-b") == {"compute_device_not_metered": "invalid"}
+    assert _gpu_warnings(ran_on="GPU-a", note=UNLIKE_GPUS) == {}
+    assert _gpu_warnings(ran_on="GPU-b", scope="shared_card") == {}  # the UUID of an instance
+    assert _gpu_warnings(ran_on="GPU-b", device="soc/gpu") == {}
+
+
+def test_unlike_cards_by_number_are_in_doubt_where_the_backend_does_not_say_which_it_uses() -> None:
+    assert _gpu_warnings(note=f"the whole card; {UNLIKE_GPUS}") == {"gpu_order_uncertain": "warning"}
+    assert _gpu_warnings() == {}
+
+
+def test_cards_are_matched_by_uuid_where_the_numbers_of_cuda_are_its_own() -> None:
+    ran_on_b = _on("cuda:0").model_copy(update={"gpu_uuids": {"cuda:0": "GPU-b"}})
+    unread = [_lost("gpu", ordinal=0).model_copy(update={"device": "GPU-a"})]
+    assert _warnings(left_out=unread, model_info=ran_on_b) == {"sensor_left_out": "warning"}
+    unread = [_lost("gpu", ordinal=1).model_copy(update={"device": "GPU-b"})]
+    assert _warnings(left_out=unread, model_info=ran_on_b) == {"compute_device_not_metered": "invalid"}
 
 
 def test_an_excluded_sensor_must_exist(tmp_path: Path) -> None:

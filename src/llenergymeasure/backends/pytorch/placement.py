@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 
@@ -18,6 +19,15 @@ def input_device(model: Any) -> str:
     if model.device.type != "meta":
         return str(model.device)
     return next((device for device in devices_of(model) if device.startswith("cuda")), "cpu")
+
+
+def uuids_of(devices: Sequence[str]) -> dict[str, str]:
+    """Return the UUIDs of NVIDIA cards, as NVML writes them, by device; without those that torch does not know."""
+    import torch
+
+    cards = [device for device in devices if device.startswith("cuda")] if torch.version.cuda else []
+    known = {card: getattr(torch.cuda.get_device_properties(card), "uuid", None) for card in cards}
+    return {card: f"GPU-{str(uuid).removeprefix('GPU-')}" for card, uuid in known.items() if uuid is not None}
 
 
 def _name(device: int | str) -> str:

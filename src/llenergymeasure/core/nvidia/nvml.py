@@ -81,7 +81,8 @@ def visible_gpus(environ: Mapping[str, str] | None = None) -> tuple[Gpu, ...]:
     Raises:
         MeterUnavailable: as `session`.
     """
-    return select_visible(list_gpus(), os.environ if environ is None else environ)
+    chosen = select_visible(find_gpus(), os.environ if environ is None else environ)
+    return tuple(gpu for gpu in chosen if gpu.fault is None)
 
 
 def replaced_library(environ: Mapping[str, str]) -> str | None:

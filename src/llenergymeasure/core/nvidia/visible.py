@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 _LEGACY_MIG = re.compile(r"MIG-(GPU-[0-9a-f-]+)/\d+/\d+", re.IGNORECASE)
 _ORDINAL = re.compile(r"\+?(\d+)")
+UNLIKE_GPUS = (
+    "the machine's GPUs differ and CUDA numbers the fastest first: "
+    "set CUDA_DEVICE_ORDER=PCI_BUS_ID or name GPUs by UUID to be sure that the right ones are metered"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +36,8 @@ def select_visible(gpus: Sequence[Gpu], environ: Mapping[str, str]) -> tuple[Gpu
 
     As CUDA reads it: unset means all; the list ends at the first entry that names no device; an entry is an ordinal
     ("1", also with trailing text), the start of one GPU's UUID, or a MIG instance, which stands for its whole card;
-    a device named twice leaves none at all. Ordinals count as NVML does: see `ordinal_caveat`.
+    a device named twice leaves none at all. Ordinals count as NVML does: see `ordinal_caveat`. The UUID of no card that
+    answers is taken for that of one which does not.
 
     Source: CUDA Programming Guide, "CUDA Environment Variables".
     """
@@ -41,7 +46,7 @@ def select_visible(gpus: Sequence[Gpu], environ: Mapping[str, str]) -> tuple[Gpu
         return tuple(gpus)
     chosen: dict[str, Gpu] = {}
     for entry in value.split(","):
-        device = _find_device(gpus, entry.strip())
+        device = _find_device(gpus, entry.strip()) or _find_silent(gpus, entry.strip(), chosen.values())
         if device is None:
             break
         identity, gpu = device
@@ -52,20 +57,29 @@ def select_visible(gpus: Sequence[Gpu], environ: Mapping[str, str]) -> tuple[Gpu
 
 
 def ordinal_caveat(gpus: Sequence[Gpu], environ: Mapping[str, str]) -> str | None:
-    """Return what is uncertain about ordinals in CUDA_VISIBLE_DEVICES, or None where nothing is.
+    """Return what is uncertain about ordinals in CUDA_VISIBLE_DEVICES, or None where nothing is."""
+    value = environ.get("CUDA_VISIBLE_DEVICES")
+    return UNLIKE_GPUS if value is not None and not is_order_known(gpus, environ) else None
+
+
+def is_order_known(gpus: Sequence[Gpu], environ: Mapping[str, str]) -> bool:
+    """Whether the cards have the same numbers in CUDA, as in `cuda:0`, as in the result of `select_visible`.
 
     CUDA numbers the fastest card first unless CUDA_DEVICE_ORDER=PCI_BUS_ID; between cards of one model that makes no
-    difference, between different ones NVML does not report which card CUDA calls 0.
+    difference, between different ones NVML does not report which card CUDA calls 0. UUIDs have the order of the list.
     """
-    value = environ.get("CUDA_VISIBLE_DEVICES", "")
-    by_ordinal = any(_ORDINAL.match(entry.strip()) for entry in value.split(","))
-    unlike = len({gpu.name for gpu in gpus}) > 1
-    if not by_ordinal or not unlike or environ.get("CUDA_DEVICE_ORDER") == "PCI_BUS_ID":
+    value = environ.get("CUDA_VISIBLE_DEVICES")
+    by_ordinal = value is None or any(_ORDINAL.match(entry.strip()) for entry in value.split(","))
+    unlike = len({gpu.name for gpu in gpus if gpu.fault is None}) > 1
+    return not by_ordinal or not unlike or environ.get("CUDA_DEVICE_ORDER") == "PCI_BUS_ID"
+
+
+def _find_silent(gpus: Sequence[Gpu], entry: str, chosen: Collection[Gpu]) -> tuple[str, Gpu] | None:
+    """Return a card that does not answer, whose UUID is not known, for the UUID of none that does."""
+    if not entry.lower().startswith("gpu-") or _beginning_with(gpus, entry.lower()):
         return None
-    return (
-        "the machine's GPUs differ and CUDA numbers the fastest first: "
-        "set CUDA_DEVICE_ORDER=PCI_BUS_ID or name GPUs by UUID to be sure that the right ones are metered"
-    )
+    gpu = next((gpu for gpu in gpus if gpu.fault is not None and gpu not in chosen), None)
+    return (gpu.uuid, gpu) if gpu else None
 
 
 def _find_device(gpus: Sequence[Gpu], entry: str) -> tuple[str, Gpu] | None:
@@ -84,6 +98,10 @@ def _find_device(gpus: Sequence[Gpu], entry: str) -> tuple[str, Gpu] | None:
 def _find_uuid(gpus: Sequence[Gpu], start: str) -> tuple[str, Gpu] | None:
     if not start.startswith(("gpu-", "mig-")):
         return None
-    identities = [(uuid, gpu) for gpu in gpus for uuid in (gpu.uuid, *gpu.mig_uuids)]
-    matches = [device for device in identities if device[0].lower().startswith(start)]
+    matches = _beginning_with(gpus, start)
     return matches[0] if len(matches) == 1 else None
+
+
+def _beginning_with(gpus: Sequence[Gpu], start: str) -> list[tuple[str, Gpu]]:
+    identities = [(uuid, gpu) for gpu in gpus for uuid in (gpu.uuid, *gpu.mig_uuids)]
+    return [device for device in identities if device[0].lower().startswith(start)]

@@ -33,6 +33,8 @@ class ModelInfo(Record):
     """The weights in memory, with the scales that packed ones are read with."""
     devices: tuple[str, ...] = ()
     """Where the weights lie: `cpu`, `cuda:0`..."""
+    gpu_uuids: dict[str, str] = Field(default_factory=dict)
+    """Of the NVIDIA GPUs among `devices`, by name: the UUID of the card, where the backend reports it."""
     cpu_threads: int | None = None
     """Processor threads that work on one operation together."""
     revision: str | None = None

@@ -7,6 +7,7 @@ from itertools import groupby
 
 import numpy as np
 
+from llenergymeasure.core.nvidia.visible import UNLIKE_GPUS
 from llenergymeasure.domain.experiment import RunWarning
 from llenergymeasure.domain.trace import Channel, LeftOut
 from llenergymeasure.metrics.checks.code import Levels, WarningCode
@@ -56,6 +57,16 @@ METER_REDIRECTED = WarningCode(
     because="The readings may be right (a container that mounts the counters elsewhere) or those of a simulator.",
 )
 
+GPU_ORDER_UNCERTAIN = WarningCode(
+    code="gpu_order_uncertain",
+    meaning="The meters may read another GPU than that on which the model ran: CUDA may number unlike cards in another "
+    "order than the driver.",
+    remedy="Set CUDA_DEVICE_ORDER=PCI_BUS_ID, or name GPUs by UUID in CUDA_VISIBLE_DEVICES.",
+    severity="warning",
+    because="The backend does not say which card it uses, so that the figures are right or those of another card.",
+)
+UUID = "GPU-"
+"""How the UUID of an NVIDIA card begins."""
 SENSOR_LEFT_OUT = WarningCode(
     code="sensor_left_out",
     meaning="A sensor of a meter could not be read, or has nothing behind it: the total is of the others.",
@@ -103,13 +114,41 @@ def check_every_sensor_is_read(inputs: CheckInputs) -> Iterable[RunWarning]:
 
 
 def _ran_on(sensor: Channel | LeftOut, inputs: CheckInputs) -> bool:
-    """Return whether the model ran on a device; of a GPU only where its number and those of the weights are known."""
+    """Return whether the model ran on a device; of a GPU only where its identity and those of the weights are known."""
     if sensor.domain != ("gpu" if inputs.config.device == "cuda" else "cpu"):
         return False
     if sensor.domain == "cpu":
         return True
     cards = [each for each in inputs.compute_devices if each.startswith("cuda")]
+    used = inputs.gpu_uuids
+    if len(used) == len(cards) > 0:
+        metered = {each.device for each in inputs.account.channels}
+        if sensor.device in used.values():
+            return True
+        if sensor.device.startswith(UUID) or metered.issuperset(used.values()):
+            return False
     return bool(not cards or sensor.ordinal is None or f"cuda:{sensor.ordinal}" in cards)
+
+
+def check_the_right_gpus_are_read(inputs: CheckInputs) -> Iterable[RunWarning]:
+    """A card on which the model ran and that no meter reads, or of which nobody knows whether it is the right one."""
+    cards = [channel for channel in inputs.account.channels if channel.domain == "gpu"]
+    named = {each.device for each in cards} | {each.device for each in inputs.left_out}
+    if not any(each.device.startswith(UUID) for each in cards):
+        return
+    if inputs.gpu_uuids and all(each.scope == "device" for each in cards):
+        for card, uuid in inputs.gpu_uuids.items():
+            if uuid not in named:
+                labels = ", ".join(f"{each.label} ({each.device})" for each in cards)
+                yield from COMPUTE_DEVICE_NOT_METERED.raised(
+                    f"The model ran on {card}, the card {uuid}, and the meters read {labels}.",
+                    remedy="Set CUDA_DEVICE_ORDER=PCI_BUS_ID, or name GPUs by UUID in CUDA_VISIBLE_DEVICES.",
+                )
+    elif any(UNLIKE_GPUS in (each.note or "") for each in cards):
+        yield from GPU_ORDER_UNCERTAIN.raised(
+            "CUDA_VISIBLE_DEVICES has numbers, the GPUs of this machine differ, and the backend does not say on which "
+            "of them the model ran: it may be another one than those that were metered."
+        )
 
 
 def check_source_is_the_counter(inputs: CheckInputs) -> Iterable[RunWarning]:

@@ -63,6 +63,11 @@ class CheckInputs:
         return self.model_info.devices if self.model_info else ()
 
     @property
+    def gpu_uuids(self) -> Mapping[str, str]:
+        """The UUIDs of the cards among them, by device; empty where the backend does not say."""
+        return self.model_info.gpu_uuids if self.model_info else {}
+
+    @property
     def windows(self) -> list[Phase]:
         """The complete windows."""
         return [row.window for row in self.rows]

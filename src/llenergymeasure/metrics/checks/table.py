@@ -33,6 +33,7 @@ WARNING_CODES: tuple[WarningCode, ...] = (
     sensors.POWER_STALE,
     energy_source.SENSOR_LEFT_OUT,
     energy_source.SENSOR_EXCLUDED,
+    energy_source.GPU_ORDER_UNCERTAIN,
     energy_source.SOURCE_CHOSEN,
     energy_source.COUNTER_POWER_DISAGREE,
     energy_source.SHARED_CARD,

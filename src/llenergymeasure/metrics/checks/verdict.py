@@ -31,6 +31,7 @@ CHECKS: tuple[Check, ...] = (
     sensors.check_sensors_answered,
     sensors.check_power_is_fresh,
     energy_source.check_every_sensor_is_read,
+    energy_source.check_the_right_gpus_are_read,
     energy_source.check_source_is_the_counter,
     energy_source.check_counter_agrees_with_power,
     energy_source.check_readings_are_of_the_device,

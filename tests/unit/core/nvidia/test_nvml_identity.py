@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from llenergymeasure.core.nvidia.nvml import Gpu, session
-from llenergymeasure.core.nvidia.visible import ordinal_caveat, select_visible
+from llenergymeasure.core.nvidia.visible import is_order_known, ordinal_caveat, select_visible
 from llenergymeasure.exceptions import MeterUnavailable
 from tests.simulators.nvml.machine import GPU_IS_LOST, Fault, MigDevice, NvmlMachine
 from tests.simulators.nvml.profiles import a100, h100
@@ -88,6 +88,30 @@ def test_ordinals_are_in_doubt_only_between_unlike_cards_in_cudas_own_order() ->
     assert ordinal_caveat(unlike, {"CUDA_VISIBLE_DEVICES": UUIDS[1]}) is None
     assert ordinal_caveat(unlike, {**by_number, "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}) is None
     assert ordinal_caveat(unlike, {}) is None
+
+
+def test_cuda_numbers_are_known_between_like_cards_and_by_uuid_or_bus() -> None:
+    unlike = (*EIGHT[:1], Gpu(index=1, uuid=UUIDS[1], name="NVIDIA L4", pci_bus_id="00000000:65:00.0"))
+    assert is_order_known(EIGHT, {})
+    assert not is_order_known(unlike, {})
+    assert not is_order_known(unlike, {"CUDA_VISIBLE_DEVICES": f"{UUIDS[0]},1"})
+    assert is_order_known(unlike, {"CUDA_VISIBLE_DEVICES": f"{UUIDS[1]},{UUIDS[0]}"})
+    assert is_order_known(unlike, {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"})
+
+
+def test_a_uuid_that_no_card_answers_to_is_that_of_a_card_which_does_not_answer() -> None:
+    silent = [
+        Gpu(index=index, uuid=f"nvidia-{index}", name="does not answer", pci_bus_id="", fault="lost")
+        for index in (1, 2)
+    ]
+
+    def chosen(value: str) -> list[int]:
+        cards = (EIGHT[0], *silent)
+        return [gpu.index for gpu in select_visible(cards, {"CUDA_VISIBLE_DEVICES": value})]
+
+    assert chosen(f"{UUIDS[3]},{UUIDS[4]},{UUIDS[0]}") == [1, 2, 0]
+    assert chosen(f"{UUIDS[3]},{UUIDS[4]},{UUIDS[5]},{UUIDS[0]}") == [1, 2]  # the third names none
+    assert chosen("2,0") == [2, 0]
 
 
 LIST = """

@@ -116,7 +116,7 @@ def test_a_card_without_a_counter_is_sampled(run_on: Any) -> None:
 
 def test_a_card_that_zeus_cannot_read_is_left_out_and_the_others_are_read(run_on: Any) -> None:
     dumb = v100(uuid=SECOND, pci_bus=0x65, counter=None)
-    outcome = run_on(h100(), dumb)
+    outcome = run_on(h100(), dumb, CUDA_DEVICE_ORDER="PCI_BUS_ID")
     assert devices(outcome) == [FIRST]
     (left_out,) = outcome["status"]["left_out"]
     assert (left_out["device"], left_out["ordinal"]) == (SECOND, 1)

@@ -7,7 +7,7 @@ from typing import Any
 from llenergymeasure.backends.pytorch.facts.parameters import count_parameters
 from llenergymeasure.backends.pytorch.facts.shape import context_length, head_dim, whole
 from llenergymeasure.backends.pytorch.loading import Loaded
-from llenergymeasure.backends.pytorch.placement import devices_of
+from llenergymeasure.backends.pytorch.placement import devices_of, uuids_of
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.domain.model.info import ModelInfo
 
@@ -37,6 +37,7 @@ def describe(loaded: Loaded, config: ExperimentConfig) -> ModelInfo:
         attention=getattr(shape, "_attn_implementation", None),
         weight_bytes=counts.weight_bytes,
         devices=devices_of(model),
+        gpu_uuids=uuids_of(devices_of(model)),
         cpu_threads=torch.get_num_threads(),
         revision=getattr(model.config, "_commit_hash", None)
         or loaded.source.commit
