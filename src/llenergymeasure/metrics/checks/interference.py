@@ -36,7 +36,7 @@ FOREIGN_GPU_PROCESS = WarningCode(
     meaning="Other processes have a context on a metered card: their energy is in the figures.",
     remedy="End that process, or choose another card with CUDA_VISIBLE_DEVICES.",
     severity="warning",
-    because="A context costs about 9 W; how much such a process computes is unknown.",
+    because="An idle context alone costs 9 to 66 W, by card; how much such a process computes is unknown.",
 )
 
 
