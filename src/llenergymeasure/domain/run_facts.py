@@ -30,6 +30,8 @@ class RunFacts(Record):
     """Names of the meters that were read."""
     left_out: tuple[LeftOut, ...] = ()
     """Sensors that were not read, with the reason."""
+    output_refusals: tuple[str, ...] = ()
+    """What the file system of the output folder refuses of the steps that make a bundle durable."""
     snapshot: EnvironmentSnapshot | None = None
     """Software and hardware before the model was loaded."""
     snapshot_unknown: str | None = None

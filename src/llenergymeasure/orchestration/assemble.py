@@ -49,6 +49,7 @@ def assemble(config: ExperimentConfig, raw: RawRun) -> ExperimentResult:
             warmup=warmup,
             interference=facts.interference,
             left_out=facts.left_out,
+            output_refusals=facts.output_refusals,
             interrupted=raw.trace.interrupted,
             stopped_because=facts.stopped_because,
             estimates=figures.estimates,

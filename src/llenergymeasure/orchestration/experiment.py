@@ -16,6 +16,7 @@ from llenergymeasure.backends.guarded import make_backend
 from llenergymeasure.config.loader import dump_config, load_config
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.core.clock import AnchoredClock
+from llenergymeasure.core.files.durable import refusals_of
 from llenergymeasure.core.processes.stop_signals import stop_is_asked, stop_signals_ignored
 from llenergymeasure.domain.environment import collect_environment_snapshot
 from llenergymeasure.domain.interference import Interference, OtherLoad
@@ -62,7 +63,10 @@ def execute(folder: Path, emit: Emit = ignore_event) -> Path:
     require_ready(config)
     clock = AnchoredClock()
     facts = RunFacts(
-        experiment_id=job.experiment_id, host=platform.node() or None, clock_offset_ns=clock.offset_ns
+        experiment_id=job.experiment_id,
+        host=platform.node() or None,
+        clock_offset_ns=clock.offset_ns,
+        output_refusals=_refusals(Path(job.bundles)),
     )
     reports = LatestInBackground()
     requests = RequestLog(spool / "requests.jsonl")
@@ -80,6 +84,13 @@ def execute(folder: Path, emit: Emit = ignore_event) -> Path:
         raw = _raw(log)
         result = result_json(assemble(config, raw))
         return _write(job, config, raw, more={layout.RESULT: partial(_write_text, text=result)})
+
+
+def _refusals(bundles: Path) -> tuple[str, ...]:
+    try:
+        return refusals_of(bundles)
+    except OSError as error:  # it could be written a moment ago; what is measured is rescued
+        return (f"{bundles} cannot be written: {error.strerror or error}",)
 
 
 def measure(config: ExperimentConfig, clock: AnchoredClock, log: Recorder, spool: Path) -> None:

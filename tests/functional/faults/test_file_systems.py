@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import shutil
@@ -113,6 +114,12 @@ def test_a_run_on_a_file_system_that_refuses_everything_is_whole(
     assert done.returncode == 0, done.stderr
     assert "does not confirm that files are on the disk (fsync: Invalid argument)" in done.stderr
     (bundle,) = bundles_in(tmp_path)
+    warnings = json.loads((bundle / "result.json").read_text())["warnings"]
+    told = [each["message"] for each in warnings if each["code"] == "output_not_durable"]
+    assert [each.partition(" (")[2] for each in told] == [
+        "fsync: Invalid argument).",
+        "rename: Function not implemented).",
+    ]
     assert len(list(bundle.iterdir())) == 7
     assert [each.name for each in (output / "single").iterdir()] == [bundle.name]
 

@@ -84,21 +84,35 @@ def move_folder(folder: Path, target: Path, *, last: str) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-_noted: set[tuple[str, str]] = set()
+def refusals_of(folder: Path) -> tuple[str, ...]:
+    """Return what the file system of a folder refuses of that, found on a file that is removed again.
+
+    Raises:
+        OSError: nothing can be written there.
+    """
+    probe = Path(tempfile.mkdtemp(prefix=".probe-", dir=folder))
+    renamed = probe.with_name(f"{probe.name}-renamed")
+    try:
+        (probe / "file").write_bytes(b"0")
+        flush(probe / "file")
+        move_folder(probe, renamed, last="file")
+    finally:
+        for each in (probe, renamed):
+            shutil.rmtree(each, ignore_errors=True)
+    return tuple(said for (where, _), said in _noted.items() if where == str(folder.absolute()))
+
+
+_noted: dict[tuple[str, str], str] = {}
+"""By folder and call: what this process has said of it."""
 
 
 def _note(folder: Path, what: str, call: str, error: OSError) -> None:
     """Warn once in a process of what the file system of a folder refuses."""
-    where = str(folder.parent if folder.name.startswith(".") else folder)
+    where = str((folder.parent if folder.name.startswith(".") else folder).absolute())
     if (where, call) not in _noted:
-        _noted.add((where, call))
-        logger.warning(
-            "the file system of %s %s (%s: %s); `llem verify` shows whether the bundle is whole",
-            where,
-            what,
-            call,
-            error.strerror or error,
-        )
+        said = f"the file system of {where} {what} ({call}: {error.strerror or error})"
+        _noted[where, call] = said
+        logger.warning("%s; `llem verify` shows whether the bundle is whole", said)
 
 
 def _replace(temporary: Path, path: Path) -> None:

@@ -45,6 +45,8 @@ class CheckInputs:
     interference: Interference = field(default_factory=Interference)
     left_out: Sequence[LeftOut] = ()
     """Sensors that were not read."""
+    output_refusals: Sequence[str] = ()
+    """What the file system of the output folder refuses."""
     interrupted: str | None = None
     """Why the sampler ended before the run did."""
     stopped_because: str | None = None

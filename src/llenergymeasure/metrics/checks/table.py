@@ -13,6 +13,7 @@ from llenergymeasure.metrics.checks import (
     sensors,
     stalls,
     steady_state,
+    storage,
     weights,
     workload,
 )
@@ -71,5 +72,6 @@ WARNING_CODES: tuple[WarningCode, ...] = (
     interference.FOREIGN_CPU_LOAD,
     interference.FOREIGN_GPU_PROCESS,
     interference.GPU_MEMORY_TAKEN,
+    storage.OUTPUT_NOT_DURABLE,
 )
 """A new warning is one row here, made in the file of its check."""

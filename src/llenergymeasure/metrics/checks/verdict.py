@@ -16,6 +16,7 @@ from llenergymeasure.metrics.checks import (
     sensors,
     stalls,
     steady_state,
+    storage,
     weights,
     workload,
 )
@@ -58,6 +59,7 @@ CHECKS: tuple[Check, ...] = (
     conditions.check_clocks_held,
     hold_ups.check_windows_were_not_held_up,
     interference.check_machine_was_exclusive,
+    storage.check_output_is_durable,
 )
 """Everything a run is checked for."""
 
