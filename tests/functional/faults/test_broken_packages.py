@@ -67,11 +67,13 @@ def test_a_run_survives_every_broken_package(tmp_path: Path, standin_env: dict[s
     assert snapshot["pip_freeze"] or snapshot["packages"]["numpy"]
 
 
-@pytest.mark.parametrize("name", BROKEN)
-def test_doctor_and_plugins_do_without_a_broken_package(
-    tmp_path: Path, standin_env: dict[str, str], name: str
+@pytest.mark.parametrize(
+    "names", [("badpoints",), ("binarypoints",), tuple(BROKEN)], ids=["points", "bytes", "all"]
+)
+def test_doctor_and_plugins_do_without_broken_packages(
+    tmp_path: Path, standin_env: dict[str, str], names: tuple[str, ...]
 ) -> None:
-    _break(tmp_path / "site", name)
+    _break(tmp_path / "site", *names)
     done = _run(tmp_path, standin_env, "doctor", "--json")
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)

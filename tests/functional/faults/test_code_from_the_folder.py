@@ -31,7 +31,7 @@ def test_no_command_imports_from_the_current_folder(
     tmp_path: Path, hostile: Path, standin_env: dict[str, str], start: str
 ) -> None:
     env = {name: value for name, value in standin_env.items() if name != "PYTHONSAFEPATH"}
-    for arguments in (["doctor"], ["doctor", "--python", sys.executable], quick_run(tmp_path / "out")):
+    for arguments in (["doctor", "--python", sys.executable], quick_run(tmp_path / "out")):
         module = [sys.executable, "-m", "llenergymeasure", *arguments]
         command = module if start == "module" else llem(tmp_path, *arguments)
         done = subprocess.run(

@@ -17,11 +17,22 @@ import os
 from llenergymeasure.domain.sample import Sample
 from llenergymeasure.domain.trace import Channel
 from llenergymeasure.plugins import Plugin
+from llenergymeasure.testing import StandInBackend, StreamingStandInBackend
 
+ENGINE = Plugin(name="acme", target="llem_acme:Engine", install="pip install llem-acme")
+SERVER = Plugin(name="acme_server", target="llem_acme:Server", install="pip install llem-acme")
 DATA = Plugin(name="acme", target="llem_acme:Data", install="pip install llem-acme")
 METER = Plugin(name="acme", target="llem_acme:Meter", install="pip install llem-acme")
 QUEUE = Plugin(name="acme", target="llem_acme:Queue", install="pip install llem-acme")
 HOSTILE = Plugin(name="hostile", target="llem_acme_exits:Any", install="pip install llem-acme")
+
+class Engine(StandInBackend):
+    name = "acme"
+    def encode(self, prompts): raise SystemExit(7)
+
+class Server(StreamingStandInBackend):
+    name = "acme_server"
+    async def stream(self, request): return []
 
 class Data:
     name = "acme"
@@ -42,7 +53,9 @@ class Queue:
     def interrupt(self): raise SystemExit(9)
     def wait(self): raise SystemExit(9)
 """
-POINTS = """[llenergymeasure.workloads]
+POINTS = """acme = llem_acme:ENGINE
+acme_server = llem_acme:SERVER
+[llenergymeasure.workloads]
 acme = llem_acme:DATA
 hostile = llem_acme:HOSTILE
 [llenergymeasure.meters]
@@ -62,7 +75,8 @@ def _run(tmp_path: Path, env: dict[str, str], **settings: Any) -> tuple[int, str
     with (site / "llem_standin-1.0.dist-info" / "entry_points.txt").open("a") as points:
         points.write(POINTS)
     path = tmp_path / "experiment.yaml"
-    path.write_text(yaml.safe_dump({**BRIEF, **settings}))
+    given = {key: value for key, value in {**BRIEF, **settings}.items() if value}
+    path.write_text(yaml.safe_dump(given))
     command = [sys.executable, "-m", "llenergymeasure", "run", str(path), f"--output={tmp_path / 'out'}"]
     with subprocess.Popen(
         command, env=env, text=True, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
@@ -84,6 +98,25 @@ def test_code_that_asks_a_question_finds_the_keyboard_gone(
     code, told = _run(tmp_path, standin_env, workload={"dataset": "acme", "n_prompts": 4})
     assert code == 2
     assert "data set 'acme' gives no prompts: EOFError: it waits for input from a keyboard" in told
+
+
+@pytest.mark.parametrize(
+    ("backend", "load", "said"),
+    [
+        ("acme", {}, "backend 'acme' failed in encode(): SystemExit: 7"),
+        (
+            "acme_server",
+            {"kind": "closed", "concurrency": 2},
+            "backend 'acme_server' failed in stream(): TypeError",
+        ),
+    ],
+)
+def test_a_backend_that_exits_or_streams_nothing_is_named(
+    tmp_path: Path, standin_env: dict[str, str], backend: str, load: dict[str, Any], said: str
+) -> None:
+    code, told = _run(tmp_path, standin_env, backend=backend, load=load, standin=None)
+    assert code == 4
+    assert said in " ".join(told.split())
 
 
 def test_a_meter_that_ends_its_process_costs_its_own_samples_alone(

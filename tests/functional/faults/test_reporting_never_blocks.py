@@ -30,7 +30,7 @@ heard = []
 
 def listen(event):
     heard.append(event.kind)
-    time.sleep(0.5)
+    time.sleep(1.0)
 
 result = run_experiment(json.loads(sys.argv[1]), on_event=listen)
 stalled = [each.magnitude for each in result.warnings if each.code == "window_stalled"]
@@ -121,4 +121,4 @@ def test_a_slow_listener_hears_the_present_and_holds_nothing_up(
     told = json.loads(done.stdout)
     assert sum(told["stalled"]) < LOST
     assert told["heard"][-1] == "done"
-    assert told["heard"].count("progress") < 15
+    assert told["heard"].count("progress") < 10
