@@ -12,7 +12,7 @@ import yaml
 
 from llenergymeasure.api import load_result
 from llenergymeasure.domain.experiment import ExperimentResult
-from tests.support.standin_runs import QUICK, bundles_in
+from tests.support.standin_runs import QUICK, bundles_in, with_measurement
 
 
 def _measure(tmp_path: Path, env: dict[str, str], settings: dict[str, Any]) -> ExperimentResult:
@@ -31,6 +31,17 @@ def test_no_window_is_shorter_than_asked_where_the_backend_becomes_faster(
     result = _measure(tmp_path, standin_env, {**QUICK, "standin": {"token_s": 0.005, "drift": -0.02}})
     assert min(repeat.duration_s for repeat in result.repeats) >= 0.5
     assert result.repeats[0].requests < result.repeats[2].requests
+
+
+def test_two_windows_whose_interval_says_nothing_make_a_result_invalid(
+    tmp_path: Path, standin_env: dict[str, str]
+) -> None:
+    few = with_measurement(window={"min_duration_s": 0.2}, repeats={"min": 2, "max": 2})
+    result = _measure(tmp_path, standin_env, {**few, "standin": {"token_s": 0.005, "drift": 0.7}})
+    told = {warning.code: warning.severity for warning in result.warnings}
+    assert told["interval_wide"] == "invalid"
+    assert "windows_differ" in told
+    assert result.verdict == "invalid"
 
 
 def _settings(model: Path, **measurement: Any) -> dict[str, Any]:
