@@ -56,6 +56,18 @@ class OpeningsMeter(SteadyMeter):
         return super().open(options)
 
 
+READINGS = "LLEM_TEST_READINGS"
+
+
+class CountedMeter(SteadyMeter):
+    """Writes a byte for each reading into the file that `READINGS` names."""
+
+    def read(self, offset_ns: int) -> list[Sample]:
+        with open(os.environ[READINGS], "a") as file:
+            file.write(".")
+        return super().read(offset_ns)
+
+
 class ChattyMeter(SteadyMeter):
     """A library that prints while it opens."""
 

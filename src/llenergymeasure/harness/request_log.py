@@ -6,9 +6,9 @@ import threading
 from pathlib import Path
 from types import TracebackType
 
+from llenergymeasure.core.files.background_file import BackgroundFile
 from llenergymeasure.domain.request import RequestRecord
 from llenergymeasure.domain.request_table import RequestTable
-from llenergymeasure.launchers.background_file import BackgroundFile
 from llenergymeasure.results.request_spool import spool_line
 
 BLOCK_REQUESTS = 1024

@@ -10,12 +10,12 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from llenergymeasure.core.files.background_file import BackgroundFile
 from llenergymeasure.core.files.durable import replace_text
 from llenergymeasure.core.processes.identity import this_process
 from llenergymeasure.domain.job import JOB_FORMAT, Job, Outcome
 from llenergymeasure.domain.progress import RunEvent, parse_event
 from llenergymeasure.exceptions import ExperimentError
-from llenergymeasure.launchers.background_file import BackgroundFile
 
 logger = logging.getLogger(__name__)
 

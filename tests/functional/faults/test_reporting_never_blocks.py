@@ -15,6 +15,8 @@ import psutil
 
 from llenergymeasure.core.python_process import python_command
 from llenergymeasure.launchers.job_folder import EventReader, read_outcome
+from llenergymeasure.meters.base import MeterOptions
+from tests.support.sampled_fakes import READINGS
 from tests.support.standin_runs import BRIEF, bundles_in, wait_for, with_measurement
 
 PREPARE = """
@@ -75,6 +77,35 @@ def test_files_that_nobody_takes_anything_from_do_not_stop_a_run(
     outcome = read_outcome(job)
     assert outcome is not None
     assert outcome.bundle == str(bundles_in(tmp_path)[0])
+
+
+def test_a_spool_of_samples_that_hangs_stops_no_reading(tmp_path: Path) -> None:
+    spool, readings = tmp_path / "samples.bin", tmp_path / "readings"
+    os.mkfifo(spool)
+    job = {
+        "meters": ["tests.support.sampled_fakes:CountedMeter"],
+        "fallbacks": [],
+        "options": MeterOptions().model_dump(mode="json"),
+        "offset_ns": 0,
+        "spool": str(spool),
+        "path": [str(Path.cwd()), *filter(None, sys.path)],
+        "parent": os.getpid(),
+    }
+    with subprocess.Popen(
+        python_command("llenergymeasure.meters.sampling.process"),
+        env={**os.environ, READINGS: str(readings)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as sampler:
+        assert sampler.stdin is not None
+        assert sampler.stderr is not None
+        sampler.stdin.write(json.dumps(job).encode() + b"\n")
+        sampler.stdin.flush()
+        wait_for(lambda: readings.exists() and readings.stat().st_size > 100)
+        sampler.stdin.close()
+        assert sampler.wait(timeout=20) == 0
+        assert b"readings of " in sampler.stderr.read()
 
 
 def test_a_stopped_parent_leaves_no_gap_in_a_window_and_a_stopped_worker_is_told(

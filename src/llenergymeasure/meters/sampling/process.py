@@ -12,9 +12,11 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
+from pathlib import Path
 from typing import Any
 
 from llenergymeasure import plugins
+from llenergymeasure.core.files.background_file import BackgroundFile
 from llenergymeasure.core.processes.answers import take_over_stdout
 from llenergymeasure.core.processes.stop_signals import STOP_SIGNALS
 from llenergymeasure.core.python_process import search_for_modules_in
@@ -106,8 +108,8 @@ def main() -> int:
     job: dict[str, Any] = json.loads(_read_line())
     search_for_modules_in(job["path"])
     with ExitStack() as stack:
-        spool = os.open(job["spool"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        stack.callback(os.close, spool)
+        spool = BackgroundFile(Path(job["spool"]), until_error=True, of="readings", mode=0o600)
+        stack.callback(spool.close)
         try:
             opened = open_meters(
                 _load(job["meters"]),
@@ -123,6 +125,7 @@ def main() -> int:
         for each in schedules:
             _answer(answer, {"trying": each.meter.name})
             _read_due([each], job["offset_ns"], spool)
+        spool.wait()
         channels = count_once([channel for each in schedules for channel in each.channels])
         _answer(
             answer,
@@ -181,19 +184,24 @@ def _schedules(opened: OpenedMeters) -> list[OpenMeter]:
     return schedules
 
 
-def _read_due(meters: Sequence[OpenMeter], offset_ns: int, spool: int) -> None:
-    """Read the meters that are due and append their samples in one write, so that a kill loses nothing."""
+def _read_due(meters: Sequence[OpenMeter], offset_ns: int, spool: BackgroundFile) -> None:
+    """Read the meters that are due and append their samples at once: a slow disk delays no reading.
+
+    Raises:
+        OSError: the samples before could not be written.
+    """
     now_s = time.monotonic()
     packed = b""
     for each in meters:
         if each.due_s <= now_s:
             packed += each.read(offset_ns)
             each.schedule(time.monotonic())
-    if os.write(spool, packed) != len(packed):
-        raise OSError("the samples could not be written whole: no space left for the spool file")
+    if spool.error is not None:
+        raise spool.error
+    spool.put(packed)
 
 
-def _sample(meters: Sequence[OpenMeter], offset_ns: int, spool: int, parent_pid: int) -> None:
+def _sample(meters: Sequence[OpenMeter], offset_ns: int, spool: BackgroundFile, parent_pid: int) -> None:
     """Read each meter when it is due, asleep in between, until the parent is gone."""
     parent = select.poll()
     parent.register(0)
