@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 from llenergymeasure.core.container import read_container
 from llenergymeasure.core.cpu import read_cpu, read_os_name, read_ram_total_mb
 from llenergymeasure.core.hardware import NONE, CUDAEnvironment, EnvironmentMetadata, GPUEnvironment
-from llenergymeasure.core.nvidia import gpu, nvml
+from llenergymeasure.core.nvidia import gpu
 from llenergymeasure.exceptions import MeterUnavailable
 
 NO_GPU = GPUEnvironment(name=NONE, vram_total_mb=None, visible=False)
@@ -37,8 +37,7 @@ def collect_environment_metadata() -> EnvironmentMetadata:
 def _read_nvidia() -> tuple[tuple[GPUEnvironment, ...], CUDAEnvironment, str]:
     """Return the GPUs, the driver, and why there would be no GPU to use."""
     try:
-        with nvml.session():  # one for both: to start NVML takes longer than all the questions
-            gpus, cuda = gpu.read_gpus(), gpu.read_cuda()
+        gpus, cuda = gpu.read_machine()
     except MeterUnavailable as error:
         return (), NO_CUDA, error.reason
     if gpus:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from llenergymeasure.core.cpu import ROOT, read_cpu
-from llenergymeasure.core.nvidia import gpu, nvml
+from llenergymeasure.core.nvidia import gpu
 from llenergymeasure.core.sysfs import read_text
 from llenergymeasure.exceptions import MeterUnavailable
 
@@ -34,9 +34,8 @@ def read_machine_state(root: Path = ROOT) -> dict[str, Any]:
 
 def _read_gpus() -> tuple[list[dict[str, Any]], str | None]:
     try:
-        with nvml.session():
-            gpus = [each.model_dump(include=GPU_FACTS) for each in gpu.read_gpus()]
-            return gpus, gpu.read_cuda().driver_version
+        gpus, cuda = gpu.read_machine()
+        return [each.model_dump(include=GPU_FACTS) for each in gpus], cuda.driver_version
     except MeterUnavailable as error:
         logger.debug("no GPU is part of the machine's state: %s", error)
         return [], None

@@ -12,8 +12,10 @@ from collections.abc import Iterator
 
 from llenergymeasure import plugins
 from llenergymeasure.config.models import ExperimentConfig
+from llenergymeasure.core.nvidia import gpu
 from llenergymeasure.core.secrets import mask_secrets, mask_url_credentials
-from llenergymeasure.domain.model.hub_access import TIMEOUT_S, fault_within, is_cached
+from llenergymeasure.core.time_limit import fault_within
+from llenergymeasure.domain.model.hub_access import TIMEOUT_S, is_cached
 from llenergymeasure.domain.model.hub_answers import hub_answer, refusal_of
 from llenergymeasure.domain.model.reference import parse_model_ref
 from llenergymeasure.domain.model.source import missing_source
@@ -22,6 +24,7 @@ from llenergymeasure.exceptions import ConfigError, PluginError, PreFlightError
 logger = logging.getLogger(__name__)
 
 HUB_TIMEOUT_S = TIMEOUT_S
+DRIVER_TIMEOUT_S = gpu.TIMEOUT_S
 MODULES = {"pytorch": "transformers", "vllm": "vllm", "tensorrt": "tensorrt_llm"}
 """The module that shows that a backend of ours is installed; other backends declare what they need."""
 
@@ -88,6 +91,14 @@ def _check_model_accessible(model_id: str) -> str | None:
 
 def _warn_if_persistence_mode_off() -> None:
     """Without persistence mode the driver unloads between processes, and the next one waits for it."""
+    if isinstance(fault_within(DRIVER_TIMEOUT_S, _say_persistence_mode), TimeoutError):
+        logger.warning(
+            "the NVIDIA driver did not answer within %.0f s: nvidia-smi says whether it hangs",
+            DRIVER_TIMEOUT_S,
+        )
+
+
+def _say_persistence_mode() -> None:
     try:
         if not _found("pynvml"):
             return

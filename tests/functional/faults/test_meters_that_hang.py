@@ -173,3 +173,32 @@ def test_a_pipe_in_the_place_of_a_counter_s_file_is_not_waited_for(
     monkeypatch.setenv("LLEM_POWERCAP_DIR", str(root))
     status = probe_apart(("rapl",), MeterOptions(), with_readings=False, timeout_s=10.0)["rapl"]
     assert "package-0" in [each.device for each in status.channels]
+
+
+HANGING_DRIVER = """
+import threading
+class NVMLError(Exception): pass
+def nvmlInit(): threading.Event().wait()
+def nvmlShutdown(): pass
+def nvmlDeviceGetCount(): return 0
+def nvmlDeviceGetHandleByIndex(index): raise NVMLError
+"""
+LOOK = """
+import json, logging, sys
+from llenergymeasure.core.environment import collect_environment_metadata
+from llenergymeasure.core.machine_state import read_machine_state
+from llenergymeasure.core.nvidia import gpu
+from llenergymeasure.orchestration import preflight
+gpu.TIMEOUT_S = preflight.DRIVER_TIMEOUT_S = 0.5
+logging.basicConfig(format="%(message)s")
+preflight._warn_if_persistence_mode_off()
+print(json.dumps([collect_environment_metadata().gpu_missing_because, read_machine_state()["gpus"]]))
+"""
+
+
+def test_a_driver_that_hangs_is_told_wherever_gpus_are_looked_at(site: Path) -> None:
+    (site / "pynvml.py").write_text(HANGING_DRIVER)
+    command = [sys.executable, "-c", LOOK]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert json.loads(done.stdout) == ["the NVIDIA driver did not answer within 0 s", []]
+    assert "the NVIDIA driver did not answer within 0 s: nvidia-smi says whether it hangs" in done.stderr

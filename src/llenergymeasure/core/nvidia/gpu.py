@@ -7,9 +7,40 @@ from typing import Any
 
 from llenergymeasure.core.hardware import CUDAEnvironment, GPUEnvironment, ThermalEnvironment
 from llenergymeasure.core.nvidia import nvml
+from llenergymeasure.core.nvidia.binding import reinstall_command
 from llenergymeasure.core.nvidia.throttle import reason_names
+from llenergymeasure.core.time_limit import fault_within
+from llenergymeasure.exceptions import MeterUnavailable
 
 logger = logging.getLogger(__name__)
+
+TIMEOUT_S = 30.0
+"""A driver that has to start first, without persistence mode, takes some seconds for each card."""
+
+
+def read_machine() -> tuple[tuple[GPUEnvironment, ...], CUDAEnvironment]:
+    """Return the GPUs and the driver; one that hangs, as after a fault of a card, is waited for `TIMEOUT_S`.
+
+    Raises:
+        MeterUnavailable: NVML cannot be used, or does not answer; with the reason and the remedy.
+    """
+    answers: list[tuple[tuple[GPUEnvironment, ...], CUDAEnvironment]] = []
+
+    def ask() -> None:
+        with nvml.session():  # one for both: to start NVML takes longer than all the questions
+            answers.append((read_gpus(), read_cuda()))
+
+    fault = fault_within(TIMEOUT_S, ask)
+    if isinstance(fault, TimeoutError):
+        raise MeterUnavailable(
+            f"the NVIDIA driver did not answer within {TIMEOUT_S:.0f} s",
+            "nvidia-smi  # where it hangs too: sudo dmesg | grep -i xid; then sudo reboot",
+        )
+    if fault is not None:
+        raise fault
+    if not answers:  # the code of others ended the thread
+        raise MeterUnavailable("the Python binding of NVML gave no answer", reinstall_command())
+    return answers[0]
 
 
 def read_gpus() -> tuple[GPUEnvironment, ...]:

@@ -2,35 +2,16 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from llenergymeasure.core.time_limit import fault_within
 from llenergymeasure.domain.model.files.folder import missing_weights
 from llenergymeasure.domain.model.source import ModelSource
 
 MAIN = "main"
 CONFIG_FILE = "config.json"
 TIMEOUT_S = 5.0
-
-
-def fault_within(seconds: float, look_up: Callable[[], object]) -> Exception | None:
-    """Return what a look-up raises in that time, TimeoutError if it takes longer; it is then left behind."""
-    faults: list[Exception] = []
-
-    def run() -> None:
-        try:
-            look_up()
-        except Exception as error:  # noqa: BLE001 - handed on
-            faults.append(error)
-
-    thread = threading.Thread(target=run, name="hub-look-up", daemon=True)
-    thread.start()
-    thread.join(seconds)
-    if thread.is_alive():
-        return TimeoutError(f"no answer within {seconds:g} s")
-    return faults[0] if faults else None
 
 
 def look_up_file(repo: str, file: str, revision: str | None) -> None:

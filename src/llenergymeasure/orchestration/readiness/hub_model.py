@@ -8,6 +8,7 @@ from pathlib import Path
 
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.core.secrets import mask_secrets
+from llenergymeasure.core.time_limit import fault_within
 from llenergymeasure.domain.model import hub_access
 from llenergymeasure.domain.model.files.folder import missing_weights
 from llenergymeasure.domain.model.hub_answers import HubAnswer, hub_answer, refusal_of
@@ -48,7 +49,7 @@ def check_hub_model(config: ExperimentConfig) -> list[str]:
     lacking = _lacking(ref, random_weights=config.weights == "random")
     if lacking is None:
         return []
-    fault = hub_access.fault_within(
+    fault = fault_within(
         hub_access.TIMEOUT_S, lambda: hub_access.look_up_file(ref.name, _first_file(ref), ref.revision)
     )
     if fault is None or isinstance(fault, ImportError):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 
 from llenergymeasure.config.models import ExperimentConfig
-from llenergymeasure.domain.model.hub_access import CONFIG_FILE, fault_within
+from llenergymeasure.core.time_limit import fault_within
+from llenergymeasure.domain.model.hub_access import CONFIG_FILE
 from llenergymeasure.domain.model.reference import ModelRef
 
 logger = logging.getLogger(__name__)
