@@ -30,6 +30,15 @@ READ_FAILED = -1
 SOURCE_STILL = -2
 """`Sample.error` where the source answers and does not advance, so that its 0 means nothing."""
 
+READING_INVALID = -3
+"""`Sample.error` where the sensor published a value that no device can have; the value is not kept."""
+
+LEAST_W = -1.0
+"""Noise of a sensor around 0 W; what is further below is no power."""
+MOST_W, MOST_J = 1e9, 1e15
+"""More than a power station delivers, and more than it delivers in a week: a double then resolves 0.1 J, the least that
+counters count. A judgement."""
+
 
 def error_text(error: int) -> str:
     """Return in words why a reading failed."""
@@ -39,14 +48,16 @@ def error_text(error: int) -> str:
         return (
             "its source does not advance as time does (/proc/stat stands still in sandboxes such as gVisor)"
         )
+    if error == READING_INVALID:
+        return "its sensor published a value that cannot be (below zero, infinite or far too large)"
     return f"the sensor answered with error {error}"
 
 
 class Sample(NamedTuple):
     """A reading: `channel` is an index into the trace's channels, NaN (-1 for reasons) means not read.
 
-    `energy_j` is cumulative since an arbitrary zero, `power_w` what the sensor says now. `error` is 0, or
-    the code with which the sensor refused.
+    `energy_j` is cumulative since an arbitrary moment and never below 0, `power_w` what the sensor says now. `error` is
+    0, or the code with which the sensor refused.
     """
 
     channel: int
@@ -62,3 +73,17 @@ class Sample(NamedTuple):
 
     def pack(self) -> bytes:
         return RECORD.pack(*self)
+
+
+def without_impossible_values(sample: Sample) -> Sample:
+    """Return a sample whose energy and power can be; one that cannot is NaN, and `error` says so."""
+    energy_j = sample.energy_j if _is_possible(sample.energy_j, 0.0, MOST_J) else NAN
+    power_w = sample.power_w if _is_possible(sample.power_w, LEAST_W, MOST_W) else NAN
+    if energy_j is sample.energy_j and power_w is sample.power_w:
+        return sample
+    return sample._replace(energy_j=energy_j, power_w=power_w, error=sample.error or READING_INVALID)
+
+
+def _is_possible(value: float, least: float, most: float) -> bool:
+    """Whether a value is within bounds, or NaN: not read."""
+    return least <= value <= most or value != value

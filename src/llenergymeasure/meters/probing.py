@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 
 from llenergymeasure.core.record import Record
-from llenergymeasure.domain.sample import Sample, error_text
+from llenergymeasure.domain.sample import Sample, error_text, without_impossible_values
 from llenergymeasure.domain.trace import Channel, LeftOut
 from llenergymeasure.exceptions import MeterError, MeterUnavailable
 from llenergymeasure.meters.base import Meter, MeterOptions
@@ -51,11 +51,11 @@ def probe_meter(meter: Meter, options: MeterOptions, *, with_readings: bool) -> 
 
 def _readings_now(read: Callable[[], list[Sample]], channels: Sequence[Channel]) -> tuple[str, ...]:
     """Return a text for each channel, like "61.3 W"; read twice, unless the first reading gives every power."""
-    before = {sample.channel: sample for sample in read()}
+    before = {sample.channel: without_impossible_values(sample) for sample in read()}
     if all(_shows_power(channel, before.get(index)) for index, channel in enumerate(channels)):
         return tuple(f"{before[index].power_w:.1f} W" for index in range(len(channels)))
     time.sleep(PROBE_S)
-    after = {sample.channel: sample for sample in read()}
+    after = {sample.channel: without_impossible_values(sample) for sample in read()}
     return tuple(
         _text(channel, before.get(index), after.get(index)) for index, channel in enumerate(channels)
     )

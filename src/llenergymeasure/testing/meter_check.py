@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from llenergymeasure.core.clock import AnchoredClock, Clock
-from llenergymeasure.domain.sample import Sample
+from llenergymeasure.domain.sample import Sample, without_impossible_values
 from llenergymeasure.domain.trace import Channel
 from llenergymeasure.meters.base import Meter, MeterOptions
 from llenergymeasure.meters.probing import probe_meter
@@ -55,3 +55,6 @@ def _check_samples(samples: Sequence[Sample], n_channels: int, clock: Clock) -> 
         assert abs(sample.t_unix_ns - clock.now_ns()) < 5e9, "samples bear the run's own time"
         known = sample.energy_j == sample.energy_j or sample.power_w == sample.power_w
         assert known or sample.error, "a sample without energy and power carries the error that explains it"
+        assert without_impossible_values(sample).error == sample.error, (
+            "energy and power are above 0, finite, and of a size that a device can have"
+        )

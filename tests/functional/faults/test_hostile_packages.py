@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -10,10 +11,10 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.support.standin_runs import BRIEF
+from tests.support.standin_runs import BRIEF, bundles_in
 
 CODE = """
-import os
+import os, time
 from llenergymeasure.domain.sample import Sample
 from llenergymeasure.domain.trace import Channel
 from llenergymeasure.plugins import Plugin
@@ -23,6 +24,7 @@ ENGINE = Plugin(name="acme", target="llem_acme:Engine", install="pip install lle
 SERVER = Plugin(name="acme_server", target="llem_acme:Server", install="pip install llem-acme")
 DATA = Plugin(name="acme", target="llem_acme:Data", install="pip install llem-acme")
 METER = Plugin(name="acme", target="llem_acme:Meter", install="pip install llem-acme")
+LIES = Plugin(name="lies", target="llem_acme:Lies", install="pip install llem-acme")
 QUEUE = Plugin(name="acme", target="llem_acme:Queue", install="pip install llem-acme")
 HOSTILE = Plugin(name="hostile", target="llem_acme_exits:Any", install="pip install llem-acme")
 
@@ -45,6 +47,14 @@ class Meter:
     def read(self, offset_ns): raise SystemExit("enough")
     def close(self): os.fsync("x")
 
+class Lies(Meter):
+    name, n_read = "lies", 0
+    def read(self, offset_ns):
+        self.n_read += 1
+        power_w = 10.0 if self.n_read < 10 else -50.0 - self.n_read % 3
+        return [Sample(0, time.monotonic_ns() + offset_ns, power_w=power_w)]
+    def close(self): pass
+
 class Queue:
     name = "acme"
     def __init__(self, config): pass
@@ -60,6 +70,7 @@ acme = llem_acme:DATA
 hostile = llem_acme:HOSTILE
 [llenergymeasure.meters]
 acme = llem_acme:METER
+lies = llem_acme:LIES
 hostile = llem_acme:HOSTILE
 [llenergymeasure.launchers]
 acme = llem_acme:QUEUE
@@ -125,6 +136,18 @@ def test_a_meter_that_ends_its_process_costs_its_own_samples_alone(
     code, told = _run(tmp_path, standin_env, energy={"meters": ["acme", "estimate"]})
     assert code == 0, told
     assert "meter 'acme' failed; its samples are marked so from here on: SystemExit: enough" in told
+
+
+def test_power_below_zero_is_no_energy(tmp_path: Path, standin_env: dict[str, str]) -> None:
+    code, told = _run(tmp_path, standin_env, energy={"meters": "lies"})
+    assert code == 0, told
+    assert "a published values that cannot be (below zero, infinite or far too large)" in " ".join(
+        told.split()
+    )
+    (bundle,) = bundles_in(tmp_path)
+    result = json.loads((bundle / "result.json").read_text())
+    assert result["total_energy_j"] is None
+    assert {"energy_unknown", "sensor_values_impossible"} <= {each["code"] for each in result["warnings"]}
 
 
 def test_a_launcher_that_fails_everywhere_is_named(tmp_path: Path, standin_env: dict[str, str]) -> None:

@@ -20,7 +20,13 @@ from llenergymeasure.core.files.background_file import BackgroundFile
 from llenergymeasure.core.processes.answers import take_over_stdout
 from llenergymeasure.core.processes.stop_signals import STOP_SIGNALS
 from llenergymeasure.core.python_process import search_for_modules_in
-from llenergymeasure.domain.sample import READ_FAILED, RECORD, Sample
+from llenergymeasure.domain.sample import (
+    READ_FAILED,
+    READING_INVALID,
+    RECORD,
+    Sample,
+    without_impossible_values,
+)
 from llenergymeasure.domain.trace import Channel
 from llenergymeasure.exceptions import MeterError
 from llenergymeasure.foreign_code import described, explained
@@ -48,6 +54,7 @@ class OpenMeter:
         self.first_channel = first_channel
         self.due_s = start_s
         self._failing = False
+        self._is_told = False
         self._random = SEED + first_channel
         self._last_period_s = PERIOD_S
 
@@ -75,7 +82,21 @@ class OpenMeter:
                 raise ValueError(
                     f"read() gives a sample of channel {sample[0]}, and open() {n_channels} channels"
                 )
-        return b"".join([RECORD.pack(first + sample[0], *sample[1:]) for sample in samples])
+        kept = [without_impossible_values(Sample(*sample)) for sample in samples]
+        self._tell_impossible(samples, kept)
+        return b"".join([RECORD.pack(first + sample[0], *sample[1:]) for sample in kept])
+
+    def _tell_impossible(self, given: Sequence[Sample], kept: Sequence[Sample]) -> None:
+        """Tell the log the first value that cannot be: the samples do not have it."""
+        found = [before for before, after in zip(given, kept, strict=True) if after.error == READING_INVALID]
+        if found and not self._is_told:
+            self._is_told = True
+            logger.warning(
+                "meter '%s' read %r J, %r W: no device can have that; such values are left out from here on",
+                self.meter.name,
+                found[0][2],
+                found[0][3],
+            )
 
     def schedule(self, now_s: float) -> None:
         """Set the next deadline, a random time after the last one; missed readings are not repeated.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llenergymeasure.domain.experiment import RunWarning
+from llenergymeasure.domain.sample import READING_INVALID
 from llenergymeasure.metrics.checks.code import Levels, WarningCode
 from llenergymeasure.metrics.checks.inputs import CheckInputs
 from llenergymeasure.metrics.energy.counter_curve import CounterCurve
@@ -68,6 +69,14 @@ SENSOR_ERRORS = WarningCode(
     because="A judgement: cards that are read often sometimes answer with an error, without harm; more errors than "
     "readings are a sensor that does not work.",
 )
+SENSOR_VALUES_IMPOSSIBLE = WarningCode(
+    code="sensor_values_impossible",
+    meaning="A sensor published energy or power that cannot be: below zero, infinite, or far too large.",
+    remedy="Report it to the authors of the meter or of its driver, or name other meters (energy.meters).",
+    severity=Levels(of="fraction of the readings within the windows", least="warning", invalid=0.05),
+    because="Such values are left out, so their time has the power of the readings around it. A judgement: from one in "
+    "twenty on, the other readings of the sensor are no better.",
+)
 POWER_STALE = WarningCode(
     code="power_stale",
     meaning="A power reading stayed the same to the last digit for longer than that of a sensor that works.",
@@ -88,13 +97,24 @@ def check_counters_held(inputs: CheckInputs) -> Iterable[RunWarning]:
     for curve in inputs.account.curves:
         if not isinstance(curve, CounterCurve):
             continue
-        for fault in curve.known.faults:
-            gap = _gap(curve, fault)
-            where = "within a window" if gap.touches(inputs.windows) else "outside the windows"
-            (row,) = (each for each in COUNTER_FAULTS if each.code == fault.code)
-            yield from row.raised(
-                f"{curve.channel.label}: {fault.reason}, at {clock_time(gap.start_ns)}, {where}."
-            )
+        for row in COUNTER_FAULTS:
+            faults = [fault for fault in curve.known.faults if fault.code == row.code]
+            if faults:
+                yield from row.raised(f"{curve.channel.label}: {_counter_faults(curve, faults, inputs)}.")
+
+
+def _counter_faults(curve: CounterCurve, faults: Sequence[Fault], inputs: CheckInputs) -> str:
+    """Return in words what the first fault is, and how many more of its kind there are."""
+    gaps = [_gap(curve, fault) for fault in faults]
+    inside = [gap.touches(inputs.windows) for gap in gaps]
+    where = "within a window" if inside[0] else "outside the windows"
+    first = f"{faults[0].reason}, at {clock_time(gaps[0].start_ns)}, {where}"
+    if len(faults) == 1:
+        return first
+    return (
+        f"{first}; this happened {len(faults)} times in all, {sum(inside)} of them within a window, the last time at "
+        f"{clock_time(gaps[-1].start_ns)}"
+    )
 
 
 def check_sampling_kept_up(inputs: CheckInputs) -> Iterable[RunWarning]:
@@ -124,12 +144,29 @@ def check_sensors_answered(inputs: CheckInputs) -> Iterable[RunWarning]:
                 f"{channel.label} was lost at {clock_time(int(lost['t_unix_ns'][0]))}: "
                 "the driver no longer reaches it."
             )
-        during = within(samples[samples["error"] != GPU_IS_LOST], inputs.windows)
+        told = np.isin(samples["error"], (GPU_IS_LOST, READING_INVALID))
+        during = within(samples[~told], inputs.windows)
         share, codes = _refused(during)
         yield from SENSOR_ERRORS.raised(
             f"{channel.label} did not answer {share:.0%} of the readings within the windows{codes}.",
             magnitude=share,
         )
+
+
+def check_values_are_possible(inputs: CheckInputs) -> Iterable[RunWarning]:
+    """Energy or power that no device can have."""
+    for index, curve in enumerate(inputs.account.curves):
+        samples = inputs.account.trace.of(index)
+        impossible = samples[samples["error"] == READING_INVALID]
+        if len(impossible):
+            during = within(samples, inputs.windows)
+            share = float((during["error"] == READING_INVALID).mean()) if len(during) else None
+            size = "" if share is None else f", {share:.0%} of the readings within the windows"
+            yield from SENSOR_VALUES_IMPOSSIBLE.raised(
+                f"{curve.channel.label} published values that cannot be (below zero, infinite or far too large), the "
+                f"first at {clock_time(int(impossible['t_unix_ns'][0]))}{size}; they are left out.",
+                magnitude=share,
+            )
 
 
 def check_power_is_fresh(inputs: CheckInputs) -> Iterable[RunWarning]:

@@ -31,6 +31,7 @@ WARNING_CODES: tuple[WarningCode, ...] = (
     sensors.SAMPLE_GAP,
     sensors.GPU_LOST,
     sensors.SENSOR_ERRORS,
+    sensors.SENSOR_VALUES_IMPOSSIBLE,
     sensors.POWER_STALE,
     energy_source.SENSOR_LEFT_OUT,
     energy_source.SENSOR_EXCLUDED,

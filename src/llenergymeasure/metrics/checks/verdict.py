@@ -30,6 +30,7 @@ CHECKS: tuple[Check, ...] = (
     sensors.check_counters_held,
     sensors.check_sampling_kept_up,
     sensors.check_sensors_answered,
+    sensors.check_values_are_possible,
     sensors.check_power_is_fresh,
     energy_source.check_every_sensor_is_read,
     energy_source.check_the_right_gpus_are_read,

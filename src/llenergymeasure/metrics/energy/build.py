@@ -153,7 +153,8 @@ def _unknown(channel: Channel, samples: NDArray[Any]) -> UnknownCurve:
     elif (samples["error"] != 0).all():
         reason = error_text(int(samples["error"][-1]))
     elif np.isfinite(samples["energy_j"]).sum() > 1:
-        reason = "the energy counter did not move"
+        fell = (np.diff(samples["energy_j"]) < 0).any()
+        reason = "the energy counter only went back" if fell else "the energy counter did not move"
     else:
         reason = "too few readings"
     return UnknownCurve(channel=channel, method=channel.method, reason=reason)

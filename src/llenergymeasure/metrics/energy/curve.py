@@ -160,6 +160,9 @@ class KnownRange:
         return reasons
 
 
+BELOW_ZERO = "its readings add up to less than 0 J"
+
+
 def is_known(reasons: NDArray[np.object_]) -> NDArray[np.bool_]:
     """Return of which intervals there is no reason why their energy is unknown."""
     return ~reasons.astype(bool)
@@ -172,12 +175,17 @@ def known_energies(
     edge_error_j: NDArray[np.float64],
     alias_error_j: NDArray[np.float64],
 ) -> IntervalEnergies:
-    """Return the energies of all intervals from those of the known ones, of which `reasons` is None."""
-    known = is_known(reasons)
+    """Return the energies of all intervals from those of the known ones, of which `reasons` is None.
+
+    Noise around 0 W may add up to a little less than 0 J; more than that is no energy, and unknown.
+    """
+    known = np.flatnonzero(is_known(reasons))
+    can_be = ~(energy_j < -np.hypot(edge_error_j, alias_error_j))
+    reasons[known[~can_be]] = BELOW_ZERO
 
     def everywhere(values: NDArray[np.float64]) -> NDArray[np.float64]:
         filled = np.full(len(reasons), np.nan)
-        filled[known] = values
+        filled[known[can_be]] = values[can_be]
         return filled
 
     return IntervalEnergies(

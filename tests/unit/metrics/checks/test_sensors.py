@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -9,36 +10,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from llenergymeasure.config.models import ExperimentConfig
-from llenergymeasure.domain.experiment import EnergyBreakdown, RunWarning
-from llenergymeasure.domain.request_table import RequestTable
-from llenergymeasure.domain.trace import Channel, EnergyTrace, Phase, sample_dtype
-from llenergymeasure.metrics.checks import energy, energy_source, sensors
-from llenergymeasure.metrics.checks.inputs import CheckInputs
-from llenergymeasure.metrics.energy.account import EnergyAccount
-from llenergymeasure.metrics.energy.idle_power import Baselines
-from llenergymeasure.metrics.energy.windows import window_totals
-from llenergymeasure.metrics.figures.breakdown import energy_breakdown
+from llenergymeasure.domain.trace import sample_dtype
 from tests.simulators.nvml import sensors as simulated
 from tests.simulators.nvml.machine import SimulatedGpu
 from tests.simulators.nvml.profiles import a100, h100, v100
 from tests.simulators.signals import Constant, Square, Steps
+from tests.support.sensor_judgement import END_S, WINDOWS, judge
 from tests.support.synthetic import BASE_NS, ns, sample_times
 
-CHECKS = (
-    energy.check_energy_is_known,
-    sensors.check_counters_held,
-    sensors.check_sampling_kept_up,
-    sensors.check_sensors_answered,
-    sensors.check_power_is_fresh,
-    energy_source.check_source_is_the_counter,
-    energy_source.check_counter_agrees_with_power,
-    energy_source.check_readings_are_of_the_device,
-    energy_source.check_meter_is_the_systems,
-)
-IDLE = Phase(name="baseline_idle", start_unix_ns=ns(0.5), end_unix_ns=ns(2.5))
-WINDOWS = [(3.0, 6.0), (6.5, 9.5), (10.0, 13.0)]
-END_S = 14.0
 LOAD = Steps(70.0, [(2.8, 300.0)])
 WAVE = Square(low=80.0, high=420.0, period_s=0.73, phase_s=0.2)
 GPU_IS_LOST, UNKNOWN, NO_DATA = 15, 999, 21
@@ -60,37 +39,6 @@ def recorded(
     if use_counter and card.counter is not None:
         samples["energy_j"] = [simulated.energy_mj(card, at) / 1e3 for at in times_s]
     return samples
-
-
-def judge(samples: NDArray[Any], **channel: Any) -> tuple[list[RunWarning], EnergyBreakdown]:
-    """Return the warnings about a run of three windows, and its energies."""
-    known = bool(np.isfinite(samples["energy_j"]).any())
-    one = Channel(
-        **{
-            "meter": "nvml",
-            "domain": "gpu",
-            "device": "GPU-1",
-            "label": "GPU 0",
-            "method": "counter" if known else "sampled",
-            **channel,
-        }
-    )
-    phases = [
-        Phase(name="window", start_unix_ns=ns(start), end_unix_ns=ns(end), repeat=number)
-        for number, (start, end) in enumerate(WINDOWS)
-    ]
-    account = EnergyAccount(EnergyTrace(channels=(one,), samples=samples))
-    idle_w = account.mean_power_w(IDLE)
-    breakdown = energy_breakdown(account, phases, Baselines())
-    device = breakdown.by_device[0].model_copy(update={"idle_power_w": idle_w})
-    breakdown = breakdown.model_copy(update={"by_device": (device,)})
-    evidence = CheckInputs(
-        config=ExperimentConfig(model="any"),
-        rows=window_totals(account, phases, RequestTable.empty()),
-        energy=breakdown,
-        account=account,
-    )
-    return [warning for check in CHECKS for warning in check(evidence)], breakdown
 
 
 def codes(samples: NDArray[Any], **channel: Any) -> list[str]:
@@ -282,3 +230,34 @@ def test_every_warning_about_a_sensor_has_a_number_or_a_name_and_a_remedy() -> N
         assert "GPU 0" in warning.message
         assert warning.message.endswith(".")
         assert warning.remedy.endswith(".")
+
+
+def test_a_counter_that_goes_back_again_and_again_is_one_warning() -> None:
+    samples = recorded(a100(power=LOAD))
+    falling = samples["t_unix_ns"] > ns(5.0)
+    samples["energy_j"][falling] = samples["energy_j"][~falling][-1] - 2.0 * np.arange(1, falling.sum() + 1)
+    warnings, breakdown = judge(samples)
+    (reset,) = (warning for warning in warnings if warning.code == "counter_reset")
+    assert re.search(
+        r"this happened \d{3} times in all, \d{3} of them within a window, the last time", reset.message
+    )
+    assert breakdown.by_device[0].energy_j is None
+
+
+def test_a_counter_that_only_goes_back_is_not_called_still() -> None:
+    samples = recorded(a100(power=LOAD))
+    samples["energy_j"], samples["power_w"] = 1e6 - 2.0 * np.arange(len(samples)), np.nan
+    warnings, breakdown = judge(samples)
+    assert "the energy counter only went back" in warnings[0].message
+    assert breakdown.by_device[0].energy_j is None
+
+
+@pytest.mark.parametrize(
+    ("watts", "known"), [(-0.5, False), (0.0, True)], ids=["below zero", "noise around zero"]
+)
+def test_energy_below_zero_is_unknown_but_for_noise(watts: float, known: bool) -> None:
+    samples = recorded(v100(power=Constant(0.0)), use_counter=False)
+    samples["power_w"] = watts + np.random.default_rng(1).normal(0.0, 0.2, len(samples))
+    warnings, breakdown = judge(samples)
+    assert (breakdown.by_device[0].energy_j is not None) == known
+    assert ("energy_unknown" in [warning.code for warning in warnings]) != known
