@@ -9,7 +9,7 @@ import pytest
 
 from llenergymeasure.exceptions import BackendError
 from tests.support.models import edit_json, save_tokenizer
-from tests.support.pytorch_runs import TEXTS, as_prompts, configure, loaded, serve
+from tests.support.pytorch_runs import TEXTS, as_prompts, batches_of, configure, loaded, serve
 
 pytestmark = pytest.mark.model
 
@@ -46,6 +46,34 @@ def test_the_remedy_is_a_type_wider_than_the_one_in_use(tiny_llama: Path, tmp_pa
         pytest.raises(BackendError, match=r"a value in its config\.json"),
     ):
         backend.encode(as_prompts(TEXTS))
+
+
+def test_every_length_of_prompts_is_looked_at(tiny_llama: Path, tmp_path: Path) -> None:
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    folder = Path(shutil.copytree(tiny_llama, tmp_path / "broken"))
+    (token,) = AutoTokenizer.from_pretrained(folder)("~", add_special_tokens=False)["input_ids"]
+    model = AutoModelForCausalLM.from_pretrained(tiny_llama)
+    with torch.no_grad():
+        model.model.embed_tokens.weight[token] = float("nan")
+    model.save_pretrained(folder)
+    with loaded(configure(folder)) as backend:
+        assert serve(backend, as_prompts(TEXTS))
+        with pytest.raises(BackendError, match=r"not numbers .* for 1 of 1 prompts"):
+            backend.encode(as_prompts([*TEXTS, "a ~"]))
+
+
+def test_a_token_that_cannot_be_drawn_is_told_for_what_it_is(tiny_llama: Path) -> None:
+    import torch
+
+    config = configure(tiny_llama, decoder={"preset": "sampling"})
+    with loaded(config) as backend:
+        batches = batches_of(backend, as_prompts(TEXTS))
+        with torch.no_grad():
+            backend._loaded()._model.lm_head.weight.fill_(float("nan"))
+        with pytest.raises(BackendError, match="for a token that it wrote"):
+            backend._loaded().generate(batches[0])
 
 
 @pytest.fixture(scope="module")

@@ -177,6 +177,11 @@ _GENERATE_CAUSES: tuple[tuple[str, str], ...] = (
         "the device cannot compute in this precision: set precision: fp32 ({detail})",
     ),
 )
+_NOT_NUMBERS = (
+    r"probability tensor contains either `inf`, `nan`",
+    "the model's logits are not numbers (NaN or infinite) for a token that it wrote, so that its answers mean nothing: "
+    "set precision: fp32, or bf16 where it was fp16, or download the weights again",
+)
 _GENERATE_MEMORY = (
     "lower pytorch.batch_size, workload.max_input_tokens or workload.max_output_tokens, "
     "or choose a smaller precision"
@@ -216,7 +221,7 @@ def explain_weights(file: Path) -> Iterator[None]:
 @contextmanager
 def explain_generating(what: str) -> Iterator[None]:
     """Turn any exception of a library while `what` is served into a BackendError of one sentence."""
-    with _explain(f"{what} failed", _GENERATE_CAUSES, _GENERATE_MEMORY):
+    with _explain(f"{what} failed", (*_GENERATE_CAUSES, _NOT_NUMBERS), _GENERATE_MEMORY):
         yield
 
 

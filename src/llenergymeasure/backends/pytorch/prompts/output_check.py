@@ -13,26 +13,41 @@ from llenergymeasure.exceptions import BackendError
 MOST_DIFFERENCE = 0.3
 """Of logits with padding from those without, in standard deviations: a judgement. Rounding in bf16 makes about 0.02,
 padding that enters the state of a recurrent model about 1."""
+MOST_BATCHES = 8
+"""That are looked at: each costs the reading of its prompts once."""
 
 
 def check_outputs(model: Any, batches: Sequence[StaticBatch], settings: Any) -> None:
-    """Compute one token for the batch with the longest prompt, and for its shortest prompt alone; outside every window.
+    """Compute one token for some batches, and for the shortest prompt of one alone; outside every window.
+
+    The batch with the longest prompt is among them, and others of as different lengths as there are.
 
     Raises:
         BackendError: the logits are no numbers, or padding changes them; with what to set.
     """
-    batch = max(batches, key=lambda each: (len(set(each.prompt_tokens)) > 1, max(each.prompt_tokens)))
-    with explain_generating(f"a trial of {len(batch.requests)} prompts"), _not_compiled(model):
-        together = _first_logits(model, batch.inputs, settings)
-        _require_finite(model, together)
-        lengths = batch.prompt_tokens
-        if len(set(lengths)) == 1:
-            return
-        row = lengths.index(min(lengths))
-        alone = {name: each[row : row + 1, -lengths[row] :] for name, each in batch.inputs.items()}
-        lone = _first_logits(model, alone, settings)
-        _require_finite(model, lone)
-        _require_equal(together[row], lone[0])
+    mixed = max(batches, key=lambda each: (len(set(each.prompt_tokens)) > 1, max(each.prompt_tokens)))
+    for batch in _of_all_lengths(batches, mixed):
+        with explain_generating(f"a trial of {len(batch.requests)} prompts"), _not_compiled(model):
+            together = _first_logits(model, batch.inputs, settings)
+            _require_finite(model, together)
+            if batch is mixed and len(set(batch.prompt_tokens)) > 1:
+                _require_same_alone(model, batch, settings, together)
+
+
+def _of_all_lengths(batches: Sequence[StaticBatch], first: StaticBatch) -> list[StaticBatch]:
+    """Return a few batches, the first as given, the others evenly from the longest to the shortest."""
+    by_length = sorted(batches, key=lambda each: -max(each.prompt_tokens))
+    step = max(1, -(-len(by_length) // MOST_BATCHES))
+    return [first, *(each for each in by_length[::step] if each is not first)]
+
+
+def _require_same_alone(model: Any, batch: StaticBatch, settings: Any, together: Any) -> None:
+    lengths = batch.prompt_tokens
+    row = lengths.index(min(lengths))
+    alone = {name: each[row : row + 1, -lengths[row] :] for name, each in batch.inputs.items()}
+    lone = _first_logits(model, alone, settings)
+    _require_finite(model, lone)
+    _require_equal(together[row], lone[0])
 
 
 def _first_logits(model: Any, inputs: dict[str, Any], settings: Any) -> Any:
