@@ -10,7 +10,7 @@ from typing import Any, ClassVar, TypeVar
 from llenergymeasure.backends.base import Done, EncodedRequest, ScheduledRequest
 from llenergymeasure.backends.pytorch.arguments import options_of
 from llenergymeasure.backends.pytorch.context import create_contexts
-from llenergymeasure.backends.pytorch.decoding import rows, take_over_decoding
+from llenergymeasure.backends.pytorch.decoding import pads_apart, rows, take_over_decoding
 from llenergymeasure.backends.pytorch.error_messages import explain_generating, explain_loading
 from llenergymeasure.backends.pytorch.execution.compiling import compile_ahead, compile_seconds, compiles
 from llenergymeasure.backends.pytorch.execution.seeds import seed_batch, seed_everything
@@ -28,7 +28,7 @@ from llenergymeasure.backends.pytorch.prompts.tokens import (
     encode,
     make_batch,
 )
-from llenergymeasure.backends.pytorch.prompts.trial import is_worth_a_trial, prompt_problems
+from llenergymeasure.backends.pytorch.prompts.trial import is_worth_a_trial, prompt_problems, was_tried
 from llenergymeasure.backends.pytorch.rehearsal.rehearse import rehearse
 from llenergymeasure.backends.pytorch.unsupported import refusals
 from llenergymeasure.config.models import ExperimentConfig
@@ -121,6 +121,7 @@ class _Run:
         self._is_local = loaded.source.is_local
         self._config = config
         self._clock = clock
+        self._pads_apart = pads_apart(self._model, self._tokenizer)
         self._settings: Any = take_over_decoding(self._model, self._tokenizer, config)
         self._batches: dict[tuple[EncodedRequest, ...], StaticBatch] = {}
         """Those of the workload, laid out on the device before the first window."""
@@ -130,7 +131,7 @@ class _Run:
     def encode(self, prompts: Sequence[Prompt]) -> list[EncodedRequest]:
         """Tokenise the workload, lay its batches out on the device, and compile what they need."""
         workload = self._config.workload
-        if not self._is_local:  # else pre-flight has tried it
+        if not (self._is_local or was_tried(self._config, prompts)):  # else pre-flight has tried it
             problems = prompt_problems(self._config, prompts)
             if problems:
                 raise BackendError(problems[0])
@@ -142,10 +143,7 @@ class _Run:
             for index, (prompt, ids) in enumerate(zip(prompts, encoded, strict=True))
         ]
         batches = [self._batch(each) for each in self._split(requests)]
-        own = self._tokenizer.pad_token_id
-        check_padding(
-            batches, self._config.decoder, pads_with_end=own in (None, self._tokenizer.eos_token_id)
-        )
+        check_padding(batches, self._config.decoder, pads_apart=self._pads_apart)
         self._batches = {batch.requests: batch for batch in batches}
         check_outputs(self._model, batches, self._settings)
         if compiles(options_of(self._config)):

@@ -47,6 +47,15 @@ def special_tokens(model: Any, tokenizer: Any, *, ignore_eos: bool) -> dict[str,
     }
 
 
+def pads_apart(model: Any, tokenizer: Any) -> bool:
+    """Whether padding has a token that was made for it, and that means nothing else."""
+    tokens = special_tokens(model, tokenizer, ignore_eos=False)
+    padding = tokens["pad_token_id"]
+    declared = (tokenizer.pad_token_id, model.generation_config.pad_token_id)
+    others = {*(tokens["eos_token_id"] or ()), tokens["bos_token_id"], tokenizer.eos_token_id}
+    return padding in declared and padding not in others
+
+
 def _token_ids(given: Any, n_rows: int) -> list[int]:
     """Return those ids of a setting, one or a list, that the model has a token for."""
     candidates = given if isinstance(given, (list, tuple)) else [given]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from llenergymeasure.backends.base import ScheduledRequest
 from llenergymeasure.backends.pytorch.generation import Generation
 from llenergymeasure.exceptions import ConfigError
+from tests.support.models import edit_json
 from tests.support.pytorch_runs import (
     TEXTS,
     as_prompts,
@@ -160,6 +162,22 @@ def test_a_repetition_penalty_never_meets_padding(tiny_gpt2, tiny_llama):
     assert outputs(generate(tiny_llama, pytorch={"batch_size": 3}, **penalised)) == outputs(
         generate(tiny_llama, **penalised)
     )
+
+
+def test_a_repetition_penalty_is_judged_by_the_token_that_pads(tiny_gpt2, tiny_llama, tmp_path):
+    penalised = {"decoder": {"repetition_penalty": 1.5}, "pytorch": {"batch_size": 3}}
+    apart = Path(shutil.copytree(tiny_gpt2, tmp_path / "apart"))
+    edit_json(apart / "generation_config.json", pad_token_id=5)
+    assert generate(apart, **penalised)
+    outside = Path(shutil.copytree(tiny_llama, tmp_path / "outside"))
+    for name in ("config.json", "generation_config.json"):
+        edit_json(outside / name, pad_token_id=None)
+    edit_json(outside / "tokenizer_config.json", pad_token=None)
+    with pytest.raises(ConfigError, match="has no token for padding alone"):
+        generate(outside, **penalised)
+    edit_json(outside / "tokenizer_config.json", pad_token="<far>")  # an id that the model has no row for
+    with pytest.raises(ConfigError, match="has no token for padding alone"):
+        generate(outside, **penalised)
 
 
 def test_sampling_is_the_same_in_every_repeat_and_every_run_of_one_seed(tiny_llama):

@@ -89,17 +89,17 @@ def check_context(
         )
 
 
-def check_padding(batches: Iterable[StaticBatch], decoder: DecoderConfig, *, pads_with_end: bool) -> None:
-    """Refuse a repetition penalty that would also meet padding: a padded row would be less likely to end.
+def check_padding(batches: Iterable[StaticBatch], decoder: DecoderConfig, *, pads_apart: bool) -> None:
+    """Refuse a repetition penalty that would also meet padding: a padded row would be less likely to end, for example.
 
     Raises:
         ConfigError: with what to set instead.
     """
     unequal = any(len(set(batch.prompt_tokens)) > 1 for batch in batches)
-    if decoder.repetition_penalty not in (None, 1.0) and unequal and pads_with_end:
+    if decoder.repetition_penalty not in (None, 1.0) and unequal and not pads_apart:
         raise ConfigError(
-            "the model pads with its end-of-sequence token, and decoder.repetition_penalty would count that padding as "
-            "repetition: set pytorch.batch_size: 1"
+            "the model has no token for padding alone, and decoder.repetition_penalty would count padding as "
+            "repetition of the token that it pads with: set pytorch.batch_size: 1"
         )
 
 

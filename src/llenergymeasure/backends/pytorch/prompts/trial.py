@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import select
@@ -28,6 +29,8 @@ LOAD_TIMEOUT_S = 300.0
 ENCODE_TIMEOUT_S = 60.0
 """For templates and tokenizer; a thousand long prompts take about a second."""
 _FIELDS = ("model", "revision", "trust_remote_code", "passthrough_kwargs")
+_TRIED: set[bytes] = set()
+"""Digests of the jobs that were tried in this process; after the load, those of models on the Hub are asked for."""
 _WORKLOAD = ("chat_template", "max_input_tokens", "max_output_tokens")
 
 
@@ -47,7 +50,7 @@ def is_worth_a_trial(config: ExperimentConfig) -> bool:
 def prompt_problems(config: ExperimentConfig, prompts: Sequence[Prompt]) -> list[str]:
     """Return why the prompts cannot be encoded as configured; empty where the tokenizer is not on this machine yet."""
     offline = {} if parse_model_ref(config.model).is_local else {"HF_HUB_OFFLINE": "1"}
-    job = {"config": _settings(config), "prompts": [asdict(prompt) for prompt in prompts]}
+    job = _job(config, prompts)
     with subprocess.Popen(
         python_command(PROCESS),
         stdin=subprocess.PIPE,
@@ -56,9 +59,26 @@ def prompt_problems(config: ExperimentConfig, prompts: Sequence[Prompt]) -> list
         env={**python_environment(os.environ), **offline, "TOKENIZERS_PARALLELISM": "false"},
     ) as process:
         try:
-            return _answer(config, process, json.dumps(job).encode())
+            problems, tried = _answer(config, process, job)
         finally:
             process.kill()
+    if tried:
+        _TRIED.add(_digest(job))
+    return problems
+
+
+def was_tried(config: ExperimentConfig, prompts: Sequence[Prompt]) -> bool:
+    """Return whether this process has tried the prompts already, with the tokenizer at hand."""
+    return _digest(_job(config, prompts)) in _TRIED
+
+
+def _job(config: ExperimentConfig, prompts: Sequence[Prompt]) -> bytes:
+    job = {"config": _settings(config), "prompts": [asdict(prompt) for prompt in prompts]}
+    return json.dumps(job).encode()
+
+
+def _digest(job: bytes) -> bytes:
+    return hashlib.sha256(job).digest()
 
 
 def _settings(config: ExperimentConfig) -> dict[str, Any]:
@@ -68,15 +88,17 @@ def _settings(config: ExperimentConfig) -> dict[str, Any]:
     return {**given, "device": "cpu", "workload": workload}
 
 
-def _answer(config: ExperimentConfig, process: subprocess.Popen[bytes], job: bytes) -> list[str]:
+def _answer(config: ExperimentConfig, process: subprocess.Popen[bytes], job: bytes) -> tuple[list[str], bool]:
+    """Return the problems, and whether the prompts themselves were tried."""
     _send(process, job)
     answer, ended = _read_until(process, b"\n", LOAD_TIMEOUT_S)
     if answer.startswith(LOADED):
         rest, ended = _read_until(process, b"]\n", ENCODE_TIMEOUT_S, answer.removeprefix(LOADED))
-        return _problems(rest) if rest.endswith(b"]\n") else [_stuck(config, process, ended=ended)]
+        whole = rest.endswith(b"]\n")
+        return (_problems(rest) if whole else [_stuck(config, process, ended=ended)]), True
     if answer.endswith(b"]\n"):
-        return _problems(answer)
-    return [_not_loaded(config, process)] if ended else []
+        return _problems(answer), False
+    return ([_not_loaded(config, process)] if ended else []), False
 
 
 def _send(process: subprocess.Popen[bytes], job: bytes) -> None:

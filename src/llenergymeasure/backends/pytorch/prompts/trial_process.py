@@ -11,6 +11,7 @@ import sys
 from typing import Any
 
 from llenergymeasure.backends.pytorch.error_messages import explain_loading
+from llenergymeasure.backends.pytorch.facts.shape import context_length
 from llenergymeasure.backends.pytorch.loading import load_config, load_tokenizer
 from llenergymeasure.backends.pytorch.prompts.tokens import check_context, encode
 from llenergymeasure.config.models import ExperimentConfig
@@ -86,13 +87,11 @@ def _context_length(config: ExperimentConfig, source: ModelSource) -> int | None
         return None
     try:
         with explain_loading(f"model {config.model}"):
-            shape = load_config(config, source).get_text_config()
-            length = getattr(shape, "max_position_embeddings", None)
+            return context_length(load_config(config, source).get_text_config())
     except LLEMError:
         if source.is_local:
             raise
         return None
-    return length if isinstance(length, int) and length > 0 else None
 
 
 def _limit_memory() -> None:
