@@ -11,6 +11,7 @@ from llenergymeasure.backends.pytorch.arguments import RESERVED, options_of
 from llenergymeasure.backends.pytorch.precision import precision_refusals
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.core.packages import version_of
+from llenergymeasure.domain.model.files.adapter import adapter_problem
 from llenergymeasure.domain.model.reference import parse_model_ref
 from llenergymeasure.domain.model.source import find_source, missing_source
 from llenergymeasure.exceptions import ConfigError
@@ -86,8 +87,12 @@ def _quantisation_refusals(config: ExperimentConfig) -> Iterator[str]:
 
 
 def _adapter_refusals(config: ExperimentConfig) -> Iterator[str]:
-    if options_of(config).lora_adapter:
+    adapter = options_of(config).lora_adapter
+    if adapter:
         yield from _missing("pytorch.lora_adapter", "peft", "peft")
+        problem = adapter_problem(adapter)
+        if problem is not None:
+            yield f"pytorch.lora_adapter: {problem}"
 
 
 def _attention_refusals(config: ExperimentConfig) -> Iterator[str]:
