@@ -32,7 +32,8 @@ SETTINGS = {
 }
 
 
-def _run(model: str, out: Path, *more: str) -> dict[str, Any]:
+def run_model(model: str, out: Path, *more: str) -> dict[str, Any]:
+    """Measure a model briefly on the CPU, as typed, and return the printed result."""
     command = [sys.executable, "-m", "llenergymeasure", "run", "--model", model, "--device", "cpu", "--json"]
     command += ["--output", str(out), *more]
     for key, value in SETTINGS.items():
@@ -61,7 +62,7 @@ def _check_figures(result: dict[str, Any]) -> None:
 @pytest.mark.parametrize("shape", ["tiny_llama", "tiny_gpt2", "tiny_opt"])
 def test_tiny_models_are_measured(shape: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     model: Path = request.getfixturevalue(shape)
-    result = _run(str(model), tmp_path, "--precision", "fp32", "--set", "pytorch.batch_size=3")
+    result = run_model(str(model), tmp_path, "--precision", "fp32", "--set", "pytorch.batch_size=3")
     _check_figures(result)
     assert all(
         result["fingerprints"][f"{name}_sha256"] for name in ("prompts", "tokens", "weights", "tokenizer")
@@ -74,7 +75,7 @@ def test_tiny_models_are_measured(shape: str, tmp_path: Path, request: pytest.Fi
 @pytest.mark.weights
 @pytest.mark.slow
 def test_real_weights_are_measured_and_the_bundle_loads_back(tmp_path: Path, smollm2: str) -> None:
-    result = _run(smollm2, tmp_path, "--set", "pytorch.batch_size=3")
+    result = run_model(smollm2, tmp_path, "--set", "pytorch.batch_size=3")
     _check_figures(result)
     assert result["model_info"]["n_parameters"] == pytest.approx(134.5e6, rel=0.01)
     (bundle,) = (tmp_path / "single").iterdir()
@@ -94,7 +95,7 @@ def test_real_weights_are_measured_and_the_bundle_loads_back(tmp_path: Path, smo
 
 
 def test_model_load_and_warmup_stay_outside_the_windows(tmp_path: Path, tiny_llama: Path) -> None:
-    _run(str(tiny_llama), tmp_path)
+    run_model(str(tiny_llama), tmp_path)
     (bundle,) = (tmp_path / "single").iterdir()
     phases = {phase.name: phase for phase in read_phases(bundle / "phases.parquet")}
     windows = [phase for phase in read_phases(bundle / "phases.parquet") if phase.name == "window"]
@@ -108,7 +109,7 @@ def test_model_load_and_warmup_stay_outside_the_windows(tmp_path: Path, tiny_lla
 
 
 def test_greedy_counts_do_not_depend_on_the_batch(tmp_path: Path, tiny_llama: Path) -> None:
-    one = _run(str(tiny_llama), tmp_path, "--precision", "fp32", "--set", "pytorch.batch_size=1")
-    six = _run(str(tiny_llama), tmp_path, "--precision", "fp32", "--set", "pytorch.batch_size=6")
+    one = run_model(str(tiny_llama), tmp_path, "--precision", "fp32", "--set", "pytorch.batch_size=1")
+    six = run_model(str(tiny_llama), tmp_path, "--precision", "fp32", "--set", "pytorch.batch_size=6")
     per_request = [result["total_tokens"] / result["total_requests"] for result in (one, six)]
     assert per_request[0] == per_request[1]
