@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import pytest
 
+from llenergymeasure.backends.pytorch.backend import PyTorchBackend
 from llenergymeasure.backends.pytorch.facts.parameters import count_parameters
+from llenergymeasure.core.clock import AnchoredClock
 from llenergymeasure.domain.model.info import ModelInfo
 from llenergymeasure.metrics.performance.flops import request_flops
+from tests.support.models import edit_json
+from tests.support.pytorch_runs import configure
 
 pytestmark = pytest.mark.model
 
@@ -158,3 +165,13 @@ def test_masks_and_positions_are_no_weights():
     model.model.register_buffer("position_ids", torch.arange(64).int()[None])
     model.model.register_buffer("ones", torch.ones(64, 64, dtype=torch.bool))
     assert count_parameters(model) == plain
+
+
+def test_random_weights_are_not_called_quantised_whatever_the_configuration_names(tiny_llama, tmp_path):
+    folder = Path(shutil.copytree(tiny_llama, tmp_path / "named"))
+    edit_json(folder / "config.json", quantization_config={"quant_method": "gptq", "bits": 4})
+    backend = PyTorchBackend()
+    info = backend.load(configure(folder, weights="random"), AnchoredClock())
+    backend.close()
+    assert info.quantisation is None
+    assert info.weight_bytes == 4 * info.n_parameters

@@ -33,7 +33,7 @@ def describe(loaded: Loaded, config: ExperimentConfig) -> ModelInfo:
         vocab_size=whole(shape, "vocab_size"),
         context_length=context_length(shape),
         dtype=str(model.dtype).removeprefix("torch."),
-        quantisation=loaded.quantisation or _quantisation(model),
+        quantisation=loaded.quantisation or (None if config.weights == "random" else _quantisation(model)),
         attention=getattr(shape, "_attn_implementation", None),
         weight_bytes=counts.weight_bytes,
         devices=devices_of(model),
