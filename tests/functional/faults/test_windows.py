@@ -37,7 +37,9 @@ def test_two_windows_whose_interval_says_nothing_make_a_result_invalid(
     tmp_path: Path, standin_env: dict[str, str]
 ) -> None:
     few = with_measurement(window={"min_duration_s": 0.2}, repeats={"min": 2, "max": 2})
-    result = _measure(tmp_path, standin_env, {**few, "standin": {"token_s": 0.005, "drift": 0.7}})
+    result = _measure(
+        tmp_path, standin_env, {**few, "standin": {"token_s": 0.005, "drift": 1.0, "batch_size": 8}}
+    )
     told = {warning.code: warning.severity for warning in result.warnings}
     assert told["interval_wide"] == "invalid"
     assert "windows_differ" in told
