@@ -104,6 +104,12 @@ class EnergyConfig(PluginSections):
     `rapl:dram` (meter and domain) means all of these."""
 
     @classmethod
+    def unknown_choices(cls, settings: Mapping[str, Any]) -> Collection[str]:
+        meters = settings.get("meters", "auto")
+        chosen = meters if isinstance(meters, (list, tuple)) else [meters]
+        return [name for name in chosen if name not in _NO_NAMES and not _exists("meters", name)]
+
+    @classmethod
     def refuse_section(cls, name: str, settings: Mapping[str, Any]) -> str | None:
         meters = settings.get("meters", "auto")
         chosen = [meters] if isinstance(meters, str) else meters
@@ -195,6 +201,11 @@ class ExperimentConfig(PluginSections):
         return known_plugin("backends", value)
 
     @classmethod
+    def unknown_choices(cls, settings: Mapping[str, Any]) -> Collection[str]:
+        backend = settings.get("backend", "pytorch")
+        return () if _exists("backends", backend) else (backend,)
+
+    @classmethod
     def refuse_section(cls, name: str, settings: Mapping[str, Any]) -> str | None:
         backend = settings.get("backend", "pytorch")
         if name == backend:
@@ -214,6 +225,10 @@ class ExperimentConfig(PluginSections):
     def config_hash(self) -> str:
         """Sixteen hex digits that name what is measured; see `config.identity`."""
         return config_hash(self, self.backend)
+
+
+def _exists(kind: plugins.Kind, name: Any) -> bool:
+    return isinstance(name, str) and plugins.is_known(kind, name)
 
 
 def _is_path(dataset: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, ClassVar, TypeVar, get_args
 
 from pydantic import (
@@ -50,6 +50,11 @@ class PluginSections(Section):
         return {name: value for name, value in self if name in names and isinstance(value, BaseModel)}
 
     @classmethod
+    def unknown_choices(cls, settings: Mapping[str, Any]) -> Collection[str]:
+        """Return the plugins that are chosen and do not exist: the names are the fault, and not the sections."""
+        return ()
+
+    @classmethod
     def refuse_section(cls, name: str, settings: Mapping[str, Any]) -> str | None:
         """Return why these settings cannot have a section for this plugin, or None."""
         return None
@@ -61,7 +66,10 @@ class PluginSections(Section):
             return handler(settings)
         valid: dict[str, Any] = {}
         errors: list[InitErrorDetails] = []
+        misnamed = cls.unknown_choices(settings)
         for key, value in settings.items():
+            if key in misnamed and key not in cls.model_fields:
+                continue  # its section goes with the name
             if key not in cls.model_fields and not plugins.is_known(cls.plugin_kind, key):
                 errors.append(InitErrorDetails(type="extra_forbidden", loc=(key,), input=value))
                 continue
@@ -81,7 +89,7 @@ class PluginSections(Section):
             return {key: value}
         if value is None:
             return {}
-        reason = cls.refuse_section(key, settings)
+        reason = None if cls.unknown_choices(settings) else cls.refuse_section(key, settings)
         if reason is not None:
             raise ValueError(reason)
         if is_field:

@@ -25,6 +25,29 @@ def _refusal(text: str) -> str:
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "model: m\nbackend: vlm\npytorch: {batch_size: 2}\n",
+        "model: m\nbackend: vlm\nvlm: {batch_size: 2}\n",
+        "model: m\nenergy:\n  meters: estimat\n  estimate: {cpu_max_power_w: 9}\n",
+        "model: m\nenergy:\n  meters: [nvml, estimat]\n  estimat: {cpu_max_power_w: 9}\n",
+    ],
+)
+def test_a_misspelt_plugin_is_one_fault_whatever_sections_there_are(text: str) -> None:
+    said = _refusal(text)
+    assert ": unknown " in said
+    assert "did you mean" in said
+    assert len(said.splitlines()) == 1
+
+
+def test_a_fault_within_the_section_is_told_with_the_misspelt_plugin() -> None:
+    said = _refusal("model: m\nbackend: vlm\npytorch: {batch_size: 0}\n")
+    assert said.startswith("2 faults in the configuration")
+    assert "unknown backend 'vlm'" in said
+    assert "pytorch.batch_size must be a whole number of at least 1" in said
+
+
+@pytest.mark.parametrize(
     ("temperature", "preset"), [("0", "deterministic"), ("0.0", "deterministic"), ("0.7", "sampling")]
 )
 def test_a_temperature_alone_says_how_tokens_are_chosen(temperature: str, preset: str) -> None:

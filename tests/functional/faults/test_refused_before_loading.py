@@ -60,6 +60,13 @@ def test_a_package_that_is_not_installed_is_named_without_advice_to_install_what
     assert "pip install" not in failure
 
 
+@pytest.mark.parametrize("name", ["a b/c d", "gpt2 ", "a/b/c", "C:\\models\\x", "no where/"])
+def test_a_name_that_no_model_can_have_is_one_problem(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    (failure,) = _problems("--model", name)
+    assert failure.startswith(f"model '{name}' is no folder of this machine, and cannot be an id on the Hub")
+
+
 @pytest.mark.parametrize(
     ("file", "content", "said"),
     [

@@ -20,8 +20,9 @@ def model_id_problem(ref: ModelRef) -> str | None:
         return f"model {ref.text} is a file → name the folder that holds the model, or a .gguf file"
     if _ID.fullmatch(ref.name):
         return None
+    text = f"'{ref.text}'" if ref.text.isprintable() else repr(ref.text)
     return (
-        f"model {ref.text!r} is no folder of this machine, and cannot be an id on the Hub → write OWNER/NAME with "
+        f"model {text} is no folder of this machine, and cannot be an id on the Hub → write OWNER/NAME with "
         "letters, digits, '-', '_' and '.', or the path of a folder"
     )
 

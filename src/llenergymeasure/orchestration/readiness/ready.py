@@ -27,10 +27,12 @@ def require_ready(config: ExperimentConfig) -> None:
     Raises:
         PreFlightError: with every problem that was found.
     """
-    first = _preflight_failures(config)
+    first, misnamed = _preflight_failures(config), check_model_id(config)
+    if misnamed:  # that the Hub has no such model is the same fault
+        first = [each for each in first if not each.startswith(config.model)]
     of_model = [
         *first,
-        *(check_model_id(config) or _hub_failures(config, first)),
+        *(misnamed or _hub_failures(config, first)),
         *check_model_folder(config),
         *check_dataset(config),
         *_backend_failures(config),
