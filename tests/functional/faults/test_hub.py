@@ -68,6 +68,16 @@ def test_what_the_hub_refuses_while_loading_is_one_sentence(
     assert _loaded(tmp_path, answer).startswith(said)
 
 
+@pytest.mark.parametrize("answer", [hub_server.RATE_LIMIT, hub_server.FAULT], ids=["429", "503"])
+def test_a_hub_that_is_busy_is_asked_once_and_told_in_one_line(tmp_path: Path, answer: Answer) -> None:
+    with hub(answer, answer) as address:
+        typed = ["-m", "llenergymeasure", "run", "--model", "org/name", "--device", "cpu", "-q", "--dry-run"]
+        done = _python("", address, tmp_path / "home", *typed)
+    assert done.returncode == 0
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("warning: org/name is not in the cache, and loading it may fail: the Hub ")
+
+
 def test_a_misspelt_model_is_refused_on_the_command_line_before_anything_is_measured(tmp_path: Path) -> None:
     with hub(hub_server.MISSPELT) as address:
         typed = ["-m", "llenergymeasure", "run", "--model", "org/nmae", "--device", "cpu", "-q"]

@@ -13,7 +13,7 @@ from llenergymeasure.backends.pytorch.rehearsal.architecture import (
 )
 from llenergymeasure.backends.pytorch.rehearsal.generator import generator_refusal
 from llenergymeasure.backends.pytorch.rehearsal.gguf import gguf_refusal
-from llenergymeasure.backends.pytorch.rehearsal.hub import config_was_fetched
+from llenergymeasure.backends.pytorch.rehearsal.hub import readable_source
 from llenergymeasure.backends.pytorch.weights.in_files import tensor_refusal
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.domain.model.files.content import read_json_object
@@ -46,9 +46,8 @@ def rehearse(config: ExperimentConfig) -> list[str]:
         return []
     if config.trust_remote_code and _brings_code(files):
         return []
-    if files is None and not config_was_fetched(ref, config):
-        return []
-    return _refusals(config, source, files)
+    readable = readable_source(ref, source, config) if ref.kind == "hub" else source
+    return [] if readable is None else _refusals(config, readable, files)
 
 
 def _refusals(config: ExperimentConfig, source: ModelSource, files: LocalFiles | None) -> list[str]:
