@@ -47,13 +47,20 @@ def run_command_there(python: str, *arguments: str) -> subprocess.CompletedProce
         ) from None
 
 
+def last_words(answer: subprocess.CompletedProcess[str]) -> str:
+    """Return the last line that a command wrote: of its errors, else of its output."""
+    lines = answer.stderr.strip().splitlines() or answer.stdout.strip().splitlines() or ["no output"]
+    return lines[-1][:200]
+
+
 def _run(python: str, arguments: Sequence[str], timeout_s: float) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         python_command("llenergymeasure", *arguments, python=python),
         env=python_environment(os.environ, python),
         stdin=subprocess.DEVNULL,
         capture_output=True,
-        text=True,
+        encoding="utf-8",
+        errors="replace",
         timeout=timeout_s,
         check=False,
     )
@@ -70,8 +77,7 @@ def _problem(python: str) -> str | None:
     version = re.fullmatch(r"llem (\d+)\.(\S+)\s*", answer.stdout)
     install = f"{python} -m pip install {_own_source()}"
     if version is None:
-        last = (answer.stderr.strip().splitlines() or ["no output"])[-1]
-        return f"interpreter {python} does not run llenergymeasure: {last[:200]} → {install}"
+        return f"interpreter {python} does not run llenergymeasure: {last_words(answer)} → {install}"
     if version[1] != VERSION.partition(".")[0]:
         return f"interpreter {python} has {answer.stdout.strip()}, and this is llem {VERSION} → {install}"
     return None

@@ -10,8 +10,8 @@ from pathlib import Path
 from llenergymeasure.config.loader import dump_config
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.domain.diagnosis import Diagnosis
-from llenergymeasure.exceptions import ConfigError, LLEMError, PreFlightError
-from llenergymeasure.launchers.interpreter import require_interpreter, run_command_there
+from llenergymeasure.exceptions import ConfigError, PreFlightError
+from llenergymeasure.launchers.interpreter import last_words, require_interpreter, run_command_there
 
 
 def preflight_in(python: str, config: ExperimentConfig) -> None:
@@ -37,28 +37,30 @@ def preflight_in(python: str, config: ExperimentConfig) -> None:
 
 def _problems(python: str, answer: subprocess.CompletedProcess[str]) -> list[str]:
     try:
-        return [str(each) for each in json.loads(answer.stdout)["preflight"]["problems"]]
-    except (ValueError, KeyError, TypeError):
+        problems = json.loads(answer.stdout)["preflight"]["problems"]
+    except (ValueError, LookupError, TypeError, RecursionError):
         raise _no_answer(python, answer) from None
+    if not problems or not isinstance(problems, list) or not all(isinstance(each, str) for each in problems):
+        raise _no_answer(python, answer)
+    return problems
 
 
 def diagnose_in(python: str, output_dir: Path) -> Diagnosis:
     """Look at the machine from another interpreter.
 
     Raises:
-        PreFlightError: the interpreter cannot be used.
-        LLEMError: it gives no answer.
+        PreFlightError: the interpreter cannot be used, or gives no answer.
     """
     require_interpreter(python)
     answer = run_command_there(python, "doctor", "--json", "--output", str(output_dir))
     try:
         return Diagnosis.model_validate(json.loads(answer.stdout))
-    except ValueError:
+    except (ValueError, RecursionError):
         raise _no_answer(python, answer) from None
 
 
-def _no_answer(python: str, answer: subprocess.CompletedProcess[str]) -> LLEMError:
-    last = (answer.stderr.strip().splitlines() or ["no output"])[-1]
-    return LLEMError(
-        f"interpreter {python} could not look at the machine (exit code {answer.returncode}): {last}"
+def _no_answer(python: str, answer: subprocess.CompletedProcess[str]) -> PreFlightError:
+    return PreFlightError(
+        f"interpreter {python} does not answer as llem does (exit code {answer.returncode}, {last_words(answer)}) → "
+        "install the same release of llenergymeasure there, or correct launcher.python"
     )
