@@ -7,8 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from llenergymeasure import exceptions
-from llenergymeasure.exceptions import ExperimentError, InvalidResultError, LLEMError
+from llenergymeasure.exceptions import ExperimentError, InvalidResultError, LLEMError, error_named
 
 if TYPE_CHECKING:
     from llenergymeasure.config.models import ExperimentConfig
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from llenergymeasure.launchers.guarded import GuardedLauncher
     from llenergymeasure.results.opening import Bundle
 
+KEPT = "Samples and log of the run were kept in"
 OnEvent = Callable[["RunEvent"], None]
 
 
@@ -66,8 +66,10 @@ def run_to_bundle(config: ExperimentConfig, on_event: OnEvent | None = None) -> 
                 left = finish_job(folder, outcome)
     if outcome.status == "done" and outcome.bundle:
         return Path(outcome.bundle)
-    where = "" if left is None else f"\nSamples and log of the run were kept in {left}"
-    raise _error_named(outcome.error)((outcome.message or "the worker failed without a message") + where)
+    where = "" if left is None else f"\n{KEPT} {left}"
+    failure = error_named(outcome.error)((outcome.message or "the worker failed without a message") + where)
+    failure.bundle = None if outcome.bundle is None else Path(outcome.bundle)
+    raise failure
 
 
 def refuse_invalid(config: ExperimentConfig, bundle: Path) -> None:
@@ -210,10 +212,3 @@ def _resolve(config: ExperimentConfig | Mapping[str, Any] | str | Path) -> Exper
     if isinstance(config, Mapping):
         return load_config(overrides=config)
     return load_config(Path(config))
-
-
-def _error_named(name: str | None) -> type[LLEMError]:
-    found = getattr(exceptions, name or "", None)
-    if isinstance(found, type) and issubclass(found, LLEMError):
-        return found
-    return ExperimentError

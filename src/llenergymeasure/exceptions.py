@@ -10,9 +10,13 @@ if TYPE_CHECKING:
 
 
 class LLEMError(Exception):
-    """Base of every error this package raises on purpose; its text says what, where and what to do."""
+    """Base of every error this package raises on purpose; its text says what, where and what to do.
+
+    `bundle` is what was kept of a run that failed.
+    """
 
     exit_code: int = 1
+    bundle: Path | None = None
 
 
 class ConfigError(LLEMError):
@@ -73,7 +77,7 @@ class MeterUnavailable(MeterError):
 
 
 class ExperimentError(LLEMError):
-    """The measurement itself failed, or its result cannot be written or read; `bundle` is what was kept of it."""
+    """The measurement itself failed, or its result cannot be written or read."""
 
     exit_code = 6
 
@@ -104,3 +108,9 @@ class InterruptedExperimentError(ExperimentError):
     """The user or the system stopped the run; what was measured until then is kept."""
 
     exit_code = 130
+
+
+def error_named(name: str | None) -> type[LLEMError]:
+    """Return the class of that name; `ExperimentError` for one that only a newer release has."""
+    found = globals().get(name or "")
+    return found if isinstance(found, type) and issubclass(found, LLEMError) else ExperimentError

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import sys
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -11,6 +13,8 @@ from llenergymeasure.exceptions import LLEMError
 
 LONGEST = 300
 """Characters of an exception's text that are quoted."""
+INTERNAL = "internal error:"
+"""How the text of a defect of our own begins."""
 
 
 @contextmanager
@@ -35,13 +39,22 @@ def _is_cancelled(error: BaseException) -> bool:
 
 def described(error: BaseException) -> str:
     """Return class and first line of an exception, without secrets; never raises, whatever its text does."""
-    first = next(iter(text_of(error).strip().splitlines()), "")
+    lines = text_of(error).strip().splitlines()
+    first = next(iter(lines), "")
+    if re.match(r"\d+ validation errors? for ", first):  # pydantic says below what is wrong
+        first = ": ".join(line.strip() for line in lines[:3])
     name = type(error).__name__
     if isinstance(error, EOFError) and "EOF when reading" in first:
         return f"{name}: it waits for input from a keyboard, and a run has none"
     if isinstance(error, MemoryError) and not first:
         return f"{name}: out of memory"
     return f"{name}: {mask_secrets(first)[:LONGEST]}" if first else f"{name} without a text"
+
+
+def internal_error(error: BaseException) -> str:
+    """Return the text of a defect of our own: what it is, and below it the traceback."""
+    trace = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+    return f"{INTERNAL} {described(error)}\n{mask_secrets(trace)}"
 
 
 def text_of(error: BaseException) -> str:

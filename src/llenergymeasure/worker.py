@@ -7,7 +7,6 @@ import os
 import signal
 import sys
 import threading
-import traceback
 from contextlib import suppress
 from pathlib import Path
 
@@ -21,7 +20,8 @@ from llenergymeasure.core.processes.stop_signals import (
 from llenergymeasure.domain.job import Outcome
 from llenergymeasure.domain.progress import RunEvent
 from llenergymeasure.exceptions import ExperimentError, InterruptedExperimentError, LLEMError
-from llenergymeasure.launchers.job_folder import EventLog, sign_job, write_outcome
+from llenergymeasure.foreign_code import internal_error
+from llenergymeasure.launchers.job_folder import EventLog, event_of, sign_job, write_outcome
 from llenergymeasure.launchers.local import WATCH_PARENT
 
 parent_gone = threading.Event()
@@ -31,7 +31,7 @@ def main(arguments: list[str]) -> int:
     """Run the job in a folder, `FOLDER [--watch-parent]`; return the exit code of its outcome."""
     folder = Path(arguments[0])
     standard_output = take_over_stdout()
-    events = EventLog(folder)
+    events = EventLog(folder, standard_output)
     _forward_warnings(events)
     # While it stops in order, further ones are ignored. SIGINT is how `llem` passes a stop on: it counts also where a
     # shell started `llem` in the background, and so with SIGINT ignored.
@@ -40,8 +40,9 @@ def main(arguments: list[str]) -> int:
         _watch_parent()
     sign_job(folder)
     outcome = _outcome(folder, events)
-    write_outcome(folder, outcome)
-    events.append(RunEvent(kind=outcome.status, **outcome.model_dump(include={"bundle", "error", "message"})))
+    with suppress(OSError):  # a full disk; the last event says the same
+        write_outcome(folder, outcome)
+    events.append(event_of(outcome))
     events.close()
     if parent_gone.is_set():
         _clean_up(folder, outcome)
@@ -58,14 +59,13 @@ def _outcome(folder: Path, events: EventLog) -> Outcome:
     except LLEMError as error:
         if stop_is_asked() and not isinstance(error, ExperimentError):
             return _stopped_early()
-        kept = error.bundle if isinstance(error, ExperimentError) else None
-        return _failed(type(error), str(error), kept)
+        return _failed(type(error), str(error), error.bundle)
     except KeyboardInterrupt:
         return _stopped_early()
-    except (Exception, SystemExit):  # noqa: BLE001 - the parent process must learn of a defect too
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - the parent process must learn of a defect too
         if stop_is_asked():  # code of others makes an error of an interrupt
             return _stopped_early()
-        return _failed(LLEMError, f"internal error:\n{traceback.format_exc()}")
+        return _failed(LLEMError, internal_error(error))
 
 
 def _stopped_early() -> Outcome:

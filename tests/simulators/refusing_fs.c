@@ -1,6 +1,7 @@
 /* A file system that refuses calls, as network and user-space ones do: preloaded, for paths under one folder.
  *
- * REFUSE_UNDER names the folder, REFUSE the calls with the error number of each: "fsync=22 flock=95".
+ * REFUSE_UNDER names the folder, REFUSE the calls with the error number of each: "fsync=22 flock=95". Where
+ * REFUSE_ONCE is given, they are refused from the moment on at which a file of that name exists.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -13,9 +14,11 @@
 #include <unistd.h>
 
 static int refused(const char *call, const char *path) {
-    const char *under = getenv("REFUSE_UNDER"), *list = getenv("REFUSE");
+    const char *under = getenv("REFUSE_UNDER"), *list = getenv("REFUSE"), *once = getenv("REFUSE_ONCE");
     char key[32];
     if (under == NULL || list == NULL || strncmp(path, under, strlen(under)) != 0)
+        return 0;
+    if (once != NULL && access(once, F_OK) != 0)
         return 0;
     snprintf(key, sizeof key, "%s=", call);
     const char *found = strstr(list, key);
@@ -44,6 +47,12 @@ static int refused_fd(const char *call, int fd) {
         if (number) { errno = number; return -1; }                                     \
         return ((int (*) PARAMETERS)dlsym(RTLD_NEXT, #NAME)) ARGUMENTS;                \
     }
+
+ssize_t write(int fd, const void *data, size_t size) {
+    int number = refused_fd("write", fd);
+    if (number) { errno = number; return -1; }
+    return ((ssize_t (*)(int, const void *, size_t))dlsym(RTLD_NEXT, "write"))(fd, data, size);
+}
 
 REFUSE_FD(fsync, "fsync", (int fd), (fd))
 REFUSE_FD(fdatasync, "fsync", (int fd), (fd))

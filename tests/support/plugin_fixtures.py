@@ -23,6 +23,14 @@ def pytest_configure(config: pytest.Config) -> None:
     config.add_cleanup(lambda: installation.__exit__(None, None, None))
 
 
+def add_backend(tmp_path: Path, name: str, declaration: str, source: str) -> None:
+    """Install a further backend for the child processes of `standin_env`: one module, with its declaration."""
+    site = tmp_path / "site"
+    (site / f"{declaration.partition(':')[0]}.py").write_text(source)
+    with (site / "llem_standin-1.0.dist-info" / "entry_points.txt").open("a") as points:
+        points.write(f"{name} = {declaration}\n")
+
+
 @pytest.fixture
 def standin_env(tmp_path: Path) -> dict[str, str]:
     """Return an environment for child processes in which the stand-in backends are installed."""

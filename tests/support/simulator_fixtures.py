@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -21,6 +22,21 @@ from tests.simulators.powercap import PowercapTree, RunningPowercap, run_powerca
 NvmlSimulator = Callable[..., dict[str, str]]
 PowercapSimulator = Callable[[PowercapTree], RunningPowercap]
 ChildJson = Callable[..., Any]
+REFUSING_FS = Path("tests/simulators/refusing_fs.c").absolute()
+
+
+@pytest.fixture(scope="session")
+def refusing_fs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A library to preload, which refuses calls under a folder as file systems do; see its source."""
+    if shutil.which("cc") is None:
+        if os.environ.get("CI"):
+            pytest.fail("no C compiler")
+        pytest.skip("no C compiler")
+    library = tmp_path_factory.mktemp("refusing") / "refusing_fs.so"
+    subprocess.run(
+        ["cc", "-shared", "-fPIC", "-O1", "-o", library, REFUSING_FS, "-ldl"], check=True, timeout=60
+    )
+    return library
 
 
 @pytest.fixture(scope="session")

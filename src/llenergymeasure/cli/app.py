@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from llenergymeasure.api import KEPT
 from llenergymeasure.cli.calibrate import calibrate
 from llenergymeasure.cli.doctor import doctor
 from llenergymeasure.cli.run import run
@@ -22,10 +23,10 @@ from llenergymeasure.cli.verify import verify
 from llenergymeasure.constants import VERSION
 from llenergymeasure.core.processes.stop_signals import stop_is_asked
 from llenergymeasure.exceptions import InterruptedExperimentError, LLEMError
+from llenergymeasure.foreign_code import INTERNAL, described
 
 INTERRUPTED = InterruptedExperimentError.exit_code
 DEBUG = "LLEM_DEBUG"
-INTERNAL = "internal error:"
 
 app = typer.Typer(
     help="Measure what it costs to run large language models: energy, time, memory and FLOPs.",
@@ -72,7 +73,7 @@ def _reported(command: Callable[..., None]) -> Callable[..., None]:
                 _leave("interrupted", INTERRUPTED)
             if os.environ.get(DEBUG):
                 traceback.print_exc()
-            _leave(_internal(f"{type(error).__name__}: {error}"), LLEMError.exit_code)
+            _leave(_internal(described(error)), LLEMError.exit_code)
         finally:
             logger.removeHandler(handler)
 
@@ -96,7 +97,9 @@ def _sentence(error: LLEMError) -> str:
         return text
     if os.environ.get(DEBUG):
         print(text, file=sys.stderr)
-    return _internal(text.strip().splitlines()[-1])
+    cause, *more = text.removeprefix(INTERNAL).strip().splitlines()
+    kept = [line for line in more if line.startswith(KEPT)]
+    return "\n".join([_internal(cause), *kept])
 
 
 def _internal(what: str) -> str:

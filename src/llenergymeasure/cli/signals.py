@@ -7,6 +7,7 @@ import signal
 from collections.abc import Iterable
 from contextlib import suppress
 
+from llenergymeasure.core.processes.output_stream import PATIENCE_S, takes_text
 from llenergymeasure.core.processes.stop_signals import heeded_signals, interrupt_on_stop_signals
 from llenergymeasure.exceptions import InterruptedExperimentError
 
@@ -47,8 +48,8 @@ def stop_in_order() -> None:
 
 
 def _tell(message: bytes) -> None:
-    """Write to standard error, unbuffered: this may interrupt a write to the same stream."""
-    if message:
+    """Write to standard error, unbuffered: this may interrupt a write to the same stream, which waits for a reader."""
+    if message and takes_text(2, PATIENCE_S):
         with suppress(OSError, ValueError):  # whoever reads it may have been stopped too
             clear = b"\r\x1b[2K" if os.isatty(2) else b""
             os.write(2, clear + message)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import codecs
-import io
 import os
 import sys
 from typing import IO, TextIO
+
+from llenergymeasure.core.processes.output_stream import Output, output_stream
 
 PLAINER = {
     "→": "->", "±": "+/-", "×": "x", "°": " deg ", "·": "-", "✓": "ok", "✗": "x", "…": "...", "–": "-", "—": "-",
@@ -15,32 +16,6 @@ PLAINER = {
 """What stands for our signs where the encoding of a stream lacks them; other characters are escaped."""
 REPLACE, ESCAPE_JSON = "llem.replace", "llem.escape_json"
 """Names of error handlers (PEP 293)."""
-
-
-class Output(io.TextIOWrapper):
-    """A text stream whose first failure is kept, not raised; what follows is dropped."""
-
-    failure: OSError | None = None
-
-    def write(self, text: str, /) -> int:
-        try:
-            return super().write(text)
-        except OSError as error:
-            self._drop(error)
-            return len(text)
-
-    def flush(self) -> None:
-        try:
-            super().flush()
-        except OSError as error:
-            self._drop(error)
-
-    def _drop(self, error: OSError) -> None:
-        self.failure = self.failure or error
-        null = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(null, self.fileno())  # what is in the buffer goes there too
-        os.close(null)
-        super().flush()
 
 
 def take_over_streams() -> None:
@@ -87,13 +62,7 @@ def _output(number: int, replaced: TextIO | None) -> Output:
         replaced.flush()
     if not os.get_blocking(number):  # a terminal or pipe that another program set so
         os.set_blocking(number, True)
-    return Output(
-        open(number, "wb", closefd=False),
-        encoding="utf-8" if replaced is None else replaced.encoding,
-        errors=REPLACE,
-        line_buffering=number == 2 or getattr(replaced, "line_buffering", False),
-        write_through=getattr(replaced, "write_through", False),
-    )
+    return output_stream(number, replaced, errors=REPLACE)
 
 
 def _is_null(stream: IO[str]) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from llenergymeasure.core.files.durable import replace_text
 from llenergymeasure.core.processes.identity import this_process
 from llenergymeasure.domain.job import JOB_FORMAT, Job, Outcome
 from llenergymeasure.domain.progress import RunEvent, parse_event
-from llenergymeasure.exceptions import ExperimentError
+from llenergymeasure.exceptions import ExperimentError, error_named
 
 logger = logging.getLogger(__name__)
 
@@ -89,22 +89,47 @@ def read_outcome(folder: Path) -> Outcome | None:
         return Outcome.model_validate_json((folder / OUTCOME).read_bytes())
     except (OSError, ValueError) as error:
         logger.debug("no outcome in %s: %s", folder, error)
+    return outcome_told(EventReader(folder).unread())
+
+
+def outcome_told(events: Iterable[RunEvent]) -> Outcome | None:
+    """Return the outcome that the last event of a run states; None where the run has not ended."""
+    last = next((each for each in reversed(list(events)) if each.kind in ("done", "failed")), None)
+    if last is None:
         return None
+    if last.kind == "done":
+        return Outcome(status="done", bundle=last.bundle)
+    told = last.model_dump(include={"bundle", "error", "message"})
+    return Outcome(status="failed", exit_code=error_named(last.error).exit_code, **told)
+
+
+def event_of(outcome: Outcome) -> RunEvent:
+    """Return the last event of a run, which states how it ended."""
+    return RunEvent(kind=outcome.status, **outcome.model_dump(include={"bundle", "error", "message"}))
 
 
 class EventLog:
-    """Appends events to a file: neither a reader nor a disk that is slow, stopped or gone holds up the run."""
+    """Appends events to a file: neither a reader nor a disk that is slow, stopped or gone holds up the run.
 
-    def __init__(self, folder: Path) -> None:
-        self._file = BackgroundFile(folder / EVENTS)
+    Where the disk is full they are written to `instead`, an open file.
+    """
+
+    def __init__(self, folder: Path, instead: int) -> None:
+        self._file = BackgroundFile(folder / EVENTS, instead=instead)
 
     def append(self, event: RunEvent) -> None:
-        """Write one event soon; where that fails (a full disk) the run goes on."""
+        """Write one event soon; where that fails the run goes on."""
         self._file.put(event.model_dump_json(exclude_none=True).encode() + b"\n")
 
     def close(self) -> None:
         """Write what is not written yet, as far as the disk answers within seconds."""
         self._file.close()
+
+
+def parsed(lines: bytes) -> list[RunEvent]:
+    """Return the events of lines, without those that this release does not know."""
+    events = (parse_event(line) for line in lines.splitlines())
+    return [event for event in events if event is not None]
 
 
 class EventReader:
@@ -114,14 +139,14 @@ class EventReader:
         self._path = folder / EVENTS
         self._offset = 0
 
-    def unread(self) -> Iterator[RunEvent]:
-        """Yield the events whose lines are complete and were not yielded before.
+    def unread(self, more: bytes = b"") -> Iterator[RunEvent]:
+        """Yield the events whose lines are complete and were not yielded before, then those of the lines `more`.
 
         Of progress events in a row only the last is given: a listener that is slower than the run hears of its
         present state, not of all that it missed.
         """
         waiting: RunEvent | None = None
-        for event in self._read():
+        for event in parsed(self._read() + more):
             if waiting is not None and event.kind != "progress":
                 yield waiting
             waiting = event if event.kind == "progress" else None
@@ -130,14 +155,15 @@ class EventReader:
         if waiting is not None:
             yield waiting
 
-    def _read(self) -> list[RunEvent]:
+    def _read(self) -> bytes:
+        """Return the complete lines that are new; none where the folder cannot be read, now or any more."""
         try:
             with self._path.open("rb") as file:
                 file.seek(self._offset)
                 new = file.read()
-        except FileNotFoundError:
-            return []
+        except OSError as error:
+            logger.debug("no events in %s: %s", self._path, error)
+            return b""
         complete = new[: new.rfind(b"\n") + 1]
         self._offset += len(complete)
-        events = (parse_event(line) for line in complete.splitlines())
-        return [event for event in events if event is not None]
+        return complete

@@ -19,7 +19,14 @@ from llenergymeasure.domain.job import Job, Outcome
 from llenergymeasure.domain.progress import RunEvent
 from llenergymeasure.exceptions import BackendError, InterruptedExperimentError
 from llenergymeasure.launchers.interpreter import require_interpreter
-from llenergymeasure.launchers.job_folder import LOG, EventReader, read_job, read_outcome
+from llenergymeasure.launchers.job_folder import (
+    LOG,
+    EventReader,
+    outcome_told,
+    parsed,
+    read_job,
+    read_outcome,
+)
 
 WORKER = "llenergymeasure.worker"
 WATCH_PARENT = "--watch-parent"
@@ -60,13 +67,18 @@ class LocalRun:
         self._folder = folder
         self._process = process
         self._reader = EventReader(folder)
+        self._told = b""
+        """What the worker wrote to its standard output: the events that its job folder had no room for."""
+        self._read = 0
         self._interrupts = 0
 
     def events(self) -> Iterator[RunEvent]:
         ended = False
         while not ended:
             ended = self._ended_within(POLL_S)
-            yield from self._reader.unread()
+            complete = self._told.rfind(b"\n") + 1
+            more, self._read = self._told[self._read : complete], complete
+            yield from self._reader.unread(more)
 
     def interrupt(self) -> None:
         self._interrupts += 1
@@ -86,7 +98,7 @@ class LocalRun:
             )  # before the leader is reaped, which would free the group's number
             self._process.wait()
             _close_pipes(self._process)
-        outcome = read_outcome(self._folder)
+        outcome = read_outcome(self._folder) or outcome_told(parsed(self._told))
         if outcome is not None:
             return outcome
         if self._interrupts:
@@ -94,14 +106,27 @@ class LocalRun:
         return _failure(BackendError, _crash(self._process.returncode, self._folder))
 
     def _ended_within(self, seconds: float) -> bool:
-        """Wait for the end of the worker, which nobody has reaped then.
+        """Wait for the end of the worker, which nobody has reaped then, or for what it tells.
 
-        The worker writes nothing to its standard output and closes it when it ends. A process that it forked may hold
-        it open longer, so the worker itself is asked too.
+        The worker closes its standard output when it ends. A process that it forked may hold it open longer, so the
+        worker itself is asked too.
         """
+        if self._process.returncode is not None:
+            return True
+        if self._take(seconds):
+            return False
+        ended = os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+        return ended and not self._take(0)
+
+    def _take(self, seconds: float) -> bool:
+        """Wait for what the worker writes to its standard output, and take it; False where it wrote nothing."""
         assert self._process.stdout is not None
-        select.select([self._process.stdout], [], [], seconds)
-        return os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+        pipe = self._process.stdout.fileno()
+        if not select.select([pipe], [], [], seconds)[0]:
+            return False
+        piece = os.read(pipe, 1 << 16)
+        self._told += piece
+        return bool(piece)
 
 
 def _start(folder: Path, job: Job) -> subprocess.Popen[bytes]:

@@ -22,7 +22,8 @@ from llenergymeasure.domain.environment import collect_environment_snapshot
 from llenergymeasure.domain.interference import Interference, OtherLoad
 from llenergymeasure.domain.job import Job
 from llenergymeasure.domain.run_facts import RunFacts
-from llenergymeasure.exceptions import InterruptedExperimentError, LLEMError
+from llenergymeasure.exceptions import ExperimentError, InterruptedExperimentError, LLEMError
+from llenergymeasure.foreign_code import described, internal_error, text_of
 from llenergymeasure.harness.cooldown import cool_down
 from llenergymeasure.harness.idle import measure_idle
 from llenergymeasure.harness.idle_baseline import measure_idle_baseline
@@ -74,15 +75,16 @@ def execute(folder: Path, emit: Emit = ignore_event) -> Path:
     try:
         with closing(reports), log.requests:
             measure(config, clock, log, spool)
-    except (KeyboardInterrupt, Exception) as error:
+    except (KeyboardInterrupt, Exception) as error:  # noqa: BLE001 - what was measured is kept first
         if isinstance(error, KeyboardInterrupt) or stop_is_asked():
             raise _interrupted(job, config, log) from None
-        if log.requests:
-            _keep_of_failed(job, config, log, f"{type(error).__name__}: {error}")
-        raise
+        raise _failed(job, config, log, error) from None
     with stop_signals_ignored():
-        raw = _raw(log)
-        result = result_json(assemble(config, raw))
+        try:
+            raw = _raw(log)
+            result = result_json(assemble(config, raw))
+        except Exception as error:  # noqa: BLE001 - what was measured is kept first
+            raise _failed(job, config, log, error) from None
         return _write(job, config, raw, more={layout.RESULT: partial(_write_text, text=result)})
 
 
@@ -202,14 +204,29 @@ def _raw(log: Recorder) -> RawRun:
     )
 
 
-def _keep_of_failed(job: Job, config: ExperimentConfig, log: Recorder, reason: str) -> None:
-    """Write what was measured of a run that failed; where that fails too, the first error is the one to report."""
-    with stop_signals_ignored():
-        try:
-            kept = _keep(job, config, log, reason)
-            logger.warning("the run failed; what was measured until then is in %s", kept)
-        except LLEMError as error:
-            logger.warning("the run failed, and what was measured until then cannot be written: %s", error)
+def _failed(job: Job, config: ExperimentConfig, log: Recorder, error: Exception) -> LLEMError:
+    """Return the error of a run that failed, with what was measured until then, which is written."""
+    failure = error if isinstance(error, LLEMError) else LLEMError(internal_error(error))
+    if log.requests:
+        with stop_signals_ignored():
+            failure.bundle = _kept_of_failed(job, config, log, f"{type(error).__name__}: {text_of(error)}")
+    return failure
+
+
+def _kept_of_failed(job: Job, config: ExperimentConfig, log: Recorder, reason: str) -> Path | None:
+    """Write what was measured; where that fails too, the first error is the one to report."""
+    try:
+        kept = _keep(job, config, log, reason)
+        logger.warning("the run failed; what was measured until then is in %s", kept)
+        return kept
+    except LLEMError as error:
+        logger.warning("the run failed, and what was measured until then could not be kept there: %s", error)
+        return error.bundle
+    except Exception as error:  # noqa: BLE001 - a further defect
+        logger.warning(
+            "the run failed, and what was measured until then could not be kept: %s", described(error)
+        )
+        return None
 
 
 def _keep(job: Job, config: ExperimentConfig, log: Recorder, reason: str) -> Path:
@@ -219,7 +236,10 @@ def _keep(job: Job, config: ExperimentConfig, log: Recorder, reason: str) -> Pat
 
 
 def _interrupted(job: Job, config: ExperimentConfig, log: Recorder) -> InterruptedExperimentError:
-    kept = _keep(job, config, log, "a signal: the user or the system stopped the run")
+    try:
+        kept = _keep(job, config, log, "a signal: the user or the system stopped the run")
+    except ExperimentError as error:  # another folder has it, or none
+        return InterruptedExperimentError(f"interrupted; {error}", error.bundle)
     return InterruptedExperimentError(f"interrupted; what was measured until then is in {kept}", kept)
 
 

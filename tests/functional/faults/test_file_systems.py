@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shlex
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -18,7 +17,6 @@ from llenergymeasure.results.bundle import write_bundle
 from tests.support.standin_runs import bundles_in
 from tests.support.typed import llem, quick_run
 
-SOURCE = Path("tests/simulators/refusing_fs.c").absolute()
 WRITE = """
 import logging, sys
 from pathlib import Path
@@ -32,17 +30,6 @@ except ExperimentError as error:
     print("error:", error)
 """
 EPERM, EIO, EINVAL, ENOSPC, ENOSYS, ENOTSUP = 1, 5, 22, 28, 38, 95
-
-
-@pytest.fixture(scope="session")
-def refusing_fs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    if shutil.which("cc") is None:
-        if os.environ.get("CI"):
-            pytest.fail("no C compiler")
-        pytest.skip("no C compiler")
-    library = tmp_path_factory.mktemp("refusing") / "refusing_fs.so"
-    subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", library, SOURCE, "-ldl"], check=True, timeout=60)
-    return library
 
 
 def _refusing(library: Path, folder: Path, **calls: int) -> dict[str, str]:

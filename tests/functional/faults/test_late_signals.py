@@ -9,6 +9,7 @@ from pathlib import Path
 import yaml
 
 from llenergymeasure.api import verify
+from tests.support.plugin_fixtures import add_backend
 from tests.support.standin_runs import BRIEF, bundles_in
 
 BACKEND = """
@@ -43,10 +44,7 @@ class Late(StandInBackend):
 def test_a_signal_while_the_result_is_computed_or_written_keeps_the_whole_bundle(
     tmp_path: Path, standin_env: dict[str, str]
 ) -> None:
-    site = tmp_path / "site"
-    (site / "llem_late.py").write_text(BACKEND)
-    with (site / "llem_standin-1.0.dist-info" / "entry_points.txt").open("a") as points:
-        points.write("late = llem_late:LATE\n")
+    add_backend(tmp_path, "late", "llem_late:LATE", BACKEND)
     settings = {key: value for key, value in BRIEF.items() if key != "standin"}
     (tmp_path / "experiment.yaml").write_text(yaml.safe_dump({**settings, "backend": "late"}))
     command = [sys.executable, "-m", "llenergymeasure", "run", "experiment.yaml", "--output=out"]

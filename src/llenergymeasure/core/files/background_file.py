@@ -24,29 +24,33 @@ _APPENDING = os.O_WRONLY | os.O_CREAT | os.O_APPEND
 class BackgroundFile:
     """Lines appended to a file; `put` returns at once. Where too many wait, the oldest are dropped.
 
-    What cannot be written is counted in `lost` and logged once, when the file is closed. The thread is a daemon, so a
-    disk that hangs for ever does not hold up the end of the process. With `until_error`, for records that must not
-    lack one in the middle, nothing is written after the first `error`.
+    From the first line on that the file does not take, all go to the open file `instead`, where there is one. What
+    nothing takes is counted in `lost`; `error` says why. With `record_bytes` they are no lines but records, of which
+    none may lack in the middle: after the first `error` nothing is written. The thread is a daemon: a disk that hangs
+    for ever does not hold up the end of the process.
     """
 
     def __init__(
         self,
         path: Path,
         *,
+        instead: int | None = None,
         most_waiting: int = MOST_WAITING,
-        until_error: bool = False,
+        record_bytes: int | None = None,
         of: str = "lines",
         mode: int = 0o666,
     ) -> None:
-        self._path = path
+        self._path, self._instead = path, instead
         self._most_waiting = most_waiting
-        self._until_error = until_error
+        self._record_bytes = record_bytes
         self._of, self._mode = of, mode
         self._n_put = self._n_done = 0
         self._lines: SimpleQueue[bytes] = SimpleQueue()
-        self.error: OSError | None = None
+        self._file: int | None = None
+        self._refused = False
         self._is_partial = False
         self._closed = False
+        self.error: OSError | None = None
         self.lost = 0
         self._thread = threading.Thread(target=self._write_all, name=f"write {path.name}", daemon=True)
         self._thread.start()
@@ -75,9 +79,10 @@ class BackgroundFile:
         self._thread.join(timeout_s)
         if self._thread.is_alive():
             self.lost += max(self._lines.qsize(), 1)
-        if self.lost:
-            cause = self.error.strerror if self.error is not None else "the disk is too slow"
-            logger.warning("%d %s of %s could not be written: %s", self.lost, self._of, self._path, cause)
+        if self.lost and self.error is None:  # else it was said when it happened
+            logger.warning(
+                "%d %s of %s could not be written: the disk is too slow", self.lost, self._of, self._path
+            )
 
     def _drop_oldest(self) -> None:
         with suppress(Empty):
@@ -86,7 +91,6 @@ class BackgroundFile:
             self._n_done += 1
 
     def _write_all(self) -> None:
-        file = -1
         is_open = True
         while is_open:
             lines = [self._lines.get()]
@@ -95,25 +99,62 @@ class BackgroundFile:
                     lines.append(self._lines.get_nowait())
             is_open = all(line is not _END for line in lines)
             whole = [line for line in lines if line is not _END]
-            try:
-                if self.error is not None and self._until_error:
-                    raise self.error
-                file = file if file >= 0 else os.open(self._path, _APPENDING, self._mode)
-                self._write(file, b"".join(whole))
-            except OSError as error:
-                self.error = error
-                self.lost += len(whole)
+            self._write(b"".join(whole))
             self._n_done += len(whole)
-        if file >= 0:
-            os.close(file)
+        if self._file is not None:
+            os.close(self._file)
 
-    def _write(self, file: int, data: bytes) -> None:
-        """Write all of it; after a line that was cut off by a full disk, begin a new one."""
-        if self._is_partial:
-            os.write(file, b"\n")
+    def _write(self, data: bytes) -> None:
+        rest, refusal = data, self.error
+        if not self._refused or (self._instead is None and self._record_bytes is None):
+            rest, refusal = self._not_taken(data)
+        if rest and self._instead is not None:
+            rest, refusal = _written(self._instead, rest)
+        if rest and refusal is not None:
+            self._lose(rest, refusal)
+
+    def _not_taken(self, data: bytes) -> tuple[bytes, OSError | None]:
+        """Append to the file; return what is not whole there, and why."""
+        try:
+            if self._file is None:
+                self._file = os.open(self._path, _APPENDING, self._mode)
+        except OSError as error:
+            self._refused = True
+            return data, error
+        begun = (
+            b"\n" if self._is_partial and self._record_bytes is None else b""
+        )  # after a line that was cut off
+        rest, refusal = _written(self._file, begun + data)
+        if refusal is None:
             self._is_partial = False
-        rest = memoryview(data)
+            return b"", None
+        self._refused = True
+        taken = max(len(data) - len(rest), 0)
+        whole = data.rfind(b"\n", 0, taken) + 1
+        if self._record_bytes is not None:
+            whole = taken - taken % self._record_bytes
+        self._is_partial = whole < taken or (self._is_partial and len(rest) > len(data))
+        return data[whole:], refusal
+
+    def _lose(self, rest: bytes, refusal: OSError) -> None:
+        """Count what nothing takes, and say so the first time."""
+        if self.error is None:
+            logger.warning(
+                "%s: %s; what is measured from here on is kept in memory → free some space before the run ends, "
+                "or its result is kept elsewhere",
+                self._path,
+                refusal.strerror or refusal,
+            )
+        self.error = refusal
+        self.lost += rest.count(b"\n") if self._record_bytes is None else len(rest) // self._record_bytes
+
+
+def _written(file: int, data: bytes) -> tuple[bytes, OSError | None]:
+    """Write bytes; return those that the file has not taken, and why."""
+    rest = memoryview(data)
+    try:
         while rest:
-            self._is_partial = True
             rest = rest[os.write(file, rest) :]
-        self._is_partial = False
+    except OSError as error:
+        return bytes(rest), error
+    return b"", None

@@ -8,12 +8,20 @@ import signal
 import sys
 from collections.abc import Iterator
 
+from llenergymeasure.core.processes.output_stream import output_stream
+
 
 def take_over_stdout() -> int:
-    """Send what libraries print to standard error; return standard output, which this process alone holds open."""
+    """Send what libraries print to standard error; return standard output, which this process alone holds open.
+
+    A log on a disk that is full fails nobody who prints.
+    """
     sys.stdout.flush()
     own = os.dup(1)
     os.dup2(2, 1)
+    sys.stdout = output_stream(1, sys.stdout)
+    if sys.stderr is not None:
+        sys.stderr = output_stream(2, sys.stderr)
     return own
 
 

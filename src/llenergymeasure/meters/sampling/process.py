@@ -129,7 +129,7 @@ def main() -> int:
     job: dict[str, Any] = json.loads(_read_line())
     search_for_modules_in(job["path"])
     with ExitStack() as stack:
-        spool = BackgroundFile(Path(job["spool"]), until_error=True, of="readings", mode=0o600)
+        spool = _spool(Path(job["spool"]), job["memory"])
         stack.callback(spool.close)
         try:
             opened = open_meters(
@@ -159,6 +159,10 @@ def main() -> int:
         os.close(answer)
         _sample(schedules, job["offset_ns"], spool, job["parent"])
     return 0
+
+
+def _spool(file: Path, memory: int | None) -> BackgroundFile:
+    return BackgroundFile(file, instead=memory, record_bytes=RECORD.size, of="readings", mode=0o600)
 
 
 def _options(settings: dict[str, Any]) -> MeterOptions:

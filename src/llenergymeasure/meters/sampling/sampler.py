@@ -102,6 +102,7 @@ class Sampler:
                 stdin=subprocess.PIPE,  # held open: its end tells the sampler that its parent is gone
                 stdout=subprocess.PIPE,
                 stderr=log,
+                pass_fds=() if self._reader.memory is None else (self._reader.memory,),
             )
         try:
             self._hand_over_job(self._process)
@@ -130,6 +131,7 @@ class Sampler:
             raise MeterError(f"meter '{stuck.meter}' cannot be read: {stuck.cause} → {REMEDY}")
         self._meters = others
         self._spool.unlink(missing_ok=True)  # it has the numbers of other channels
+        self._reader = SpoolReader(self._spool)
         self.unavailable[stuck.meter] = stuck.cause
         sensor = LeftOut(
             meter=stuck.meter,
@@ -211,6 +213,7 @@ class Sampler:
             "options": self._options.model_dump(mode="json"),
             "offset_ns": self._clock.offset_ns,
             "spool": str(self._spool),
+            "memory": self._reader.memory,
             "path": [entry for entry in sys.path if entry],  # an empty one is the current folder
             "parent": os.getpid(),
         }

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import logging
+import os
+import weakref
 from bisect import bisect_left
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
+from llenergymeasure.domain.sample import RECORD
 from llenergymeasure.domain.trace import sample_dtype
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+logger = logging.getLogger(__name__)
 
 FIRST_CAPACITY = 1024
 """Records of one channel, about 20 s at 50 Hz; doubled when full."""
@@ -20,14 +26,19 @@ class SpoolReader:
     """Samples by channel, in time order, of a file that another process appends to.
 
     Each call reads only what was appended since the last one. Arrays that were handed out never change. Safe to use
-    from several threads.
+    from several threads. The file may be removed while it grows.
     """
 
     def __init__(self, spool: Path) -> None:
-        self._spool = spool
-        self._records = 0
+        self._spool = _Growing(spool)
+        self._memory = _memory_file()
         self._channels: list[_ChannelSamples] = []
         self._lock = Lock()
+
+    @property
+    def memory(self) -> int | None:
+        """A file in memory whose samples follow those of the spool: for a disk that takes no more."""
+        return None if self._memory is None else self._memory.descriptor
 
     def read(self, n_channels: int, since_ns: int | None = None) -> tuple[NDArray[Any], ...]:
         """Return each channel's samples from `since_ns` on, as read-only arrays of `domain.sample.FIELDS`.
@@ -44,12 +55,54 @@ class SpoolReader:
     def _new_records(self) -> NDArray[Any]:
         import numpy as np
 
-        dtype = sample_dtype()
-        if not self._spool.exists():
-            return np.empty(0, dtype=dtype)
-        new: NDArray[Any] = np.fromfile(self._spool, dtype=dtype, offset=self._records * dtype.itemsize)
-        self._records += len(new)
-        return new
+        in_memory = b"" if self._memory is None else self._memory.unread()
+        return np.frombuffer(self._spool.unread() + in_memory, dtype=sample_dtype())
+
+
+class _Growing:
+    """The complete records of a file that were not returned before; the file is kept open."""
+
+    def __init__(self, path: Path, descriptor: int | None = None) -> None:
+        self._path = path
+        self.descriptor = None if descriptor is None else self._owned(descriptor)
+        self._offset = 0
+        """Our own: the descriptor's may be that of the writing process too."""
+        self._failed = False
+
+    def unread(self) -> bytes:
+        """Return them; a disk that fails costs what was not read before."""
+        try:
+            if self.descriptor is None:
+                self.descriptor = self._owned(os.open(self._path, os.O_RDONLY))
+            return self._unread(self.descriptor)
+        except FileNotFoundError:
+            return b""
+        except OSError as error:
+            if not self._failed:
+                logger.warning("samples in %s cannot be read: %s", self._path, error.strerror or error)
+            self._failed = True
+            return b""
+
+    def _unread(self, descriptor: int) -> bytes:
+        pieces = b""
+        while piece := os.pread(descriptor, 1 << 24, self._offset + len(pieces)):
+            pieces += piece
+        whole = pieces[: len(pieces) - len(pieces) % RECORD.size]
+        self._offset += len(whole)
+        return whole
+
+    def _owned(self, descriptor: int) -> int:
+        weakref.finalize(self, os.close, descriptor)
+        return descriptor
+
+
+def _memory_file() -> _Growing | None:
+    """Return an empty file in memory; None where the system has none."""
+    try:
+        return _Growing(Path("memory"), os.memfd_create("samples"))
+    except (AttributeError, OSError) as error:
+        logger.debug("no file in memory: %s", error)
+        return None
 
 
 class _ChannelSamples:

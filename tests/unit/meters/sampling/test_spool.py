@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import random
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from llenergymeasure.core.files.background_file import BackgroundFile
 from llenergymeasure.domain.sample import RECORD, Sample
 from llenergymeasure.domain.trace import Channel, EnergyTrace
 from llenergymeasure.meters.sampling.spool import FIRST_CAPACITY, SpoolReader
@@ -113,3 +116,63 @@ def test_a_trace_made_of_channels_has_their_samples_in_time_order(spool: Path) -
 def test_a_trace_is_made_from_one_table_or_from_one_for_each_channel() -> None:
     with pytest.raises(ValueError, match="from `samples` or from `by_channel`"):
         EnergyTrace(channels=())
+
+
+def _writer(spool: Path, memory: int | None) -> BackgroundFile:
+    return BackgroundFile(spool, instead=memory, record_bytes=RECORD.size)
+
+
+def test_samples_follow_in_memory_where_the_disk_takes_no_more(spool: Path) -> None:
+    spool.symlink_to("/dev/full")
+    reader = SpoolReader(spool)
+    writer = _writer(spool, reader.memory)
+    for time_ns in (1, 2):
+        writer.put(at(time_ns).pack())
+    writer.close()
+    spool.unlink()
+    assert times(reader) == [1, 2]
+    assert writer.lost == 0
+
+
+def test_a_record_that_a_full_disk_cut_off_is_whole_in_memory(spool: Path) -> None:
+    write = f"""
+import resource
+from pathlib import Path
+from llenergymeasure.core.files.background_file import BackgroundFile
+from llenergymeasure.domain.sample import RECORD, Sample
+from llenergymeasure.meters.sampling.spool import SpoolReader
+reader = SpoolReader(Path({str(spool)!r}))
+writer = BackgroundFile(Path({str(spool)!r}), instead=reader.memory, record_bytes=RECORD.size)
+resource.setrlimit(resource.RLIMIT_FSIZE, ({2 * RECORD.size - 8}, -1))
+writer.put(b"".join(Sample(0, at, power_w=float(at)).pack() for at in (1, 2)))
+writer.close()
+print(reader.read(1)[0]["t_unix_ns"].tolist())
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", write], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout == "[1, 2]\n"
+    assert spool.stat().st_size == 2 * RECORD.size - 8
+
+
+def test_a_spool_that_is_removed_while_it_grows_is_read_to_its_end(spool: Path) -> None:
+    reader, writer = SpoolReader(spool), _writer(spool, None)
+    for time_ns in (1, 2):
+        writer.put(at(time_ns).pack())
+        writer.wait()
+        assert times(reader)[-1] == time_ns
+        spool.unlink(missing_ok=True)
+    writer.close()
+    assert times(reader) == [1, 2]
+
+
+def test_without_memory_nothing_is_written_after_a_full_disk(spool: Path) -> None:
+    spool.symlink_to("/dev/full")
+    writer = _writer(spool, None)
+    writer.put(at(1).pack())
+    writer.wait()
+    spool.unlink()
+    writer.put(at(2).pack())
+    writer.close()
+    assert writer.error is not None
+    assert (writer.lost, spool.exists()) == (2, False)
