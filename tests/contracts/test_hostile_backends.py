@@ -8,11 +8,15 @@ from typing import Any
 
 import pytest
 
-from llenergymeasure.backends.base import Backend, OfflineBackend
-from llenergymeasure.backends.guarded import make_backend
+from llenergymeasure.backends.base import Backend, Chunk, EncodedRequest, OfflineBackend
+from llenergymeasure.backends.guarded import close_backend, make_backend
+from llenergymeasure.config.models import ExperimentConfig
+from llenergymeasure.domain.request import Prompt, ServerTimes
 from llenergymeasure.exceptions import BackendError
+from llenergymeasure.harness.recorder import Recorder
+from llenergymeasure.orchestration.readiness.checks import check_backend_options
 from llenergymeasure.plugins import Plugin
-from llenergymeasure.testing import installed
+from llenergymeasure.testing import VirtualClock, installed
 
 METHODS = sorted(
     name
@@ -99,3 +103,124 @@ def test_a_stream_that_is_none_or_yields_something_else_is_one_sentence(
         pytest.raises(BackendError, match=r"^backend 'hostile' failed in stream\(\): TypeError: [^\n]+$"),
     ):
         asyncio.run(read())
+
+
+class Request:
+    """Has the fields of an encoded request, and is none."""
+
+    index, prompt_tokens = 0, 1
+
+
+def _encoded(**fields: Any) -> list[EncodedRequest]:
+    return [EncodedRequest(**{"prompt": Prompt(prompt_id="a"), "index": 0, "prompt_tokens": 3, **fields})]
+
+
+RETURNED: tuple[tuple[str, Any, str], ...] = (
+    ("load", "gpt2", "it returns an object of type str, not a ModelInfo"),
+    ("load", None, "it returns None, not a ModelInfo"),
+    ("load", {"name": "gpt2"}, "of type dict, not a ModelInfo"),
+    ("encode", None, "it returns None, not a list of EncodedRequest"),
+    ("encode", "text", "of type str, not a list of EncodedRequest"),
+    ("encode", [None], "a list with None in it"),
+    ("encode", [Request()], "a list with an object of type Request in it"),
+    ("encode", [], "it returns 0 requests for 1 prompts"),
+    ("encode", _encoded() * 2, "it returns 2 requests for 1 prompts"),
+    ("encode", _encoded(index=1), "request 0 of what it returns says index=1"),
+    ("encode", _encoded(prompt_tokens=-1), "prompt_tokens=-1, which is no number of tokens"),
+    ("encode", _encoded(prompt_tokens=2.5), "prompt_tokens=2.5, which is no number of tokens"),
+    ("encode", _encoded(prompt_tokens=None), "prompt_tokens=None, which is no number of tokens"),
+    ("processes", None, "it returns None, not a list of process ids"),
+    ("processes", ["1"], "not a list of process ids"),
+    ("max_batch_size", 0, "it returns 0, not a number of requests from 1 on"),
+    ("max_batch_size", None, "it returns None, not a number of requests"),
+    ("max_batch_size", 2.0, "it returns 2.0, not a number of requests"),
+    ("compile_seconds", float("nan"), "it returns nan, not a time in seconds or None"),
+    ("compile_seconds", -1.0, "it returns -1.0, not a time in seconds or None"),
+    ("fingerprints", {"tokenizer": None}, "not a dict of digests by name"),
+    ("fingerprints", None, "it returns None, not a dict of digests by name"),
+    ("prompt_facts", {}, "of type dict, not a PromptFacts"),
+)
+
+
+@pytest.mark.parametrize(("method", "returned", "said"), RETURNED)
+def test_what_a_method_must_not_return_is_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, method: str, returned: Any, said: str
+) -> None:
+    monkeypatch.setattr(Hostile, method, lambda *_: returned, raising=False)
+    with (
+        installed("backends", HOSTILE),
+        pytest.raises(
+            BackendError, match=rf"^backend 'hostile' failed in {method}\(\): [^\n]+ → report it"
+        ) as told,
+    ):
+        getattr(make_backend("hostile"), method)([Prompt(prompt_id="a")])
+    assert said in str(told.value)
+
+
+@pytest.mark.parametrize("peaks", [{"host": -1}, {"host": 1.5}, {"host": None}, {0: 1}, None, [1]])
+def test_a_peak_that_cannot_be_is_refused_after_the_first_window(peaks: Any) -> None:
+    class Memory:
+        name = "hostile"
+
+        def reset_peak_memory(self) -> None: ...
+
+        def peak_memory_bytes(self) -> Any:
+            return peaks
+
+    log = Recorder(clock=VirtualClock(), memory=Memory())
+    with (
+        pytest.raises(BackendError, match=r"backend 'hostile' failed in peak_memory_bytes\(\): "),
+        log.phase("window", 0),
+    ):
+        pass
+    assert [(phase.name, phase.complete) for phase in log.phases] == [("window", True)]
+
+
+CHUNKS: tuple[dict[str, Any], ...] = (
+    {"tokens": -1},
+    {"tokens": 1.5},
+    {"tokens": None},
+    {"unix_ns": 1.7e18},
+    {"unix_ns": None},
+    {"output_tokens": -5},
+    {"output_tokens": "6"},
+    {"cached_prompt_tokens": -1},
+    {"server": {"queued_s": 1}},
+    {"server": ServerTimes(prefill_s=-1.0)},
+    {"server": ServerTimes(decode_s=float("inf"))},
+)
+
+
+@pytest.mark.parametrize("fields", CHUNKS)
+def test_a_message_that_cannot_be_ends_the_run_and_is_not_taken_for_a_failed_request(
+    monkeypatch: pytest.MonkeyPatch, fields: dict[str, Any]
+) -> None:
+    async def stream(_request: object) -> AsyncIterator[Chunk]:
+        yield Chunk(**{"unix_ns": 1, "tokens": 1, **fields})
+
+    monkeypatch.setattr(Hostile, "stream", staticmethod(stream), raising=False)
+
+    async def read() -> None:
+        async for _ in make_backend("hostile").stream(None):  # type: ignore[attr-defined]
+            pass
+
+    with (
+        installed("backends", HOSTILE),
+        pytest.raises(BackendError, match=r"^backend 'hostile' failed in stream\(\): [^\n]+$"),
+    ):
+        asyncio.run(read())
+
+
+@pytest.mark.parametrize("returned", [None, "no", 7, [1], {"a": 1}])
+def test_a_check_that_gives_no_list_of_texts_is_named(monkeypatch: pytest.MonkeyPatch, returned: Any) -> None:
+    monkeypatch.setattr(Hostile, "check", lambda *_: returned, raising=False)
+    with installed("backends", HOSTILE):
+        (failure,) = check_backend_options(ExperimentConfig(model="m", backend="hostile"))
+    assert "backend 'hostile' failed while checking the configuration: TypeError: it returns" in failure
+
+
+def test_a_backend_that_fails_to_close_costs_a_warning(caplog: pytest.LogCaptureFixture) -> None:
+    Hostile.raised = ValueError("not my day")
+    with installed("backends", HOSTILE):
+        close_backend(make_backend("hostile"))
+    assert "backend 'hostile' failed in close(): ValueError: not my day" in caplog.text

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import functools
+import logging
 from collections.abc import AsyncIterator, Callable
 from typing import Any, cast
 
 from llenergymeasure import plugins
 from llenergymeasure.backends.base import Backend, Chunk, RequestError, ScheduledRequest
+from llenergymeasure.backends.returned import chunk_problem, returned_problem
 from llenergymeasure.exceptions import BackendError
 from llenergymeasure.foreign_code import explained
+
+logger = logging.getLogger(__name__)
 
 
 def make_backend(name: str) -> Backend:
@@ -21,6 +25,19 @@ def make_backend(name: str) -> Backend:
     backend_class = plugins.find("backends", name)
     with explained(_failing(name, "when it was made")):
         return cast("Backend", _Guarded(name, backend_class()))
+
+
+def wrong_return(name: str, method: str, problem: str) -> BackendError:
+    """Return the error of a backend of which a method returned what it must not."""
+    return _failing(name, f"in {method}()")(problem)
+
+
+def close_backend(backend: Backend) -> None:
+    """Close a backend; one that fails to is told to the log, for what it did is measured by then."""
+    try:
+        backend.close()
+    except BackendError as error:
+        logger.warning("%s", error)
 
 
 class _Guarded:
@@ -35,17 +52,24 @@ class _Guarded:
         if not callable(found):
             return found
         as_error = _failing(self._name, f"in {method}()")
-        guard = _guarded_stream if method == "stream" else _guarded_call
-        guarded = guard(found, as_error)
+        guarded = (
+            _guarded_stream(found, as_error) if method == "stream" else _guarded_call(found, as_error, method)
+        )
         setattr(self, method, guarded)
         return guarded
 
 
-def _guarded_call(call: Callable[..., Any], as_error: Callable[[str], BackendError]) -> Callable[..., Any]:
+def _guarded_call(
+    call: Callable[..., Any], as_error: Callable[[str], BackendError], method: str
+) -> Callable[..., Any]:
     @functools.wraps(call)
     def guarded(*arguments: Any, **given: Any) -> Any:
         with explained(as_error):
-            return call(*arguments, **given)
+            returned = call(*arguments, **given)
+            problem = returned_problem(method, returned, arguments)
+        if problem is not None:
+            raise as_error(problem)
+        return returned
 
     return guarded
 
@@ -58,6 +82,9 @@ def _guarded_stream(
             async for chunk in stream(request):
                 if not isinstance(chunk, Chunk):
                     raise TypeError(f"it has to yield a Chunk, not {type(chunk).__name__}")
+                problem = chunk_problem(chunk)
+                if problem is not None:
+                    raise as_error(problem)
                 yield chunk
 
     return guarded

@@ -11,12 +11,15 @@ from dataclasses import dataclass, field, replace
 from queue import Empty, SimpleQueue
 from typing import Any, Protocol
 
+from llenergymeasure.backends.guarded import wrong_return
+from llenergymeasure.backends.returned import peaks_problem
 from llenergymeasure.core.clock import Clock
 from llenergymeasure.core.processes.stop_signals import stop_is_asked
 from llenergymeasure.domain.interference import HoldUp
 from llenergymeasure.domain.progress import RunEvent
 from llenergymeasure.domain.run_facts import RunFacts
 from llenergymeasure.domain.trace import Phase, PhaseName
+from llenergymeasure.exceptions import BackendError
 from llenergymeasure.harness.metering import Metering, Unmetered
 from llenergymeasure.harness.request_log import RequestLog
 
@@ -28,6 +31,9 @@ PROGRESS_PERIOD_S = 0.25
 
 class Memory(Protocol):
     """The part of a backend that knows the most memory in use since a moment."""
+
+    @property
+    def name(self) -> str: ...
 
     def reset_peak_memory(self) -> None:
         """Begin a new peak."""
@@ -119,7 +125,10 @@ class Recorder:
         finally:
             end = self.clock.now_ns()
             phase = Phase(name=name, start_unix_ns=start, end_unix_ns=end, repeat=repeat, complete=complete)
-            self.phases.append(replace(phase, peak_memory_bytes=_peaks(memory)))
+            peaks, problem = _peaks(memory)
+            self.phases.append(replace(phase, peak_memory_bytes=peaks))
+        if problem is not None:
+            raise problem
 
     def last(self, name: PhaseName) -> Phase | None:
         """Return the latest finished phase of that name."""
@@ -149,10 +158,19 @@ def _begin_peaks(memory: Memory | None) -> Memory | None:
     return memory
 
 
-def _peaks(memory: Memory | None) -> tuple[tuple[str, int], ...]:
-    """A device in an error state may not answer any more; the error that put it there is the one to report."""
+def _peaks(memory: Memory | None) -> tuple[tuple[tuple[str, int], ...], BackendError | None]:
+    """Return the peaks by device, and the error where they cannot be.
+
+    A device in an error state may not answer any more; the error that put it there is the one to report.
+    """
+    if memory is None:
+        return (), None
     try:
-        return tuple(memory.peak_memory_bytes().items()) if memory is not None else ()
+        peaks = memory.peak_memory_bytes()
     except Exception as error:  # noqa: BLE001 - inference software
         logger.debug("the peak memory of a window is unknown: %s", error)
-        return ()
+        return (), None
+    problem = peaks_problem(peaks)
+    if problem is not None:
+        return (), wrong_return(memory.name, "peak_memory_bytes", problem)
+    return tuple(peaks.items()), None

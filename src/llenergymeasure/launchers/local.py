@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import ClassVar
 
 from llenergymeasure.config.launcher import LauncherConfig
-from llenergymeasure.core.processes.answers import how_it_ended
 from llenergymeasure.core.processes.process_group import end_process_group
 from llenergymeasure.core.processes.stop_signals import stop_signals_blocked
 from llenergymeasure.core.python_process import python_command, python_environment
 from llenergymeasure.domain.job import Job, Outcome
 from llenergymeasure.domain.progress import RunEvent
 from llenergymeasure.exceptions import BackendError, InterruptedExperimentError
+from llenergymeasure.launchers.crash import crash_text
 from llenergymeasure.launchers.interpreter import require_interpreter
 from llenergymeasure.launchers.job_folder import (
     LOG,
@@ -33,7 +33,6 @@ WATCH_PARENT = "--watch-parent"
 """Tells a worker to stop in order when its standard input ends, as it does with this process."""
 POLL_S = 0.25
 """Between two looks at the events, which come at most so often."""
-TAIL_CHARACTERS = 2000
 
 
 class LocalLauncher:
@@ -103,7 +102,7 @@ class LocalRun:
             return outcome
         if self._interrupts:
             return _failure(InterruptedExperimentError, "stopped at once; no bundle was written")
-        return _failure(BackendError, _crash(self._process.returncode, self._folder))
+        return _failure(BackendError, crash_text(self._process.returncode, self._folder))
 
     def _ended_within(self, seconds: float) -> bool:
         """Wait for the end of the worker, which nobody has reaped then, or for what it tells.
@@ -150,12 +149,3 @@ def _close_pipes(process: subprocess.Popen[bytes]) -> None:
 
 def _failure(error: type[BackendError | InterruptedExperimentError], message: str) -> Outcome:
     return Outcome(status="failed", error=error.__name__, exit_code=error.exit_code, message=message)
-
-
-def _crash(returncode: int, folder: Path) -> str:
-    """Say how a worker ended that wrote no outcome."""
-    cause = f"the worker {'was ' if returncode < 0 else ''}{how_it_ended(returncode)}"
-    if -returncode == signal.SIGKILL:
-        cause += "; most likely the machine ran out of memory: try a smaller model, batch or precision"
-    tail = (folder / LOG).read_text(encoding="utf-8", errors="replace")[-TAIL_CHARACTERS:].strip()
-    return f"{cause}. The end of its log:\n{tail}" if tail else cause

@@ -61,7 +61,8 @@ class OfflineDriver:
     @contextmanager
     def traffic(self, repeat: int, done: Done) -> Iterator[_Passes]:
         """Nothing has to run before a window begins, and nothing is in flight when it ends."""
-        yield _Passes(self._server, Schedule(self._workload, repeat, self._clock), self._clock, done)
+        schedule = Schedule(self._workload, repeat, self._clock)
+        yield _Passes(self._backend.name, self._server, schedule, self._clock, done)
 
     def synchronize(self) -> None:
         self._backend.synchronize()
@@ -87,7 +88,8 @@ class OfflineDriver:
 class _Passes:
     """Passes over the workload, one after the other; see `load.base.Traffic`."""
 
-    def __init__(self, server: Server, schedule: Schedule, clock: Clock, done: Done) -> None:
+    def __init__(self, backend: str, server: Server, schedule: Schedule, clock: Clock, done: Done) -> None:
+        self._backend = backend
         self._server = server
         self._schedule = schedule
         self._clock = clock
@@ -106,6 +108,6 @@ class _Passes:
         return WindowPlan(min_duration_s=plan.min_duration_s, passes=passes)
 
     def _serve(self, requests: list[ScheduledRequest]) -> None:
-        reception = Reception(requests, self._done)
+        reception = Reception(self._backend, requests, self._done, self._clock)
         self._server.run(requests, reception.report)
         reception.close()

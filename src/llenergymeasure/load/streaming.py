@@ -10,6 +10,7 @@ from llenergymeasure.backends.base import Chunk, Done, OnlineBackend, RequestErr
 from llenergymeasure.core.clock import Clock
 from llenergymeasure.domain.request import FinishReason, RequestRecord, ServerTimes, Status
 from llenergymeasure.exceptions import LLEMError
+from llenergymeasure.load.record_check import refused_record
 
 T = TypeVar("T")
 
@@ -41,7 +42,11 @@ async def stream_request(
     except Exception as error:  # noqa: BLE001 - whatever a client library raises is this request's failure
         status, error_kind = "error", type(error).__name__
     finally:
-        done(receipt.record(clock.now_ns(), status, error_kind))
+        record = receipt.record(clock.now_ns(), status, error_kind)
+        refused = refused_record(backend.name, record, request, clock)
+        if refused is not None:
+            raise refused
+        done(record)
     return status
 
 

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from llenergymeasure.backends.base import Backend, compile_seconds, prompt_facts, serves_offline
-from llenergymeasure.backends.guarded import make_backend
+from llenergymeasure.backends.guarded import close_backend, make_backend
 from llenergymeasure.config.loader import dump_config, load_config
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.core.clock import AnchoredClock
@@ -100,7 +100,7 @@ def measure(config: ExperimentConfig, clock: AnchoredClock, log: Recorder, spool
     protocol = config.measurement
     with ExitStack() as stack:
         backend = make_backend(config.backend)
-        stack.callback(backend.close)
+        stack.callback(close_backend, backend)
         power = _start_metering(config, clock, log, stack, spool)
         data_set = find_workload(config.workload.dataset)
         prompts = read_prompts(data_set, config)

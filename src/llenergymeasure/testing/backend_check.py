@@ -17,10 +17,12 @@ from llenergymeasure.backends.base import (
     serves_offline,
     serves_online,
 )
+from llenergymeasure.backends.returned import peaks_problem
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.core.clock import AnchoredClock, Clock
 from llenergymeasure.domain.request import Prompt, RequestRecord
 from llenergymeasure.domain.step import StepRecord
+from llenergymeasure.load.record_check import record_problem
 
 
 def check_backend(backend_class: type[Backend], config: ExperimentConfig, prompts: Sequence[Prompt]) -> None:
@@ -51,6 +53,7 @@ def check_backend(backend_class: type[Backend], config: ExperimentConfig, prompt
         _check_steps(backend)
         _check_processes(backend)
         peaks = backend.peak_memory_bytes()
+        assert peaks_problem(peaks) is None, f"peak_memory_bytes(): {peaks_problem(peaks)}"
         assert all(size > 0 for size in peaks.values()), "a peak is positive or left out"
     finally:
         backend.close()
@@ -118,9 +121,8 @@ def _check_record(record: RequestRecord, request: ScheduledRequest, before_ns: i
     assert (record.first_token_unix_ns is None) == (record.last_token_unix_ns is None), (
         "the times of the first and the last token are known together"
     )
-    chunks = record.chunk_unix_ns
-    assert list(chunks) == sorted(chunks), "times of chunks do not run backwards"
-    assert not chunks or sum(record.chunk_tokens) == record.output_tokens, "the chunks have all the tokens"
+    problem = record_problem(record, request, after_ns)
+    assert problem is None, f"a report that a run refuses: {problem}"
 
 
 async def _check_online(backend: OnlineBackend, workload: Sequence[EncodedRequest], clock: Clock) -> None:

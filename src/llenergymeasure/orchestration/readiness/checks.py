@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from llenergymeasure import plugins
 from llenergymeasure.backends.base import Backend, checks_prompts
+from llenergymeasure.backends.returned import texts_problem
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.config.redact import free_settings
 from llenergymeasure.core.secrets import is_secret_name, mask_secrets
@@ -58,9 +59,8 @@ def check_prompts(config: ExperimentConfig) -> list[str]:
             backend = backend_class()
             if not checks_prompts(backend):
                 return []
-            return list(
-                backend.check_prompts(config, read_prompts(find_workload(config.workload.dataset), config))
-            )
+            prompts = read_prompts(find_workload(config.workload.dataset), config)
+            return _texts(backend.check_prompts(config, prompts))
     except LLEMError as error:
         return [str(error)]
 
@@ -104,9 +104,16 @@ def check_backend_options(config: ExperimentConfig) -> list[str]:
         backend: type[Backend] = plugin.load()
         with explained(partial(_check_fails, config.backend)):
             problem = load_problem(config.load, backend)
-            return [*([problem] if problem else []), *map(str, backend().check(config))]
+            return [*([problem] if problem else []), *_texts(backend().check(config))]
     except LLEMError as error:
         return [str(error)]
+
+
+def _texts(returned: object) -> list[str]:
+    problem = texts_problem(returned)
+    if problem is not None:
+        raise TypeError(problem)
+    return list(cast("list[str]", returned))
 
 
 def _check_fails(backend: str, cause: str) -> BackendError:
