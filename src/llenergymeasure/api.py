@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from llenergymeasure.launchers.guarded import GuardedLauncher
     from llenergymeasure.results.opening import Bundle
 
+logger = logging.getLogger(__name__)
+
 KEPT = "Samples and log of the run were kept in"
 OnEvent = Callable[["RunEvent"], None]
 
@@ -31,7 +34,7 @@ def run_experiment(
 
     `config` is an `ExperimentConfig`, a mapping of its fields, or the path of a YAML file. The bundle lies under its
     `output_dir`: `bundle` of the result, and of the event `done`, is its folder. `on_event` hears of phases and
-    progress.
+    progress; what it raises stops the run in order, which keeps what was measured, and comes through.
 
     Raises:
         ConfigError: the configuration cannot be used as written.
@@ -47,23 +50,20 @@ def run_experiment(
 
 def run_to_bundle(config: ExperimentConfig, on_event: OnEvent | None = None) -> Path:
     """As `run_experiment`, but return the folder of the bundle."""
-    from llenergymeasure.core.processes.stop_signals import default_signals_interrupt, stop_signals_blocked
+    from llenergymeasure.core.processes.stop_signals import default_signals_interrupt
     from llenergymeasure.launchers.guarded import GuardedLauncher
-    from llenergymeasure.orchestration.jobs import discard_abandoned, finish_job
-    from llenergymeasure.results.layout import SINGLE
-    from llenergymeasure.results.staging import discard_partial
 
     launcher = GuardedLauncher(config.launcher)
     with default_signals_interrupt():
         folder, running = _submit(launcher, config)
         try:
             _follow(running, on_event or (lambda _event: None))
-        finally:  # also where `on_event` raised
-            outcome = _wait(running, folder)
-            with stop_signals_blocked():
-                discard_partial(Path(config.output_dir) / SINGLE)
-                discard_abandoned(Path(config.output_dir) / SINGLE)
-                left = finish_job(folder, outcome)
+        except BaseException:  # of `on_event`, or of the launcher
+            outcome, left = _finish(running, folder, config)
+            if outcome.bundle or left:
+                logger.warning("the run was stopped; what was measured is in %s", outcome.bundle or left)
+            raise
+        outcome, left = _finish(running, folder, config)
     if outcome.status == "done" and outcome.bundle:
         return Path(outcome.bundle)
     where = "" if left is None else f"\n{KEPT} {left}"
@@ -189,10 +189,34 @@ def _follow(running: Running, on_event: OnEvent) -> None:
         except KeyboardInterrupt:  # noqa: PERF203 - an interrupt may come at any event
             interrupted = True
         except BaseException:
+            _stop(running)
+            raise
+
+
+def _stop(running: Running) -> None:
+    """Stop a run in order, so that what was measured is kept; at once where the caller is interrupted meanwhile."""
+    while True:
+        try:
             with suppress(LLEMError):  # the first error is the one to report
                 running.interrupt()
-                running.interrupt()  # at once: nobody waits for the result
-            raise
+                running.wait()
+            return
+        except KeyboardInterrupt:  # noqa: PERF203 - an interrupt may come at any moment
+            continue
+
+
+def _finish(running: Running, folder: Path, config: ExperimentConfig) -> tuple[Outcome, Path | None]:
+    """Wait for the end of a job and clear away what is not needed any more; return its folder where it is needed."""
+    from llenergymeasure.core.processes.stop_signals import stop_signals_blocked
+    from llenergymeasure.orchestration.jobs import discard_abandoned, finish_job
+    from llenergymeasure.results.layout import SINGLE
+    from llenergymeasure.results.staging import discard_partial
+
+    outcome = _wait(running, folder)
+    with stop_signals_blocked():
+        discard_partial(Path(config.output_dir) / SINGLE)
+        discard_abandoned(Path(config.output_dir) / SINGLE)
+        return outcome, finish_job(folder, outcome)
 
 
 def _wait(running: Running, folder: Path) -> Outcome:
