@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from llenergymeasure.backends.base import Backend, Chunk, EncodedRequest, OfflineBackend
-from llenergymeasure.backends.guarded import close_backend, make_backend
+from llenergymeasure.backends.guarded import make_backend
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.domain.request import Prompt, ServerTimes
 from llenergymeasure.exceptions import BackendError
+from llenergymeasure.harness.closing import close_and_note
 from llenergymeasure.harness.recorder import Recorder
 from llenergymeasure.orchestration.readiness.checks import check_backend_options
 from llenergymeasure.plugins import Plugin
@@ -219,8 +220,10 @@ def test_a_check_that_gives_no_list_of_texts_is_named(monkeypatch: pytest.Monkey
     assert "backend 'hostile' failed while checking the configuration: TypeError: it returns" in failure
 
 
-def test_a_backend_that_fails_to_close_costs_a_warning(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_backend_that_fails_to_close_costs_a_warning() -> None:
     Hostile.raised = ValueError("not my day")
+    log = Recorder(clock=VirtualClock())
     with installed("backends", HOSTILE):
-        close_backend(make_backend("hostile"))
-    assert "backend 'hostile' failed in close(): ValueError: not my day" in caplog.text
+        close_and_note(make_backend("hostile").close, log)
+    (fault,) = log.facts.closing_faults
+    assert fault.startswith("backend 'hostile' failed in close(): ValueError: not my day")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import logging
 from collections.abc import AsyncIterator, Callable
 from typing import Any, cast
 
@@ -12,8 +11,6 @@ from llenergymeasure.backends.base import Backend, Chunk, RequestError, Schedule
 from llenergymeasure.backends.returned import chunk_problem, returned_problem
 from llenergymeasure.exceptions import BackendError
 from llenergymeasure.foreign_code import explained
-
-logger = logging.getLogger(__name__)
 
 
 def make_backend(name: str) -> Backend:
@@ -30,14 +27,6 @@ def make_backend(name: str) -> Backend:
 def wrong_return(name: str, method: str, problem: str) -> BackendError:
     """Return the error of a backend of which a method returned what it must not."""
     return _failing(name, f"in {method}()")(problem)
-
-
-def close_backend(backend: Backend) -> None:
-    """Close a backend; one that fails to is told to the log, for what it did is measured by then."""
-    try:
-        backend.close()
-    except BackendError as error:
-        logger.warning("%s", error)
 
 
 class _Guarded:

@@ -52,5 +52,7 @@ class RunFacts(Record):
     warmup_ended: WarmupEnd | None = None
     stopped_because: str | None = None
     """Why no further repeat was made: `fixed`, `target_reached`, `max_reached`."""
+    closing_faults: tuple[str, ...] = ()
+    """What failed after the last repeat, when the run closed what it had opened."""
     interrupted: str | None = None
     """Why the run ended before its last repeat: a signal, or an error; None for a complete run."""

@@ -26,8 +26,7 @@ from llenergymeasure.orchestration.raw import RawRun
 
 def assemble(config: ExperimentConfig, raw: RawRun) -> ExperimentResult:
     """Compute every figure of a result from the raw tables and facts of a run."""
-    facts, protocol = raw.facts, config.measurement
-    account = EnergyAccount(raw.trace)
+    facts, protocol, account = raw.facts, config.measurement, EnergyAccount(raw.trace)
     rows = window_totals(account, raw.phases, raw.requests)
     baselines = find_idle_power(account, raw.phases, facts.baseline)
     figures = _figures(config, raw, account, rows, baselines)
@@ -50,6 +49,7 @@ def assemble(config: ExperimentConfig, raw: RawRun) -> ExperimentResult:
             interference=facts.interference,
             left_out=facts.left_out,
             output_refusals=facts.output_refusals,
+            closing_faults=facts.closing_faults,
             interrupted=raw.trace.interrupted,
             stopped_because=facts.stopped_because,
             estimates=figures.estimates,

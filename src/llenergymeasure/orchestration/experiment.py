@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from llenergymeasure.backends.base import Backend, compile_seconds, prompt_facts, serves_offline
-from llenergymeasure.backends.guarded import close_backend, make_backend
+from llenergymeasure.backends.guarded import make_backend
 from llenergymeasure.config.loader import dump_config, load_config
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.core.clock import AnchoredClock
@@ -24,6 +24,7 @@ from llenergymeasure.domain.job import Job
 from llenergymeasure.domain.run_facts import RunFacts
 from llenergymeasure.exceptions import ExperimentError, InterruptedExperimentError, LLEMError
 from llenergymeasure.foreign_code import described, internal_error, text_of
+from llenergymeasure.harness.closing import close_and_note, note_closing_fault
 from llenergymeasure.harness.cooldown import cool_down
 from llenergymeasure.harness.idle import measure_idle
 from llenergymeasure.harness.idle_baseline import measure_idle_baseline
@@ -76,9 +77,12 @@ def execute(folder: Path, emit: Emit = ignore_event) -> Path:
         with closing(reports), log.requests:
             measure(config, clock, log, spool)
     except (KeyboardInterrupt, Exception) as error:  # noqa: BLE001 - what was measured is kept first
-        if isinstance(error, KeyboardInterrupt) or stop_is_asked():
-            raise _interrupted(job, config, log) from None
-        raise _failed(job, config, log, error) from None
+        if log.facts.stopped_because is None:
+            if isinstance(error, KeyboardInterrupt) or stop_is_asked():
+                raise _interrupted(job, config, log) from None
+            raise _failed(job, config, log, error) from None
+        if not isinstance(error, KeyboardInterrupt):  # one that comes after the last repeat undoes nothing
+            note_closing_fault(log, error)
     with stop_signals_ignored():
         try:
             raw = _raw(log)
@@ -100,7 +104,7 @@ def measure(config: ExperimentConfig, clock: AnchoredClock, log: Recorder, spool
     protocol = config.measurement
     with ExitStack() as stack:
         backend = make_backend(config.backend)
-        stack.callback(close_backend, backend)
+        stack.callback(close_and_note, backend.close, log)
         power = _start_metering(config, clock, log, stack, spool)
         data_set = find_workload(config.workload.dataset)
         prompts = read_prompts(data_set, config)

@@ -47,6 +47,8 @@ class CheckInputs:
     """Sensors that were not read."""
     output_refusals: Sequence[str] = ()
     """What the file system of the output folder refuses."""
+    closing_faults: Sequence[str] = ()
+    """What failed when the run closed what it had opened."""
     interrupted: str | None = None
     """Why the sampler ended before the run did."""
     stopped_because: str | None = None

@@ -17,6 +17,13 @@ SHORT_WINDOW_S = 1.0
 MOST_KINDS = 5
 """Kinds of failure that a warning lists."""
 
+CLOSING_FAILED = WarningCode(
+    code="closing_failed",
+    meaning="Something failed after the last window, when the run closed what it had opened.",
+    remedy="Report it to the authors of what failed. What it did not free is freed when its process ends.",
+    severity="info",
+    because="All windows had been measured.",
+)
 WINDOW_SHORT = WarningCode(
     code="window_short",
     meaning="A window is too short for the sensors: little but their steps is seen of it.",
@@ -111,3 +118,9 @@ def check_target_is_reached(inputs: CheckInputs) -> Iterable[RunWarning]:
             f"After {repeats.max} repeats the spread of J/token is still above the "
             f"target of ±{repeats.target_relative_ci:.1%}."
         )
+
+
+def check_all_is_closed(inputs: CheckInputs) -> Iterable[RunWarning]:
+    """A backend, driver or meter that fails when it is closed."""
+    for each in inputs.closing_faults:
+        yield from CLOSING_FAILED.raised(f"After the last window: {each.partition(' → ')[0]}.")

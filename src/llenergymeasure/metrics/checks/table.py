@@ -74,5 +74,6 @@ WARNING_CODES: tuple[WarningCode, ...] = (
     interference.FOREIGN_GPU_PROCESS,
     interference.GPU_MEMORY_TAKEN,
     storage.OUTPUT_NOT_DURABLE,
+    protocol.CLOSING_FAILED,
 )
 """A new warning is one row here, made in the file of its check."""

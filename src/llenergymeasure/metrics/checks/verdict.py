@@ -61,6 +61,7 @@ CHECKS: tuple[Check, ...] = (
     hold_ups.check_windows_were_not_held_up,
     interference.check_machine_was_exclusive,
     storage.check_output_is_durable,
+    protocol.check_all_is_closed,
 )
 """Everything a run is checked for."""
 
