@@ -8,6 +8,9 @@ from typing import Any
 from llenergymeasure.config.yaml_text import KeyPath, TextFault, parse_text
 from llenergymeasure.exceptions import ConfigError
 
+LONGEST = 100
+"""Characters of an assignment that a message shows."""
+
 
 def parse_assignments(assignments: Iterable[str]) -> dict[str, Any]:
     """Return the nested mapping that `["a.b=c", ...]` says; later ones win, values are YAML.
@@ -28,12 +31,13 @@ def parse_assignment(assignment: str) -> tuple[KeyPath, Any]:
     """Return key path and value of one assignment; nothing after the = is null."""
     key, equals, text = assignment.partition("=")
     path = tuple(part.strip() for part in key.split("."))
+    shown = assignment if len(assignment) <= LONGEST else f"{assignment[:LONGEST]}..."
     if not equals or not all(path):
-        raise ConfigError(f"--set {assignment}: write KEY=VALUE, for example --set workload.n_prompts=20")
+        raise ConfigError(f"--set {shown}: write KEY=VALUE, for example --set workload.n_prompts=20")
     try:
         return path, parse_text(text).value
     except TextFault as fault:
-        raise ConfigError(f"--set {assignment}: {fault.sentence}") from None
+        raise ConfigError(f"--set {shown}: {fault.sentence}") from None
 
 
 def deep_merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Final, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 NOT_MEASURED: Final = "not measured"
 """Marks a field that does not affect the measurement, `Annotated[str, NOT_MEASURED]`: `config_hash` leaves it out."""
@@ -16,6 +16,11 @@ Items = Annotated[
     tuple[T, ...], BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value)
 ]
 """A list, as a file gives it, kept as a tuple: sections are immutable."""
+WEEK_S: Final = 604_800.0
+Seconds = Annotated[float, Field(ge=0, le=WEEK_S)]
+"""How long a part of a run lasts; of more than a week, a digit or an exponent is wrong."""
+Tokens = Annotated[int, Field(ge=1, le=10**9)]
+"""A number of tokens; some write a large one for "no limit"."""
 
 
 class Section(BaseModel):

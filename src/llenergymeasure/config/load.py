@@ -21,7 +21,7 @@ class ClosedLoad(Section):
 
     kind: Literal["closed"]
     """`closed`: so many clients, each waiting for its answer before it asks again."""
-    concurrency: int = Field(ge=1)
+    concurrency: int = Field(ge=1, le=100_000)
     """Requests in flight at any time."""
 
 

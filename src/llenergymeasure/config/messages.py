@@ -5,11 +5,14 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Callable, Iterable
+from math import inf
 from typing import Any
 
 from llenergymeasure.config.schema import Schema, alternatives
 
 LONGEST_VALUE = 60
+SLIP = 1000
+"""The maxima of fields that nature does not bound are this or more: beyond them a digit or an exponent is wrong."""
 _SYNONYMS = {
     "gpu": "cuda",
     "float32": "fp32",
@@ -34,11 +37,14 @@ KEYS_ELSEWHERE = {
 """Keys of other tools, and the nearest of ours."""
 
 
-def allowed(schema: Schema) -> str:
-    """Return what a field takes: "a whole number of at least 1, or null"."""
+def allowed(schema: Schema, value: Any = None) -> str:
+    """Return what a field takes: "a whole number of at least 1, or null".
+
+    A maximum that only keeps out slips is left out, unless the value is above it.
+    """
     members = _distinct(alternatives(schema))
     if len(members) > 1:
-        return _either([allowed(each) for each in members])
+        return _either([allowed(each, value) for each in members])
     schema = members[0]
     if "properties" in schema:
         return f"a mapping of {', '.join(schema['properties'])}"
@@ -58,7 +64,7 @@ def allowed(schema: Schema) -> str:
         "null": "null",
         "object": "a mapping",
     }
-    return names.get(schema.get("type", ""), "any value") + _bounds(schema)
+    return names.get(schema.get("type", ""), "any value") + _bounds(schema, value)
 
 
 def given(value: Any) -> str:
@@ -71,12 +77,12 @@ def given(value: Any) -> str:
         return _shortened(f"{{{', '.join(f'{key}: {given(each)}' for key, each in value.items())}}}", "...}")
     if isinstance(value, (list, tuple)):
         return _shortened(f"[{', '.join(given(each) for each in value)}]", "...]")
-    return _shortened(repr(value), "...'")
+    return _shortened(repr(value), "...'") if isinstance(value, str) else _shortened(_text(value), "...")
 
 
 def hint(schema: Schema, value: Any, accepts: Callable[[Any], bool]) -> str:
     """Return how to correct a value that is nearly right, in brackets, or nothing; `accepts` tries another value."""
-    if isinstance(value, (bool, int, float)) and accepts(str(value).lower()):
+    if isinstance(value, (bool, int, float)) and accepts(_text(value).lower()):
         return " (put it in quotes)"
     if not isinstance(value, str) or not value:
         return ""
@@ -98,11 +104,18 @@ def one_of(words: Iterable[str]) -> str:
     return f"{', '.join(head)} or {last}" if head else last
 
 
+def _text(value: Any) -> str:
+    try:
+        return repr(value)
+    except ValueError:  # sys.set_int_max_str_digits
+        return "a number of thousands of digits"
+
+
 def _shortened(text: str, end: str) -> str:
     return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - len(end)] + end
 
 
-def _bounds(schema: Schema) -> str:
+def _bounds(schema: Schema, value: Any) -> str:
     if schema.get("minLength"):
         return " that is not empty"
     bounds = [
@@ -113,13 +126,18 @@ def _bounds(schema: Schema) -> str:
             ("maximum", "at most"),
             ("exclusiveMaximum", "below"),
         )
-        if key in schema
+        if key in schema and not (key == "maximum" and _keeps_out_slips(schema[key], value))
     ]
     return " " + " and ".join(bounds) if bounds else ""
 
 
+def _keeps_out_slips(maximum: float, value: Any) -> bool:
+    above = isinstance(value, (int, float)) and maximum < value < inf
+    return maximum >= SLIP and not above
+
+
 def _bound(value: float) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return str(int(value)) if float(value).is_integer() else f"{value:g}"
 
 
 def _either(alternatives: list[str]) -> str:

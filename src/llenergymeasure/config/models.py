@@ -10,7 +10,7 @@ from pydantic import Field, field_validator, model_validator
 
 from llenergymeasure import plugins
 from llenergymeasure.backends.pytorch.options import PyTorchConfig
-from llenergymeasure.config.base import NOT_MEASURED, Items, NonEmpty
+from llenergymeasure.config.base import NOT_MEASURED, Items, NonEmpty, Tokens
 from llenergymeasure.config.defaults import CONFIG_VERSION, complete
 from llenergymeasure.config.identity import config_hash
 from llenergymeasure.config.launcher import LauncherConfig
@@ -51,13 +51,13 @@ class WorkloadConfig(InlineOptions):
 
     dataset: NonEmpty = "builtin"
     """`builtin` (shipped prompts), `synthetic` (exact token lengths from the seed), or a path to a .jsonl file."""
-    n_prompts: int = Field(100, ge=1)
+    n_prompts: int = Field(100, ge=1, le=1_000_000)
     """Requests of one pass; a smaller data set is repeated from its start."""
-    max_input_tokens: int = Field(512, ge=1)
+    max_input_tokens: Tokens = 512
     """Longer prompts keep their last tokens."""
-    max_output_tokens: int = Field(128, ge=1)
+    max_output_tokens: Tokens = 128
     """Maximum length of an answer."""
-    input_tokens: int | None = Field(None, ge=1)
+    input_tokens: Tokens | None = None
     """Exact prompt length of the synthetic data set; only with dataset: synthetic. 128 if not given."""
     prompt_field: NonEmpty = "prompt"
     """Key of the prompt in each line of a JSONL file."""

@@ -81,7 +81,7 @@ def _must_be(field: Schema, value: Any) -> str:
         return "is empty: indent its settings below it, or remove the key"
     if value == "":
         return "must not be empty"
-    return f"must be {messages.allowed(field)}, not {messages.given(value)}"
+    return f"must be {messages.allowed(field, value)}, not {messages.given(value)}"
 
 
 def _wrong_kind(each: LocatedError, document: Schema) -> Fault:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import re
 from functools import cache
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import yaml
 
 CORE = "tag:yaml.org,2002:"
+LONGEST = 40
+"""Characters of a number that a message shows."""
+NUMBER = "number"
+"""Context of an error about a number that is YAML and that we do not take."""
 
 _RULES: tuple[tuple[str, str, str], ...] = (
     ("null", r"~|null|Null|NULL|", "~nN"),
@@ -62,19 +67,33 @@ def _add_rules(target: Any) -> None:
 
 
 def _construct_int(_loader: Any, node: yaml.ScalarNode) -> int:
-    from yaml.constructor import ConstructorError
-
     try:
-        return int(node.value, {"0o": 8, "0x": 16}.get(node.value[:2], 10))
+        value = int(node.value, {"0o": 8, "0x": 16}.get(node.value[:2], 10))
+        str(
+            value
+        )  # a hexadecimal number of any length is read, and one of thousands of digits cannot be written
     except ValueError:
-        raise ConstructorError(None, None, "a number that cannot be read", node.start_mark) from None
+        raise _refused(node, "is a number that cannot be read") from None
+    return value
 
 
 def _construct_float(_loader: Any, node: yaml.ScalarNode) -> float:
-    from yaml.constructor import ConstructorError
-
     text = node.value.lower().replace(".inf", "inf").replace(".nan", "nan")
     try:
-        return float(text)
+        value = float(text)
     except ValueError:
-        raise ConstructorError(None, None, "a number that cannot be read", node.start_mark) from None
+        raise _refused(node, "is a number that cannot be read") from None
+    mantissa = text.partition("e")[0]
+    if value in (inf, -inf) and "inf" not in text:
+        raise _refused(node, "is larger than any number can be (1.8e308): put it in quotes if it is text")
+    if value == 0 and any(digit in mantissa for digit in "123456789"):
+        raise _refused(node, "is too close to 0 to be told from it: write 0")
+    return value
+
+
+def _refused(node: yaml.ScalarNode, why: str) -> Exception:
+    from yaml.constructor import ConstructorError
+
+    text = str(node.value)
+    shown = text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
+    return ConstructorError(NUMBER, None, f"{shown} {why}", node.start_mark)

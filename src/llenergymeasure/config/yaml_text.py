@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from llenergymeasure.config.yaml_loader import CORE, loader_class
+from llenergymeasure.config.yaml_loader import CORE, NUMBER, loader_class
 
 if TYPE_CHECKING:
     import yaml
@@ -127,6 +127,8 @@ def _word(key: yaml.Node) -> str:
 
 def _sentence(error: yaml.MarkedYAMLError) -> str:
     problem = error.problem or error.context or "it cannot be read"
+    if error.context == NUMBER:
+        return problem
     if "'\\t'" in problem:
         return "a tab where YAML wants spaces: indent with spaces"
     if "mapping values are not allowed" in problem:

@@ -31,13 +31,13 @@ CONFIGS: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
         "revision": st.none() | TEXT,
         "random_seed": st.integers(0, 2**32 - 1),
         "workload": st.fixed_dictionaries(
-            {}, optional={"dataset": TEXT.map("./{}".format), "n_prompts": st.integers(1, 10**9)}
+            {}, optional={"dataset": TEXT.map("./{}".format), "n_prompts": st.integers(1, 10**6)}
         ),
         "measurement": st.fixed_dictionaries(
             {},
             optional={
-                "baseline": st.fixed_dictionaries({"idle_s": st.floats(0, 1e9)}),
-                "repeats": st.fixed_dictionaries({"target_relative_ci": st.none() | st.floats(1e-9, 1e9)}),
+                "baseline": st.fixed_dictionaries({"idle_s": st.floats(0, 604_800)}),
+                "repeats": st.fixed_dictionaries({"target_relative_ci": st.none() | st.floats(1e-9, 1e3)}),
             },
         ),
         "energy": st.fixed_dictionaries(

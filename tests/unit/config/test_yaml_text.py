@@ -41,6 +41,25 @@ def test_scalars_are_those_of_yaml_1_2(text: str, value: object) -> None:
     assert type(read) is type(value)
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("t: 1e400", "1e400 is larger than any number can be (1.8e308): put it in quotes if it is text"),
+        ("t: -1e400", "-1e400 is larger than any number can be (1.8e308): put it in quotes if it is text"),
+        ("t: [0.001, 1e-400]", "1e-400 is too close to 0 to be told from it: write 0"),
+        (f"t: 0x{'f' * 5000}", f"0x{'f' * 38}... is a number that cannot be read"),
+        (f"t: {'9' * 5000}", f"{'9' * 40}... is a number that cannot be read"),
+    ],
+)
+def test_a_number_that_would_become_another_is_refused_as_it_was_typed(text: str, said: str) -> None:
+    assert fault(text).sentence == said
+
+
+@pytest.mark.parametrize("text", ["0e-999", "-0.0", "1e-320", "1.7e308"])
+def test_numbers_at_the_edge_are_read(text: str) -> None:
+    assert parse_text(text).value == float(text)
+
+
 def test_every_key_and_list_item_has_its_line() -> None:
     document = parse_text("a: 1\nb:\n  c:\n    - 5\n    - {d: 2}\n")
     assert document.lines == {

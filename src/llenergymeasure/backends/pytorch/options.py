@@ -12,7 +12,7 @@ from llenergymeasure.config.base import Section
 class PyTorchConfig(Section):
     """The `pytorch:` section; every option is handed to torch or transformers, or refused."""
 
-    batch_size: int = Field(1, ge=1)
+    batch_size: int = Field(1, ge=1, le=1_000_000)
     """Requests that are generated together."""
     attn_implementation: (
         Literal["eager", "sdpa", "flash_attention_2", "flash_attention_3", "flex_attention"] | None
@@ -20,7 +20,7 @@ class PyTorchConfig(Section):
     """Attention kernels; transformers chooses where it is not given."""
     device_map: str | dict[str, int | str] | None = None
     """Placement by accelerate (`auto`, `balanced`, `sequential` or an explicit map); needs accelerate."""
-    num_threads: int | None = Field(None, ge=1)
+    num_threads: int | None = Field(None, ge=1, le=10_000)
     """CPU threads of torch within one operation. Where it is not given: OMP_NUM_THREADS, else as torch chooses, but no
     more than the cores, or whole cores of a processor quota, that the process may use."""
     torch_compile: bool = False
@@ -47,13 +47,13 @@ class PyTorchConfig(Section):
         Literal["dynamic", "static", "offloaded", "offloaded_static", "quantized"] | None
     ) = None
     """Kind of KV cache; transformers chooses where it is not given."""
-    num_beams: int = Field(1, ge=1)
+    num_beams: int = Field(1, ge=1, le=10_000)
     """Beams of beam search; 1 is greedy decoding or sampling."""
-    length_penalty: float | None = None
+    length_penalty: float | None = Field(None, ge=-10, le=10)
     """Exponent of the length in beam scores; only with num_beams > 1."""
     early_stopping: bool | None = None
     """End beam search as soon as there are num_beams finished candidates; only with num_beams > 1."""
-    prompt_lookup_num_tokens: int | None = Field(None, ge=1)
+    prompt_lookup_num_tokens: int | None = Field(None, ge=1, le=10_000)
     """Draft tokens of prompt-lookup decoding (speculation from the prompt's own n-grams); batch size 1 only."""
     lora_adapter: str | None = None
     """A peft LoRA adapter: local folder or Hub id."""

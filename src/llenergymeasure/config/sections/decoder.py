@@ -20,13 +20,13 @@ class DecoderConfig(Section):
 
     preset: Literal["deterministic", "sampling"] = "deterministic"
     """`deterministic`: the most likely token (greedy, or beam search). `sampling`: drawn; the next three imply it."""
-    temperature: float | None = Field(None, ge=0)
+    temperature: float | None = Field(None, ge=0, le=1000)
     """Divides the logits: 0 is greedy decoding (kept as null), above 0 it implies sampling, whose default is 1."""
-    top_k: int | None = Field(None, ge=1)
+    top_k: int | None = Field(None, ge=1, le=10**9)
     """Draw from the k most likely tokens; implies sampling. 0 and -1 are null: from the whole vocabulary."""
     top_p: float | None = Field(None, gt=0, le=1)
     """Draw from the smallest set with this probability; implies sampling. 1 is null: from the whole vocabulary."""
-    repetition_penalty: float | None = Field(None, gt=0)
+    repetition_penalty: float | None = Field(None, ge=0.001, le=1000)
     """Lowers the score of tokens already seen; 1 is none, and kept as null."""
     ignore_eos: bool = False
     """Generate exactly max_output_tokens, so that every configuration does the same work."""

@@ -34,7 +34,7 @@ def room_problem(output_dir: str | Path, config: ExperimentConfig, run: str = "t
     needed = needed_bytes(config)
     if free >= needed:
         return None
-    return f"no room for results: {free / 2**20:.0f} MB free at {existing}, {run} may take {needed / 2**20:.0f} MB"
+    return f"no room for results: {_size(free)} free at {existing}, {run} may take {_size(needed)}"
 
 
 def needed_bytes(config: ExperimentConfig) -> int:
@@ -52,6 +52,13 @@ def duration_s(config: ExperimentConfig) -> float:
     warmup_s = protocol.warmup.max_duration_s or protocol.warmup.min_duration_s
     windows_s = protocol.repeats.max * protocol.window.min_duration_s
     return cooldown_s + idle_s + OVERRUN * (warmup_s + windows_s)
+
+
+def _size(n_bytes: int) -> str:
+    for factor, unit in ((2**20, "MB"), (2**30, "GB")):
+        if n_bytes < 10_000 * factor:
+            return f"{n_bytes / factor:.0f} {unit}"
+    return f"{n_bytes / 2**40:,.0f} TB"
 
 
 def _channels(config: ExperimentConfig) -> int:
