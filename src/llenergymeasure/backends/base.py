@@ -201,8 +201,12 @@ def prompt_facts(backend: Backend) -> PromptFacts | None:
     return None if tell is None else tell()
 
 
+MOST_TRIED = 10_000
+"""Prompts that are tried before the model is loaded, in some ten seconds."""
+
+
 class ChecksPrompts(Protocol):
-    """What a backend offers in addition where it can try the prompts before the model is loaded."""
+    """What a backend offers in addition where it can try the prompts before the model is loaded, the first of them."""
 
     def check_prompts(self, config: ExperimentConfig, prompts: Sequence[Prompt]) -> list[str]:
         """Return why these prompts cannot be encoded, one sentence each; empty where that is not known yet."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from llenergymeasure.config.assignments import deep_merge, parse_assignments
 from llenergymeasure.config.yaml_text import Document, KeyPath, TextFault, parse_text
+from llenergymeasure.core.files.packed import HEAD_BYTES, no_text
 from llenergymeasure.exceptions import ConfigError
 
 if TYPE_CHECKING:
@@ -99,7 +100,10 @@ def _text_of(path: Path) -> str:
     except FileNotFoundError:
         raise ConfigError(f"{path} does not exist") from None
     except UnicodeDecodeError as error:
-        raise ConfigError(f"{path} is not a text file in UTF-8 (byte {error.start} cannot be read)") from None
+        other = (
+            no_text(content[:HEAD_BYTES]) or f"not a text file in UTF-8 (byte {error.start} cannot be read)"
+        )
+        raise ConfigError(f"{path} is {other}") from None
     except (OSError, ValueError) as error:
         raise ConfigError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from None
 

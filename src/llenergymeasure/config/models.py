@@ -57,7 +57,7 @@ class WorkloadConfig(InlineOptions):
     """Longer prompts keep their last tokens."""
     max_output_tokens: Tokens = 128
     """Maximum length of an answer."""
-    input_tokens: Tokens | None = None
+    input_tokens: int | None = Field(None, ge=1, le=10_000_000)
     """Exact prompt length of the synthetic data set; only with dataset: synthetic. 128 if not given."""
     prompt_field: NonEmpty = "prompt"
     """Key of the prompt in each line of a JSONL file."""

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from llenergymeasure.config.models import WorkloadConfig
 from llenergymeasure.domain.request import Prompt
-from llenergymeasure.workloads.lines import read_prompts
+from llenergymeasure.workloads.lines import distinct_prompts, repeated
 
 FIELD = "prompt"
 
@@ -36,4 +36,4 @@ class BuiltinWorkload:
 
     def prompts(self, config: WorkloadConfig, seed: int) -> list[Prompt]:
         with as_file(files("llenergymeasure.workloads") / "data" / "prompts.jsonl") as path:
-            return read_prompts(path, FIELD, config.n_prompts)
+            return repeated(list(distinct_prompts(path, FIELD, config)), config.n_prompts)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar
 
 from llenergymeasure.config.models import WorkloadConfig
 from llenergymeasure.domain.request import Prompt
 from llenergymeasure.exceptions import ConfigError
-from llenergymeasure.workloads.lines import read_prompts
+from llenergymeasure.workloads.lines import distinct_prompts, repeated
 
 
 class JsonlWorkload:
@@ -22,7 +23,8 @@ class JsonlWorkload:
 
     def check(self, config: WorkloadConfig) -> str | None:
         try:
-            self.prompts(config, seed=0)
+            for _ in _distinct(config):
+                pass  # looked at and forgotten: the file may be large, and is read again when it is needed
         except ConfigError as error:
             return str(error)
         return None
@@ -32,11 +34,15 @@ class JsonlWorkload:
         return _existing_file(config.dataset)
 
     def prompts(self, config: WorkloadConfig, seed: int) -> list[Prompt]:
-        path = _existing_file(config.dataset)
-        try:
-            return read_prompts(path, config.prompt_field, config.n_prompts)
-        except OSError as error:
-            raise ConfigError(f"data set {path} cannot be read: {error.strerror or error}") from None
+        return repeated(list(_distinct(config)), config.n_prompts)
+
+
+def _distinct(config: WorkloadConfig) -> Iterator[Prompt]:
+    path = _existing_file(config.dataset)
+    try:
+        yield from distinct_prompts(path, config.prompt_field, config)
+    except OSError as error:
+        raise ConfigError(f"data set {path} cannot be read: {error.strerror or error}") from None
 
 
 def _existing_file(dataset: str) -> Path:

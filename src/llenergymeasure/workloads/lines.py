@@ -8,36 +8,45 @@ from itertools import count, cycle, islice
 from pathlib import Path
 from typing import Any
 
+from llenergymeasure.config.models import WorkloadConfig
+from llenergymeasure.core.files.packed import HEAD_BYTES, no_text
 from llenergymeasure.domain.request import Prompt
 from llenergymeasure.exceptions import ConfigError
 
 MAX_LINE_BYTES = 16 * 1024 * 1024
 """A longer line is no prompt; the bound keeps a wrong file from filling the memory."""
 
+MOST_CHARACTERS, CHARACTERS_PER_TOKEN = 1_000_000, 16
+"""A prompt may always have so many characters, and a longer one so many times `max_input_tokens`: of what is longer
+still most would be cut off, after tokenizers have worked on it for minutes."""
 
-def read_prompts(path: Path, field: str, limit: int) -> list[Prompt]:
-    """Return the first `limit` prompts of a file, from its start again where it holds fewer.
 
-    Each has an id of its own: that of its line (`id`, or `line-N`), with `#2`, `#3`... when it comes again, or the next
-    number that no line of the file has taken.
+def distinct_prompts(path: Path, field: str, workload: WorkloadConfig) -> Iterator[Prompt]:
+    """Yield the prompts of a file as they are read, at most `workload.n_prompts`; ids are `id` or `line-N`.
 
     Raises:
         ConfigError: a line that is needed is no prompt, or there is none; with file and line number.
     """
-    prompts = list(islice(_distinct(path, field), limit))
-    if not prompts:
-        raise ConfigError(f"{path} holds no prompts: each line must be an object with the key '{field}'")
-    return _repeated(prompts, limit)
-
-
-def _distinct(path: Path, field: str) -> Iterator[Prompt]:
     line_of: dict[str, int] = {}
-    for number, line in _lines(path):
+    for number, line in islice(_lines(path), workload.n_prompts):
         prompt = _prompt(line, field, path, number)
+        _check_length(prompt, workload, path, number)
         first = line_of.setdefault(prompt.prompt_id, number)
         if first != number:
             raise _fault(path, number, f"the id {_quoted(prompt.prompt_id)} is that of line {first} already")
         yield prompt
+    if not line_of:
+        raise ConfigError(f"{path} holds no prompts: each line must be an object with the key '{field}'")
+
+
+def _check_length(prompt: Prompt, workload: WorkloadConfig, path: Path, number: int) -> None:
+    characters = len(prompt.text or "")
+    if characters > max(MOST_CHARACTERS, CHARACTERS_PER_TOKEN * workload.max_input_tokens):
+        what = (
+            f"the prompt has {characters:,} characters, and of all its tokens only the last "
+            f"{workload.max_input_tokens} would be read; shorten it, or raise workload.max_input_tokens"
+        )
+        raise _fault(path, number, what)
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
@@ -47,6 +56,9 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
             raw = file.readline(MAX_LINE_BYTES + 1)
             if not raw:
                 return
+            other = no_text(raw[:HEAD_BYTES]) if number == 1 else None
+            if other is not None:
+                raise _fault(path, number, f"the file is {other}")
             if len(raw) > MAX_LINE_BYTES:
                 raise _fault(path, number, f"longer than {MAX_LINE_BYTES >> 20} MiB; is this a JSONL file?")
             line = _decoded(raw, path, number).rstrip()
@@ -114,7 +126,11 @@ def _id(record: dict[str, Any], path: Path, number: int) -> str:
     return str(name)
 
 
-def _repeated(prompts: list[Prompt], limit: int) -> list[Prompt]:
+def repeated(prompts: list[Prompt], limit: int) -> list[Prompt]:
+    """Return `limit` prompts, from the first again where there are fewer.
+
+    Each has an id of its own, with `#2`, `#3`... when it comes again, or the next number that no other has taken.
+    """
     ids = {prompt.prompt_id for prompt in prompts}
     rounds = dict.fromkeys(ids, 1)
     repeated = list(prompts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 
 import pytest
@@ -202,10 +203,15 @@ def test_what_is_no_text_file_gets_a_clear_word(tmp_path: Path) -> None:
     binary, large = tmp_path / "b.yaml", tmp_path / "l.yaml"
     binary.write_bytes(b"model: \xff\xfe")
     large.write_bytes(b"#" * (MAX_BYTES + 1))
+    packed, wide = tmp_path / "p.yaml", tmp_path / "w.yaml"
+    packed.write_bytes(gzip.compress(b"model: a"))
+    wide.write_text("model: a", encoding="utf-16")
     (tmp_path / "config.yaml").write_text("model: a")
     for path, words in (
         (binary, "is not a text file in UTF-8"),
         (large, "is larger than 1 MB"),
+        (packed, "is a gzip file: unpack it first (gunzip)"),
+        (wide, "is in UTF-16: convert it to UTF-8"),
         (tmp_path, f"is a folder: name the YAML file in it, {tmp_path / 'config.yaml'}"),
         (tmp_path / "none.yaml", "does not exist"),
         (Path("\0"), "cannot be read"),

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
+import json
+import lzma
 import os
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -178,3 +183,41 @@ def test_a_line_without_end_is_refused_before_it_fills_the_memory(write, monkeyp
     monkeypatch.setattr(lines, "MAX_LINE_BYTES", 64)
     path = write(GOOD + '{"prompt": "' + "x" * 100 + '"}\n')
     assert f"{path}, line 2: longer than" in _refusal(path)
+
+
+@pytest.mark.parametrize(
+    ("head", "kind"),
+    [
+        (gzip.compress(b'{"prompt": "One?"}\n'), "a gzip file: unpack it first (gunzip)"),
+        (bz2.compress(b'{"prompt": "One?"}\n'), "a bzip2 file: unpack it first (bunzip2)"),
+        (lzma.compress(b'{"prompt": "One?"}\n'), "an xz file: unpack it first (unxz)"),
+        (b"\x28\xb5\x2f\xfd\x04\x00", "a zstd file: unpack it first (unzstd)"),
+        (b"PK\x03\x04\x14\x00", "a zip file: unpack it first (unzip)"),
+        (b"PAR1\x15\x04", "a Parquet file: write what it holds as text"),
+        (
+            '{"prompt": "One?"}\n'.encode("utf-16"),
+            "in UTF-16: convert it to UTF-8 (iconv -f UTF-16 -t UTF-8)",
+        ),
+    ],
+)
+def test_a_file_that_is_no_text_is_told_for_what_it_is(write, head, kind):
+    path = write(head)
+    assert _refusal(path) == f"{path}, line 1: the file is {kind}"
+
+
+def test_a_look_at_a_short_file_makes_no_prompts_of_it(write):
+    path = write(GOOD)
+    tracemalloc.start()
+    assert JsonlWorkload().check(_config(path, n_prompts=1_000_000)) is None
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 1e6
+
+
+@pytest.mark.parametrize(("tokens", "fits"), [(512, 1_000_000), (100_000, 1_600_000)])
+def test_a_prompt_is_no_longer_than_what_is_read_of_it_many_times(write, tokens, fits):
+    assert _refusal(write(GOOD + json.dumps({"prompt": "x" * (fits + 1)})), max_input_tokens=tokens).endswith(
+        f"line 2: the prompt has {fits + 1:,} characters, and of all its tokens only the last {tokens} would be read; "
+        "shorten it, or raise workload.max_input_tokens"
+    )
+    assert len(_prompts(write(json.dumps({"prompt": "x" * fits})), max_input_tokens=tokens)[0].text) == fits

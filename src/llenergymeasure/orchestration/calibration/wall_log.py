@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from llenergymeasure.core.files.packed import HEAD_BYTES, no_text
 from llenergymeasure.exceptions import ConfigError
 
 TIME_NAMES = ("time", "timestamp", "datetime", "unix_s", "time_s")
@@ -42,7 +43,10 @@ def read_wall_log(path: Path) -> WallLog:
             file.seek(0)
             rows = _rows(path, csv.reader(file, delimiter=delimiter))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise ConfigError(f"{path} cannot be read as a wall meter's log: {error}") from None
+        other = no_text(error.object[:HEAD_BYTES]) if isinstance(error, UnicodeDecodeError) else None
+        raise ConfigError(
+            f"{path} is {other}" if other else f"{path} cannot be read as a wall meter's log: {error}"
+        ) from None
     if len(rows) < LEAST_ROWS:
         raise ConfigError(f"{path} has {len(rows)} readings; at least {LEAST_ROWS} are needed")
     rows.sort()

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any, cast
 
 from llenergymeasure import plugins
-from llenergymeasure.backends.base import Backend, checks_prompts
+from llenergymeasure.backends.base import MOST_TRIED, Backend, checks_prompts
 from llenergymeasure.backends.returned import texts_problem
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.config.redact import free_settings
@@ -59,10 +59,16 @@ def check_prompts(config: ExperimentConfig) -> list[str]:
             backend = backend_class()
             if not checks_prompts(backend):
                 return []
-            prompts = read_prompts(find_workload(config.workload.dataset), config)
+            prompts = read_prompts(find_workload(config.workload.dataset), _with_first_prompts(config))
             return _texts(backend.check_prompts(config, prompts))
     except LLEMError as error:
         return [str(error)]
+
+
+def _with_first_prompts(config: ExperimentConfig) -> ExperimentConfig:
+    """The others are tried when the model is loaded."""
+    n_prompts = min(config.workload.n_prompts, MOST_TRIED)
+    return config.model_copy(update={"workload": config.workload.model_copy(update={"n_prompts": n_prompts})})
 
 
 def check_meters(config: ExperimentConfig) -> list[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
 from llenergymeasure import plugins
 from llenergymeasure.config.models import ExperimentConfig, WorkloadConfig
 from llenergymeasure.domain.request import Prompt
@@ -29,7 +31,7 @@ def read_prompts(data_set: Workload, config: ExperimentConfig) -> list[Prompt]:
     """
     workload = config.workload
     with explained(lambda cause: _fails(workload.dataset, "gives no prompts", cause)):
-        prompts = list(data_set.prompts(workload, config.random_seed))
+        prompts = list(islice(data_set.prompts(workload, config.random_seed), workload.n_prompts + 1))
     strange = [type(each).__name__ for each in prompts if not isinstance(each, Prompt)]
     if strange:
         raise _fails(workload.dataset, "gives no prompts", f"one of them is of type {strange[0]}")
@@ -39,9 +41,8 @@ def read_prompts(data_set: Workload, config: ExperimentConfig) -> list[Prompt]:
             workload.dataset, "gives no prompts", f"prompt {wrong} has neither text nor a number of tokens"
         )
     if len(prompts) != workload.n_prompts:
-        raise _fails(
-            workload.dataset, f"gives {len(prompts)} prompts, not {workload.n_prompts}", "workload.n_prompts"
-        )
+        given = f"{len(prompts)} prompts, not" if len(prompts) < workload.n_prompts else "more prompts than"
+        raise _fails(workload.dataset, f"gives {given} {workload.n_prompts}", "workload.n_prompts")
     return prompts
 
 

@@ -16,6 +16,10 @@ from llenergymeasure.domain.request import Prompt
 from llenergymeasure.exceptions import BackendError, ConfigError
 from llenergymeasure.foreign_code import explained
 
+MOST_CHARACTERS, MOST_CHARACTERS_PER_TOKEN = 1_000_000, 100
+"""A longer prompt fits no context of fewer tokens: the longest tokens of common vocabularies are of some hundred
+spaces, and no text is of those alone."""
+
 
 def encode(
     tokenizer: Any, prompts: Sequence[Prompt], workload: WorkloadConfig, n_rows: int
@@ -86,6 +90,23 @@ def check_context(
             f"the longest prompt ({longest} tokens) and workload.max_output_tokens ({workload.max_output_tokens}) make "
             f"{total} tokens, but the model's context is {context_length}: lower workload.max_input_tokens or "
             "workload.max_output_tokens"
+        )
+
+
+def check_length(prompts: Sequence[Prompt], workload: WorkloadConfig, context_length: int | None) -> None:
+    """Refuse prompts that cannot fit the model's context, before a tokenizer works on them for minutes.
+
+    Raises:
+        ConfigError: with the prompt and the numbers.
+    """
+    if context_length is None or workload.max_input_tokens + workload.max_output_tokens <= context_length:
+        return
+    most = max(MOST_CHARACTERS, MOST_CHARACTERS_PER_TOKEN * context_length)
+    too_long = next((each for each in prompts if len(each.text or "") > most), None)
+    if too_long is not None:
+        raise ConfigError(
+            f"prompt {too_long.prompt_id} has {len(too_long.text or ''):,} characters, and the model's context is "
+            f"{context_length} tokens: shorten it, or lower workload.max_input_tokens"
         )
 
 

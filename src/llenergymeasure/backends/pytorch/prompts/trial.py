@@ -15,6 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from llenergymeasure.backends.base import MOST_TRIED
 from llenergymeasure.backends.pytorch.prompts.trial_process import LOADED
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.core.python_process import python_command, python_environment
@@ -26,8 +27,10 @@ from llenergymeasure.domain.request import Prompt
 PROCESS = "llenergymeasure.backends.pytorch.prompts.trial_process"
 LOAD_TIMEOUT_S = 300.0
 """For imports and tokenizer, also from a slow file system; a run that takes longer is not stopped for it."""
-ENCODE_TIMEOUT_S = 60.0
-"""For templates and tokenizer; a thousand long prompts take about a second."""
+ENCODE_TIMEOUT_S, CHARACTERS_PER_S = 60.0, 100_000
+"""For templates and tokenizer, and in addition for long prompts; a million characters take about a second."""
+LONG = 100_000
+"""Characters from which on the length of a prompt may be why a tokenizer fails."""
 _FIELDS = ("model", "revision", "trust_remote_code", "passthrough_kwargs")
 _TRIED: set[bytes] = set()
 """Digests of the jobs that were tried in this process; after the load, those of models on the Hub are asked for."""
@@ -50,7 +53,8 @@ def is_worth_a_trial(config: ExperimentConfig) -> bool:
 def prompt_problems(config: ExperimentConfig, prompts: Sequence[Prompt]) -> list[str]:
     """Return why the prompts cannot be encoded as configured; empty where the tokenizer is not on this machine yet."""
     offline = {} if parse_model_ref(config.model).is_local else {"HF_HUB_OFFLINE": "1"}
-    job = _job(config, prompts)
+    different = _different(prompts)
+    job = _job(config, different)
     with subprocess.Popen(
         python_command(PROCESS),
         stdin=subprocess.PIPE,
@@ -59,7 +63,7 @@ def prompt_problems(config: ExperimentConfig, prompts: Sequence[Prompt]) -> list
         env={**python_environment(os.environ), **offline, "TOKENIZERS_PARALLELISM": "false"},
     ) as process:
         try:
-            problems, tried = _answer(config, process, job)
+            problems, tried = _answer(config, process, job, different)
         finally:
             process.kill()
     if tried:
@@ -69,7 +73,7 @@ def prompt_problems(config: ExperimentConfig, prompts: Sequence[Prompt]) -> list
 
 def was_tried(config: ExperimentConfig, prompts: Sequence[Prompt]) -> bool:
     """Return whether this process has tried the prompts already, with the tokenizer at hand."""
-    return _digest(_job(config, prompts)) in _TRIED
+    return _digest(_job(config, _different(prompts))) in _TRIED
 
 
 def _job(config: ExperimentConfig, prompts: Sequence[Prompt]) -> bytes:
@@ -81,6 +85,14 @@ def _digest(job: bytes) -> bytes:
     return hashlib.sha256(job).digest()
 
 
+def _different(prompts: Sequence[Prompt]) -> list[Prompt]:
+    """Return the first of those that differ, so that a small data set in a large workload is tried once."""
+    different: dict[tuple[str | None, int | None], Prompt] = {}
+    for each in prompts:
+        different.setdefault((each.text, each.n_tokens), each)
+    return list(different.values())[:MOST_TRIED]
+
+
 def _settings(config: ExperimentConfig) -> dict[str, Any]:
     """Return what tokenizer and templates depend on."""
     given = config.model_dump(mode="json", include={*_FIELDS})
@@ -88,14 +100,20 @@ def _settings(config: ExperimentConfig) -> dict[str, Any]:
     return {**given, "device": "cpu", "workload": workload}
 
 
-def _answer(config: ExperimentConfig, process: subprocess.Popen[bytes], job: bytes) -> tuple[list[str], bool]:
+def _answer(
+    config: ExperimentConfig, process: subprocess.Popen[bytes], job: bytes, prompts: Sequence[Prompt]
+) -> tuple[list[str], bool]:
     """Return the problems, and whether the prompts themselves were tried."""
     _send(process, job)
     answer, ended = _read_until(process, b"\n", LOAD_TIMEOUT_S)
     if answer.startswith(LOADED):
-        rest, ended = _read_until(process, b"]\n", ENCODE_TIMEOUT_S, answer.removeprefix(LOADED))
-        whole = rest.endswith(b"]\n")
-        return (_problems(rest) if whole else [_stuck(config, process, ended=ended)]), True
+        timeout_s = ENCODE_TIMEOUT_S + sum(len(each.text or "") for each in prompts) / CHARACTERS_PER_S
+        rest, ended = _read_until(process, b"]\n", timeout_s, answer.removeprefix(LOADED))
+        if rest.endswith(b"]\n"):
+            return _problems(rest), True
+        ending = f"ended the process that tried it ({_how(process)})" if ended else ""
+        how = ending or f"was not done with the prompts after {timeout_s:.0f} s"
+        return [_stuck(config, how, max(prompts, key=lambda each: len(each.text or "")))], True
     if answer.endswith(b"]\n"):
         return _problems(answer), False
     return ([_not_loaded(config, process)] if ended else []), False
@@ -129,14 +147,16 @@ def _read_until(
     return begun, False
 
 
-def _stuck(config: ExperimentConfig, process: subprocess.Popen[bytes], *, ended: bool) -> str:
-    what = f"the chat template or the tokenizer of model {config.model}"
-    if ended:
-        how = _how(process)
-        return f"{what} ended the process that tried it ({how}): correct it, or set workload.chat_template: false"
+def _stuck(config: ExperimentConfig, how: str, longest: Prompt) -> str:
+    chat = config.workload.chat_template
+    what = f"the {'chat template or the ' if chat else ''}tokenizer of model {config.model} {how}"
+    characters = len(longest.text or "")
+    if characters >= LONG:
+        return f"{what}: prompt {longest.prompt_id} has {characters:,} characters, shorten it"
+    if chat:
+        return f"{what}: look for a loop without an end in the template, or set workload.chat_template: false"
     return (
-        f"{what} was not done with the prompts after {ENCODE_TIMEOUT_S:.0f} s: look for a loop without an end in the "
-        "template, or set workload.chat_template: false"
+        f"{what}: its files are damaged, or the Python code that it brings does not work; download them again"
     )
 
 

@@ -13,15 +13,15 @@ from typing import Any
 from llenergymeasure.backends.pytorch.error_messages import explain_loading
 from llenergymeasure.backends.pytorch.facts.shape import context_length
 from llenergymeasure.backends.pytorch.loading import load_config, load_tokenizer
-from llenergymeasure.backends.pytorch.prompts.tokens import check_context, encode
+from llenergymeasure.backends.pytorch.prompts.tokens import check_context, check_length, encode
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.domain.model.reference import parse_model_ref
 from llenergymeasure.domain.model.source import ModelSource, find_source
 from llenergymeasure.domain.request import Prompt
 from llenergymeasure.exceptions import LLEMError
 
-MORE_MEMORY = 2 << 30
-"""Bytes that templates and tokenizer may take in addition, for text of a few kilobytes."""
+MORE_MEMORY, BYTES_PER_CHARACTER = 2 << 30, 100
+"""Bytes that templates and tokenizer may take in addition."""
 ANY_ROWS = 1 << 62
 MOST_CPU_S = 1800
 """The process ends after so much processor time, also where its parent was killed."""
@@ -57,10 +57,12 @@ def _problems(config: ExperimentConfig, prompts: list[Prompt], answer: int) -> l
         tokenizer = _tokenizer(config, source)
         if tokenizer is None:
             return []
+        context_length = _context_length(config, source)
         os.write(answer, LOADED)
-        _limit_memory()
+        _limit_memory(sum(len(each.text or "") for each in prompts))
+        check_length(prompts, config.workload, context_length)
         encoded = encode(tokenizer, prompts, config.workload, ANY_ROWS)
-        check_context(encoded, config.workload, _context_length(config, source))
+        check_context(encoded, config.workload, context_length)
     except LLEMError as error:
         return [str(error)]
     return []
@@ -94,11 +96,11 @@ def _context_length(config: ExperimentConfig, source: ModelSource) -> int | None
         return None
 
 
-def _limit_memory() -> None:
+def _limit_memory(characters: int) -> None:
     with open("/proc/self/statm", encoding="ascii") as file:
         taken = int(file.read().split()[0]) * resource.getpagesize()
     _, most = resource.getrlimit(resource.RLIMIT_AS)
-    limit = taken + MORE_MEMORY
+    limit = taken + MORE_MEMORY + BYTES_PER_CHARACTER * characters
     if most == resource.RLIM_INFINITY or limit < most:
         resource.setrlimit(resource.RLIMIT_AS, (limit, most))
 

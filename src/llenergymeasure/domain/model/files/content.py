@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -111,7 +112,10 @@ def _start(file: Path) -> bytes:
 def _read(file: Path, most: int = -1) -> bytes:
     try:
         with file.open("rb") as stream:
-            return stream.read(most)
+            there = os.fstat(
+                stream.fileno()
+            ).st_size  # a buffer of all that is asked for would be made at once
+            return stream.read(most if most < 0 else min(most, there))
     except OSError as error:
         raise FileProblem(
             f"{file} cannot be read: {error.strerror or error} → check its permissions"
