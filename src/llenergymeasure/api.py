@@ -8,7 +8,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from llenergymeasure.exceptions import ExperimentError, InvalidResultError, LLEMError, error_named
+from llenergymeasure.exceptions import (
+    ConfigError,
+    ExperimentError,
+    InvalidResultError,
+    LLEMError,
+    error_named,
+)
 
 if TYPE_CHECKING:
     from llenergymeasure.config.models import ExperimentConfig
@@ -235,4 +241,6 @@ def _resolve(config: ExperimentConfig | Mapping[str, Any] | str | Path) -> Exper
         return config
     if isinstance(config, Mapping):
         return load_config(overrides=config)
+    if not str(config):
+        raise ConfigError("the path of the configuration is empty, perhaps because a variable was not set")
     return load_config(Path(config))

@@ -6,11 +6,11 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated
 
 import typer
 
+from llenergymeasure.cli import options
 from llenergymeasure.cli.signals import interrupt_on_signals
 from llenergymeasure.cli.streams import print_json
 from llenergymeasure.exceptions import ConfigError
@@ -35,7 +35,7 @@ def calibrate(
         float, typer.Option("--duration", metavar="S", help="Seconds of load, at least 20.")
     ] = DURATION_S,
     wall_meter: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
             "--wall-meter",
             metavar="FILE.csv",
@@ -67,7 +67,7 @@ def calibrate(
     _check_duration(duration)
     wall = _wall(wall_meter, psu_efficiency, wall_meter_error)
     if not last:
-        if wall_meter is not None and not wall_meter.exists():
+        if wall is not None and not wall.path.exists():
             print(
                 f"note: {wall_meter} does not exist yet; it is read when the load has ended", file=sys.stderr
             )
@@ -98,7 +98,7 @@ def _check_duration(duration_s: float) -> None:
         )
 
 
-def _wall(path: Path | None, psu_efficiency: float | None, error: float) -> WallFile | None:
+def _wall(name: str | None, psu_efficiency: float | None, error: float) -> WallFile | None:
     from llenergymeasure.metrics.calibration.wall_meter_gain import WallMeter
     from llenergymeasure.orchestration.calibration.calibrate import WallFile
 
@@ -106,10 +106,13 @@ def _wall(path: Path | None, psu_efficiency: float | None, error: float) -> Wall
         raise ConfigError(f"--psu-efficiency must be between 0.5 and 1, not {psu_efficiency:g}")
     if not 0 <= error < 1:
         raise ConfigError(f"--wall-meter-error must be a share from 0 to 1 (0.01 is 1 %), not {error:g}")
-    if path is None:
+    if name is None:
         if psu_efficiency is not None:
             raise ConfigError("--psu-efficiency needs --wall-meter FILE.csv")
         return None
+    path = options.path_of(name, "--wall-meter")
+    if path.is_dir():
+        raise ConfigError(f"--wall-meter: {path} is a folder: name the CSV file that the log is written to")
     return WallFile(path=path, meter=WallMeter(meter_error=error, psu_efficiency=psu_efficiency))
 
 

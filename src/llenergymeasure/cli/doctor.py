@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -15,8 +14,8 @@ from llenergymeasure.cli.streams import print_json
 
 def doctor(
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="DIR", help="Folder in which bundles would be written.")
-    ] = Path("results"),
+        str, typer.Option("--output", "-o", metavar="DIR", help="Folder in which bundles would be written.")
+    ] = "results",
     python: options.Python = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
@@ -24,7 +23,9 @@ def doctor(
     from llenergymeasure.api import diagnose
 
     interrupt_on_signals()
-    diagnosis = diagnose(output, python=python)
+    if python is not None:
+        options.path_of(python, "--python")
+    diagnosis = diagnose(options.path_of(output, "--output"), python=python)
     if as_json:
         print_json(diagnosis.model_dump_json(indent=2))
         return

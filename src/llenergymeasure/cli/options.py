@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from llenergymeasure.exceptions import ConfigError
+
 
 def _complete_backend(incomplete: str) -> list[str]:
     from llenergymeasure.plugins import names
@@ -22,8 +24,19 @@ def _complete_precision(incomplete: str) -> list[str]:
     return [name for name in ("fp32", "fp16", "bf16") if name.startswith(incomplete)]
 
 
+def path_of(text: str, what: str) -> Path:
+    """Return a path as it was typed.
+
+    Raises:
+        ConfigError: it is empty, which would stand for the present folder.
+    """
+    if not text:
+        raise ConfigError(f"{what}: the path is empty, perhaps because a variable was not set")
+    return Path(text)
+
+
 Config = Annotated[
-    Path | None,
+    str | None,
     typer.Argument(metavar="CONFIG.yaml", help="The experiment, as a YAML file.", show_default=False),
 ]
 Model = Annotated[

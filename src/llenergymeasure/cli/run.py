@@ -53,7 +53,8 @@ def run(
     """
     given = (model, backend, device, precision, n_prompts, output, python)
     flags = dict(zip(FLAGS, (*given, strict or None, require_quiet or None), strict=True))
-    resolved = _load(config, flags, assignments or [])
+    path = None if config is None else options.path_of(config, "CONFIG.yaml")
+    resolved = _load(path, flags, assignments or [])
     if dry_run:
         interrupt_on_signals()
         _print_dry_run(resolved, as_json)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llenergymeasure.config.assignments import deep_merge, parse_assignments
+from llenergymeasure.config.error_paths import value_at
 from llenergymeasure.config.yaml_text import Document, KeyPath, TextFault, parse_text
 from llenergymeasure.core.files.packed import HEAD_BYTES, no_text
 from llenergymeasure.exceptions import ConfigError
@@ -42,9 +43,13 @@ def load_config(
     document = Document(value={}) if path is None else _read(path)
     data = deep_merge(document.value, _plain(overrides or {}))
     labels = {key: f"{path}:{line}" for key, line in document.lines.items()}
-    if path is not None:
-        labels.update(dict.fromkeys(_leaves(overrides or {}), "overrides"))
-    labels.update(origins or {})
+    given = {} if path is None else dict.fromkeys(_leaves(overrides or {}), "overrides")
+    for key, origin in {**given, **(origins or {})}.items():
+        for length in range(
+            1, len(key) + 1
+        ):  # an override may put a section where the file has a value, or nothing
+            if length == len(key) or not isinstance(value_at(document.value, key[:length]), Mapping):
+                labels[key[:length]] = origin
     return _validate(data, labels, None if path is None else str(path))
 
 

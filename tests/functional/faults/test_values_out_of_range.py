@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from llenergymeasure import ExperimentConfig, api
+from llenergymeasure import ExperimentConfig, api, run_experiment
 from llenergymeasure.cli.app import app
-from llenergymeasure.exceptions import PreFlightError
+from llenergymeasure.exceptions import ConfigError, PreFlightError
 
 
 @pytest.fixture(autouse=True)
@@ -34,7 +34,7 @@ def _refusal(*arguments: str) -> str:
         ("measurement.warmup.min_requests=10000000000", "and at most 1000000, not 10000000000"),
         ("energy.estimate.cpu_max_power_w=1e308", "and at most 100000, or null, not 1e+308"),
         ("pytorch.num_threads=100000", "and at most 10000, or null, not 100000"),
-        ("pytorch.num_beams=1000000000000000000000000000000", "and at most 10000, not 10000000000000"),
+        ("pytorch.num_beams=1000000000000000000000000000000", "and at most 1000, not 10000000000000"),
         ("pytorch.length_penalty=1e308", "and at most 10, or null, not 1e+308"),
         ("decoder.temperature=1e30", "and at most 1000, or null, not 1e+30"),
     ],
@@ -61,3 +61,41 @@ def test_the_room_of_a_run_that_fits_no_disk_is_readable() -> None:
     )
     with pytest.raises(PreFlightError, match=r"no room for results: .* this run may take \d{3} TB"):
         api.check(config)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "workload.n_prompts.x",
+        "Workload.n_prompts",
+        "workload.foo.x",
+        "model.x",
+        "measurement.window.min_duration_s.x",
+    ],
+)
+def test_a_key_of_the_command_line_is_not_blamed_on_the_file(key: str) -> None:
+    Path("x.yaml").write_text("model: ./model\nworkload:\n  n_prompts: 4\n")
+    assert _refusal("x.yaml", "--set", f"{key}=1").startswith(f"--set {key}: ")
+
+
+def test_an_empty_path_is_not_taken_for_the_present_folder() -> None:
+    assert _refusal("") == "CONFIG.yaml: the path is empty, perhaps because a variable was not set"
+    with pytest.raises(ConfigError, match="the path of the configuration is empty"):
+        run_experiment("")
+
+
+@pytest.mark.parametrize(
+    "arguments", [["doctor", "-o", ""], ["doctor", "--python", ""], ["calibrate", "--wall-meter", ""]]
+)
+def test_an_empty_path_of_an_option_is_refused(arguments: list[str]) -> None:
+    done = CliRunner().invoke(app, arguments)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr.strip().endswith(": the path is empty, perhaps because a variable was not set")
+
+
+def test_a_folder_is_no_log_of_a_wall_meter() -> None:
+    done = CliRunner().invoke(app, ["calibrate", "--wall-meter", "model"])
+    assert (done.exit_code, done.stderr.strip()) == (
+        2,
+        "error: --wall-meter: model is a folder: name the CSV file that the log is written to",
+    )

@@ -22,7 +22,7 @@ class PyTorchConfig(Section):
     """Placement by accelerate (`auto`, `balanced`, `sequential` or an explicit map); needs accelerate."""
     num_threads: int | None = Field(None, ge=1, le=10_000)
     """CPU threads of torch within one operation. Where it is not given: OMP_NUM_THREADS, else as torch chooses, but no
-    more than the cores, or whole cores of a processor quota, that the process may use."""
+    more than the cores, or whole cores of a processor quota, that the process may use. At most 4 for each processor."""
     torch_compile: bool = False
     """Compile the model, in the phase `prepare`, for every shape of the workload: before warm-up and windows."""
     torch_compile_mode: (
@@ -47,7 +47,7 @@ class PyTorchConfig(Section):
         Literal["dynamic", "static", "offloaded", "offloaded_static", "quantized"] | None
     ) = None
     """Kind of KV cache; transformers chooses where it is not given."""
-    num_beams: int = Field(1, ge=1, le=10_000)
+    num_beams: int = Field(1, ge=1, le=1000)
     """Beams of beam search; 1 is greedy decoding or sampling."""
     length_penalty: float | None = Field(None, ge=-10, le=10)
     """Exponent of the length in beam scores; only with num_beams > 1."""

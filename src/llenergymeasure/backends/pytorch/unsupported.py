@@ -10,12 +10,15 @@ from collections.abc import Iterator
 from llenergymeasure.backends.pytorch.arguments import RESERVED, options_of
 from llenergymeasure.backends.pytorch.precision import precision_refusals
 from llenergymeasure.config.models import ExperimentConfig
+from llenergymeasure.core.cpu import most_threads
 from llenergymeasure.core.packages import version_of
 from llenergymeasure.domain.model.files.adapter import adapter_problem
 from llenergymeasure.domain.model.reference import parse_model_ref
 from llenergymeasure.domain.model.source import find_source, missing_source
 from llenergymeasure.exceptions import ConfigError
 
+THREADS_PER_PROCESSOR = 4
+"""More are a slip, or the setting of a larger machine; some people measure what twice as many threads cost."""
 _FLASH_PACKAGES = {
     "flash_attention_2": ("flash_attn", "flash-attn"),
     "flash_attention_3": ("flash_attn_interface", "flash-attn-3"),
@@ -33,6 +36,7 @@ def refusals(config: ExperimentConfig) -> list[str]:
         *_attention_refusals(config),
         *_cache_refusals(config),
         *_compile_refusals(config),
+        *_thread_refusals(config),
         *precision_refusals(config),
     ]
 
@@ -131,6 +135,18 @@ def _compile_refusals(config: ExperimentConfig) -> Iterator[str]:
         yield (
             "pytorch.torch_compile needs a C++ compiler on a CPU: apt-get install g++, "
             "or set pytorch.torch_compile_backend: aot_eager"
+        )
+
+
+def _thread_refusals(config: ExperimentConfig) -> Iterator[str]:
+    """A few threads too many are a warning of the result; thousands keep other programs from starting."""
+    processors = os.cpu_count() or 1
+    most = THREADS_PER_PROCESSOR * processors
+    chosen = options_of(config).num_threads
+    if chosen is not None and chosen > most:
+        yield (
+            f"pytorch.num_threads {chosen} is more than {most}, {THREADS_PER_PROCESSOR} for each of the {processors} "
+            f"processors of this machine: set {most_threads()}, or remove it"
         )
 
 

@@ -194,3 +194,12 @@ def test_checking_imports_no_transformers():
         "B().close(); sys.exit('transformers' in sys.modules or 'torch' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_threads_that_no_machine_like_this_has_are_refused(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("os.cpu_count", lambda: 3)
+    assert check(pytorch={"num_threads": 12}) == []
+    (refusal,) = check(pytorch={"num_threads": 13})
+    assert refusal.startswith(
+        "pytorch.num_threads 13 is more than 12, 4 for each of the 3 processors of this machine: set "
+    )
