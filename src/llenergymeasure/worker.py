@@ -13,6 +13,7 @@ from pathlib import Path
 from llenergymeasure.core.processes.answers import take_over_stdout
 from llenergymeasure.core.processes.process_group import end_process_group
 from llenergymeasure.core.processes.stop_signals import (
+    ignore_stop_signals,
     interrupt_on_stop_signals,
     stop_is_asked,
     unblock_stop_signals,
@@ -40,6 +41,7 @@ def main(arguments: list[str]) -> int:
         _watch_parent()
     sign_job(folder)
     outcome = _outcome(folder, events)
+    ignore_stop_signals()
     with suppress(OSError):  # a full disk; the last event says the same
         write_outcome(folder, outcome)
     events.append(event_of(outcome))

@@ -13,12 +13,14 @@ def main() -> None:
     """Run the command line; leaves through SystemExit with the exit code."""
     try:
         from llenergymeasure.cli.signals import leave_on_signals
+        from llenergymeasure.core.processes.stop_signals import end_on_stop_signals
 
         leave_on_signals()  # before the imports of the command line, which take longest
         from llenergymeasure.cli.streams import take_over_streams
 
         take_over_streams()
         code = _run()
+        end_on_stop_signals()
         if code != 0:
             raise SystemExit(code)
     except KeyboardInterrupt:  # before the handlers were there, or while the first interrupt was reported

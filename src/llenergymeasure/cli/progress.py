@@ -13,6 +13,7 @@ from typing import IO
 
 from llenergymeasure.cli.status import Status
 from llenergymeasure.config.models import ExperimentConfig
+from llenergymeasure.core.processes.output_stream import takes_text
 from llenergymeasure.domain.progress import RunEvent
 
 logger = logging.getLogger(__name__)
@@ -114,6 +115,9 @@ class LiveLine:
                     self._draw()
 
     def _draw(self) -> None:
+        """Rewrite the line; a terminal that was stopped (Ctrl-S) gets a later one: no thread may wait with the lock."""
+        if not takes_text(self._out):
+            return
         width = shutil.get_terminal_size().columns
         line = fitted(self._status.headline(), self._status.parts(time.monotonic()), width - 1)
         self._out.write(CLEAR + (line if "NO_COLOR" in os.environ else _bold_head(line)))

@@ -31,6 +31,14 @@ def wait_and_stop(main, step):
             frame = frame.f_back
         time.sleep(0.0001)
 
+def stop_with_outcome(event, arguments):
+    if event == "os.rename" and str(arguments[1]).endswith("outcome.json"):
+        with open("stopped", "a") as said:
+            said.write("write_outcome\\n")
+        os.kill(os.getpid(), signal.SIGTERM)
+
+sys.addaudithook(stop_with_outcome)
+
 class Late(StandInBackend):
     name = "late"
 
@@ -52,6 +60,6 @@ def test_a_signal_while_the_result_is_computed_or_written_keeps_the_whole_bundle
         command, cwd=tmp_path, env=standin_env, capture_output=True, text=True, timeout=90, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert (tmp_path / "stopped").read_text().splitlines() == ["assemble", "write_bundle"]
+    assert (tmp_path / "stopped").read_text().splitlines() == ["assemble", "write_bundle", "write_outcome"]
     (bundle,) = bundles_in(tmp_path)
     assert verify(bundle).ok

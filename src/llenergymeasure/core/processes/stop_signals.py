@@ -143,6 +143,22 @@ def stop_signals_ignored() -> Iterator[None]:
             signal.signal(number, handler)
 
 
+def ignore_stop_signals() -> None:
+    """Let the signals change nothing any more: all is done but the end of the process, which nothing may hold up."""
+    _replace_handlers(lambda _number, _frame: None)
+
+
+def end_on_stop_signals() -> None:
+    """Let the signals end the process as they do by default, without a word: it has said all, and only has to end.
+
+    An exception would be a traceback of whatever runs at the end of the interpreter.
+    """
+    if _thread.get_ident() == _main_thread():
+        for number in STOP_SIGNALS:
+            if callable(signal.getsignal(number)):
+                signal.signal(number, signal.SIG_DFL)
+
+
 def _replace_handlers(by: _Handler) -> dict[signal.Signals, _Handler]:
     """Set a handler in the place of those that are functions, and return these; none in a thread that may not."""
     if _thread.get_ident() != _main_thread():
