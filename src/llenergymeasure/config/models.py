@@ -23,6 +23,7 @@ from llenergymeasure.config.measurement import (
     WarmupConfig,
     WindowConfig,
 )
+from llenergymeasure.config.plain import not_plain
 from llenergymeasure.config.plugin_options import InlineOptions, PluginSections, known_plugin
 from llenergymeasure.config.sections.decoder import DecoderConfig
 from llenergymeasure.exceptions import PluginError
@@ -204,6 +205,15 @@ class ExperimentConfig(PluginSections):
     def unknown_choices(cls, settings: Mapping[str, Any]) -> Collection[str]:
         backend = settings.get("backend", "pytorch")
         return () if _exists("backends", backend) else (backend,)
+
+    @field_validator("passthrough_kwargs")
+    @classmethod
+    def _passthrough_is_plain(cls, value: dict[str, Any] | None) -> dict[str, Any] | None:
+        problems = [not_plain(each, key) for key, each in (value or {}).items()]
+        found = next((each for each in problems if each is not None), None)
+        if found is not None:
+            raise ValueError(found)
+        return value
 
     @classmethod
     def refuse_section(cls, name: str, settings: Mapping[str, Any]) -> str | None:
