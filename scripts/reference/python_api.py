@@ -34,6 +34,10 @@ if __name__ == "__main__":
     result = run_experiment(config)
     print(result.estimates["energy_per_output_token_j"], result.verdict)
 ```
+
+A wrong value is refused where it is given. `ExperimentConfig(...)` is a model of pydantic and raises its
+`pydantic.ValidationError`, which is a `ValueError`. Handed to `run_experiment` or `check` as a mapping or the path of a
+file, the same settings raise `ConfigError`, with every fault in one text as the command line prints it.
 """
 IN_API = ("check", "diagnose", "run_to_bundle", "verify")
 RECORDS: tuple[type, ...] = (Bundle, Estimate, RunEvent, VerificationReport, Verification, Finding)

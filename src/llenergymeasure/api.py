@@ -92,20 +92,24 @@ def refuse_invalid(config: ExperimentConfig, bundle: Path) -> None:
         raise InvalidResultError(f"the result is invalid ({codes}); it is kept in {bundle}")
 
 
-def check(config: ExperimentConfig) -> None:
+def check(config: ExperimentConfig | Mapping[str, Any] | str | Path) -> None:
     """Look whether the interpreter and the machine are ready for the experiment; nothing is loaded or run.
 
+    `config` is given as to `run_experiment`.
+
     Raises:
+        ConfigError: the configuration cannot be used as written.
         PreFlightError: they are not; the text lists every problem.
     """
     from llenergymeasure.orchestration.elsewhere import preflight_in
     from llenergymeasure.orchestration.readiness.ready import require_ready
 
-    python = config.launcher.python
+    resolved = _resolve(config)
+    python = resolved.launcher.python
     if python is None:
-        require_ready(config)
+        require_ready(resolved)
     else:
-        preflight_in(python, config)
+        preflight_in(python, resolved)
 
 
 def diagnose(output_dir: str | Path = "results", *, python: str | None = None) -> Diagnosis:

@@ -110,8 +110,10 @@ def _record(line: str, path: Path, number: int) -> dict[str, Any]:
         raise _fault(path, number, f"the key {error} comes twice in one object; keep one of them") from None
     except json.JSONDecodeError as error:
         raise _fault(path, number, f"not JSON: {error.msg} at column {error.colno}") from None
-    except (RecursionError, ValueError):
-        raise _fault(path, number, "nested too deeply, or with a number too long to read") from None
+    except RecursionError:
+        raise _fault(path, number, "nested too deeply to be read") from None
+    except ValueError:  # sys.set_int_max_str_digits
+        raise _fault(path, number, "a number has too many digits to be read; put it in quotes") from None
     if not isinstance(record, dict):
         raise _fault(path, number, f'must be an object such as {{"prompt": "..."}}, not {_json_type(record)}')
     return record

@@ -54,6 +54,26 @@ def test_a_number_that_does_not_fit_is_quoted_as_it_was_typed(typed: str, said: 
     assert _refusal("x.yaml").startswith(f"x.yaml:3:16: {typed} is {said}")
 
 
+def test_a_wrong_value_in_python_is_a_value_error_of_the_model_and_else_our_own() -> None:
+    settings = {
+        "model": "./model",
+        "energy": {"exclude": [""]},
+        "measurement": {"baseline": {"idle_s": 1e308}},
+    }
+    with pytest.raises(ValueError, match=r"energy\.exclude"):
+        ExperimentConfig(**settings)  # type: ignore[arg-type]
+    Path("x.yaml").write_text(
+        "model: ./model\nmeasurement: {baseline: {idle_s: 1.0e+308}}\nenergy: {exclude: ['']}\n"
+    )
+    for take in (run_experiment, api.check):
+        with pytest.raises(
+            ConfigError, match=r"2 faults in the configuration\n  (.*\n)*.*energy\.exclude\[0\]"
+        ):
+            take(settings)
+        with pytest.raises(ConfigError, match=r"x\.yaml:2: measurement\.baseline\.idle_s .* at most 604800"):
+            take("x.yaml")
+
+
 def test_the_room_of_a_run_that_fits_no_disk_is_readable() -> None:
     tokens = {"n_prompts": 1000, "max_output_tokens": 10**9, "dataset": "synthetic"}
     config = ExperimentConfig.model_validate(

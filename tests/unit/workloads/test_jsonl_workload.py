@@ -145,7 +145,7 @@ GOOD = '{"id": "good", "prompt": "One?"}\n'
         ("null", "not null"),
         ("17", "not a number"),
         ("[" * 100_000, "nested too deeply"),
-        ('{"prompt": "Two?", "n": ' + "9" * 5000 + "}", None),
+        ('{"prompt": "Two?", "n": ' + "9" * 5000 + "}", "a number has too many digits"),
         ('{"question": "Two?", "id": 1}', "there is no key 'prompt', but: 'question', 'id'; name one"),
         ("{}", "there is no key 'prompt', but: none"),
         ('{"prompt": null}', "'prompt' must be a string, not null"),

@@ -13,6 +13,7 @@ _KINDS = (
     (b"PAR1", "a Parquet file", "write what it holds as text"),
     (b"ARROW1", "an Arrow file", "write what it holds as text"),
     (b"SQLite f", "an SQLite file", "write what it holds as text"),
+    (b"\xff\xfe\x00\x00", "in UTF-32", "convert it to UTF-8 (iconv -f UTF-32 -t UTF-8)"),
     (b"\xff\xfe", "in UTF-16", "convert it to UTF-8 (iconv -f UTF-16 -t UTF-8)"),
     (b"\xfe\xff", "in UTF-16", "convert it to UTF-8 (iconv -f UTF-16 -t UTF-8)"),
 )
