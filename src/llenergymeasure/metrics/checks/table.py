@@ -54,6 +54,7 @@ WARNING_CODES: tuple[WarningCode, ...] = (
     workload.PROMPTS_UNKNOWN,
     workload.ANSWER_NOT_ASKED_FOR,
     workload.PROMPTS_DATED,
+    workload.TOP_K_UNUSED,
     workload.BATCH_NOT_FILLED,
     workload.PROMPTS_REPEATED,
     workload.CLIENTS_SHARE_PROMPTS,

@@ -48,6 +48,7 @@ CHECKS: tuple[Check, ...] = (
     protocol.check_requests_were_answered,
     workload.check_chat_template_is_used,
     workload.check_prompts_reach_the_model,
+    workload.check_top_k_has_an_effect,
     workload.check_batches_are_filled,
     workload.check_prompts_are_distinct,
     conditions.check_start_temperature,

@@ -67,6 +67,13 @@ PROMPTS_DATED = WarningCode(
     severity="info",
     because="A date is a few tokens of the prompt, and nearly always as many on each day.",
 )
+TOP_K_UNUSED = WarningCode(
+    code="top_k_unused",
+    meaning="The model has no more tokens than decoder.top_k: each could be drawn, as without it.",
+    remedy="Lower decoder.top_k, or remove it.",
+    severity="info",
+    because="Nothing is left out; the run is that of the same configuration without it, under another config_hash.",
+)
 
 
 def check_batches_are_filled(inputs: CheckInputs) -> Iterable[RunWarning]:
@@ -134,3 +141,10 @@ def check_prompts_reach_the_model(inputs: CheckInputs) -> Iterable[RunWarning]:
             f"The chat template of {inputs.config.model} writes the date or the time into the prompts (strftime_now): "
             "they are those of the moment of the run."
         )
+
+
+def check_top_k_has_an_effect(inputs: CheckInputs) -> Iterable[RunWarning]:
+    """More most likely tokens to draw from than the model has."""
+    top_k, tokens = inputs.config.decoder.top_k, inputs.model_info and inputs.model_info.vocab_size
+    if top_k is not None and tokens and top_k >= tokens:
+        yield from TOP_K_UNUSED.raised(f"decoder.top_k is {top_k}, and the model has {tokens} tokens.")

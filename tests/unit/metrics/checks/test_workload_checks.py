@@ -9,6 +9,7 @@ import pytest
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.domain.experiment import EnergyBreakdown, RunWarning
 from llenergymeasure.domain.fingerprints import Fingerprints
+from llenergymeasure.domain.model.info import ModelInfo
 from llenergymeasure.domain.model.prompt_facts import PromptFacts
 from llenergymeasure.domain.request_table import RequestTable
 from llenergymeasure.domain.trace import Phase
@@ -122,3 +123,15 @@ def test_prompts_with_the_date_of_the_run_are_told() -> None:
     check = workload.check_prompts_reach_the_model
     for reads, told in ((True, [("prompts_dated", "info")]), (False, []), (None, [])):
         assert _severities(_told(check, prompt_facts=PromptFacts(reads_clock=reads))) == told
+
+
+@pytest.mark.parametrize(
+    ("top_k", "codes"), [(None, []), (399, []), (400, ["top_k_unused"]), (10**9, ["top_k_unused"])]
+)
+def test_a_top_k_that_leaves_no_token_out_is_told(top_k: int | None, codes: list[str]) -> None:
+    info = ModelInfo(
+        name="any", architecture="Any", n_parameters=1, n_matmul_parameters=1, vocab_size=400, dtype="float32"
+    )
+    told = _told(workload.check_top_k_has_an_effect, settings={"decoder": {"top_k": top_k}}, model_info=info)
+    assert [each.code for each in told] == codes
+    assert not _told(workload.check_top_k_has_an_effect, settings={"decoder": {"top_k": top_k}})
