@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-import sys
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from llenergymeasure.core.secrets import mask_secrets
+from llenergymeasure.core.whose_error import is_the_programs
 from llenergymeasure.exceptions import LLEMError
 
 LONGEST = 300
@@ -21,20 +21,15 @@ INTERNAL = "internal error:"
 def explained(as_error: Callable[[str], LLEMError], *passing: type[BaseException]) -> Iterator[None]:
     """Turn whatever the block raises, `SystemExit` too, into the error that `as_error` makes of its description.
 
-    An `LLEMError` has its sentence and passes, and so do an interrupt, a cancellation, and the classes of `passing`.
+    An `LLEMError` has its sentence and passes, and so do what is of the calling program (an interrupt, a cancellation,
+    the exception of its alarm), and the classes of `passing`.
     """
     try:
         yield
     except BaseException as error:
-        if isinstance(error, (LLEMError, KeyboardInterrupt, GeneratorExit, *passing)) or _is_cancelled(error):
+        if isinstance(error, (LLEMError, *passing)) or is_the_programs(error):
             raise
         raise as_error(described(error)) from error
-
-
-def _is_cancelled(error: BaseException) -> bool:
-    """Whether a task was cancelled; `asyncio` takes long to import, and without it there are no tasks."""
-    asyncio = sys.modules.get("asyncio")
-    return asyncio is not None and isinstance(error, asyncio.CancelledError)
 
 
 def described(error: BaseException) -> str:

@@ -18,6 +18,7 @@ from llenergymeasure.core.processes.stop_signals import (
     stop_is_asked,
     unblock_stop_signals,
 )
+from llenergymeasure.core.whose_error import no_program_calls_us
 from llenergymeasure.domain.job import Outcome
 from llenergymeasure.domain.progress import RunEvent
 from llenergymeasure.exceptions import ExperimentError, InterruptedExperimentError, LLEMError
@@ -30,6 +31,7 @@ parent_gone = threading.Event()
 
 def main(arguments: list[str]) -> int:
     """Run the job in a folder, `FOLDER [--watch-parent]`; return the exit code of its outcome."""
+    no_program_calls_us()
     folder = Path(arguments[0])
     standard_output = take_over_stdout()
     events = EventLog(folder, standard_output)

@@ -12,6 +12,7 @@ import pytest
 
 from llenergymeasure.config.launcher import LauncherConfig
 from llenergymeasure.config.models import ExperimentConfig, WorkloadConfig
+from llenergymeasure.core import whose_error
 from llenergymeasure.domain.sample import READ_FAILED, RECORD, Sample
 from llenergymeasure.domain.trace import Channel
 from llenergymeasure.exceptions import ConfigError, ExperimentError, LLEMError, MeterError, PluginError
@@ -26,6 +27,12 @@ from llenergymeasure.orchestration.readiness.selection import dataset_problem, f
 from llenergymeasure.plugins import Kind, Plugin
 from llenergymeasure.testing import installed
 from llenergymeasure.workloads.base import Workload
+
+
+@pytest.fixture(autouse=True)
+def _in_a_process_of_llem(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no other program calls us, a bare `BaseException` is of the plugin too."""
+    monkeypatch.setattr(whose_error, "_alone", True)
 
 
 class _Unspeakable(Exception):

@@ -53,7 +53,9 @@ def _run_command() -> None:
 
     os.environ.setdefault(NO_PLUGINS, "__all__")  # before the first import of pydantic
     from llenergymeasure.cli.app import app
+    from llenergymeasure.core.whose_error import no_program_calls_us
 
+    no_program_calls_us()
     app(prog_name="llem")
 
 

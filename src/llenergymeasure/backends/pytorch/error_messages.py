@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from llenergymeasure.core.secrets import mask_secrets
+from llenergymeasure.core.whose_error import is_the_programs
 from llenergymeasure.domain.model.hub_answers import HubAnswer, causes_of, hub_answer
 from llenergymeasure.exceptions import BackendError, LLEMError
 from llenergymeasure.foreign_code import described, text_of
@@ -234,9 +235,9 @@ def _explain(
 ) -> Iterator[None]:
     try:
         yield
-    except (LLEMError, KeyboardInterrupt):
-        raise
     except BaseException as error:  # a model's own code may raise anything, SystemExit too
+        if isinstance(error, LLEMError) or is_the_programs(error):
+            raise
         cause = cause_outside(error) or _cause(error, causes, on_memory)
         raise BackendError(f"{failure}: {cause}") from error
 

@@ -7,6 +7,7 @@ import importlib
 import warnings
 from typing import Any
 
+from llenergymeasure.core.whose_error import is_the_programs
 from llenergymeasure.exceptions import MeterUnavailable
 
 REINSTALL = "pip uninstall --yes {others}; pip install --force-reinstall nvidia-ml-py"
@@ -80,9 +81,9 @@ def load_binding() -> Binding:
         raise MeterUnavailable(
             f"the module pynvml cannot be imported: {error}", reinstall_command()
         ) from None
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:  # noqa: BLE001 - any package may bear that name, and end the process
+    except BaseException as error:  # any package may bear that name, and end the process
+        if is_the_programs(error):
+            raise
         reason = f"the module pynvml cannot be imported: {_text(error)}"
         raise MeterUnavailable(reason, reinstall_command()) from None
     missing = [name for name in NEEDED if not hasattr(module, name)]
