@@ -10,6 +10,7 @@ import threading
 from contextlib import suppress
 from pathlib import Path
 
+from llenergymeasure.core.own_process import begin_own_process
 from llenergymeasure.core.processes.answers import take_over_stdout
 from llenergymeasure.core.processes.process_group import end_process_group
 from llenergymeasure.core.processes.stop_signals import (
@@ -18,7 +19,6 @@ from llenergymeasure.core.processes.stop_signals import (
     stop_is_asked,
     unblock_stop_signals,
 )
-from llenergymeasure.core.whose_error import no_program_calls_us
 from llenergymeasure.domain.job import Outcome
 from llenergymeasure.domain.progress import RunEvent
 from llenergymeasure.exceptions import ExperimentError, InterruptedExperimentError, LLEMError
@@ -31,7 +31,7 @@ parent_gone = threading.Event()
 
 def main(arguments: list[str]) -> int:
     """Run the job in a folder, `FOLDER [--watch-parent]`; return the exit code of its outcome."""
-    no_program_calls_us()
+    begin_own_process()
     folder = Path(arguments[0])
     standard_output = take_over_stdout()
     events = EventLog(folder, standard_output)

@@ -53,9 +53,9 @@ def _run_command() -> None:
 
     os.environ.setdefault(NO_PLUGINS, "__all__")  # before the first import of pydantic
     from llenergymeasure.cli.app import app
-    from llenergymeasure.core.whose_error import no_program_calls_us
+    from llenergymeasure.core.own_process import begin_own_process
 
-    no_program_calls_us()
+    begin_own_process()
     app(prog_name="llem")
 
 

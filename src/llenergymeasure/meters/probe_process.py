@@ -10,16 +10,16 @@ import sys
 from typing import Any
 
 from llenergymeasure import plugins
+from llenergymeasure.core.own_process import begin_own_process
 from llenergymeasure.core.processes.answers import take_over_stdout
 from llenergymeasure.core.python_process import search_for_modules_in
-from llenergymeasure.core.whose_error import no_program_calls_us
 from llenergymeasure.meters.base import MeterOptions
 from llenergymeasure.meters.selection import probe
 
 
 def main() -> int:
     """Take the job from standard input and answer, meter by meter; end without the closing steps of any library."""
-    no_program_calls_us()
+    begin_own_process()
     answer = take_over_stdout()
     job: dict[str, Any] = json.loads(sys.stdin.buffer.read())
     signal.alarm(job["end_after_s"])  # ends it where the parent process is gone and a meter hangs

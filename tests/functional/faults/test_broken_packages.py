@@ -81,6 +81,56 @@ def test_doctor_and_plugins_do_without_broken_packages(
     assert found["packages"]["numpy"]
 
 
+@pytest.mark.model
+@pytest.mark.parametrize("name", ["badpoints", "binarypoints"])
+def test_torch_is_imported_in_spite_of_a_package_whose_plugins_cannot_be_read(
+    tmp_path: Path, standin_env: dict[str, str], tiny_llama: Path, name: str
+) -> None:
+    """torch looks for plugins of its own among those of all packages, and fails where one file is broken."""
+    _break(tmp_path / "site", name)
+    arguments = [
+        "run",
+        f"--model={tiny_llama}",
+        "--device=cpu",
+        "--set=energy.meters=none",
+        "--set=workload.max_input_tokens=100",
+        "--dry-run",
+    ]
+    done = _run(tmp_path, standin_env, *arguments)
+    assert done.returncode == 0, done.stderr
+    told = " ".join(done.stderr.split())
+    place = f"{name}-1.0.dist-info/entry_points.txt is broken ("
+    assert told.count(f"warning: package {name} cannot say which plugins it has: ") == 1
+    assert place in told
+    assert f"→ pip install --force-reinstall {name}, or remove " in told
+
+
+FROM_A_PROGRAM = """
+import sys
+from llenergymeasure import ExperimentConfig
+from llenergymeasure.orchestration.readiness.checks import check_backend_options
+print(check_backend_options(ExperimentConfig(model=sys.argv[1], device="cpu")))
+"""
+
+
+@pytest.mark.model
+def test_a_program_whose_torch_cannot_be_imported_is_told_of_the_package(
+    tmp_path: Path, standin_env: dict[str, str], tiny_llama: Path
+) -> None:
+    _break(tmp_path / "site", "badpoints")
+    done = subprocess.run(
+        [sys.executable, "-c", FROM_A_PROGRAM, str(tiny_llama)],
+        env={**standin_env, "PYDANTIC_DISABLE_PLUGINS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "package badpoints cannot say which plugins it has" in done.stdout
+    assert "report it to the authors of the backend" not in done.stdout
+
+
 SNAPSHOT = """
 from llenergymeasure.core.packages import entry_points_of, installed_versions, version_of
 from llenergymeasure.domain.environment import collect_environment_snapshot

@@ -17,10 +17,10 @@ from typing import Any
 
 from llenergymeasure import plugins
 from llenergymeasure.core.files.background_file import BackgroundFile
+from llenergymeasure.core.own_process import begin_own_process
 from llenergymeasure.core.processes.answers import take_over_stdout
 from llenergymeasure.core.processes.stop_signals import STOP_SIGNALS
 from llenergymeasure.core.python_process import search_for_modules_in
-from llenergymeasure.core.whose_error import no_program_calls_us
 from llenergymeasure.domain.sample import (
     READ_FAILED,
     READING_INVALID,
@@ -124,7 +124,7 @@ class OpenMeter:
 
 def main() -> int:
     """Take the job from standard input, answer with lines of JSON, sample until standard input ends."""
-    no_program_calls_us()
+    begin_own_process()
     _ignore_interrupts()
     logging.basicConfig(stream=sys.stderr, format="%(message)s")
     answer = take_over_stdout()

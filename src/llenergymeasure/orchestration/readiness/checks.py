@@ -11,6 +11,7 @@ from llenergymeasure.backends.base import MOST_TRIED, Backend, checks_prompts
 from llenergymeasure.backends.returned import texts_problem
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.config.redact import free_settings
+from llenergymeasure.core.packages import broken_entry_points
 from llenergymeasure.core.secrets import is_secret_name, mask_secrets
 from llenergymeasure.domain.model.files.located import local_files
 from llenergymeasure.domain.model.reference import parse_model_ref
@@ -123,9 +124,12 @@ def _texts(returned: object) -> list[str]:
 
 
 def _check_fails(backend: str, cause: str) -> BackendError:
+    """Where a package of others is broken, it is what ended the import of the backend's software."""
+    remedy = "report it to the authors of the backend, or set another backend"
+    broken = broken_entry_points()
     return BackendError(
-        f"backend '{backend}' failed while checking the configuration: {cause} → "
-        "report it to the authors of the backend, or set another backend"
+        f"backend '{backend}' failed while checking the configuration: {cause}"
+        + (f"; {broken[0]}" if broken else f" → {remedy}")
     )
 
 

@@ -15,7 +15,7 @@ from llenergymeasure.backends.pytorch.facts.shape import context_length
 from llenergymeasure.backends.pytorch.loading import load_config, load_tokenizer
 from llenergymeasure.backends.pytorch.prompts.tokens import check_context, check_length, encode
 from llenergymeasure.config.models import ExperimentConfig
-from llenergymeasure.core.whose_error import no_program_calls_us
+from llenergymeasure.core.own_process import begin_own_process
 from llenergymeasure.domain.model.reference import parse_model_ref
 from llenergymeasure.domain.model.source import ModelSource, find_source
 from llenergymeasure.domain.request import Prompt
@@ -31,7 +31,7 @@ LOADED = b"loaded\n"
 
 def main() -> int:
     """Take the job from standard input; answer `loaded`, then the problems as a JSON list."""
-    no_program_calls_us()
+    begin_own_process()
     job: dict[str, Any] = json.loads(sys.stdin.buffer.read())
     _, most = resource.getrlimit(resource.RLIMIT_CPU)
     limit = MOST_CPU_S if most == resource.RLIM_INFINITY else min(MOST_CPU_S, most)
