@@ -52,3 +52,8 @@ class Estimate(Record):
 def exact(value: int | float, unit: str, method: Method) -> Estimate:
     """Return a value that has no uncertainty: a count, or the result of a definition."""
     return Estimate(value=value, low=value, high=value, unit=unit, method=method)
+
+
+def digits(value: float, number: int = 2) -> str:
+    """Return a value with so many digits, without an exponent where it is of ordinary size: 100, not 1e+02."""
+    return f"{float(f'{value:.{number}g}'):g}"

@@ -62,7 +62,8 @@ class HoldUp(Record):
     suspended_s: float | None = None
     """The machine was suspended for so long; this is not part of `duration_s`."""
     waiting_fraction: float | None = None
-    """Of the time that a busy thread wanted a processor, how much it waited for one; of the thread that waited most."""
+    """Of the time that a thread wanted a processor, how much it waited for one; of the threads that did the work, that
+    of the one that waited most."""
     quota_cores: float | None = None
     """Processor time that the control group may use, in cores; None without a quota."""
     quota_periods: int | None = None

@@ -13,6 +13,9 @@ from llenergymeasure.domain.interference import HoldUp
 
 BUSY_FRACTION = 0.1
 """Of the window: a thread that wants a processor for less holds nothing up; a judgement."""
+WORKING_SHARE = 0.25
+"""Of what the busiest thread ran: one that ran for less did none of the work that is measured, which threads share in
+equal parts; a judgement. Helpers (a pool that is idle, the sampler) wait long for the little that they do."""
 
 
 class HoldUpWatch:
@@ -86,16 +89,20 @@ def _waiting_fraction(
     duration_s: float,
     throttled_s: float,
 ) -> float | None:
-    """Return the largest share of its demand for which a busy thread waited; one that waits holds up all others.
+    """Return the largest share of its demand for which a thread that did the work waited; it holds up all others.
 
     The kernel counts the stops of a quota as waiting too; these are told by themselves and left out.
     """
     if not after:
         return None
-    shares = [0.0]
+    grown: list[tuple[float, float]] = []
     for thread, (ran_s, waited_s) in after.items():
         ran_before_s, waited_before_s = before.get(thread, (0.0, 0.0))
-        ran, waited = ran_s - ran_before_s, max(waited_s - waited_before_s - throttled_s, 0.0)
-        if ran + waited > BUSY_FRACTION * duration_s:
-            shares.append(waited / (ran + waited))
-    return min(max(shares), 1.0)
+        grown.append((ran_s - ran_before_s, max(waited_s - waited_before_s - throttled_s, 0.0)))
+    least_s = WORKING_SHARE * max(ran for ran, _ in grown)
+    shares = [
+        waited / (ran + waited)
+        for ran, waited in grown
+        if ran >= least_s and ran + waited > BUSY_FRACTION * duration_s
+    ]
+    return min(max(shares, default=0.0), 1.0)

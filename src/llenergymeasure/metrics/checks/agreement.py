@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from llenergymeasure.domain.estimate import Estimate
+from llenergymeasure.domain.estimate import Estimate, digits
 from llenergymeasure.domain.experiment import RunWarning
 from llenergymeasure.metrics.checks.code import Levels, WarningCode
 from llenergymeasure.metrics.checks.inputs import CheckInputs
@@ -71,7 +71,7 @@ def check_windows_agree(inputs: CheckInputs) -> Iterable[RunWarning]:
     ratio = max(times_s) / min(times_s)
     yield from WINDOWS_DIFFER.raised(
         f"The slowest window took {ratio:.1f} times as long per token as the fastest "
-        f"({max(times_s) * 1e3:.3g} ms against {min(times_s) * 1e3:.3g} ms).",
+        f"({digits(max(times_s) * 1e3, 3)} ms against {digits(min(times_s) * 1e3, 3)} ms).",
         magnitude=ratio,
     )
 
@@ -97,9 +97,4 @@ def _is_wide(estimate: Estimate | None) -> bool:
 
 def _text(estimate: Estimate) -> str:
     assert estimate.half_width is not None  # a wide one has it
-    return f"{_plain(estimate.value)} ± {_plain(estimate.half_width)} {estimate.unit}"
-
-
-def _plain(value: float) -> str:
-    """Return a value with two digits, without an exponent where it is of ordinary size."""
-    return f"{float(f'{value:.2g}'):g}"
+    return f"{digits(estimate.value)} ± {digits(estimate.half_width)} {estimate.unit}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from llenergymeasure.domain.estimate import digits
 from llenergymeasure.domain.experiment import RunWarning
 from llenergymeasure.domain.interference import HoldUp
 from llenergymeasure.metrics.checks.code import Levels, WarningCode
@@ -11,11 +12,11 @@ from llenergymeasure.metrics.checks.inputs import CheckInputs
 
 PROCESSOR_CONTENDED = WarningCode(
     code="processor_contended",
-    meaning="A busy thread of the run waited for a processor that others used. As threads work step by step together, "
-    "one that waits holds up all.",
+    meaning="A thread that did the work waited for a processor that others used. As threads work step by step "
+    "together, one that waits holds up all.",
     remedy="Stop other programs, or set fewer threads than the machine has cores (pytorch.num_threads).",
     severity=Levels(
-        of="fraction of the time for which the thread that waited most wanted a processor and had none",
+        of="fraction of the time for which a thread that did the work wanted a processor and had none",
         warning=0.1,
         invalid=1 / 3,
     ),
@@ -38,6 +39,8 @@ SUSPENDED = WarningCode(
     severity=Levels(of="time asleep as a fraction of the windows", warning=0.0, invalid=0.1),
     because="A machine that wakes up has cold caches and other clocks; a judgement.",
 )
+LONGEST_TOLD = 0.95
+"""Waiting beyond which the slow-down is no number any more: a percent more or less changes it by a quarter."""
 LEAST_SUSPENDED_S = 0.05
 """Less is the time between reading two clocks on a busy machine."""
 
@@ -64,12 +67,19 @@ def _contended(inputs: CheckInputs, hold_ups: Sequence[HoldUp]) -> Iterable[RunW
         return
     fraction = sum(waiting * duration_s for waiting, duration_s in known) / windows_s
     for warning in PROCESSOR_CONTENDED.raised(
-        f"During the windows, the thread that waited most had no processor for {fraction:.0%} of the time that it "
-        f"wanted one: a step took up to {1 / (1 - min(fraction, 0.99)):.2g} times as long.",
+        f"During the windows, a thread that did the work had no processor for {fraction:.0%} of the time that it "
+        f"wanted one: a step took {_times_as_long(fraction)} as long.",
         magnitude=fraction,
     ):
         at_most = warning.severity if inputs.config.device == "cpu" else "warning"
         yield warning.model_copy(update={"severity": at_most})
+
+
+def _times_as_long(fraction: float) -> str:
+    """Return in words how much longer something takes that waits for so much of its time."""
+    if fraction > LONGEST_TOLD:
+        return f"more than {1 / (1 - LONGEST_TOLD):.0f} times"
+    return f"up to {digits(1 / (1 - fraction))} times"
 
 
 def _throttled(hold_ups: Sequence[HoldUp]) -> Iterable[RunWarning]:

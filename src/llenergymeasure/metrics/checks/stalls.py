@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from llenergymeasure.domain.estimate import digits
 from llenergymeasure.domain.experiment import RunWarning
 from llenergymeasure.metrics.checks.code import Levels, WarningCode
 from llenergymeasure.metrics.checks.inputs import CheckInputs
@@ -32,7 +33,7 @@ def check_windows_did_not_stall(inputs: CheckInputs) -> Iterable[RunWarning]:
     windows_s = sum(window.duration_s for window in inputs.windows)
     yield from WINDOW_STALLED.raised(
         f"For {lost_s:.1f} s of {windows_s:.1f} s within the windows nothing was produced ({len(stalls)} stalls; the "
-        f"longest lasted {longest.duration_s:.1f} s from {since} on, where {longest.usual_s:.2g} "
+        f"longest lasted {longest.duration_s:.1f} s from {since} on, where {digits(longest.usual_s)} "
         "s are usual).",
         magnitude=lost_s / windows_s,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from llenergymeasure.domain.estimate import digits
 from llenergymeasure.domain.trace import Channel
 from llenergymeasure.metrics.energy.interval_uncertainty import ChannelUncertainty
 from llenergymeasure.metrics.energy.sampled_curve import NORMAL_95
@@ -20,7 +21,7 @@ def explain_gain(channels: Sequence[Channel]) -> str:
     kinds = dict.fromkeys((each.domain, each.relative_error) for each in channels if each.relative_error)
     if not kinds:
         return "no meter states a systematic error of its own"
-    parts = (f"±{100 * error:.2g} % of {_whose(channels, domain, error)}" for domain, error in kinds)
+    parts = (f"±{digits(100 * error)} % of {_whose(channels, domain, error)}" for domain, error in kinds)
     return "systematic error of the sensors, the same in every window: " + ", ".join(parts)
 
 
@@ -46,14 +47,12 @@ def explain_aliasing(parts: Sequence[ChannelUncertainty], windows: Windows) -> s
     alias_j = math.hypot(*(part.alias_j for part in sampled))
     sensors = len(sampled) / windows.count
     scatter_w = alias_j / NORMAL_95 / (sensors * windows.total_s) * math.sqrt(readings)
-    return (
-        f"{readings:.0f} power readings stand for all moments between them, and scatter by {scatter_w:.2g} W"
-    )
+    return f"{readings:.0f} power readings stand for all moments between them, and scatter by {digits(scatter_w)} W"
 
 
 def explain_spread(scatter: float, windows: Windows, explained: bool) -> str:
     """State how repeats scatter, as a share of their gross energy, and whether the meters alone explain it."""
-    text = f"the energy of {windows.count} repeats scatters by {100 * scatter:.2g} % (standard deviation)"
+    text = f"the energy of {windows.count} repeats scatters by {digits(100 * scatter)} % (standard deviation)"
     return (
         f"{text}, no more than the meters explain"
         if explained
@@ -68,7 +67,7 @@ def explain_baseline(power_w: float, half_width_w: float, windows: Windows) -> s
 
 def _digits(half_width: float) -> str:
     """Return two digits; 0 for a rounding error."""
-    return f"{half_width:.2g}" if half_width > ROUNDING else "0"
+    return digits(half_width) if half_width > ROUNDING else "0"
 
 
 def _windows(windows: Windows) -> str:

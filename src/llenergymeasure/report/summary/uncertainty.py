@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from llenergymeasure.domain.estimate import digits
 from llenergymeasure.domain.experiment import ExperimentResult
 from llenergymeasure.domain.uncertainty import BudgetTerm, UncertaintyBudget
 from llenergymeasure.metrics.figures.table import figure_label, in_table_order
@@ -59,7 +60,7 @@ def _half_width(budget: UncertaintyBudget, term: BudgetTerm) -> str:
     relative = budget.relative(term.half_width)
     if relative is None or relative > 1:
         return f"± {quantity(term.half_width, budget.unit)}"
-    return f"± {100 * relative:.2g} %" if relative >= 1e-5 else "< 0.001 %"
+    return f"± {digits(100 * relative)} %" if relative >= 1e-5 else "< 0.001 %"
 
 
 def _remarks(budget: UncertaintyBudget) -> Iterator[str]:

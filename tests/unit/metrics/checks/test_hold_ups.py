@@ -72,6 +72,21 @@ def test_waiting_for_a_processor_is_as_severe_as_it_is_long(
     assert warning.magnitude == pytest.approx(waiting)
 
 
+@pytest.mark.parametrize(
+    ("waiting", "said"),
+    [
+        (0.2, "a step took up to 1.2 times as long"),
+        (0.84, "a step took up to 6.3 times as long"),
+        (0.92, "a step took up to 13 times as long"),
+        (0.99, "a step took more than 20 times as long"),
+        (1.0, "a step took more than 20 times as long"),
+    ],
+)
+def test_the_slow_down_is_a_number_that_people_read(waiting: float, said: str) -> None:
+    (warning,) = _held_up(waiting_fraction=waiting)
+    assert said in warning.message
+
+
 def test_a_quota_that_is_used_up_is_told_with_its_size() -> None:
     facts = {
         "quota_cores": 0.5,
