@@ -29,6 +29,9 @@ def explained(as_error: Callable[[str], LLEMError], *passing: type[BaseException
     except BaseException as error:
         if isinstance(error, (LLEMError, *passing)) or is_the_programs(error):
             raise
+        limit = limit_reached(error)
+        if limit is not None:  # whoever met it is not to blame
+            raise type(as_error(limit))(limit) from error
         raise as_error(described(error)) from error
 
 
@@ -44,6 +47,20 @@ def described(error: BaseException) -> str:
     if isinstance(error, MemoryError) and not first:
         return f"{name}: out of memory"
     return f"{name}: {mask_secrets(first)[:LONGEST]}" if first else f"{name} without a text"
+
+
+def limit_reached(error: BaseException) -> str | None:
+    """Return what to do where the system starts no further thread or process; None for any other error."""
+    if isinstance(error, RuntimeError) and "can't start new thread" in text_of(error):
+        what = "thread"
+    elif isinstance(error, BlockingIOError) and error.filename is None:  # of fork(2): EAGAIN
+        what = "process"
+    else:
+        return None
+    return (
+        f"the system starts no further {what} for this user or container → end other programs, or raise the limit "
+        "(`ulimit -u`, TasksMax of systemd, pids.max of the container)"
+    )
 
 
 def internal_error(error: BaseException) -> str:

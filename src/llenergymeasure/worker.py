@@ -21,8 +21,13 @@ from llenergymeasure.core.processes.stop_signals import (
 )
 from llenergymeasure.domain.job import Outcome
 from llenergymeasure.domain.progress import RunEvent
-from llenergymeasure.exceptions import ExperimentError, InterruptedExperimentError, LLEMError
-from llenergymeasure.foreign_code import internal_error
+from llenergymeasure.exceptions import (
+    ExperimentError,
+    InterruptedExperimentError,
+    LLEMError,
+    PreFlightError,
+)
+from llenergymeasure.foreign_code import internal_error, limit_reached
 from llenergymeasure.launchers.job_folder import EventLog, event_of, sign_job, write_outcome
 from llenergymeasure.launchers.local import WATCH_PARENT
 
@@ -34,13 +39,18 @@ def main(arguments: list[str]) -> int:
     begin_own_process()
     folder = Path(arguments[0])
     standard_output = take_over_stdout()
-    events = EventLog(folder, standard_output)
-    _forward_warnings(events)
     # While it stops in order, further ones are ignored. SIGINT is how `llem` passes a stop on: it counts also where a
     # shell started `llem` in the background, and so with SIGINT ignored.
     interrupt_on_stop_signals(once=True, always=(signal.SIGINT,))
-    if WATCH_PARENT in arguments[1:]:
-        _watch_parent()
+    try:
+        events = EventLog(folder, standard_output)
+        if WATCH_PARENT in arguments[1:]:
+            _watch_parent()
+    except RuntimeError as error:  # no thread can be started
+        outcome = _unexpected(error)
+        write_outcome(folder, outcome)
+        return outcome.exit_code
+    _forward_warnings(events)
     sign_job(folder)
     outcome = _outcome(folder, events)
     ignore_stop_signals()
@@ -69,7 +79,12 @@ def _outcome(folder: Path, events: EventLog) -> Outcome:
     except (Exception, SystemExit) as error:  # noqa: BLE001 - the parent process must learn of a defect too
         if stop_is_asked():  # code of others makes an error of an interrupt
             return _stopped_early()
-        return _failed(LLEMError, internal_error(error))
+        return _unexpected(error)
+
+
+def _unexpected(error: BaseException) -> Outcome:
+    limit = limit_reached(error)
+    return _failed(PreFlightError, limit) if limit else _failed(LLEMError, internal_error(error))
 
 
 def _stopped_early() -> Outcome:

@@ -22,8 +22,8 @@ from llenergymeasure.cli.signals import leave_on_signals
 from llenergymeasure.cli.verify import verify
 from llenergymeasure.constants import VERSION
 from llenergymeasure.core.processes.stop_signals import stop_is_asked
-from llenergymeasure.exceptions import InterruptedExperimentError, LLEMError
-from llenergymeasure.foreign_code import INTERNAL, described
+from llenergymeasure.exceptions import InterruptedExperimentError, LLEMError, PreFlightError
+from llenergymeasure.foreign_code import INTERNAL, described, limit_reached
 
 INTERRUPTED = InterruptedExperimentError.exit_code
 DEBUG = "LLEM_DEBUG"
@@ -73,6 +73,9 @@ def _reported(command: Callable[..., None]) -> Callable[..., None]:
                 _leave("interrupted", INTERRUPTED)
             if os.environ.get(DEBUG):
                 traceback.print_exc()
+            limit = limit_reached(error)
+            if limit is not None:
+                _leave(limit, PreFlightError.exit_code)
             _leave(_internal(described(error)), LLEMError.exit_code)
         finally:
             logger.removeHandler(handler)

@@ -23,7 +23,7 @@ from llenergymeasure.domain.interference import Interference, OtherLoad
 from llenergymeasure.domain.job import Job
 from llenergymeasure.domain.run_facts import RunFacts
 from llenergymeasure.exceptions import ExperimentError, InterruptedExperimentError, LLEMError
-from llenergymeasure.foreign_code import described, internal_error, text_of
+from llenergymeasure.foreign_code import described, internal_error, limit_reached, text_of
 from llenergymeasure.harness.closing import close_and_note, note_closing_fault
 from llenergymeasure.harness.cooldown import cool_down
 from llenergymeasure.harness.idle import measure_idle
@@ -210,11 +210,16 @@ def _raw(log: Recorder) -> RawRun:
 
 def _failed(job: Job, config: ExperimentConfig, log: Recorder, error: Exception) -> LLEMError:
     """Return the error of a run that failed, with what was measured until then, which is written."""
-    failure = error if isinstance(error, LLEMError) else LLEMError(internal_error(error))
+    failure = error if isinstance(error, LLEMError) else _explained(error)
     if log.requests:
         with stop_signals_ignored():
             failure.bundle = _kept_of_failed(job, config, log, f"{type(error).__name__}: {text_of(error)}")
     return failure
+
+
+def _explained(error: Exception) -> LLEMError:
+    limit = limit_reached(error)
+    return LLEMError(internal_error(error)) if limit is None else ExperimentError(limit)
 
 
 def _kept_of_failed(job: Job, config: ExperimentConfig, log: Recorder, reason: str) -> Path | None:

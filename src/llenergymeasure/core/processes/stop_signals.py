@@ -7,7 +7,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any
 
@@ -85,11 +85,12 @@ class _State:
         else:
             self._on_signal()
         if _is_importing(frame) and now_s - self._first_s < IMPORT_AT_MOST_S:
-            self._postponed += 1
-            _thread.start_new_thread(
-                _send_again, (number,)
-            )  # `threading` has locks, and we may be within them
-            return
+            with suppress(RuntimeError):  # no further thread can be started: then at once
+                _thread.start_new_thread(
+                    _send_again, (number,)
+                )  # `threading` has locks, and we may be within them
+                self._postponed += 1
+                return
         self._done = self._once
         raise KeyboardInterrupt
 

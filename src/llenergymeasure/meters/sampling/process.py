@@ -131,9 +131,9 @@ def main() -> int:
     job: dict[str, Any] = json.loads(_read_line())
     search_for_modules_in(job["path"])
     with ExitStack() as stack:
-        spool = _spool(Path(job["spool"]), job["memory"])
-        stack.callback(spool.close)
         try:
+            spool = _spool(Path(job["spool"]), job["memory"])
+            stack.callback(spool.close)
             opened = open_meters(
                 _load(job["meters"]),
                 _load(job["fallbacks"]),
@@ -164,7 +164,8 @@ def main() -> int:
 
 
 def _spool(file: Path, memory: int | None) -> BackgroundFile:
-    return BackgroundFile(file, instead=memory, record_bytes=RECORD.size, of="readings", mode=0o600)
+    with explained(lambda cause: MeterError(f"no samples can be written: {cause}")):
+        return BackgroundFile(file, instead=memory, record_bytes=RECORD.size, of="readings", mode=0o600)
 
 
 def _options(settings: dict[str, Any]) -> MeterOptions:
