@@ -16,6 +16,8 @@ from llenergymeasure.exceptions import ConfigError
 MAX_LINE_BYTES = 16 * 1024 * 1024
 """A longer line is no prompt; the bound keeps a wrong file from filling the memory."""
 
+MOST_ID_CHARACTERS = 1000
+"""The id stands in every table and message about the request."""
 MOST_CHARACTERS, CHARACTERS_PER_TOKEN = 1_000_000, 16
 """A prompt may always have so many characters, and a longer one so many times `max_input_tokens`: of what is longer
 still most would be cut off, after tokenizers have worked on it for minutes."""
@@ -125,6 +127,8 @@ def _id(record: dict[str, Any], path: Path, number: int) -> str:
         return f"line-{number}"
     if isinstance(name, bool) or not isinstance(name, (str, int)) or name == "":
         raise _fault(path, number, f"'id' must be a string or a whole number, not {_json_type(name)}")
+    if len(str(name)) > MOST_ID_CHARACTERS:
+        raise _fault(path, number, f"'id' has {len(str(name)):,} characters; shorten it, or remove it")
     return str(name)
 
 

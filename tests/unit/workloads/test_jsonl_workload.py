@@ -221,3 +221,10 @@ def test_a_prompt_is_no_longer_than_what_is_read_of_it_many_times(write, tokens,
         "shorten it, or raise workload.max_input_tokens"
     )
     assert len(_prompts(write(json.dumps({"prompt": "x" * fits})), max_input_tokens=tokens)[0].text) == fits
+
+
+def test_an_id_is_no_text_of_its_own(write):
+    assert _refusal(write(GOOD + json.dumps({"id": "x" * 5000, "prompt": "Two?"}))).endswith(
+        "line 2: 'id' has 5,000 characters; shorten it, or remove it"
+    )
+    assert JsonlWorkload().check(_config(write(json.dumps({"id": "x" * 1000, "prompt": "Two?"})))) is None

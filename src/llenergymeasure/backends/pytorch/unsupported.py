@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterator
 
 from llenergymeasure.backends.pytorch.arguments import RESERVED, options_of
+from llenergymeasure.backends.pytorch.loading import THREAD_VARIABLES
 from llenergymeasure.backends.pytorch.precision import precision_refusals
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.core.cpu import most_threads
@@ -19,6 +20,8 @@ from llenergymeasure.exceptions import ConfigError
 
 THREADS_PER_PROCESSOR = 4
 """More are a slip, or the setting of a larger machine; some people measure what twice as many threads cost."""
+SLIP_THREADS, SLIP_DIGITS = 1000, 20
+"""What an environment says is often that of another machine, and works, slowly: so many are refused."""
 _FLASH_PACKAGES = {
     "flash_attention_2": ("flash_attn", "flash-attn"),
     "flash_attention_3": ("flash_attn_interface", "flash-attn-3"),
@@ -148,6 +151,13 @@ def _thread_refusals(config: ExperimentConfig) -> Iterator[str]:
             f"pytorch.num_threads {chosen} is more than {most}, {THREADS_PER_PROCESSOR} for each of the {processors} "
             f"processors of this machine: set {most_threads()}, or remove it"
         )
+    for name in THREAD_VARIABLES if chosen is None else ():
+        first = os.environ.get(name, "").partition(",")[0].strip()  # one number for each level of nesting
+        if first.isdecimal() and int(first[:SLIP_DIGITS]) > max(most, SLIP_THREADS):
+            yield (
+                f"{name} is {first[:SLIP_DIGITS]} in the environment, and this machine has {processors} processors: "
+                f"set it to {most_threads()}, or unset it"
+            )
 
 
 def _missing(field: str, module: str, distribution: str) -> Iterator[str]:

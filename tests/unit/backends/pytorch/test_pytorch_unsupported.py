@@ -196,6 +196,24 @@ def test_checking_imports_no_transformers():
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 
+@pytest.mark.parametrize("value", ["100000", "99999, 2", "9" * 5000])
+def test_threads_of_the_environment_that_no_machine_has_are_refused(
+    value: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("OMP_NUM_THREADS", value)
+    (refusal,) = check()
+    assert refusal.startswith(
+        "OMP_NUM_THREADS is 9999" if value[0] == "9" else "OMP_NUM_THREADS is 100000 in"
+    )
+    assert check(pytorch={"num_threads": 1}) == []
+
+
+@pytest.mark.parametrize("value", ["", "0", "64", "many", "4,2"])
+def test_other_threads_of_the_environment_are_left_alone(value: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", value)
+    assert check() == []
+
+
 def test_threads_that_no_machine_like_this_has_are_refused(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("os.cpu_count", lambda: 3)
     assert check(pytorch={"num_threads": 12}) == []
