@@ -31,14 +31,15 @@ Cost = Callable[[float], tuple[float, float]]
 class ShapedBackend(StandInBackend):
     """Each step takes what `cost` says at that time, with `noise` of its own."""
 
-    def __init__(self, clock: VirtualClock, cost: Cost, noise: float) -> None:
+    def __init__(self, clock: VirtualClock, cost: Cost, noise: float, tokens: int = 8) -> None:
         super().__init__()
+        self._tokens = tokens
         self._cost, self._noise, self._began_ns = cost, noise, clock.now_ns()
         self._random = random.Random(5)
 
     def _decode(self) -> tuple[int, ...]:
         times = []
-        for _ in range(8):
+        for _ in range(self._tokens):
             step_s, _ = self._cost((self._clock.now_ns() - self._began_ns) / 1e9)
             self._clock.sleep(step_s * max(self._random.gauss(1.0, self._noise), 0.1))
             times.append(self._clock.now_ns())
@@ -54,13 +55,13 @@ def _config(**repeats: float | None) -> ExperimentConfig:
     return ExperimentConfig.model_validate({"model": "any", "backend": "standin", "measurement": protocol})
 
 
-def _run(cost: Cost, noise: float = 0.02, config: ExperimentConfig | None = None) -> RawRun:
+def _run(cost: Cost, noise: float = 0.02, config: ExperimentConfig | None = None, tokens: int = 8) -> RawRun:
     config = config or _config()
     clock = VirtualClock()
     log = Recorder(clock=clock)
     began_ns = clock.now_ns()
     power = KnownPower(clock, lambda time_ns: cost((time_ns - began_ns) / 1e9)[1])
-    backend = ShapedBackend(clock, cost, noise)
+    backend = ShapedBackend(clock, cost, noise, tokens)
     info = backend.load(config, clock)
     clock.sleep(1.0)
     driver = offline(backend, PROMPTS, clock)
@@ -122,6 +123,18 @@ def test_warming_backend_is_waited_for_and_then_steady() -> None:
 def test_slowing_backend_is_a_drift_of_latency() -> None:
     result = _result(_run(lambda t_s: (STEP_S * (1 + 0.02 * max(t_s - 6.0, 0.0)), 200.0)))
     assert "latency_drift" in _codes(result)
+
+
+def test_answers_of_one_token_have_no_latency_between_tokens_that_could_drift() -> None:
+    config = _config(max=4)
+    raw = _run(lambda t_s: (STEP_S * (1 + 0.2 * max(t_s - 6.0, 0.0)), 200.0), config=config, tokens=1)
+    result = _result(raw, config)
+    (drift,) = (warning for warning in result.warnings if warning.code == "latency_drift")
+    assert drift.message.startswith("The time of a request changed by +")
+    assert drift.magnitude is not None
+    assert drift.magnitude > 0.5
+    assert drift.severity == "warning"
+    assert not any("inter-token" in warning.message for warning in result.warnings)
 
 
 def test_rising_power_is_a_drift_of_power() -> None:

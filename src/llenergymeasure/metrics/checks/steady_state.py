@@ -32,16 +32,23 @@ WARMUP_NOT_STEADY = WarningCode(
 )
 LATENCY_DRIFT = WarningCode(
     code="latency_drift",
-    meaning="The time between two tokens changed steadily over the windows.",
+    meaning="The time between two tokens changed steadily over the windows; where every answer comes at once, the time "
+    "of a request.",
     remedy="Warm up for longer (measurement.warmup.min_duration_s), or let the machine cool down first.",
     severity=Levels(
         of="least change over the windows that its 95 % interval allows, as a fraction",
         least="warning",
         invalid=0.5,
     ),
+    because="A judgement: the mean over a change by half describes no state of the machine. The time of whole requests "
+    "follows the length of their prompts too, and is a warning at most.",
+)
+POWER_DRIFT = replace(
+    LATENCY_DRIFT,
+    code="power_drift",
+    meaning="Power changed steadily over the windows.",
     because="A judgement: the mean over a change by half describes no state of the machine.",
 )
-POWER_DRIFT = replace(LATENCY_DRIFT, code="power_drift", meaning="Power changed steadily over the windows.")
 REPEAT_OUTLIER = WarningCode(
     code="repeat_outlier",
     meaning="The cost per token of one repeat is far from that of the others; it is not excluded.",
@@ -67,7 +74,7 @@ def check_warmup_settled(inputs: CheckInputs) -> Iterable[RunWarning]:
     """A warm-up that was not steady within max_duration_s."""
     warmup = inputs.warmup
     if warmup is not None and warmup.ended_because == "cap":
-        changes = {"inter-token latency": warmup.latency, "power": warmup.power}
+        changes = {_latency(inputs): warmup.latency, "power": warmup.power}
         known = [f"{name} changed by {change.change:+.1%}" for name, change in changes.items() if change]
         changes_text = " and ".join(known) or f"only {warmup.requests} requests were served"
         yield from WARMUP_NOT_STEADY.raised(
@@ -79,7 +86,9 @@ def check_warmup_settled(inputs: CheckInputs) -> Iterable[RunWarning]:
 def check_no_drift(inputs: CheckInputs) -> Iterable[RunWarning]:
     """Inter-token latency or power that changes steadily over the windows."""
     trends = steadiness(inputs.bins)
-    yield from _drift(LATENCY_DRIFT, "The inter-token latency", trends.latency)
+    for warning in _drift(LATENCY_DRIFT, f"The {_latency(inputs)}", trends.latency):
+        at_most = warning.severity if inputs.bins.between_tokens else "warning"
+        yield warning.model_copy(update={"severity": at_most})
     yield from _drift(POWER_DRIFT, "Power", trends.power)
 
 
@@ -117,11 +126,16 @@ def check_not_host_bound(inputs: CheckInputs) -> Iterable[RunWarning]:
     if waiting:
         slowest = max(waiting, key=lambda point: point.itl_s)
         yield from HOST_BOUND.raised(
-            f"The device waited for the host in {len(waiting) / len(points):.0%} of the time: the inter-token "
-            f"latency rose to {slowest.itl_s * 1e3:.1f} ms at {slowest.power_w:.0f} W, against "
+            f"The device waited for the host in {len(waiting) / len(points):.0%} of the time: the {_latency(inputs)} "
+            f"rose to {slowest.itl_s * 1e3:.1f} ms at {slowest.power_w:.0f} W, against "
             f"{reference.itl_s * 1e3:.1f} ms at {reference.power_w:.0f} W at its fastest.",
             magnitude=len(waiting) / len(points),
         )
+
+
+def _latency(inputs: CheckInputs) -> str:
+    """Return what the latency of this run is between: tokens, or where answers have one, requests."""
+    return "inter-token latency" if inputs.bins.between_tokens else "time of a request"
 
 
 def _drift(row: WarningCode, what: str, trend: Trend | None) -> Iterable[RunWarning]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,12 +16,14 @@ from llenergymeasure.domain.trace import Phase
 class TokenGaps:
     """Times between the chunks of a request; arrays of shape (m,).
 
-    Each gap ends at `end_unix_ns`, when its chunk with `tokens` output tokens was on the host.
+    Each gap ends at `end_unix_ns`, when its chunk with `tokens` output tokens was on the host. Where every answer comes
+    at once, `between_tokens` is false, and the gaps are the times of whole requests.
     """
 
     end_unix_ns: NDArray[np.int64]
     duration_s: NDArray[np.float64]
     tokens: NDArray[np.int64]
+    between_tokens: bool = True
 
     def within(self, intervals: Sequence[Phase]) -> TokenGaps:
         """Return the gaps that lie in one of some intervals."""
@@ -30,8 +32,8 @@ class TokenGaps:
         inside = np.zeros(len(ends), dtype=bool)
         for each in intervals:
             inside |= (starts >= each.start_unix_ns) & (ends <= each.end_unix_ns)
-        return TokenGaps(
-            end_unix_ns=ends[inside], duration_s=self.duration_s[inside], tokens=self.tokens[inside]
+        return replace(
+            self, end_unix_ns=ends[inside], duration_s=self.duration_s[inside], tokens=self.tokens[inside]
         )
 
     def typical_s(self) -> float:
@@ -89,12 +91,13 @@ def token_gaps(requests: RequestTable) -> TokenGaps:
     ends = np.concatenate([ends, last[whole]])
     spent = np.concatenate([spent, (last - first)[whole]])
     tokens = np.concatenate([tokens, requests.output_tokens[whole] - 1])
-    if not len(ends):
+    between_tokens = bool(len(ends))
+    if not between_tokens:
         served = requests.output_tokens > 0
         ends = requests.closed_unix_ns[served]
         spent = ends - requests.service_start_unix_ns()[served]
         tokens = requests.output_tokens[served].astype(np.int64)
-    return TokenGaps(end_unix_ns=ends, duration_s=spent / 1e9, tokens=tokens)
+    return TokenGaps(end_unix_ns=ends, duration_s=spent / 1e9, tokens=tokens, between_tokens=between_tokens)
 
 
 def filled_chunks(requests: RequestTable) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,12 +32,14 @@ class TimeBins:
     `itl_s` is the inter-token latency: the mean time between two tokens of a request, over all tokens with their time
     in the bin. Its inverse is the throughput per request in flight. The throughput of the whole machine follows how
     many requests are in flight and how long their prompts are, and would change when nothing about the machine does.
-    `power_w` is the mean power of the included channels.
+    `power_w` is the mean power of the included channels. Where every answer comes at once, `between_tokens` is false,
+    and `itl_s` is the time of a request by its tokens.
     """
 
     end_s: NDArray[np.float64]
     itl_s: NDArray[np.float64]
     power_w: NDArray[np.float64]
+    between_tokens: bool = True
 
     def __len__(self) -> int:
         return len(self.end_s)
@@ -50,7 +52,7 @@ class TimeBins:
     def later_half(self) -> TimeBins:
         """Return the later half of the bins, at least as many as a trend needs."""
         kept = slice(-max(MIN_POINTS, math.ceil(len(self) / 2)), None)
-        return TimeBins(end_s=self.end_s[kept], itl_s=self.itl_s[kept], power_w=self.power_w[kept])
+        return replace(self, end_s=self.end_s[kept], itl_s=self.itl_s[kept], power_w=self.power_w[kept])
 
 
 def time_bins(requests: RequestTable, account: EnergyAccount, intervals: Sequence[Phase]) -> TimeBins:
@@ -64,7 +66,10 @@ def time_bins(requests: RequestTable, account: EnergyAccount, intervals: Sequenc
     starts = np.concatenate([each[:-1] for each in edges])
     ends = np.concatenate([each[1:] for each in edges])
     return TimeBins(
-        end_s=ends / 1e9, itl_s=_itl_s(gaps, starts, ends), power_w=_power_w(account, starts, ends)
+        end_s=ends / 1e9,
+        itl_s=_itl_s(gaps, starts, ends),
+        power_w=_power_w(account, starts, ends),
+        between_tokens=gaps.between_tokens,
     )
 
 
