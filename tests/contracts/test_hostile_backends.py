@@ -11,6 +11,7 @@ import pytest
 from llenergymeasure.backends.base import Backend, Chunk, EncodedRequest, OfflineBackend
 from llenergymeasure.backends.guarded import make_backend
 from llenergymeasure.config.models import ExperimentConfig
+from llenergymeasure.domain.model.info import ModelInfo
 from llenergymeasure.domain.request import Prompt, ServerTimes
 from llenergymeasure.exceptions import BackendError
 from llenergymeasure.harness.closing import close_and_note
@@ -156,6 +157,18 @@ def test_what_a_method_must_not_return_is_one_sentence(
     ):
         getattr(make_backend("hostile"), method)([Prompt(prompt_id="a")])
     assert said in str(told.value)
+
+
+@pytest.mark.parametrize("field", ["n_parameters", "n_matmul_parameters", "weight_bytes"])
+def test_a_model_of_less_than_nothing_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, field: str) -> None:
+    facts = {"name": "m", "architecture": "a", "n_parameters": 1, "n_matmul_parameters": 1, "dtype": "fp32"}
+    load = lambda *_: ModelInfo.model_validate({**facts, field: -1})  # noqa: E731
+    monkeypatch.setattr(Hostile, "load", load, raising=False)
+    with (
+        installed("backends", HOSTILE),
+        pytest.raises(BackendError, match=rf"^backend 'hostile' failed in load\(\): [^\n]+{field}[^\n]+$"),
+    ):
+        make_backend("hostile").load(None, None)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("peaks", [{"host": -1}, {"host": 1.5}, {"host": None}, {0: 1}, None, [1]])

@@ -172,6 +172,31 @@ def test_a_meter_that_returns_what_it_must_not_is_refused(method: str, returned:
 
 
 @pytest.mark.parametrize(
+    "fields",
+    [
+        {"relative_error": -0.1},
+        {"relative_error": 1e308},
+        {"counter_range_j": 0.0},
+        {"counter_range_j": -5.0},
+        {"update_period_s": -1.0},
+        {"averaging_window_s": -1.0},
+        {"gain": 0.0},
+        {"domain": "tpu"},
+    ],
+    ids=lambda each: next(iter(each)),
+)
+def test_a_sensor_with_facts_that_cannot_be_is_refused_by_name(fields: dict[str, Any]) -> None:
+    with (
+        _hostile("meters", "open", lambda: [Channel.model_validate({**dict(CHANNEL), **fields})]),
+        ExitStack() as stack,
+        pytest.raises(
+            MeterError, match=rf"^meter 'hostile' cannot be read: [^\n]+{next(iter(fields))}[^\n]+$"
+        ),
+    ):
+        open_meters([Hostile], [], MeterOptions(), stack)
+
+
+@pytest.mark.parametrize(
     "returned", [None, 7, [None], ["x"], [Sample(1, 1)], [Sample(-1, 1)], [(0,)], [Sample(0, "now")]]
 )
 def test_a_meter_that_reads_what_it_must_not_writes_no_sample_of_another_meter(returned: object) -> None:

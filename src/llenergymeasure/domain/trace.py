@@ -22,6 +22,10 @@ ChannelMethod = Literal["counter", "sampled", "estimated"]
 Scope = Literal["device", "shared_card", "module"]
 
 
+MOST_RELATIVE_ERROR = 1e3
+"""A sensor that is off by more says nothing, and its interval has no end that a number could state."""
+
+
 class ChannelKey(Record):
     """The identity of a sensor, by which it is found again in another run."""
 
@@ -68,13 +72,13 @@ class Channel(ChannelKey):
     """Of a GPU: its place among those that CUDA lets this process use, as in `cuda:0`."""
     included_in_total: bool = True
     """False for a sensor that is recorded but already contained in another one (RAPL psys, core)."""
-    counter_range_j: float | None = None
+    counter_range_j: float | None = Field(default=None, gt=0)
     """The counter wraps to 0 after this much energy; None where it does not."""
-    update_period_s: float | None = None
+    update_period_s: float | None = Field(default=None, ge=0)
     """Period of the counter, where its maker states it (0: every reading); None: estimated from its samples."""
-    averaging_window_s: float | None = None
+    averaging_window_s: float | None = Field(default=None, ge=0)
     """Over how long each power reading averages, as a box that ends when it appears; None where that is not known."""
-    relative_error: float = 0.0
+    relative_error: float = Field(default=0.0, ge=0, le=MOST_RELATIVE_ERROR)
     """Half-width of the sensor's systematic 95 % error, relative; the datasheet's, the model's, or a calibration's."""
     gain: float = Field(default=1.0, gt=0)
     """True over reported, by a calibration against a wall meter; every energy is multiplied by it."""

@@ -13,9 +13,9 @@ class ModelInfo(Record):
 
     name: str
     architecture: str
-    n_parameters: int | None
+    n_parameters: int | None = Field(ge=0)
     """Weights that the layers stand for, however they are packed."""
-    n_matmul_parameters: int | None
+    n_matmul_parameters: int | None = Field(ge=0)
     """Parameters that multiply for every token: without embedding tables that are only looked up, and of experts as
     many as a token is sent to."""
     n_layers: int | None = None
@@ -29,7 +29,7 @@ class ModelInfo(Record):
     quantisation: str | None = None
     attention: str | None = None
     """The attention implementation in force, which may differ from the one asked for."""
-    weight_bytes: int | None = None
+    weight_bytes: int | None = Field(default=None, ge=0)
     """The weights in memory, with the scales that packed ones are read with."""
     devices: tuple[str, ...] = ()
     """Where the weights lie: `cpu`, `cuda:0`..."""
