@@ -21,7 +21,10 @@ def main() -> int:
     """Take the job from standard input and answer, meter by meter; end without the closing steps of any library."""
     begin_own_process()
     answer = take_over_stdout()
-    job: dict[str, Any] = json.loads(sys.stdin.buffer.read())
+    try:
+        job: dict[str, Any] = json.loads(sys.stdin.buffer.read())
+    except ValueError:  # the parent process was interrupted before it had written all: nobody wants an answer
+        return 0
     signal.alarm(job["end_after_s"])  # ends it where the parent process is gone and a meter hangs
     search_for_modules_in(job["path"])
     _forward_warnings(answer)

@@ -13,6 +13,7 @@ import psutil
 import pytest
 import yaml
 
+from llenergymeasure.core.python_process import python_command
 from llenergymeasure.launchers.job_folder import EventReader
 from tests.support.standin_runs import bundles_in, wait_for
 from tests.support.typed import llem, quick_run
@@ -107,6 +108,15 @@ def test_a_command_that_is_interrupted_says_so_in_one_line(tmp_path: Path, name:
     if process.returncode not in done:  # else it was done, and the interpreter about to end
         assert process.returncode == 130, err
         assert err.splitlines()[-1] == "interrupted"
+
+
+@pytest.mark.parametrize("job", [b"", b'{"names": ["rap'])
+def test_a_probe_whose_parent_was_interrupted_says_nothing(job: bytes) -> None:
+    done = subprocess.run(
+        python_command("llenergymeasure.meters.probe_process"),
+        input=job, capture_output=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
 
 
 @pytest.mark.parametrize("after_s", [0, 0.3, 0.7, 1.2])
