@@ -15,6 +15,7 @@ from llenergymeasure.domain.request_table import RequestTable
 from llenergymeasure.domain.trace import Channel, EnergyTrace, Phase, sample_dtype
 from llenergymeasure.domain.uncertainty import UncertaintyBudget
 from llenergymeasure.metrics.energy.account import EnergyAccount
+from llenergymeasure.metrics.energy.quiet import NONE_QUIET, quiet_intervals
 from llenergymeasure.metrics.energy.windows import window_totals
 from llenergymeasure.metrics.figures.energies import TOTAL_ENERGY, energy_over
 from llenergymeasure.metrics.figures.figure import FigureInputs
@@ -62,6 +63,8 @@ class Run:
     trace: EnergyTrace
     windows: Sequence[tuple[float, float]]
     power: Signal
+    rests: bool = False
+    """Whether it is known that nothing was served between the windows."""
 
     @property
     def true_j(self) -> float:
@@ -73,7 +76,9 @@ class Run:
             Phase(name="window", start_unix_ns=ns(start), end_unix_ns=ns(end), repeat=number)
             for number, (start, end) in enumerate(self.windows)
         ]
-        rows = window_totals(EnergyAccount(self.trace), phases, RequestTable.empty())
+        idle = Phase(name="baseline_loaded", start_unix_ns=ns(0.0), end_unix_ns=phases[0].start_unix_ns)
+        quiet_ns = quiet_intervals([idle, *phases], RequestTable.empty()) if self.rests else NONE_QUIET
+        rows = window_totals(EnergyAccount(self.trace, quiet_ns), phases, RequestTable.empty())
         budget = energy_over(TOTAL_ENERGY, FigureInputs(rows=rows))
         assert isinstance(budget, UncertaintyBudget)
         return budget

@@ -10,14 +10,12 @@ from llenergymeasure.harness.metering import Metering
 from llenergymeasure.harness.recorder import Recorder
 from llenergymeasure.harness.window import measure_window
 from llenergymeasure.load.base import LoadDriver, WindowPlan
+from llenergymeasure.metrics.energy.quiet import REST_NS, quiet_intervals
 from llenergymeasure.metrics.energy.running_account import RunningAccount
 from llenergymeasure.metrics.energy.windows import cost_per_token, window_totals
 from llenergymeasure.metrics.statistics.student import relative_half_width
 
 StopReason = Literal["fixed", "target_reached", "max_reached"]
-
-SETTLE_S = 0.3
-"""Between two windows, so that a counter that ticks every 100 ms has ticked on both sides of each edge."""
 
 
 def measure_repeats(
@@ -30,9 +28,10 @@ def measure_repeats(
     """
     plan = WindowPlan(min_duration_s=config.window.min_duration_s)
     done, account = 0, RunningAccount()
+    log.clock.sleep(REST_NS / 1e9)
     while True:
         plan = measure_window(driver, plan, done, log, power)
-        log.clock.sleep(SETTLE_S)
+        log.clock.sleep(REST_NS / 1e9)
         done += 1
         reason = _stop_reason(done, config.repeats, log, power, account)
         if reason is not None:
@@ -46,8 +45,9 @@ def _stop_reason(
         return None
     if config.target_relative_ci is None or config.max == config.min:
         return "fixed"
-    account.look(power.trace, complete_windows(log.phases))
-    rows = window_totals(account, log.phases, log.requests.table())
+    requests = log.requests.table()
+    account.look(power.trace, complete_windows(log.phases), quiet_intervals(log.phases, requests))
+    rows = window_totals(account, log.phases, requests)
     spread = relative_half_width(cost_per_token(rows))
     if spread is not None and spread <= config.target_relative_ci:
         return "target_reached"

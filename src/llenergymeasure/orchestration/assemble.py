@@ -13,6 +13,7 @@ from llenergymeasure.metrics.checks.inputs import CheckInputs
 from llenergymeasure.metrics.checks.verdict import run_warnings, verdict
 from llenergymeasure.metrics.energy.account import EnergyAccount
 from llenergymeasure.metrics.energy.idle_power import Baselines, find_idle_power
+from llenergymeasure.metrics.energy.quiet import quiet_intervals
 from llenergymeasure.metrics.energy.windows import WindowTotals, window_totals
 from llenergymeasure.metrics.figures.breakdown import energy_breakdown, energy_method
 from llenergymeasure.metrics.figures.figure import FigureInputs
@@ -26,7 +27,7 @@ from llenergymeasure.orchestration.raw import RawRun
 
 def assemble(config: ExperimentConfig, raw: RawRun) -> ExperimentResult:
     """Compute every figure of a result from the raw tables and facts of a run."""
-    facts, protocol, account = raw.facts, config.measurement, EnergyAccount(raw.trace)
+    facts, protocol, account = raw.facts, config.measurement, _account(raw)
     rows = window_totals(account, raw.phases, raw.requests)
     baselines = find_idle_power(account, raw.phases, facts.baseline)
     figures = _figures(config, raw, account, rows, baselines)
@@ -75,6 +76,10 @@ def assemble(config: ExperimentConfig, raw: RawRun) -> ExperimentResult:
         warmup=warmup,
         peak_memory_bytes=peak_memory(raw.phases),
     )
+
+
+def _account(raw: RawRun) -> EnergyAccount:
+    return EnergyAccount(raw.trace, quiet_intervals(raw.phases, raw.requests))
 
 
 def _figures(

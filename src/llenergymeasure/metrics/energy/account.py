@@ -17,6 +17,7 @@ from llenergymeasure.metrics.energy.interval_uncertainty import (
     ChannelUncertainty,
     UncertaintyModel,
 )
+from llenergymeasure.metrics.energy.quiet import NONE_QUIET
 from llenergymeasure.metrics.energy.remembered import RememberedEnergies
 
 
@@ -54,9 +55,10 @@ class IntervalAccount(Protocol):
 class EnergyAccount:
     """Energies of any intervals of one trace. Curves are built once, and each interval is computed once."""
 
-    def __init__(self, trace: EnergyTrace) -> None:
+    def __init__(self, trace: EnergyTrace, quiet_ns: NDArray[np.int64] = NONE_QUIET) -> None:
+        """Build the curves of a trace; `quiet_ns` is what `quiet_intervals` found of the run, or of a part of it."""
         self.trace = trace
-        self.curves: tuple[EnergyCurve, ...] = build_curves(trace)
+        self.curves: tuple[EnergyCurve, ...] = build_curves(trace, quiet_ns)
         self._remembered = RememberedEnergies(self.curves)
         self._models = [
             UncertaintyModel(curve=curve, samples=trace.of(index)) for index, curve in enumerate(self.curves)

@@ -14,12 +14,14 @@ from llenergymeasure.domain.trace import Channel, EnergyTrace
 from llenergymeasure.metrics.energy.counter_curve import CounterCurve
 from llenergymeasure.metrics.energy.curve import EnergyCurve, KnownRange, UnknownCurve
 from llenergymeasure.metrics.energy.deconvolved_curve import DeconvolvedCurve
+from llenergymeasure.metrics.energy.quiet import NONE_QUIET
 from llenergymeasure.metrics.energy.sampled_curve import power_gaps, sampled_curve
 from llenergymeasure.metrics.signals.counter_freeze import find_freezes
 from llenergymeasure.metrics.signals.counter_ticks import locate_ticks
 from llenergymeasure.metrics.signals.counter_unwrap import unwrap
 from llenergymeasure.metrics.signals.deconvolution import deconvolve
 from llenergymeasure.metrics.signals.power_updates import find_update_grid
+from llenergymeasure.metrics.signals.quiet_edges import add_quiet_edges
 from llenergymeasure.metrics.signals.sub_tick_power import sub_tick_power
 
 LONG_AVERAGE = 1.2
@@ -30,7 +32,7 @@ LEAST_STILL_S = 0.5
 """A counter of a processor or memory moves every millisecond, also at idle (`meters.rapl.zones.UPDATE_PERIOD_S`)."""
 
 
-def build_curves(trace: EnergyTrace) -> tuple[EnergyCurve, ...]:
+def build_curves(trace: EnergyTrace, quiet_ns: NDArray[np.int64] = NONE_QUIET) -> tuple[EnergyCurve, ...]:
     """Return the energy curve of every channel, in the trace's order.
 
     A counter that never moved, or could never be read, is replaced by its channel's power readings where there are any.
@@ -38,7 +40,7 @@ def build_curves(trace: EnergyTrace) -> tuple[EnergyCurve, ...]:
     never moved, while a processor's did, has nothing behind it: it is not included in the total.
     """
     curves = [
-        _curve(channel, _corrected(trace.of(index), channel.gain), trace.interrupted)
+        _curve(channel, _corrected(trace.of(index), channel.gain), trace.interrupted, quiet_ns)
         for index, channel in enumerate(trace.channels)
     ]
     moving = {curve.channel.meter for curve in curves if _counts_a_processor(curve)}
@@ -79,17 +81,21 @@ def _corrected(samples: NDArray[Any], gain: float) -> NDArray[Any]:
     return corrected
 
 
-def _curve(channel: Channel, samples: NDArray[Any], interrupted: str | None) -> EnergyCurve:
+def _curve(
+    channel: Channel, samples: NDArray[Any], interrupted: str | None, quiet_ns: NDArray[np.int64]
+) -> EnergyCurve:
     if channel.method == "sampled":
         return _sampled(channel, samples, interrupted) or _unknown(channel, samples)
     return (
-        _counter(channel, samples, interrupted)
+        _counter(channel, samples, interrupted, quiet_ns)
         or _sampled(channel, samples, interrupted)
         or _unknown(channel, samples)
     )
 
 
-def _counter(channel: Channel, samples: NDArray[Any], interrupted: str | None) -> CounterCurve | None:
+def _counter(
+    channel: Channel, samples: NDArray[Any], interrupted: str | None, quiet_ns: NDArray[np.int64]
+) -> CounterCurve | None:
     read = samples[np.isfinite(samples["energy_j"])]
     if len(read) < 2:
         return None
@@ -99,6 +105,7 @@ def _counter(channel: Channel, samples: NDArray[Any], interrupted: str | None) -
     ticks = locate_ticks(rising.t_s, rising.energy_j, channel.update_period_s)
     if len(ticks) < 2:
         return None
+    ticks = add_quiet_edges(ticks, (quiet_ns - origin_ns) / 1e9)
     gap_s = float(np.median(np.diff(rising.t_s)))
     powered = samples[np.isfinite(samples["power_w"])]
     power = (_seconds(powered, origin_ns), powered["power_w"])

@@ -40,13 +40,25 @@ class CounterCurve:
         edges_s, where = np.unique(np.concatenate([start_s[known], end_s[known]]), return_inverse=True)
         until = self._until(edges_s)
         start, end = np.split(where.ravel(), 2)
+        is_open = ~self._at_quiet_edge(edges_s)
         return known_energies(
             self,
             reasons,
             energy_j=until.energy_j[end] - until.energy_j[start],
             edge_error_j=np.hypot(until.error_j[start], until.error_j[end]),
             alias_error_j=np.zeros(len(start)),
+            open_edges=is_open[start].astype(float) + is_open[end],
         )
+
+    def _at_quiet_edge(self, t_s: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Return which moments are edges of quiet intervals, until which the energy is known."""
+        if self.ticks.quiet_edge_j is None:
+            return np.zeros(len(t_s), dtype=bool)
+        number = self._interval(t_s)
+        at_edge: NDArray[np.bool_] = (t_s == self.ticks.t_s[number]) & np.isfinite(
+            self.ticks.quiet_edge_j[number]
+        )
+        return at_edge
 
     def _note_long_intervals(self, reasons: NDArray[np.object_], edge_s: NDArray[np.float64]) -> None:
         ticks = self.ticks
@@ -77,7 +89,10 @@ class CounterCurve:
         beyond_s = np.abs(t_s - start_s - np.where(fraction > 1, length_s, 0.0))
         error_j = np.where(beyond, around_w[2] * beyond_s, within.error_j)
         late_j = around_w[2] * np.maximum(ticks.error_s[number], ticks.error_s[number + 1])
-        return EdgeEnergy(energy_j=ticks.energy_j[number] + energy_j, error_j=np.hypot(error_j, late_j))
+        error_j = np.hypot(error_j, late_j)
+        if ticks.quiet_edge_j is not None:
+            error_j = np.where(self._at_quiet_edge(t_s), ticks.quiet_edge_j[number], error_j)
+        return EdgeEnergy(energy_j=ticks.energy_j[number] + energy_j, error_j=error_j)
 
     def _shaped(
         self,

@@ -42,6 +42,9 @@ class IntervalEnergies:
     edge_error_j: NDArray[np.float64]
     alias_error_j: NDArray[np.float64]
     sensor_error_j: NDArray[np.float64]
+    open_edges: NDArray[np.float64]
+    """How many of the two ends of each lie within a tick interval of a counter whose power around them is not known:
+    where work begins and ends without a rest, such errors may have one sign in all repeats."""
     reasons: NDArray[np.object_]
     """A string or None for each interval."""
 
@@ -85,6 +88,7 @@ class IntervalEnergies:
             edge_error_j=self.edge_error_j[index],
             alias_error_j=self.alias_error_j[index],
             sensor_error_j=self.sensor_error_j[index],
+            open_edges=self.open_edges[index],
             reasons=self.reasons[index],
         )
 
@@ -97,6 +101,7 @@ def join_energies(first: IntervalEnergies, second: IntervalEnergies) -> Interval
         edge_error_j=np.concatenate([first.edge_error_j, second.edge_error_j]),
         alias_error_j=np.concatenate([first.alias_error_j, second.alias_error_j]),
         sensor_error_j=np.concatenate([first.sensor_error_j, second.sensor_error_j]),
+        open_edges=np.concatenate([first.open_edges, second.open_edges]),
         reasons=np.concatenate([first.reasons, second.reasons]),
     )
 
@@ -174,6 +179,7 @@ def known_energies(
     energy_j: NDArray[np.float64],
     edge_error_j: NDArray[np.float64],
     alias_error_j: NDArray[np.float64],
+    open_edges: NDArray[np.float64] | None = None,
 ) -> IntervalEnergies:
     """Return the energies of all intervals from those of the known ones, of which `reasons` is None.
 
@@ -194,6 +200,7 @@ def known_energies(
         edge_error_j=everywhere(edge_error_j),
         alias_error_j=everywhere(alias_error_j),
         sensor_error_j=everywhere(curve.channel.relative_error * np.abs(energy_j)),
+        open_edges=everywhere(np.zeros(len(energy_j)) if open_edges is None else open_edges),
         reasons=reasons,
     )
 

@@ -31,13 +31,16 @@ is the root of its mean square over `step * W`."""
 class ChannelUncertainty:
     """95 % half-widths, in joules, of one channel's energy over one interval.
 
-    All but the gain are independent from one interval to the next; the gain errs by the same share of each.
+    All but the gain are independent from one interval to the next, unless `edges_alike`; the gain errs by the same
+    share of each.
     """
 
     channel: Channel
     gain_j: float = 0.0
     edges_j: float = 0.0
     """The ends of the interval, between ticks or readings."""
+    edges_alike: bool = False
+    """Whether work may begin or end at an edge, without a rest: then the edges of all windows may err alike."""
     alias_j: float = 0.0
     """Power between the readings, where there is no counter."""
     resolution_j: float = 0.0
@@ -60,6 +63,7 @@ class ChannelUncertainties:
     step: float
     gain_j: NDArray[np.float64]
     edges_j: NDArray[np.float64]
+    edges_alike: NDArray[np.bool_]
     alias_j: NDArray[np.float64]
     resolution_j: NDArray[np.float64]
     readings: NDArray[np.float64]
@@ -79,6 +83,7 @@ class ChannelUncertainties:
             step=self.step,
             gain_j=float(self.gain_j[index]),
             edges_j=float(self.edges_j[index]),
+            edges_alike=bool(self.edges_alike[index]),
             alias_j=float(self.alias_j[index]),
             resolution_j=float(self.resolution_j[index]),
             readings=float(self.readings[index]),
@@ -102,7 +107,8 @@ class UncertaintyModel:
         if isinstance(curve, CounterCurve):
             resolution_j = np.full(len(energies), TWO_ROUNDINGS * self.step)
             if self._variation is not None:
-                edges_j = np.hypot(edges_j, self._variation.energy_j(start_ns, end_ns))
+                variation_j = np.sqrt(energies.open_edges) * self._variation.edge_j(start_ns, end_ns)
+                edges_j = np.hypot(edges_j, variation_j)
         elif isinstance(curve, (SampledCurve, DeconvolvedCurve)):
             resolution_j = self.step / 2 * duration_s
             if isinstance(curve, SampledCurve):
@@ -116,6 +122,7 @@ class UncertaintyModel:
             step=self.step,
             gain_j=energies.sensor_error_j,
             edges_j=np.where(unknown, np.nan, edges_j),
+            edges_alike=energies.open_edges > 0,
             alias_j=alias_j,
             resolution_j=np.where(unknown, np.nan, resolution_j),
             readings=np.where(unknown, np.nan, readings),

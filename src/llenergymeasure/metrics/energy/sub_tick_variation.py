@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,8 +33,8 @@ class SubTickVariation:
     is_new: NDArray[np.bool_]
     tick_s: float
 
-    def energy_j(self, start_ns: NDArray[np.int64], end_ns: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Return the 95 % half-width of intervals by what changes within ticks at both their edges, in joules.
+    def edge_j(self, start_ns: NDArray[np.int64], end_ns: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return the 95 % half-width of intervals by what changes within the tick at one of their edges, in joules.
 
         Ticks show slower changes themselves, and hide only faster ones.
         """
@@ -49,7 +48,7 @@ class SubTickVariation:
             edges = np.stack([first[enough], last[enough]], axis=1).ravel()
             sums_w2 = np.add.reduceat(np.append(self.outside_w2, 0.0), edges)[::2]
             mean_w2[enough] = sums_w2 / new[enough]
-        energy_j: NDArray[np.float64] = math.sqrt(2) * PER_EDGE * np.sqrt(mean_w2) * self.tick_s
+        energy_j: NDArray[np.float64] = PER_EDGE * np.sqrt(mean_w2) * self.tick_s
         return energy_j
 
 

@@ -30,6 +30,9 @@ class Ticks:
     energy_j: NDArray[Any]
     error_s: NDArray[Any]
     period_s: float | None
+    quiet_edge_j: NDArray[Any] | None = None
+    """Of each that is no tick but an edge of a quiet interval (`quiet_edges`), the half-width of its energy; NaN of a
+    tick. None where there are ticks alone."""
 
     def __len__(self) -> int:
         return len(self.t_s)

@@ -18,6 +18,8 @@ class MeterTerms:
 
     gain_j: float
     edges_j: float
+    edges_alike_j: float
+    """Its part that may have one sign in all windows, and so does not appear in their spread."""
     resolution_j: float
     alias_j: float | None
     """None where every channel is a counter."""
@@ -25,7 +27,8 @@ class MeterTerms:
     @property
     def random_j(self) -> float:
         """All terms that differ from window to window, and so appear in their spread as well."""
-        return math.hypot(self.edges_j, self.resolution_j, self.alias_j or 0.0)
+        edges_j = math.sqrt(max(self.edges_j**2 - self.edges_alike_j**2, 0.0))
+        return math.hypot(edges_j, self.resolution_j, self.alias_j or 0.0)
 
 
 def meter_terms(rows: Sequence[WindowTotals]) -> MeterTerms:
@@ -35,14 +38,24 @@ def meter_terms(rows: Sequence[WindowTotals]) -> MeterTerms:
 
 def combine_uncertainty(parts: Sequence[ChannelUncertainty]) -> MeterTerms:
     """Combine the uncertainty of several channels and intervals into that of their sum."""
+    alike_j = _one_sign_j(each for each in parts if each.edges_alike)
     return MeterTerms(
         gain_j=combine_gains((each.channel, each.gain_j) for each in parts),
-        edges_j=math.hypot(*(each.edges_j for each in parts)),
+        edges_j=math.hypot(alike_j, *(each.edges_j for each in parts if not each.edges_alike)),
+        edges_alike_j=alike_j,
         resolution_j=math.hypot(*(each.resolution_j for each in parts)),
         alias_j=math.hypot(*(each.alias_j for each in parts))
         if any(each.readings for each in parts)
         else None,
     )
+
+
+def _one_sign_j(parts: Iterable[ChannelUncertainty]) -> float:
+    """Combine edges that may err alike in all windows: they add up. The ticks of different sensors do not coincide."""
+    by_channel: defaultdict[Channel, float] = defaultdict(float)
+    for each in parts:
+        by_channel[each.channel] += each.edges_j
+    return math.hypot(*by_channel.values())
 
 
 def channels_of(rows: Sequence[WindowTotals]) -> list[Channel]:

@@ -10,6 +10,7 @@ from typing import Any
 from llenergymeasure.domain.estimate import Method
 from llenergymeasure.domain.trace import Phase
 from llenergymeasure.metrics.energy.account import EnergyAccount, TotalEnergy
+from llenergymeasure.metrics.energy.quiet import quiet_intervals
 from llenergymeasure.metrics.energy.windows import window_totals
 from llenergymeasure.metrics.figures.breakdown import energy_method
 from llenergymeasure.report.summary.document import Document, Paragraph, Row, Rows
@@ -42,7 +43,7 @@ def read_interrupted_run(bundle: Bundle) -> InterruptedRun:
     Raises:
         ExperimentError: a file of it is missing or broken.
     """
-    account = EnergyAccount(bundle.trace)
+    account = EnergyAccount(bundle.trace, quiet_intervals(bundle.phases, bundle.requests))
     windows = {
         row.window: row.output_tokens for row in window_totals(account, bundle.phases, bundle.requests)
     }
