@@ -13,6 +13,10 @@ from llenergymeasure.metrics.signals.counter_ticks import Ticks
 NEAR = 0.02
 """Of a tick interval: an edge that lies nearer to a tick splits off nothing that a mean could be computed of."""
 
+AT_REST = 0.3
+"""Of the way from the lowest to the highest power of a trace: what draws more before work begins is not at rest. A
+judgement: clocks that are still high after a load cost less, and a model that decodes draws more."""
+
 
 def add_quiet_edges(ticks: Ticks, quiet_s: NDArray[Any]) -> Ticks:
     """Return the ticks, and with them the energy until the edges of quiet intervals, `quiet_s` of shape (n, 2).
@@ -20,13 +24,24 @@ def add_quiet_edges(ticks: Ticks, quiet_s: NDArray[Any]) -> Ticks:
     The tick interval in which work begins is part quiet, part not. Its quiet part draws what the tick interval before
     it drew, if that was quiet as a whole; the rest of its energy belongs to the work. Likewise where work ends, by the
     tick interval after it. Equations (13a) and (13b) of docs/explanation/signal-processing.md.
+
+    Where the device was not at rest before every piece of work, something else used it, and nothing is added.
     """
-    if len(ticks) < 4 or len(quiet_s) == 0:
+    if len(ticks) < 4 or len(quiet_s) == 0 or not _is_at_rest(ticks, quiet_s):
         return ticks
     begins = _split(ticks, quiet_s[:, 1], quiet_s, step=-1)
     ends = _split(ticks, quiet_s[:, 0], quiet_s, step=1)
     t_s, energy_j, error_j = (np.concatenate([one, other]) for one, other in zip(begins, ends, strict=True))
     return _with(ticks, t_s, energy_j, error_j)
+
+
+def _is_at_rest(ticks: Ticks, quiet_s: NDArray[Any]) -> bool:
+    """Return whether the last tick interval of each quiet interval draws hardly more than the lowest of the trace."""
+    power_w = np.diff(ticks.energy_j) / np.diff(ticks.t_s)
+    last = np.searchsorted(ticks.t_s, quiet_s[:, 1], side="right") - 2
+    last = last[(last >= 0) & (last < len(power_w) - 1)]
+    low_w, high_w = float(power_w.min()), float(power_w.max())
+    return bool((power_w[last] <= low_w + AT_REST * (high_w - low_w)).all())
 
 
 def _split(

@@ -87,16 +87,25 @@ def test_an_edge_is_added_where_the_tick_beside_it_is_quiet_as_a_whole() -> None
     assert begins.quiet_edge_j is not None
     assert begins.t_s[np.isfinite(begins.quiet_edge_j)].tolist() == [0.25]
     assert np.interp(0.25, begins.t_s, begins.energy_j) == pytest.approx(14.0 + 70.0 * 0.05)
-    ends = add_quiet_edges(ticks, np.array([[0.45, 0.6]]))
+    ends = add_quiet_edges(ticks, np.array([[0.45, 0.65]]))
     assert np.interp(0.45, ends.t_s, ends.energy_j) == pytest.approx(ticks.energy_j[5] - 70.0 * 0.05)
+
+
+def test_a_device_that_something_else_used_before_the_work_is_not_at_rest() -> None:
+    """Two rests; before the second piece of work it drew as much as within the first."""
+    powers_w = np.array([70.0, 70.0, 300.0, 260.0, 260.0, 240.0, 250.0, 260.0, 250.0, 260.0, 70.0])
+    rests = np.array([[0.0, 0.25], [0.5, 0.75]])
+    ticks = ticks_of(powers_w)
+    assert len(add_quiet_edges(ticks, rests[:1])) == len(ticks) + 1
+    assert len(add_quiet_edges(ticks, rests)) == len(ticks)
 
 
 @pytest.mark.parametrize(
     ("quiet_s", "why"),
     [
         ([0.15, 0.25], "the tick before is quiet in part"),
-        ([0.05, 0.2005], "the edge lies on a tick"),
-        ([0.05, 5.0], "the edge lies beyond the trace"),
+        ([0.1, 0.2005], "the edge lies on a tick"),
+        ([0.1, 5.0], "the edge lies beyond the trace"),
         ([-5.0, 0.05], "no tick lies before it"),
     ],
 )
