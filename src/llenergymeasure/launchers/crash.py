@@ -10,6 +10,8 @@ from llenergymeasure.exceptions import ExperimentError
 from llenergymeasure.launchers.job_folder import LOG, EventReader, read_job
 
 TAIL_CHARACTERS = 2000
+CRASHES = (signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGILL, signal.SIGFPE)
+"""Signals that a process brings upon itself."""
 
 
 def crash_text(returncode: int, folder: Path) -> str:
@@ -18,10 +20,9 @@ def crash_text(returncode: int, folder: Path) -> str:
     cause = f"the worker {'was ' if returncode < 0 else ''}{how_it_ended(returncode)} {_when(folder)}"
     if -returncode == signal.SIGKILL:
         cause += "; most likely the machine ran out of memory: try a smaller model, batch or precision"
-    elif returncode >= 0 and "Traceback" not in tail:
-        cause += (
-            f": {_who(folder)}, or of a package that it uses, ended the process → report it to its authors"
-        )
+    elif (returncode >= 0 or -returncode in CRASHES) and "Traceback" not in tail:
+        did = "ended the process" if returncode >= 0 else "crashed, most likely"
+        cause += f": {_who(folder)}, or of a package that it uses, {did} → report it to its authors"
     return f"{cause}. The end of its log:\n{tail}" if tail else cause
 
 
