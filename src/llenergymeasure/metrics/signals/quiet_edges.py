@@ -14,8 +14,12 @@ NEAR = 0.02
 """Of a tick interval: an edge that lies nearer to a tick splits off nothing that a mean could be computed of."""
 
 AT_REST = 0.3
-"""Of the way from the lowest to the highest power of a trace: what draws more before work begins is not at rest. A
-judgement: clocks that are still high after a load cost less, and a model that decodes draws more."""
+"""Of the way from the lowest to the highest power of a trace: what draws more is not at rest. A judgement: clocks that
+are still high after a load cost less, and a model that decodes draws more."""
+CALMS_S = 0.15
+"""After the end of work, until a card no longer draws the power of it: half of the rest between windows."""
+LEAST_S = 1.0
+"""Of quiet tick intervals, all together: in fewer a card that something else uses may be at rest by chance."""
 
 
 def add_quiet_edges(ticks: Ticks, quiet_s: NDArray[Any]) -> Ticks:
@@ -36,12 +40,15 @@ def add_quiet_edges(ticks: Ticks, quiet_s: NDArray[Any]) -> Ticks:
 
 
 def _is_at_rest(ticks: Ticks, quiet_s: NDArray[Any]) -> bool:
-    """Return whether the last tick interval of each quiet interval draws hardly more than the lowest of the trace."""
+    """Return whether every tick interval of the quiet intervals draws hardly more than the lowest of the trace."""
     power_w = np.diff(ticks.energy_j) / np.diff(ticks.t_s)
-    last = np.searchsorted(ticks.t_s, quiet_s[:, 1], side="right") - 2
-    last = last[(last >= 0) & (last < len(power_w) - 1)]
+    begins_s, ends_s = ticks.t_s[:-1], ticks.t_s[1:]
+    number = np.searchsorted(quiet_s[:, 0], begins_s, side="right") - 1
+    since_s, until_s = quiet_s[np.maximum(number, 0)].T
+    quiet = (number >= 0) & (begins_s >= since_s + CALMS_S) & (ends_s <= until_s)
     low_w, high_w = float(power_w.min()), float(power_w.max())
-    return bool((power_w[last] <= low_w + AT_REST * (high_w - low_w)).all())
+    enough = float((ends_s - begins_s)[quiet].sum()) > LEAST_S
+    return enough and bool((power_w[quiet] <= low_w + AT_REST * (high_w - low_w)).all())
 
 
 def _split(

@@ -59,6 +59,10 @@ def test_without_a_rest_errors_of_one_sign_are_still_covered() -> None:
     assert held >= 0.95
 
 
+IDLE_W = [70.0] * 13
+"""An idle phase before the rest: 1.3 s."""
+
+
 def ticks_of(powers_w: NDArray[Any]) -> Ticks:
     energy_j = np.concatenate([[0.0], np.cumsum(powers_w * 0.1)])
     t_s = np.arange(len(energy_j)) * 0.1
@@ -82,19 +86,19 @@ def test_energy_never_falls_and_the_ticks_keep_theirs(powers_w: list[float], edg
 
 
 def test_an_edge_is_added_where_the_tick_beside_it_is_quiet_as_a_whole() -> None:
-    ticks = ticks_of(np.array([70.0, 70.0, 300.0, 260.0, 150.0, 70.0, 70.0, 70.0]))
-    begins = add_quiet_edges(ticks, np.array([[0.1, 0.25]]))
+    ticks = ticks_of(np.array([*IDLE_W, 300.0, 260.0, 150.0, *IDLE_W]))
+    begins = add_quiet_edges(ticks, np.array([[0.0, 1.35]]))
     assert begins.quiet_edge_j is not None
-    assert begins.t_s[np.isfinite(begins.quiet_edge_j)].tolist() == [0.25]
-    assert np.interp(0.25, begins.t_s, begins.energy_j) == pytest.approx(14.0 + 70.0 * 0.05)
-    ends = add_quiet_edges(ticks, np.array([[0.45, 0.65]]))
-    assert np.interp(0.45, ends.t_s, ends.energy_j) == pytest.approx(ticks.energy_j[5] - 70.0 * 0.05)
+    assert begins.t_s[np.isfinite(begins.quiet_edge_j)].tolist() == [1.35]
+    assert np.interp(1.35, begins.t_s, begins.energy_j) == pytest.approx(13 * 7.0 + 70.0 * 0.05)
+    ends = add_quiet_edges(ticks, np.array([[1.55, 2.85]]))
+    assert np.interp(1.55, ends.t_s, ends.energy_j) == pytest.approx(ticks.energy_j[16] - 70.0 * 0.05)
 
 
 def test_a_device_that_something_else_used_before_the_work_is_not_at_rest() -> None:
     """Two rests; before the second piece of work it drew as much as within the first."""
-    powers_w = np.array([70.0, 70.0, 300.0, 260.0, 260.0, 240.0, 250.0, 260.0, 250.0, 260.0, 70.0])
-    rests = np.array([[0.0, 0.25], [0.5, 0.75]])
+    powers_w = np.array([*IDLE_W, 300.0, 260.0, 260.0, 240.0, 250.0, 260.0, 250.0, 260.0, 70.0])
+    rests = np.array([[0.0, 1.35], [1.5, 1.85]])
     ticks = ticks_of(powers_w)
     assert len(add_quiet_edges(ticks, rests[:1])) == len(ticks) + 1
     assert len(add_quiet_edges(ticks, rests)) == len(ticks)
@@ -103,12 +107,11 @@ def test_a_device_that_something_else_used_before_the_work_is_not_at_rest() -> N
 @pytest.mark.parametrize(
     ("quiet_s", "why"),
     [
-        ([0.15, 0.25], "the tick before is quiet in part"),
-        ([0.1, 0.2005], "the edge lies on a tick"),
-        ([0.1, 5.0], "the edge lies beyond the trace"),
-        ([-5.0, 0.05], "no tick lies before it"),
+        ([0.0, 1.3005], "the edge lies on a tick"),
+        ([0.0, 5.0], "the edge lies beyond the trace"),
+        ([0.0, 1.0], "the whole quiet intervals are too short to tell"),
     ],
 )
 def test_no_edge_is_added_where_nothing_shows_its_energy(quiet_s: list[float], why: str) -> None:
-    ticks = ticks_of(np.array([70.0, 70.0, 300.0, 260.0, 150.0, 70.0, 70.0, 70.0]))
+    ticks = ticks_of(np.array([*IDLE_W, 300.0, 260.0, 150.0, *IDLE_W]))
     assert len(add_quiet_edges(ticks, np.array([quiet_s]))) == len(ticks), why
