@@ -118,6 +118,8 @@ def raw_run() -> RawRun:
                     reason="it holds no number",
                 ),
             ),
+            output_refusals=("the folder is not flushed (fsync: Operation not supported)",),
+            closing_faults=("the driver failed while it was closed: ValueError",),
             max_batch_size=4,
             compiled_in_windows_s=0.01,
             warmup_ended=warmup_ended,
