@@ -81,6 +81,7 @@ def test_a_template_that_reads_content_parts_is_given_every_prompt(model: Path) 
         ("{{ raise_exception('The first message must be a system message') }}", "must be a system message"),
         (HUGE, "out of memory"),
         ("<s>{{ messages[0].content | upper }}", "does not keep prompt"),
+        ("<s>{{ messages[0].content[:5] }}", "does not keep prompt"),
         ("{% for m in messages %}{{ m.content }}", "fails on one user message"),
     ],
 )

@@ -17,6 +17,8 @@ STAND_IN = "4815162342108"
 """In the place of a prompt, to see what the template writes around it: no letters, no space, nothing to escape."""
 
 ANSWER = "1623428151084"
+MARK = "8015148423162"
+"""In a content part beside its text: only a template that prints the part itself, as Python writes it, shows this."""
 CLOCK = "strftime_now"
 """The function by which a template reads the time."""
 
@@ -28,12 +30,16 @@ class _Form:
     in_parts: bool
     frame: str | None
     """None where the template refuses the stand-in."""
+    prints_parts: bool = False
+    """Whether the template prints the list of parts, and not their text."""
 
     def content(self, text: str) -> Any:
         return [{"type": "text", "text": text}] if self.in_parts else text
 
     def keeps(self, text: str, rendered: str) -> bool:
         """Whether the prompt itself is in the text; a short one may be part of the frame by chance."""
+        if self.prints_parts:
+            return False
         wanted = text.strip()
         if not wanted:
             return True
@@ -116,18 +122,26 @@ class ChatTemplate:
     def _content_kept(self) -> Callable[[str], Any] | None:
         """Return the form in which the stand-in is in the text."""
         for in_parts in (False, True):
-            form = _Form(in_parts=in_parts, frame=None)
+            form = self._form(in_parts)
             with suppress(LLEMError):
-                if STAND_IN in self._apply(_user(form.content(STAND_IN))):
+                if not form.prints_parts and STAND_IN in self._apply(_user(form.content(STAND_IN))):
                     return form.content
         return None
 
     def _form(self, in_parts: bool) -> _Form:
         known = next((form for form in self._forms if form.in_parts == in_parts), None)
         if known is None:
-            known = _Form(in_parts=in_parts, frame=self._frame(_Form(in_parts=in_parts, frame=None)))
+            frame = self._frame(_Form(in_parts=in_parts, frame=None))
+            known = _Form(in_parts=in_parts, frame=frame, prints_parts=in_parts and self._prints_parts())
             self._forms.append(known)
         return known
+
+    def _prints_parts(self) -> bool:
+        """Return whether the template prints what stands beside the text of a part: it takes the list for a text."""
+        part = {"id": MARK, "type": "text", "text": STAND_IN}
+        with suppress(LLEMError):
+            return MARK in self._apply(_user([part]))
+        return False
 
     def _frame(self, form: _Form) -> str | None:
         try:

@@ -171,6 +171,18 @@ def test_a_template_that_reads_content_parts_is_given_parts(tokenizer):
 
 
 @pytest.mark.parametrize(
+    "body", ["C[:20]", "C | truncate(20)", "(C | list)[0]", "C[:20] | tojson", "C[:9] | string"]
+)
+def test_a_template_that_cuts_text_is_not_given_parts_to_print(tokenizer, body):
+    """Of a list it would print all, as Python writes it: the prompt would be in the text, within braces."""
+    text = body.replace("C", "m.content")
+    tokenizer.chat_template = "<s>{% for m in messages %}{{ " + text + " }}{% endfor %}A:"
+    with pytest.raises(BackendError, match="does not keep prompt p7"):
+        ChatTemplate(tokenizer).render("What is the capital of France, and of which river?", "p7")
+    assert ChatTemplate(tokenizer).opens_answer() is None
+
+
+@pytest.mark.parametrize(
     ("source", "cause"),
     [
         ("{{ raise_exception('first a system message') }}", "TemplateError: first a system message"),
