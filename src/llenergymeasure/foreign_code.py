@@ -41,6 +41,8 @@ def described(error: BaseException) -> str:
     first = next(iter(lines), "")
     if re.match(r"\d+ validation errors? for ", first):  # pydantic says below what is wrong
         first = ": ".join(line.strip() for line in lines[:3])
+    elif first.endswith(":") and len(lines) > 1:  # dataclasses of huggingface_hub say below what is wrong
+        first = f"{first} {lines[1].strip()}"
     name = type(error).__name__
     if isinstance(error, EOFError) and "EOF when reading" in first:
         return f"{name}: it waits for input from a keyboard, and a run has none"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 from llenergymeasure.domain.estimate import Estimate, digits
@@ -96,5 +97,8 @@ def _is_wide(estimate: Estimate | None) -> bool:
 
 
 def _text(estimate: Estimate) -> str:
+    """Return the interval with two digits of its half-width and the value to the same place, as a result shows it."""
     assert estimate.half_width is not None  # a wide one has it
-    return f"{digits(estimate.value)} ± {digits(estimate.half_width)} {estimate.unit}"
+    half = digits(estimate.half_width)
+    places = 1 - math.floor(math.log10(float(half)))
+    return f"{round(estimate.value, places) + 0.0:g} ± {half} {estimate.unit}"

@@ -18,6 +18,7 @@ from llenergymeasure.metrics.energy.account import EnergyAccount, TotalEnergy
 from llenergymeasure.metrics.energy.windows import WindowTotals
 from llenergymeasure.metrics.figures.figure import FigureInputs
 from llenergymeasure.metrics.figures.speed import OUTPUT_THROUGHPUT, ratio
+from llenergymeasure.report.summary.format import estimate_text
 
 
 def _rows(durations_s: Sequence[float], tokens: int = 100) -> list[WindowTotals]:
@@ -54,6 +55,17 @@ def test_an_interval_is_doubted_by_its_width(name: str, relative: float, severit
     warnings = _warnings(agreement.check_intervals_say_something, estimates={name: _estimate(relative)})
     assert [each.severity for each in warnings] == ([severity] if severity else [])
     assert all(name in each.message for each in warnings)
+
+
+@pytest.mark.parametrize(
+    ("value", "half_width"), [(69.2, 412.0), (6.04, 27.6), (0.0123, 0.0456), (-3.3, 99.6), (81.9, 612.0)]
+)
+def test_an_interval_is_told_as_the_result_shows_it(value: float, half_width: float) -> None:
+    estimate = Estimate(
+        value=value, low=value - half_width, high=value + half_width, unit="J", method="counter"
+    )
+    (warning,) = _warnings(agreement.check_intervals_say_something, estimates={agreement.JUDGED[0]: estimate})
+    assert estimate_text(estimate) in warning.message
 
 
 def test_the_width_that_an_estimate_always_has_is_not_told_twice() -> None:
