@@ -48,7 +48,15 @@ def described(error: BaseException) -> str:
         return f"{name}: it waits for input from a keyboard, and a run has none"
     if isinstance(error, MemoryError) and not first:
         return f"{name}: out of memory"
-    return f"{name}: {mask_secrets(first)[:LONGEST]}" if first else f"{name} without a text"
+    return f"{name}: {mask_secrets(first)[:LONGEST]}" if first else f"{name} without a text{_place(error)}"
+
+
+def _place(error: BaseException) -> str:
+    """Return where an exception was raised, for one that says nothing else."""
+    last = error.__traceback__
+    while last is not None and last.tb_next is not None:
+        last = last.tb_next
+    return "" if last is None else f", raised at {last.tb_frame.f_code.co_filename}:{last.tb_lineno}"
 
 
 def limit_reached(error: BaseException) -> str | None:

@@ -27,3 +27,10 @@ def test_the_line_that_says_what_is_wrong_is_told(text: str, told: str) -> None:
     line = described(ValueError(text))
     assert line.endswith(told)
     assert "\n" not in line
+
+
+def test_the_place_is_told_of_an_exception_that_says_nothing() -> None:
+    with pytest.raises(NotImplementedError) as raised:
+        raise NotImplementedError
+    assert "NotImplementedError without a text, raised at " in described(raised.value)
+    assert f"{__file__}:" in described(raised.value)
