@@ -88,6 +88,7 @@ def test_a_spool_of_samples_that_hangs_stops_no_reading(tmp_path: Path) -> None:
         "options": MeterOptions().model_dump(mode="json"),
         "offset_ns": 0,
         "spool": str(spool),
+        "memory": None,
         "path": [str(Path.cwd()), *filter(None, sys.path)],
         "parent": os.getpid(),
     }

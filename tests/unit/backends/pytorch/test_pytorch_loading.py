@@ -318,7 +318,7 @@ def test_too_little_memory_to_load_says_what_to_try(tiny_llama, tmp_path):
 
 def test_too_little_memory_to_generate_says_what_to_try(tiny_llama, tmp_path):
     endless = copy(tiny_llama, tmp_path / "endless", max_position_embeddings=10**13)
-    config = configure(endless, max_output_tokens=10**11, pytorch={"cache_implementation": "static"})
+    config = configure(endless, max_output_tokens=10**9, pytorch={"cache_implementation": "static"})
     with (
         loaded(config) as backend,
         pytest.raises(BackendError, match=r"out of memory .* lower pytorch.batch_size"),
