@@ -88,6 +88,11 @@ async def _nothing_but_none(_request: object) -> AsyncIterator[None]:
 
 
 @pytest.mark.filterwarnings("ignore:coroutine '_no_generator' was never awaited")
+async def _read_stream() -> None:
+    async for _ in make_backend("hostile").stream(None):  # type: ignore[attr-defined]
+        pass
+
+
 @pytest.mark.parametrize(
     "stream", [_no_generator, lambda _: None, lambda _: [1], lambda: 1, _texts, _nothing_but_none]
 )
@@ -96,15 +101,11 @@ def test_a_stream_that_is_none_or_yields_something_else_is_one_sentence(
 ) -> None:
     monkeypatch.setattr(Hostile, "stream", staticmethod(stream), raising=False)
 
-    async def read() -> None:
-        async for _ in make_backend("hostile").stream(None):  # type: ignore[attr-defined]
-            pass
-
     with (
         installed("backends", HOSTILE),
         pytest.raises(BackendError, match=r"^backend 'hostile' failed in stream\(\): TypeError: [^\n]+$"),
     ):
-        asyncio.run(read())
+        asyncio.run(_read_stream())
 
 
 class Request:
@@ -214,15 +215,11 @@ def test_a_message_that_cannot_be_ends_the_run_and_is_not_taken_for_a_failed_req
 
     monkeypatch.setattr(Hostile, "stream", staticmethod(stream), raising=False)
 
-    async def read() -> None:
-        async for _ in make_backend("hostile").stream(None):  # type: ignore[attr-defined]
-            pass
-
     with (
         installed("backends", HOSTILE),
         pytest.raises(BackendError, match=r"^backend 'hostile' failed in stream\(\): [^\n]+$"),
     ):
-        asyncio.run(read())
+        asyncio.run(_read_stream())
 
 
 @pytest.mark.parametrize("returned", [None, "no", 7, [1], {"a": 1}])

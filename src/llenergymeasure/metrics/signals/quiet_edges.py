@@ -13,13 +13,13 @@ from llenergymeasure.metrics.signals.counter_ticks import Ticks
 NEAR = 0.02
 """Of a tick interval: an edge that lies nearer to a tick splits off nothing that a mean could be computed of."""
 
-AT_REST = 0.3
-"""Of the way from the lowest to the highest power of a trace: what draws more is not at rest. A judgement: clocks that
-are still high after a load cost less, and a model that decodes draws more."""
-CALMS_S = 0.15
-"""After the end of work, until a card no longer draws the power of it: half of the rest between windows."""
+IDLE = 0.3
+"""Of the way from the lowest to the highest power of a trace: what draws more is not idle. A judgement: clocks that are
+still high after a load cost less, and a model that decodes draws more."""
+DECAY_S = 0.15
+"""After the end of work, until a card no longer draws the power of it: half of the pause between windows."""
 LEAST_S = 1.0
-"""Of quiet tick intervals, all together: in fewer a card that something else uses may be at rest by chance."""
+"""Of quiet tick intervals, all together: in fewer a card that something else uses may be idle by chance."""
 
 
 def add_quiet_edges(ticks: Ticks, quiet_s: NDArray[Any]) -> Ticks:
@@ -29,9 +29,9 @@ def add_quiet_edges(ticks: Ticks, quiet_s: NDArray[Any]) -> Ticks:
     it drew, if that was quiet as a whole; the rest of its energy belongs to the work. Likewise where work ends, by the
     tick interval after it. Equations (13a) and (13b) of docs/explanation/signal-processing.md.
 
-    Where the device was not at rest before every piece of work, something else used it, and nothing is added.
+    Where the device was not idle in all of them, something else used it, and nothing is added.
     """
-    if len(ticks) < 4 or len(quiet_s) == 0 or not _is_at_rest(ticks, quiet_s):
+    if len(ticks) < 4 or len(quiet_s) == 0 or not _is_idle(ticks, quiet_s):
         return ticks
     begins = _split(ticks, quiet_s[:, 1], quiet_s, step=-1)
     ends = _split(ticks, quiet_s[:, 0], quiet_s, step=1)
@@ -39,16 +39,16 @@ def add_quiet_edges(ticks: Ticks, quiet_s: NDArray[Any]) -> Ticks:
     return _with(ticks, t_s, energy_j, error_j)
 
 
-def _is_at_rest(ticks: Ticks, quiet_s: NDArray[Any]) -> bool:
+def _is_idle(ticks: Ticks, quiet_s: NDArray[Any]) -> bool:
     """Return whether every tick interval of the quiet intervals draws hardly more than the lowest of the trace."""
     power_w = np.diff(ticks.energy_j) / np.diff(ticks.t_s)
     begins_s, ends_s = ticks.t_s[:-1], ticks.t_s[1:]
     number = np.searchsorted(quiet_s[:, 0], begins_s, side="right") - 1
     since_s, until_s = quiet_s[np.maximum(number, 0)].T
-    quiet = (number >= 0) & (begins_s >= since_s + CALMS_S) & (ends_s <= until_s)
+    quiet = (number >= 0) & (begins_s >= since_s + DECAY_S) & (ends_s <= until_s)
     low_w, high_w = float(power_w.min()), float(power_w.max())
     enough = float((ends_s - begins_s)[quiet].sum()) > LEAST_S
-    return enough and bool((power_w[quiet] <= low_w + AT_REST * (high_w - low_w)).all())
+    return enough and bool((power_w[quiet] <= low_w + IDLE * (high_w - low_w)).all())
 
 
 def _split(

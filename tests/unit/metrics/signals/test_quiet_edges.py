@@ -95,7 +95,7 @@ def test_an_edge_is_added_where_the_tick_beside_it_is_quiet_as_a_whole() -> None
     assert np.interp(1.55, ends.t_s, ends.energy_j) == pytest.approx(ticks.energy_j[16] - 70.0 * 0.05)
 
 
-def test_a_device_that_something_else_used_before_the_work_is_not_at_rest() -> None:
+def test_a_device_that_something_else_used_before_the_work_is_not_idle() -> None:
     """Two rests; before the second piece of work it drew as much as within the first."""
     powers_w = np.array([*IDLE_W, 300.0, 260.0, 260.0, 240.0, 250.0, 260.0, 250.0, 260.0, 70.0])
     rests = np.array([[0.0, 1.35], [1.5, 1.85]])
