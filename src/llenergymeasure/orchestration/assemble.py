@@ -24,6 +24,20 @@ from llenergymeasure.metrics.protocol.device_conditions import device_conditions
 from llenergymeasure.metrics.protocol.warmup import summarise_warmup
 from llenergymeasure.orchestration.raw import RawRun
 
+CHECKED_FACTS = (
+    "model_info",
+    "interference",
+    "left_out",
+    "output_refusals",
+    "closing_faults",
+    "stopped_because",
+    "fingerprints",
+    "prompt_facts",
+    "max_batch_size",
+    "compiled_in_windows_s",
+)
+"""Fields of `RunFacts` that the checks look at, under the same name."""
+
 
 def assemble(config: ExperimentConfig, raw: RawRun) -> ExperimentResult:
     """Compute every figure of a result from the raw tables and facts of a run."""
@@ -43,21 +57,12 @@ def assemble(config: ExperimentConfig, raw: RawRun) -> ExperimentResult:
             energy=energy,
             account=account,
             requests=raw.requests,
-            model_info=facts.model_info,
             conditions=conditions,
             cooldown=cooldown,
             warmup=warmup,
-            interference=facts.interference,
-            left_out=facts.left_out,
-            output_refusals=facts.output_refusals,
-            closing_faults=facts.closing_faults,
             interrupted=raw.trace.interrupted,
-            stopped_because=facts.stopped_because,
             estimates=figures.estimates,
-            fingerprints=facts.fingerprints,
-            prompt_facts=facts.prompt_facts,
-            max_batch_size=facts.max_batch_size,
-            compiled_in_windows_s=facts.compiled_in_windows_s,
+            **{name: getattr(facts, name) for name in CHECKED_FACTS},
         )
     )
     return ExperimentResult(
