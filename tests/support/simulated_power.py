@@ -22,7 +22,7 @@ from llenergymeasure.metrics.figures.figure import FigureInputs
 from tests.simulators.nvml import profiles, sensors
 from tests.simulators.nvml.machine import PowerSensor, SimulatedGpu
 from tests.simulators.powercap import Zone
-from tests.simulators.signals import Constant, Signal, Square, Steps, bursts
+from tests.simulators.signals import Constant, Signal, Square, Steps, bursts, deviating
 from tests.support.synthetic import BASE_NS, ns, sample_times
 
 RAPL_S = 0.001
@@ -40,6 +40,15 @@ class Sensor:
     card: Callable[..., SimulatedGpu] | None
     power: str = "usage"
     has_counter: bool = True
+    stated_averaging_s: float | None = None
+    """What its meter would say that a reading averages over; None: what is true."""
+    stalls: bool = False
+    """Whether the power reading is published once a second, from two seconds after a load has ended."""
+    jitter: float = 0.0
+    """Standard deviation of the times of updates, as a share of their period."""
+    wander: float = 0.0
+    bend: float = 0.0
+    """Slow and constant deviations from a straight line, as in `signals.deviating`."""
 
 
 COUNTERS: Mapping[str, Sensor] = {
@@ -54,6 +63,20 @@ POWER_ONLY: Mapping[str, Sensor] = {
     name: replace(COUNTERS[name], has_counter=False)
     for name in ("v100", "a100", "h100 instant", "h100 average")
 }
+REAL: Mapping[str, Sensor] = {
+    "rtx3090 average": Sensor(
+        card=profiles.rtx3090, stated_averaging_s=1.0, stalls=True, jitter=0.02, wander=0.002
+    ),
+    "rtx3090 instant": Sensor(card=profiles.rtx3090, power="instant", jitter=0.02, wander=0.002),
+    "rtx4090": Sensor(card=profiles.rtx4090, stated_averaging_s=1.0, jitter=0.02, wander=0.002),
+    "a100": Sensor(card=profiles.a100, jitter=0.02, wander=0.003),
+    "h100 instant": Sensor(card=profiles.h100, power="instant", jitter=0.02, wander=0.002),
+}
+"""Sensors with the faults of real ones, each with a counter."""
+REAL_POWER_ONLY: Mapping[str, Sensor] = {
+    name: replace(each, has_counter=False) for name, each in REAL.items()
+}
+STALLS_BELOW_W = 150.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,7 +127,7 @@ def read(sensor: Sensor, power: Signal, until_s: float, rng: Generator, **channe
     if sensor.card is None:
         one = _read_package(power, t_s, samples)
     else:
-        one = _read_card(sensor, sensor.card(power=power), t_s, samples, rng)
+        one = _read_card(sensor, _card(sensor, power, until_s, rng), t_s, samples, rng)
     return EnergyTrace(channels=(one.model_copy(update=channel),), samples=samples)
 
 
@@ -122,13 +145,31 @@ def _read_package(power: Signal, t_s: NDArray[Any], samples: NDArray[Any]) -> Ch
     )
 
 
+def _card(sensor: Sensor, power: Signal, until_s: float, rng: Generator) -> SimulatedGpu:
+    assert sensor.card is not None
+    card = sensor.card(power=power)
+    if not sensor.wander and not sensor.bend:
+        return card
+    seed = int(rng.integers(1 << 40))
+    seen = deviating(power, until_s=until_s, seed=seed, wander=sensor.wander, bend=sensor.bend)
+    return replace(card, seen_power=seen)
+
+
 def _read_card(
     sensor: Sensor, card: SimulatedGpu, t_s: NDArray[Any], samples: NDArray[Any], rng: Generator
 ) -> Channel:
     reading: PowerSensor = getattr(card, sensor.power)
-    reading = replace(reading, phase_s=rng.uniform(0, reading.period_s))
+    reading = replace(
+        reading, phase_s=rng.uniform(0, reading.period_s), jitter_s=sensor.jitter * reading.period_s
+    )
+    if sensor.stalls:
+        until_s = float(t_s[-1])
+        reading = replace(
+            reading, slow=profiles.stalls_after(card.power, below_w=STALLS_BELOW_W, until_s=until_s)
+        )
     assert card.counter is not None
-    counter = replace(card.counter, phase_s=rng.uniform(0, card.counter.period_s))
+    period_s = card.counter.period_s
+    counter = replace(card.counter, phase_s=rng.uniform(0, period_s), jitter_s=sensor.jitter * period_s)
     card = replace(card, counter=counter, noise_w=NOISE_W, noise_seed=int(rng.integers(1 << 40)))
     samples["power_w"] = [sensors.power_mw(card, reading, at) / 1e3 for at in t_s]
     if sensor.has_counter:
@@ -139,7 +180,7 @@ def _read_card(
         device=card.uuid,
         label="GPU 0",
         method="counter" if sensor.has_counter else "sampled",
-        averaging_window_s=reading.window_s,
+        averaging_window_s=sensor.stated_averaging_s or reading.box_s,
     )
 
 
@@ -203,3 +244,18 @@ def serving_steps(rng: Generator, windows: Sequence[tuple[float, float]]) -> lis
             at_s += prefill_s + float(rng.uniform(0.2, 2.0))
         steps.append((end_s, idle_w))
     return steps
+
+
+def prefilled(
+    windows: Sequence[tuple[float, float]],
+    *,
+    peak_s: float = 0.04,
+    peak_w: float = 690.0,
+    decoding_w: float = 260.0,
+    idle_w: float = 80.0,
+) -> Steps:
+    """Return power that is idle between windows, each of which begins with one short peak."""
+    steps: list[tuple[float, float]] = []
+    for start_s, end_s in windows:
+        steps += [(start_s, peak_w), (start_s + peak_s, decoding_w), (end_s, idle_w)]
+    return Steps(idle_w, steps)

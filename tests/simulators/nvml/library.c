@@ -6,6 +6,7 @@
 #define _GNU_SOURCE
 #include <nvml.h>
 #include "sensors.h"
+#include <pthread.h>
 
 static int users;
 
@@ -54,15 +55,25 @@ static int in_force(fault_t *fault, const char *call, double t) {
     return earlier >= 0 && earlier % fault->every == 0;
 }
 
+static pthread_mutex_t driver = PTHREAD_MUTEX_INITIALIZER;
+
+/* A slow card takes its time over each call; the driver may let only one thread in. */
+static void take_time(device_t *gpu) {
+    double share = 0.5 + noise(gpu->noise_seed, (int64_t)gpu->calls++) / (2 * 1.7320508075688772);
+    double seconds = machine.read_latency + gpu->shortest_call + share * (gpu->longest_call - gpu->shortest_call);
+    if (seconds <= 0) return;
+    struct timespec wait = {(time_t)seconds, (long)((seconds - floor(seconds)) * 1e9)};
+    if (machine.one_call_at_a_time) pthread_mutex_lock(&driver);
+    nanosleep(&wait, NULL);
+    if (machine.one_call_at_a_time) pthread_mutex_unlock(&driver);
+}
+
 static answer_t ask(device_t *device, const char *call) {
     answer_t answer = {NVML_SUCCESS, 0, 0};
     if (users == 0) { answer.status = NVML_ERROR_UNINITIALIZED; return answer; }
     if (!device) { answer.status = NVML_ERROR_INVALID_ARGUMENT; return answer; }
-    if (machine.read_latency > 0) {
-        struct timespec wait = {0, (long)(machine.read_latency * 1e9)};
-        nanosleep(&wait, NULL);
-    }
     device_t *gpu = device->parent ? device->parent : device;
+    take_time(gpu);
     answer.t = seconds_now();
     if (answer.t >= gpu->lost_at) { answer.status = NVML_ERROR_GPU_IS_LOST; return answer; }
     for (int i = 0; i < gpu->fault_count; i++)

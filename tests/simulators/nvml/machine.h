@@ -11,8 +11,12 @@
 #define MAX_PROCESSES 16
 #define TEXT 96
 
-/* A power reading: the mean over `window` seconds, published every `period` seconds. */
-typedef struct { int present; double window, period, phase; } sensor_t;
+/* From `start` to `end` a sensor publishes only every `period` seconds. */
+typedef struct { double start, end, period; } slow_t;
+/* When a sensor publishes: every `period` seconds, give or take `jitter` (standard deviation). */
+typedef struct { double period, phase, jitter; int slow_count; slow_t *slow; } updates_t;
+/* A power reading: the mean over `window` seconds, or a weighted sum of such means, the newest first. */
+typedef struct { int present; double window; updates_t updates; int weight_count; double *weights; } sensor_t;
 typedef struct { char call[24]; int code; double start, end; long every, after, calls; } fault_t;
 typedef struct { unsigned pid; unsigned long long memory; double start, end; } process_t;
 
@@ -29,12 +33,15 @@ struct nvmlDevice_st {
     struct nvmlDevice_st *mig_devices[MAX_MIG];
     unsigned long long memory_total, memory_used;
     unsigned limit_mw, default_limit_mw, min_limit_mw, max_limit_mw, max_sm_clock, max_memory_clock, memory_clock;
-    signal_t power, temperature, sm_clock, utilisation;
+    signal_t power, seen_power, temperature, sm_clock, utilisation;
     sensor_t usage, instant, average;
     double gain, offset_w, noise_w, power_freeze_at;
     uint64_t noise_seed;
+    double shortest_call, longest_call; /* seconds */
+    unsigned long calls;
     int counter_present;
-    double counter_period, counter_phase, counter_gain, counter_resolution_mj, counter_base_mj;
+    updates_t counter_updates;
+    double counter_gain, counter_resolution_mj, counter_base_mj;
     double counter_reset_at, counter_wrap_mj, counter_freeze_at, lost_at;
     unsigned long long throttle_mask;
     double throttle_start, throttle_end;
@@ -46,7 +53,7 @@ typedef struct nvmlDevice_st device_t;
 
 typedef struct {
     int64_t origin_ns;
-    int init_error, cuda_version, gpu_count;
+    int init_error, cuda_version, gpu_count, one_call_at_a_time;
     double read_latency;
     char driver_version[TEXT], nvml_version[TEXT];
     device_t *gpus[MAX_GPUS];
@@ -54,17 +61,31 @@ typedef struct {
 
 static machine_t machine;
 
+static void parse_updates(updates_t *updates, char **text) {
+    updates->period = next_number(text);
+    updates->phase = next_number(text);
+    updates->jitter = next_number(text);
+    updates->slow_count = (int)next_number(text);
+    updates->slow = calloc(updates->slow_count + 1, sizeof(slow_t));
+    for (int i = 0; i < updates->slow_count; i++) {
+        updates->slow[i].start = next_number(text);
+        updates->slow[i].end = next_number(text);
+        updates->slow[i].period = next_number(text);
+    }
+}
+
 static void parse_sensor(sensor_t *sensor, char *text) {
     sensor->present = 1;
     sensor->window = next_number(&text);
-    sensor->period = next_number(&text);
-    sensor->phase = next_number(&text);
+    parse_updates(&sensor->updates, &text);
+    sensor->weight_count = (int)next_number(&text);
+    sensor->weights = calloc(sensor->weight_count + 1, sizeof(double));
+    for (int i = 0; i < sensor->weight_count; i++) sensor->weights[i] = next_number(&text);
 }
 
 static void parse_counter(device_t *gpu, char *text) {
     gpu->counter_present = 1;
-    gpu->counter_period = next_number(&text);
-    gpu->counter_phase = next_number(&text);
+    parse_updates(&gpu->counter_updates, &text);
     gpu->counter_gain = next_number(&text);
     gpu->counter_resolution_mj = next_number(&text);
     gpu->counter_base_mj = next_number(&text);
@@ -104,6 +125,7 @@ static int parse_machine_line(const char *key, char *text) {
     else if (!strcmp(key, "init_error")) machine.init_error = atoi(text);
     else if (!strcmp(key, "cuda_version")) machine.cuda_version = atoi(text);
     else if (!strcmp(key, "read_latency_s")) machine.read_latency = atof(text);
+    else if (!strcmp(key, "one_call_at_a_time")) machine.one_call_at_a_time = atoi(text);
     else if (!strcmp(key, "driver_version")) snprintf(machine.driver_version, TEXT, "%s", text);
     else if (!strcmp(key, "nvml_version")) snprintf(machine.nvml_version, TEXT, "%s", text);
     else return 0;
@@ -133,6 +155,7 @@ static int parse_identity_line(device_t *gpu, const char *key, char *text) {
 
 static int parse_sensor_line(device_t *gpu, const char *key, char *text) {
     if (!strcmp(key, "power")) parse_signal(&gpu->power, text);
+    else if (!strcmp(key, "seen_power")) parse_signal(&gpu->seen_power, text);
     else if (!strcmp(key, "temperature")) parse_signal(&gpu->temperature, text);
     else if (!strcmp(key, "sm_clock")) parse_signal(&gpu->sm_clock, text);
     else if (!strcmp(key, "utilisation")) parse_signal(&gpu->utilisation, text);
@@ -149,6 +172,7 @@ static int parse_sensor_line(device_t *gpu, const char *key, char *text) {
 
 static int parse_fault_line(device_t *gpu, const char *key, char *text) {
     if (!strcmp(key, "lost_at_s")) gpu->lost_at = atof(text);
+    else if (!strcmp(key, "call_s")) sscanf(text, "%lf %lf", &gpu->shortest_call, &gpu->longest_call);
     else if (!strcmp(key, "counter_reset_at_s")) gpu->counter_reset_at = atof(text);
     else if (!strcmp(key, "counter_freeze_at_s")) gpu->counter_freeze_at = atof(text);
     else if (!strcmp(key, "counter_wrap_mj")) gpu->counter_wrap_mj = atof(text);

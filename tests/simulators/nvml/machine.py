@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.simulators.nvml.spec import spec_lines
 from tests.simulators.signals import Constant, Signal
 
 NOT_SUPPORTED, NO_PERMISSION, DRIVER_NOT_LOADED, GPU_IS_LOST, VERSION_MISMATCH, NO_DATA, UNKNOWN = (
@@ -24,13 +25,44 @@ _STEADY_POWER, _STEADY_TEMPERATURE = Constant(250.0), Constant(52.0)
 _STEADY_SM_CLOCK, _STEADY_UTILISATION = Constant(1755.0), Constant(87.0)
 
 
+MOST_JITTER = 0.28
+"""Of a period; with more, an update could come before the one that precedes it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Slow:
+    """From `start_s` until `end_s` a sensor publishes only every `period_s`, counted from its last update before."""
+
+    start_s: float
+    end_s: float
+    period_s: float = 1.0
+
+
 @dataclass(frozen=True, kw_only=True)
 class PowerSensor:
-    """A reading of the mean over the last `window_s` (0: of the moment), published every `period_s`."""
+    """A reading of the mean over the last `window_s` (0: of the moment), published every `period_s`.
+
+    With `weights` it is the sum of so many such means, each `period_s` before the one before it, the newest first.
+    """
 
     window_s: float
     period_s: float
     phase_s: float = 0.0
+    jitter_s: float = 0.0
+    """Standard deviation of the time of each update."""
+    slow: tuple[Slow, ...] = ()
+    weights: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        _check_jitter(self.jitter_s, self.period_s)
+
+    @property
+    def box_s(self) -> float:
+        """Length of the box with the same mean age of what it shows."""
+        if not self.weights:
+            return self.window_s
+        ages_s = [number * self.period_s + self.window_s / 2 for number in range(len(self.weights))]
+        return 2 * sum(weight * age_s for weight, age_s in zip(self.weights, ages_s, strict=True))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +75,17 @@ class EnergyCounter:
     resolution_mj: float = 1.0
     base_mj: float = 5_000_000.0
     """What it showed at the origin."""
+    jitter_s: float = 0.0
+    """Standard deviation of the time of each tick."""
+    slow: tuple[Slow, ...] = ()
+
+    def __post_init__(self) -> None:
+        _check_jitter(self.jitter_s, self.period_s)
+
+
+def _check_jitter(jitter_s: float, period_s: float) -> None:
+    if jitter_s > MOST_JITTER * period_s:
+        raise ValueError(f"a jitter of {jitter_s} s is too much for a period of {period_s} s")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,6 +158,8 @@ class SimulatedGpu:
     memory_clock_mhz: int = 2619
     max_sm_clock_mhz: int = 1980
     power: Signal = _STEADY_POWER
+    seen_power: Signal | None = None
+    """What its sensors make of `power` before gain and offset, where they are not exact (`signals.deviating`)."""
     temperature: Signal = _STEADY_TEMPERATURE
     sm_clock: Signal = _STEADY_SM_CLOCK
     utilisation: Signal = _STEADY_UTILISATION
@@ -132,6 +177,8 @@ class SimulatedGpu:
     counter_wrap_mj: float | None = None
     power_freeze_at_s: float = math.inf
     lost_at_s: float = math.inf
+    call_s: tuple[float, float] = (0.0, 0.0)
+    """Shortest and longest time that one call takes, beside the machine's `read_latency_s`."""
     faults: tuple[Fault, ...] = ()
     processes: tuple[Process, ...] = ()
     throttle: Throttle | None = None
@@ -150,7 +197,9 @@ class NvmlMachine:
     cuda_version: int = 12080
     init_error: int = 0
     read_latency_s: float = 0.0
-    """How long each call takes before it is answered; under a second."""
+    """How long each call takes before it is answered."""
+    one_call_at_a_time: bool = False
+    """Whether threads wait for each other's calls, of whatever card."""
     origin_monotonic_ns: int = field(default_factory=time.monotonic_ns)
     unix_offset_ns: int = field(default_factory=lambda: time.time_ns() - time.monotonic_ns())
 
@@ -165,81 +214,4 @@ class NvmlMachine:
 
     def write(self, path: Path) -> None:
         """Write the spec file that the simulated library reads."""
-        head = [
-            f"origin_ns {self.origin_monotonic_ns}",
-            f"driver_version {self.driver_version}",
-            f"nvml_version {self.nvml_version}",
-            f"cuda_version {self.cuda_version}",
-            f"init_error {self.init_error}",
-            f"read_latency_s {self.read_latency_s}",
-        ]
-        lines = head + [line for gpu in self.gpus for line in ("gpu", *_gpu_lines(gpu))]
-        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-
-
-def _gpu_lines(gpu: SimulatedGpu) -> list[str]:
-    return [*_identity_lines(gpu), *_sensor_lines(gpu), *_fault_lines(gpu)]
-
-
-def _identity_lines(gpu: SimulatedGpu) -> list[str]:
-    milliwatts = " ".join(str(round(watts * 1000)) for watts in gpu.limits_w)
-    return [
-        f"name {gpu.name}",
-        f"uuid {gpu.uuid}",
-        f"serial {gpu.serial}",
-        f"pci 0 {gpu.pci_bus} 0",
-        f"capability {gpu.capability[0]} {gpu.capability[1]}",
-        f"pcie {gpu.pcie[0]} {gpu.pcie[1]}",
-        f"memory {gpu.memory_total} {gpu.memory_used}",
-        f"persistence {int(gpu.persistence)}",
-        f"virtualization {gpu.virtualization}",
-        f"ecc {_switch(gpu.ecc)}",
-        f"mig {_switch(gpu.mig)} 7",
-        *(f"mig_device {each.uuid} {each.gpu_instance} {each.compute_instance}" for each in gpu.mig_devices),
-        f"limits_mw {milliwatts}",
-        f"clocks_mhz {gpu.memory_clock_mhz} {gpu.max_sm_clock_mhz} {gpu.memory_clock_mhz}",
-    ]
-
-
-def _sensor_lines(gpu: SimulatedGpu) -> list[str]:
-    lines = [
-        f"power {gpu.power.words()}",
-        f"temperature {gpu.temperature.words()}",
-        f"sm_clock {gpu.sm_clock.words()}",
-        f"utilisation {gpu.utilisation.words()}",
-        f"gain {gpu.gain!r}",
-        f"offset_w {gpu.offset_w!r}",
-        f"noise {gpu.noise_w!r} {gpu.noise_seed}",
-    ]
-    for name in ("usage", "instant", "average"):
-        sensor: PowerSensor | None = getattr(gpu, name)
-        if sensor is not None:
-            lines.append(f"{name} {sensor.window_s!r} {sensor.period_s!r} {sensor.phase_s!r}")
-    counter = gpu.counter
-    if counter is not None:
-        lines.append(
-            f"counter {counter.period_s!r} {counter.phase_s!r} {counter.gain!r} {counter.resolution_mj!r} "
-            f"{counter.base_mj!r}"
-        )
-    return lines
-
-
-def _fault_lines(gpu: SimulatedGpu) -> list[str]:
-    lines = [
-        f"lost_at_s {gpu.lost_at_s!r}",
-        f"counter_reset_at_s {gpu.counter_reset_at_s!r}",
-        f"counter_freeze_at_s {gpu.counter_freeze_at_s!r}",
-        f"counter_wrap_mj {gpu.counter_wrap_mj or 0.0!r}",
-        f"power_freeze_at_s {gpu.power_freeze_at_s!r}",
-    ]
-    lines += [
-        f"fault {f.call} {f.code} {f.start_s!r} {f.end_s!r} {f.every} {f.after_calls}" for f in gpu.faults
-    ]
-    lines += [f"process {p.pid} {p.memory_bytes} {p.start_s!r} {p.end_s!r}" for p in gpu.processes]
-    if gpu.throttle is not None:
-        lines.append(f"throttle {gpu.throttle.mask} {gpu.throttle.start_s!r} {gpu.throttle.end_s!r}")
-    return lines
-
-
-def _switch(state: bool | None) -> int:
-    return -1 if state is None else int(state)
+        path.write_text("\n".join(spec_lines(self)) + "\n", encoding="utf-8")

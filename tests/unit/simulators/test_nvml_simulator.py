@@ -20,10 +20,11 @@ from tests.simulators.nvml.machine import (
     PowerSensor,
     Process,
     SimulatedGpu,
+    Slow,
     Throttle,
 )
-from tests.simulators.nvml.profiles import a100, gh200, h100, v100
-from tests.simulators.signals import Square, bursts
+from tests.simulators.nvml.profiles import ELEVENTHS, a100, gh200, h100, rtx3090, rtx4090, v100
+from tests.simulators.signals import Square, bursts, deviating
 from tests.support.simulator_fixtures import ChildJson, NvmlSimulator
 
 pytestmark = pytest.mark.simulator
@@ -76,6 +77,24 @@ def read(child_json: ChildJson, environment: dict[str, str], rows: int = 1, ever
         gh200(counter=EnergyCounter(period_s=0.1, phase_s=0.033, gain=0.97, resolution_mj=1000.0)),
         h100(counter_wrap_mj=70_000.0, counter_freeze_at_s=0.6, power_freeze_at_s=0.5),
         h100(counter_reset_at_s=0.4),
+        rtx3090(power=Square(low=100.0, high=350.0, period_s=0.3), noise_w=1.0, noise_seed=3),
+        rtx3090(
+            power=Square(low=100.0, high=350.0, period_s=0.7),
+            usage=PowerSensor(
+                window_s=0.1, period_s=0.1, weights=ELEVENTHS, slow=(Slow(start_s=0.3, end_s=9),)
+            ),
+            counter=EnergyCounter(slow=(Slow(start_s=0.35, end_s=0.6, period_s=0.1),)),
+        ),
+        rtx4090(
+            usage=PowerSensor(
+                window_s=0.05, period_s=0.05, jitter_s=0.01, slow=(Slow(start_s=0.4, end_s=2),)
+            ),
+            counter=EnergyCounter(jitter_s=0.005),
+            noise_w=1.0,
+            seen_power=deviating(
+                Square(low=90.0, high=400.0, period_s=0.2), until_s=20, seed=4, wander=0.005, bend=0.003
+            ),
+        ),
     ],
 )
 def test_the_library_reads_as_its_twin_does(
@@ -143,6 +162,39 @@ def test_a_lost_gpu_leaves_the_others_alone(nvml_simulator: NvmlSimulator, child
     """
     lost = h100(uuid="GPU-0a1b2c3d-0000-4000-8000-00000000000b", lost_at_s=0.0)
     assert child_json(code, nvml_simulator(NvmlMachine(gpus=(h100(), lost)))) == [0, GPU_IS_LOST]
+
+
+CALLS = """
+    import json, sys, time
+    from concurrent.futures import ThreadPoolExecutor
+    import pynvml
+
+    def took_s(index):
+        began = time.monotonic()
+        pynvml.nvmlDeviceGetTotalEnergyConsumption(handles[index])
+        return time.monotonic() - began
+
+    pynvml.nvmlInit()
+    handles = [pynvml.nvmlDeviceGetHandleByIndex(i) for i in range(2)]
+    single = [took_s(1) for _ in range(12)]
+    began = time.monotonic()
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(took_s, [1, 1, 1, 1]))
+    print(json.dumps([took_s(0), single, time.monotonic() - began]))
+"""
+
+
+@pytest.mark.parametrize("one_at_a_time", [True, False])
+def test_calls_of_a_slow_card_take_their_time(
+    nvml_simulator: NvmlSimulator, child_json: ChildJson, one_at_a_time: bool
+) -> None:
+    slow = h100(uuid="GPU-0a1b2c3d-0000-4000-8000-00000000000b", call_s=(0.01, 0.02))
+    machine = NvmlMachine(gpus=(h100(), slow), one_call_at_a_time=one_at_a_time)
+    quick_s, slow_s, together_s = child_json(CALLS, nvml_simulator(machine))
+    assert quick_s < 0.01 <= min(slow_s)
+    assert 0.012 < sum(slow_s) / len(slow_s) < 0.025
+    assert together_s >= (0.04 if one_at_a_time else 0.02)
+    assert len({round(each, 3) for each in slow_s}) > 2
 
 
 def test_handles_are_found_by_uuid_bus_and_mig(nvml_simulator: NvmlSimulator, child_json: ChildJson) -> None:
