@@ -39,6 +39,9 @@ class WallGain(Record):
     """How far the wall meter's clock was ahead of this machine's."""
     sensors: tuple[str, ...]
     """Labels of the sensors whose sum was compared."""
+    deviation_w: float | None = Field(default=None, ge=0)
+    """Standard deviation of the steady steps from the straight line, behind the power supply; the wall meter's own
+    scatter is in it. None in profiles of earlier versions."""
 
     @property
     def corrects(self) -> bool:
@@ -47,7 +50,7 @@ class WallGain(Record):
 
 
 class SensorProfile(ChannelKey):
-    """A sensor as a few minutes of known load showed it; `unknown` gives the reason for every field that is None."""
+    """A sensor as a few minutes of known load showed it; `unknown` says why figures could not be found."""
 
     machine: str | None = None
     """Key of the machine; None for a device whose own identity is unique, as a GPU's UUID is."""
@@ -61,6 +64,14 @@ class SensorProfile(ChannelKey):
     power_period_s: float | None = None
     averaging_window_s: float | None = None
     """Over how long each power reading averages, as a box; a power that itself rises slowly makes it look longer."""
+    averaging_half_width_s: float | None = None
+    """Half-width of its 95 % interval; None where it is not known, as in profiles of earlier versions."""
+    response_delay_s: float | None = None
+    """How late that box follows the load: work that is launched, power that rises, and a delay of the sensor itself."""
+    publishing_stall_s: float | None = None
+    """The longest that a reading stays while there is no load: about the power period, or longer in a stall."""
+    stall_begins_s: float | None = None
+    """How long after a load readings begin to stay so long; None where they do not, or that is not known."""
     power_noise_w: float | None = None
     """Standard deviation of single power readings under the steady load."""
     counter_over_power: Estimate | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from llenergymeasure.domain.calibration import LoadStep, SensorProfile
 from llenergymeasure.domain.trace import Channel, EnergyTrace
 from llenergymeasure.metrics.calibration.averaging_window import fit_averaging
 from llenergymeasure.metrics.calibration.counter_power_ratio import counter_over_power
+from llenergymeasure.metrics.calibration.publishing_stall import find_stall
 from llenergymeasure.metrics.calibration.settled_interval import MeanPowers, mean_powers_w, settled_interval
 from llenergymeasure.metrics.energy.build import build_curves
 from llenergymeasure.metrics.energy.counter_curve import CounterCurve
@@ -25,8 +27,9 @@ LEAST_RESPONSE = 0.05
 """A sensor whose reading rises by less than this share of it does not respond to the load."""
 FEWEST_PAIRS = 20
 MODEL = "a power model has no sensor"
-POWER_FIGURES = ("power_period_s", "averaging_window_s", "power_noise_w")
+POWER_FIGURES = ("power_period_s", "averaging_window_s", "publishing_stall_s", "power_noise_w")
 NO_POWER = "it reports no power"
+NO_PERIOD = "readings appear at no fixed period, or faster than read"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,7 +115,7 @@ def _sensor_figures(
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """Return the figures by field name, and for those that are not known the reason."""
     channel = curve.channel
-    figures: dict[str, float | str] = {}
+    figures: dict[str, float | str | None] = {}
     if channel.method == "estimated":
         figures.update(dict.fromkeys(("counter_period_s", *POWER_FIGURES), MODEL))
     else:
@@ -139,34 +142,64 @@ def _counter_period(curve: EnergyCurve) -> float | str:
     return "it moves at no fixed period, or faster than it is read"
 
 
-def _power_figures(samples: NDArray[Any], steps: Sequence[LoadStep]) -> dict[str, float | str]:
+def _power_figures(samples: NDArray[Any], steps: Sequence[LoadStep]) -> dict[str, float | str | None]:
     read = samples[np.isfinite(samples["power_w"])]
     if len(read) < 2:
         return dict.fromkeys(POWER_FIGURES, NO_POWER)
     origin_ns = int(read["t_unix_ns"][0])
-    published = find_power_updates((read["t_unix_ns"] - origin_ns) / 1e9, read["power_w"])
+    t_s, power_w = (read["t_unix_ns"] - origin_ns) / 1e9, read["power_w"]
+    published = find_power_updates(t_s, power_w)
     return {
-        "power_period_s": published.period_s or "readings appear at no fixed period, or faster than read",
-        "averaging_window_s": _averaging_window(published, steps, origin_ns),
+        "power_period_s": published.period_s or NO_PERIOD,
+        **_averaging(published, steps, origin_ns),
+        **_stall(t_s, power_w, published.period_s, _rests_s(steps, origin_ns)),
         "power_noise_w": _noise(published, steps, origin_ns),
     }
 
 
-def _averaging_window(published: PowerUpdates, steps: Sequence[LoadStep], origin_ns: int) -> float | str:
+def _stall(
+    t_s: NDArray[Any],
+    power_w: NDArray[Any],
+    period_s: float | None,
+    rests_s: Sequence[tuple[float, float]],
+) -> dict[str, float | str | None]:
+    found = NO_PERIOD if period_s is None else find_stall(t_s, power_w, period_s, rests_s)
+    if isinstance(found, str):
+        return {"publishing_stall_s": found}
+    return {"publishing_stall_s": found.hold_s, "stall_begins_s": found.begins_s}
+
+
+def _rests_s(steps: Sequence[LoadStep], origin_ns: int) -> list[tuple[float, float]]:
+    """Return the long times without load that come after a load."""
+    return [
+        ((step.start_unix_ns - origin_ns) / 1e9, (step.end_unix_ns - origin_ns) / 1e9)
+        for before, step in pairwise(steps)
+        if step.steady and before.loaded and not step.loaded
+    ]
+
+
+def _averaging(
+    published: PowerUpdates, steps: Sequence[LoadStep], origin_ns: int
+) -> dict[str, float | str | None]:
     """Fit on the short steps: between long ones clocks and leakage drift."""
     short = [step for step in steps if not step.steady]
     switched_s = [(step.start_unix_ns - origin_ns) / 1e9 for step in short]
     while short and not short[0].loaded:
         short, switched_s = short[1:], switched_s[1:]
     if not switched_s:
-        return "the load had no short steps"
+        return {"averaging_window_s": "the load had no short steps"}
     ended_s = (short[-1].end_unix_ns - origin_ns) / 1e9
     fit = fit_averaging(published.between(switched_s[0], ended_s).evenly_spaced(), [*switched_s, ended_s])
     if fit is None:
-        return "too few readings changed"
+        return {"averaging_window_s": "too few readings changed"}
     if not fit.followed:
-        return f"its readings followed the load too loosely ({100 * fit.explained:.0f} % of their variance)"
-    return fit.window_s
+        share = f"{100 * fit.explained:.0f} % of their variance"
+        return {"averaging_window_s": f"its readings followed the load too loosely ({share})"}
+    return {
+        "averaging_window_s": fit.window_s,
+        "averaging_half_width_s": fit.half_width_s,
+        "response_delay_s": fit.delay_s,
+    }
 
 
 def _noise(published: PowerUpdates, steps: Sequence[LoadStep], origin_ns: int) -> float | str:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from llenergymeasure.domain.calibration import CalibrationReport, SensorProfile, WallGain
-from llenergymeasure.domain.estimate import Estimate
+from llenergymeasure.domain.estimate import Estimate, digits
 from llenergymeasure.report.summary.document import Block, Document, Note, Notes, Paragraph, Row, Rows
 
 UNKNOWN_GAIN = (
@@ -39,10 +39,13 @@ def _profile(profile: SensorProfile) -> Rows:
 def _rows(profile: SensorProfile) -> Iterator[Row]:
     power = f"{profile.idle_power_w:.1f} W without load, {profile.loaded_power_w:.1f} W under load"
     yield Row(label="power", value=power)
-    yield _figure(profile, "counter period", "counter_period_s", 1e3, "ms")
-    yield _figure(profile, "power period", "power_period_s", 1e3, "ms")
-    yield _figure(profile, "averaging window", "averaging_window_s", 1e3, "ms")
-    yield _figure(profile, "power noise", "power_noise_w", 1.0, "W")
+    yield _figure(profile, "counter period", "counter_period_s", _ms)
+    yield _figure(profile, "power period", "power_period_s", _ms)
+    yield _figure(
+        profile, "averaging window", "averaging_window_s", lambda value_s: _averaging(profile, value_s)
+    )
+    yield _figure(profile, "stall", "publishing_stall_s", lambda value_s: _stall(profile, value_s))
+    yield _figure(profile, "power noise", "power_noise_w", lambda value_w: f"{digits(value_w, 3)} W")
     ratio = profile.counter_over_power
     if ratio is None:
         yield _unknown(profile, "counter over power", "counter_over_power")
@@ -63,16 +66,34 @@ def _wall(wall: WallGain) -> Iterator[Row]:
         )
     yield Row(label="gain, true/reported", value=f"{_ratio(wall.gain)}, {effect}")
     together = "" if len(wall.sensors) == 1 else f"; of {', '.join(wall.sensors)} together"
+    if wall.deviation_w is not None:
+        deviation = f"{digits(wall.deviation_w)} W (standard deviation; the wall meter's scatter is in it)"
+        yield Row(label="off a straight line", value=deviation)
     yield Row(label="wall meter", value=f"its clock was {wall.clock_offset_s:+.1f} s off{together}")
     others = "other power that rises with the load (fans, memory, the host) counts as the sensor's"
     yield Row(label="", value=others, tone="detail")
 
 
-def _figure(profile: SensorProfile, label: str, field: str, factor: float, unit: str) -> Row:
+def _figure(profile: SensorProfile, label: str, field: str, text_of: Callable[[float], str]) -> Row:
     value: float | None = getattr(profile, field)
-    if value is None:
-        return _unknown(profile, label, field)
-    return Row(label=label, value=f"{value * factor:.3g} {unit}")
+    return _unknown(profile, label, field) if value is None else Row(label=label, value=text_of(value))
+
+
+def _averaging(profile: SensorProfile, window_s: float) -> str:
+    half_s, delay_s = profile.averaging_half_width_s, profile.response_delay_s
+    interval = "" if half_s is None else f" ± {digits(1e3 * half_s)} ms"
+    delay = "" if delay_s is None else f", {1e3 * delay_s:.0f} ms behind the load"
+    return f"{_ms(window_s)}{interval}{delay}"
+
+
+def _stall(profile: SensorProfile, hold_s: float) -> str:
+    if profile.stall_begins_s is None:
+        return f"none: without load a reading stayed for {_ms(hold_s)} at the longest"
+    return f"a reading stays for up to {_ms(hold_s)}, from {profile.stall_begins_s:.1f} s after a load on"
+
+
+def _ms(value_s: float) -> str:
+    return f"{1e3 * value_s:,.0f} ms" if value_s >= 0.1 else f"{1e3 * value_s:.3g} ms"
 
 
 def _unknown(profile: SensorProfile, label: str, field: str) -> Row:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,17 @@ from llenergymeasure.domain.calibration import SensorProfile
 from llenergymeasure.domain.trace import EnergyTrace
 from llenergymeasure.metrics.calibration.sensor_profile import calibrate_sensors
 from tests.simulators.nvml.machine import EnergyCounter, PowerSensor, SimulatedGpu
-from tests.simulators.nvml.profiles import a100, gh200, h100, v100
-from tests.simulators.signals import Constant
-from tests.support.known_load import IDLE_W, LOADED_W, STAMP, calibrated, load_steps, load_trace
+from tests.simulators.nvml.profiles import a100, gh200, h100, rtx3090, rtx4090, stalls_after, v100
+from tests.simulators.signals import Constant, deviating
+from tests.support.known_load import (
+    IDLE_W,
+    LOADED_W,
+    STAMP,
+    calibrated,
+    load_power,
+    load_steps,
+    load_trace,
+)
 
 NOISE_W, POWER_GAIN, COUNTER_GAIN = 2.0, 1.03, 0.98
 
@@ -24,12 +33,26 @@ def h100_average(**fields: Any) -> SimulatedGpu:
     return h100(**{**fields, "instant": None})
 
 
+def rtx3090_average(**fields: Any) -> SimulatedGpu:
+    """An RTX 3090 by its usual reading, with all that the real one has: elevenths, a stall, jitter, a slow wander."""
+    power = load_power(load_steps())
+    usual = rtx3090().usage
+    assert usual is not None
+    usual = replace(
+        usual, jitter_s=0.002, phase_s=0.031, slow=stalls_after(power, below_w=150.0, until_s=200.0)
+    )
+    seen = deviating(power, until_s=200.0, seed=3, wander=0.003)
+    return rtx3090(**{"usage": usual, "instant": None, "seen_power": seen, **fields})
+
+
 CARDS = (
     (v100, 0.02, 0.02, 0.01),
     (a100, 0.1, 0.1, 0.025),
     (h100, 0.02, 0.1, 0.025),
     (h100_average, 0.02, 0.1, 1.0),
     (gh200, 0.1, 0.1, 0.025),
+    (rtx3090_average, 0.1, 0.1, 1.07),
+    (rtx4090, 0.1, 0.1, 0.1),
 )
 
 
@@ -47,9 +70,37 @@ def test_periods_are_found_within_a_twentieth(card: Any) -> None:
     assert profile.power_period_s == pytest.approx(power_s, rel=0.05)
 
 
-def test_averaging_window_is_found_within_a_seventh(card: Any) -> None:
+def test_averaging_window_is_found_within_a_fiftieth(card: Any) -> None:
     profile, (_, _, window_s) = card
-    assert profile.averaging_window_s == pytest.approx(window_s, rel=0.15)
+    assert profile.averaging_window_s == pytest.approx(window_s, rel=0.02)
+    assert profile.averaging_half_width_s < 0.03 * window_s
+    assert profile.response_delay_s == pytest.approx(0.0, abs=0.02)
+
+
+@pytest.mark.parametrize(("make", "window_s"), [(a100, 0.025), (h100_average, 1.0)])
+def test_interval_of_the_averaging_window_contains_it(
+    make: Callable[..., SimulatedGpu], window_s: float
+) -> None:
+    found = []
+    for seed in range(10):
+        (profile,) = calibrated(make, noise_w=NOISE_W, noise_seed=seed, seed=seed, counter=None).profiles
+        assert profile.averaging_window_s is not None
+        assert profile.averaging_half_width_s is not None
+        found.append(abs(profile.averaging_window_s - window_s) <= profile.averaging_half_width_s)
+    assert sum(found) >= 8
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_stall_is_found_with_its_length_and_beginning(seed: int) -> None:
+    (profile,) = calibrated(rtx3090_average, noise_w=NOISE_W, seed=seed).profiles
+    assert profile.publishing_stall_s == pytest.approx(1.0, abs=0.05)
+    assert profile.stall_begins_s == pytest.approx(2.0, abs=0.1)
+
+
+def test_sensor_that_never_stalls_says_how_long_its_readings_stay() -> None:
+    (profile,) = calibrated(rtx4090, noise_w=NOISE_W).profiles
+    assert profile.publishing_stall_s == pytest.approx(0.1, abs=0.05)
+    assert profile.stall_begins_s is None
 
 
 def test_noise_is_found_within_a_fifth(card: Any) -> None:
@@ -93,6 +144,7 @@ def test_card_without_power_has_its_counter_period_alone() -> None:
     assert set(profile.unknown) == {
         "power_period_s",
         "averaging_window_s",
+        "publishing_stall_s",
         "power_noise_w",
         "counter_over_power",
     }
@@ -102,6 +154,8 @@ def test_noise_of_readings_that_never_change_is_not_called_zero() -> None:
     (profile,) = calibrated(a100).profiles
     assert profile.power_noise_w is None
     assert "hardly ever changed" in profile.unknown["power_noise_w"]
+    assert profile.publishing_stall_s is None
+    assert "publishing_stall_s" in profile.unknown
 
 
 def test_sensor_that_did_not_see_the_load_gets_no_profile() -> None:

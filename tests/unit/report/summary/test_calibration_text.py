@@ -1,0 +1,72 @@
+"""What `llem calibrate` prints of a sensor: figures with their intervals, and why others are missing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from llenergymeasure.domain.calibration import CalibrationReport, SensorProfile, WallGain
+from llenergymeasure.domain.estimate import Estimate
+from llenergymeasure.report.renderers.plain import plain_text
+from llenergymeasure.report.summary.calibration import calibration_document
+
+
+def _text(**fields: Any) -> str:
+    profile = SensorProfile(
+        **{
+            "meter": "nvml",
+            "domain": "gpu",
+            "device": "GPU-1",
+            "label": "GPU 0",
+            "made_unix_ns": 1,
+            "tool_version": "2.0.0",
+            "idle_power_w": 125.0,
+            "loaded_power_w": 415.0,
+            "load": "matrix products",
+            "steps": (),
+            **fields,
+        }
+    )
+    report = CalibrationReport(profiles=(profile,), refused={}, stored_in="profiles.json")
+    return " ".join(plain_text(calibration_document(report)).split())
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        (
+            {"averaging_window_s": 1.083, "averaging_half_width_s": 0.0042, "response_delay_s": 0.012},
+            "averaging window 1,083 ms ± 4.2 ms, 12 ms behind the load",
+        ),
+        ({"averaging_window_s": 0.025}, "averaging window 25 ms"),
+        (
+            {"publishing_stall_s": 1.004, "stall_begins_s": 1.98},
+            "stall a reading stays for up to 1,004 ms, from 2.0 s after a load on",
+        ),
+        (
+            {"publishing_stall_s": 0.127},
+            "stall none: without load a reading stayed for 127 ms at the longest",
+        ),
+        (
+            {"unknown": {"publishing_stall_s": "the load rested for 1.3 s at the longest"}},
+            "stall unknown: the load rested for 1.3 s at the longest",
+        ),
+    ],
+)
+def test_figure_of_a_sensor_is_told(fields: dict[str, Any], said: str) -> None:
+    assert said in _text(**fields)
+
+
+def test_deviation_is_told_with_what_it_contains() -> None:
+    gain = WallGain(
+        gain=Estimate(value=1.04, low=1.03, high=1.05, unit="1", method="derived"),
+        psu_efficiency=0.94,
+        meter_error=0.01,
+        clock_offset_s=0.0,
+        sensors=("GPU 0",),
+        deviation_w=0.82,
+    )
+    assert "off a straight line 0.82 W (standard deviation; the wall meter's scatter is in it)" in _text(
+        wall=gain
+    )
