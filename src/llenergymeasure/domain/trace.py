@@ -75,7 +75,8 @@ class Channel(ChannelKey):
     counter_range_j: float | None = Field(default=None, gt=0)
     """The counter wraps to 0 after this much energy; None where it does not."""
     update_period_s: float | None = Field(default=None, ge=0)
-    """Period of the counter, where its maker states it (0: every reading); None: estimated from its samples."""
+    """Period of the counter, or of power where there is none, as its maker or a calibration states it (0: every
+    reading); None: estimated from its samples."""
     averaging_window_s: float | None = Field(default=None, ge=0)
     """Over how long each power reading averages, as a box that ends when it appears; None where that is not known."""
     relative_error: float = Field(default=0.0, ge=0, le=MOST_RELATIVE_ERROR)

@@ -25,8 +25,10 @@ def _calibrated(channel: Channel, profiles: Sequence[SensorProfile], machine: st
     if profile is None:
         return channel
     update: dict[str, Any] = {}
-    if channel.method == "counter" and channel.update_period_s is None:
-        update["update_period_s"] = profile.counter_period_s
+    if channel.update_period_s is None:
+        update["update_period_s"] = (
+            profile.counter_period_s if channel.method == "counter" else profile.power_period_s
+        )
     if profile.averaging_window_s is not None:
         update["averaging_window_s"] = profile.averaging_window_s
     wall = profile.wall

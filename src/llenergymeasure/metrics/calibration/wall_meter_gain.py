@@ -56,7 +56,7 @@ def wall_gain(
     """
     t_s, power_w = _binned(t_s, power_w)
     offset_s = _clock_offset(steps, t_s, power_w)
-    slope, half = _slope(steps, t_s - offset_s, power_w)
+    slope, half, deviation_w = _slope(steps, t_s - offset_s, power_w)
     efficiency = meter.psu_efficiency if meter.psu_efficiency is not None else 1.0
     relative = [meter.meter_error]
     if efficiency < 1.0:
@@ -69,6 +69,7 @@ def wall_gain(
         meter_error=meter.meter_error,
         clock_offset_s=offset_s,
         sensors=tuple(sensors),
+        deviation_w=deviation_w * efficiency,
     )
 
 
@@ -129,8 +130,9 @@ def _correlation(
     return float(((share - share.mean()) * (seen_w - seen_w.mean())).mean()) / spread if spread > 0 else 0.0
 
 
-def _slope(steps: Sequence[LoadStep], t_s: NDArray[Any], power_w: NDArray[Any]) -> tuple[float, float]:
-    """Return watts at the wall per reported watt, and the 95 % half-width, from the steady steps."""
+def _slope(steps: Sequence[LoadStep], t_s: NDArray[Any], power_w: NDArray[Any]) -> tuple[float, float, float]:
+    """Return watts at the wall per reported watt, its 95 % half-width, and the scatter about the line, in watts at the
+    wall, from the steady steps."""
     rows: list[tuple[float, float, float]] = []
     for step in steps:
         start_s, end_s = (edge / 1e9 for edge in settled_interval(step))
@@ -149,4 +151,4 @@ def _slope(steps: Sequence[LoadStep], t_s: NDArray[Any], power_w: NDArray[Any]) 
     freedom = len(rows) - design.shape[1]
     variance = float(((wall_w - design @ solution) ** 2).sum()) / freedom
     deviation = math.sqrt(variance * float(np.linalg.inv(design.T @ design)[1, 1]))
-    return float(solution[1]), student_t(freedom) * deviation
+    return float(solution[1]), student_t(freedom) * deviation, math.sqrt(variance)

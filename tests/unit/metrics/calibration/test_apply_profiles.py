@@ -53,6 +53,7 @@ def _profile(
         idle_power_w=90,
         loaded_power_w=430,
         counter_period_s=0.1,
+        power_period_s=0.05,
         averaging_window_s=0.025,
         wall=gain if wall else None,
         load="matrix products",
@@ -65,6 +66,12 @@ def test_gain_that_a_wall_meter_fixed_replaces_the_stated_error() -> None:
     assert (channel.gain, channel.update_period_s, channel.averaging_window_s) == (1.04, 0.1, 0.025)
     assert channel.relative_error == pytest.approx(0.015)
     assert channel.note == "MIG; calibrated 2026-01-01 against a wall meter: multiplied by 1.0400"
+
+
+def test_period_of_power_is_the_period_of_a_channel_without_a_counter() -> None:
+    sampled = CARD.model_copy(update={"method": "sampled"})
+    (channel,) = apply_profiles([sampled], [_profile()], "here")
+    assert channel.update_period_s == 0.05
 
 
 @pytest.mark.parametrize("profile", [_profile(wall=False), _profile(psu_efficiency=None)])

@@ -73,6 +73,24 @@ def test_interval_covers_the_truth_as_often_as_it_says() -> None:
     assert hits >= 36
 
 
+@pytest.mark.parametrize("deviation_w", [0.4, 2.0])
+def test_deviation_from_a_straight_line_is_found_within_a_factor_of_two(deviation_w: float) -> None:
+    found_w = []
+    for seed in range(8):
+        draw = np.random.default_rng(seed)
+        steps = [
+            step.model_copy(update={"power_w": step.power_w + draw.normal(0, deviation_w)})
+            if step.power_w is not None
+            else step
+            for step in _steps()
+        ]
+        log = _log(seed=seed, noise_w=0.1, efficiency=0.9)
+        found = wall_gain(steps, *log, WallMeter(meter_error=0.0, psu_efficiency=0.9), ["GPU 0"])
+        assert found.deviation_w is not None
+        found_w.append(found.deviation_w)
+    assert 0.5 * deviation_w < np.median(found_w) < 2 * deviation_w
+
+
 def test_losses_of_the_power_supply_are_taken_out_where_its_efficiency_is_given() -> None:
     log = _log(efficiency=0.92)
     assert _gain(log, WallMeter(meter_error=0.01, psu_efficiency=0.92)).gain.value == pytest.approx(
