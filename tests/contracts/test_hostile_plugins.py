@@ -20,8 +20,8 @@ from llenergymeasure.foreign_code import described
 from llenergymeasure.launchers.base import Launcher, Running
 from llenergymeasure.launchers.guarded import GuardedLauncher
 from llenergymeasure.meters.base import Meter, MeterOptions
+from llenergymeasure.meters.sampling.open_meter import OpenMeter
 from llenergymeasure.meters.sampling.opening import open_meters
-from llenergymeasure.meters.sampling.process import OpenMeter
 from llenergymeasure.meters.selection import probe
 from llenergymeasure.orchestration.readiness.selection import dataset_problem, find_workload, read_prompts
 from llenergymeasure.plugins import Kind, Plugin

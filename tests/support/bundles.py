@@ -26,7 +26,7 @@ from llenergymeasure.domain.interference import Interference, OtherGpuLoad, Othe
 from llenergymeasure.domain.model.prompt_facts import PromptFacts
 from llenergymeasure.domain.request import Prompt
 from llenergymeasure.domain.run_facts import RunFacts
-from llenergymeasure.domain.trace import EnergyTrace, LeftOut
+from llenergymeasure.domain.trace import EnergyTrace, LeftOut, MeterPace
 from llenergymeasure.harness.idle import measure_idle
 from llenergymeasure.harness.recorder import Recorder
 from llenergymeasure.harness.repeats import measure_repeats
@@ -118,6 +118,7 @@ def raw_run() -> RawRun:
                     reason="it holds no number",
                 ),
             ),
+            paces=(MeterPace(meter="known", period_s=0.02, reading_s=0.001, in_parallel=True),),
             output_refusals=("the folder is not flushed (fsync: Operation not supported)",),
             closing_faults=("the driver failed while it was closed: ValueError",),
             max_batch_size=4,

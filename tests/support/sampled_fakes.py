@@ -101,3 +101,45 @@ class DyingMeter(SteadyMeter):
 
     def open(self, options: MeterOptions) -> Sequence[Channel]:
         os._exit(3)
+
+
+class SlowDevicesMeter:
+    """Four steady counters, each of which takes most of the period to read; `parts` reads them one by one."""
+
+    name: ClassVar[str] = "devices"
+    period_s: ClassVar[float] = 0.02
+    reading_s: ClassVar[float] = 0.015
+
+    def open(self, options: MeterOptions) -> Sequence[Channel]:
+        return [
+            Channel(meter=self.name, domain="gpu", device=f"d{at}", label=f"D{at}", method="counter")
+            for at in range(4)
+        ]
+
+    def read(self, offset_ns: int) -> list[Sample]:
+        return [self._sample(at, offset_ns) for at in range(4)]
+
+    def parts(self) -> Sequence[SlowDevicesMeter]:
+        return [_OneSlowDevice() for _ in range(4)]
+
+    def close(self) -> None:
+        pass
+
+    def _sample(self, at: int, offset_ns: int) -> Sample:
+        time.sleep(self.reading_s)
+        now = time.monotonic_ns()
+        return Sample(at, now + offset_ns, energy_j=now * STEADY_W / 1e9, power_w=STEADY_W)
+
+
+class _OneSlowDevice(SlowDevicesMeter):
+    def read(self, offset_ns: int) -> list[Sample]:
+        return [self._sample(0, offset_ns)]
+
+
+class FaultyPartsMeter(SlowDevicesMeter):
+    """Offers fewer parts than it has channels."""
+
+    name = "faulty"
+
+    def parts(self) -> Sequence[SlowDevicesMeter]:
+        return [_OneSlowDevice()]

@@ -11,7 +11,7 @@ from llenergymeasure.domain.fingerprints import Fingerprints
 from llenergymeasure.domain.interference import Interference
 from llenergymeasure.domain.model.info import ModelInfo
 from llenergymeasure.domain.model.prompt_facts import PromptFacts
-from llenergymeasure.domain.trace import LeftOut
+from llenergymeasure.domain.trace import LeftOut, MeterPace
 
 
 class RunFacts(Record):
@@ -30,6 +30,8 @@ class RunFacts(Record):
     """Names of the meters that were read."""
     left_out: tuple[LeftOut, ...] = ()
     """Sensors that were not read, with the reason."""
+    paces: tuple[MeterPace, ...] = ()
+    """How often each meter was to be read, and how long its readings took."""
     output_refusals: tuple[str, ...] = ()
     """What the file system of the output folder refuses of the steps that make a bundle durable."""
     snapshot: EnvironmentSnapshot | None = None

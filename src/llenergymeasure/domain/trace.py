@@ -105,6 +105,18 @@ class LeftOut(ChannelKey):
     """Of a GPU: its place among those that CUDA lets this process use, as in `cuda:0`."""
 
 
+class MeterPace(Record):
+    """How often a meter was to be read, and how long a reading took."""
+
+    meter: str
+    period_s: float
+    """The time between two readings that the sampler keeps to where it can."""
+    reading_s: float | None = None
+    """Median time that one reading took: of all its sensors, or of one where they are read in parallel."""
+    in_parallel: bool = False
+    """Whether its devices were read at the same time, since reading one after the other takes too long."""
+
+
 class EnergyTrace:
     """All samples of a run, or of a stretch of it, in time order.
 

@@ -10,7 +10,7 @@ from typing import Protocol
 from llenergymeasure.config.models import EnergyConfig
 from llenergymeasure.core.clock import AnchoredClock
 from llenergymeasure.domain.calibration import SensorProfile
-from llenergymeasure.domain.trace import Channel, EnergyTrace, LeftOut
+from llenergymeasure.domain.trace import Channel, EnergyTrace, LeftOut, MeterPace
 from llenergymeasure.meters.base import MeterOptions
 from llenergymeasure.meters.sampling.sampler import Sampler
 from llenergymeasure.meters.selection import choose_meters
@@ -32,6 +32,11 @@ class Metering(Protocol):
     @property
     def left_out(self) -> tuple[LeftOut, ...]:
         """The sensors that could not be read, or were not to be."""
+        ...
+
+    @property
+    def paces(self) -> tuple[MeterPace, ...]:
+        """How often each meter is to be read, and how long its readings take."""
         ...
 
     @property
@@ -60,6 +65,7 @@ class Unmetered:
 
     channels: tuple[Channel, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
+    paces: tuple[MeterPace, ...] = ()
     is_estimated = False
 
     def recent_power_w(self) -> float | None:

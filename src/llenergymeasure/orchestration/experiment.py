@@ -200,6 +200,7 @@ def _batch_size(config: ExperimentConfig, backend: Backend) -> int | None:
 
 
 def _raw(log: Recorder) -> RawRun:
+    log.note(paces=log.metering.paces)
     return RawRun(
         facts=log.facts,
         trace=log.metering.trace(),

@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Iterable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 from llenergymeasure.core.nvidia.binding import FOREIGN, UNKNOWN, NVMLError
 from llenergymeasure.core.nvidia.nvml import Gpu
@@ -19,16 +19,21 @@ from llenergymeasure.meters.nvml.power import NO_DATA, Reader, not_blank, power_
 ATTEMPTS = 3
 FAST_AVERAGE_S = 0.01
 """Sensors that average over 10 ms publish every 20 ms, others every 100 ms (arXiv 2312.02741)."""
+STATE_EVERY = 10
+"""Temperature, clocks, utilisation and throttle reasons change slowly: each is read on every tenth reading only."""
 VGPU = 2
 """nvml.h: NVML_GPU_VIRTUALIZATION_MODE_VGPU, a guest on a shared card."""
 
 
 class Card:
-    """One open card; `channel` says what its samples are.
+    """One open card; `channel` says what its samples are. It can be read by itself, also while others are.
 
     Raises:
         MeterUnavailable: it reports neither energy nor power.
     """
+
+    name: ClassVar[str] = "nvml"
+    period_s: float = 0.02
 
     def __init__(self, pynvml: Any, gpu: Gpu, caveat: str | None = None) -> None:
         try:
@@ -43,11 +48,13 @@ class Card:
                 f"{gpu_label(gpu)} reports neither energy nor power",
                 "leave it out with CUDA_VISIBLE_DEVICES, or name other meters in energy.meters",
             )
-        self._state = self._working_state(_state_readers(pynvml, handle))
+        self._state = tuple(self._working_state(_state_readers(pynvml, handle)).items())
+        self.turn = 0
+        """How many samples were taken; other cards begin with other numbers, so that no reading of all is long."""
         virtual = self._attempt(lambda: pynvml.nvmlDeviceGetVirtualizationMode(handle))[0] == VGPU
         shared = "a virtual GPU: the card's other guests may be included" if virtual else None
         scope: Scope = "shared_card" if virtual else "device"
-        channel = gpu_channel("nvml", gpu, self._energy_j is not None, shared, caveat, scope=scope)
+        channel = gpu_channel(self.name, gpu, self._energy_j is not None, shared, caveat, scope=scope)
         averages_s = [each.averaging_window_s for each in readings if each.read is self._power_w]
         self.channel = channel.model_copy(update={"averaging_window_s": next(iter(averages_s), None)})
 
@@ -57,17 +64,21 @@ class Card:
         averages_s = self.channel.averaging_window_s
         return self._energy_j is None and averages_s is not None and averages_s <= FAST_AVERAGE_S
 
-    def read(self, index: int, offset_ns: int, *, with_state: bool) -> Sample:
+    def read(self, offset_ns: int) -> list[Sample]:
+        """Return one sample, of channel 0."""
+        return [self.sample(0, offset_ns)]
+
+    def sample(self, index: int, offset_ns: int) -> Sample:
         """Return one sample; its time is the middle of the read that the channel's method stands for.
 
         Its `error` is the NVML code with which that read failed; where only the power beside a counter fails, power is
-        merely not known.
+        merely not known. Each quantity of its state is read once in `STATE_EVERY` samples, at most one in each.
         """
         before_ns = time.monotonic_ns()
         main_value, error = self._attempt(self._energy_j or self._power_w)
         middle_ns = (before_ns + time.monotonic_ns()) // 2
         power_w = self._attempt(self._power_w)[0] if self._energy_j else main_value
-        state = {name: self._attempt(reader)[0] for name, reader in self._state.items()} if with_state else {}
+        state = self._state_due()
         reasons = state.pop("throttle_reasons", NAN)
         return Sample(
             channel=index,
@@ -78,6 +89,12 @@ class Card:
             error=error,
             **state,
         )
+
+    def _state_due(self) -> dict[str, float]:
+        """Return the quantity whose turn it is, if any: no single reading is much longer than the others."""
+        at = self.turn % STATE_EVERY
+        self.turn += 1
+        return {name: self._attempt(reader)[0] for name, reader in self._state[at : at + 1]}
 
     def _first_working(self, readers: Iterable[Reader]) -> Reader | None:
         for reader in readers:

@@ -15,8 +15,6 @@ from llenergymeasure.meters.base import MeterOptions
 from llenergymeasure.meters.gpu_choice import choose_gpus, left_out_gpu
 from llenergymeasure.meters.nvml.card import Card
 
-STATE_EVERY = 10
-"""Temperature, clocks, utilisation and throttle reasons change slowly: they are read on every tenth reading only."""
 FAST_S = 0.01
 """P100 has no counter, and publishes its power every 20 ms: read only as often, a third of that would be missed."""
 
@@ -33,7 +31,6 @@ class NvmlMeter:
     def __init__(self) -> None:
         self._stack = ExitStack()
         self._cards: tuple[Card, ...] = ()
-        self._turn = 0
         self.left_out: tuple[LeftOut, ...] = ()
 
     def open(self, options: MeterOptions) -> Sequence[Channel]:
@@ -43,15 +40,17 @@ class NvmlMeter:
             self._stack = stack.pop_all()
         if any(card.publishes_fast for card in self._cards):
             self.period_s = FAST_S
+        for number, card in enumerate(self._cards):
+            card.period_s = self.period_s
+            card.turn = number
         return [card.channel for card in self._cards]
 
     def read(self, offset_ns: int) -> list[Sample]:
-        self._turn += 1
-        # the cards take turns, so that no single reading is much longer than the others
-        return [
-            card.read(index, offset_ns, with_state=(self._turn + index) % STATE_EVERY == 1)
-            for index, card in enumerate(self._cards)
-        ]
+        return [card.sample(index, offset_ns) for index, card in enumerate(self._cards)]
+
+    def parts(self) -> Sequence[Card]:
+        """Return the cards, which may be read at the same time: calls of the driver can take milliseconds each."""
+        return self._cards
 
     def close(self) -> None:
         self._cards = ()

@@ -150,6 +150,12 @@ def is_period(period_s: object) -> bool:
     return isinstance(period_s, (int, float)) and 0 < period_s < LONGEST_PERIOD_S
 
 
+def parts_of(meter: Readable) -> Sequence[Readable]:
+    """Return what a meter offers in `parts`: its devices, in the order of its channels, to be read at the same time."""
+    make: Callable[[], Sequence[Readable]] = getattr(meter, "parts", tuple)
+    return make()
+
+
 def _failed_to_open(cause: str) -> MeterUnavailable:
     return MeterUnavailable(f"it failed to open: {cause}")
 
@@ -209,6 +215,11 @@ class _PartOfMeter:
             for each in samples
             if each.channel in self._number
         ]
+
+    def parts(self) -> Sequence[Readable]:
+        """Return the kept ones of the meter's parts; none where it has none."""
+        parts = parts_of(self._meter)
+        return [parts[index] for index in self._number] if parts else ()
 
 
 def _without(exclude: Sequence[str], opened: Opened) -> Opened:

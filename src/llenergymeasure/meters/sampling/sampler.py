@@ -7,6 +7,7 @@ import logging
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from llenergymeasure.core.clock import AnchoredClock
 from llenergymeasure.core.processes.answers import how_it_ended, lines_of
 from llenergymeasure.core.processes.stop_signals import stop_signals_blocked
 from llenergymeasure.core.python_process import python_command, python_environment
-from llenergymeasure.domain.trace import Channel, EnergyTrace, LeftOut, sample_dtype
+from llenergymeasure.domain.trace import Channel, EnergyTrace, LeftOut, MeterPace, sample_dtype
 from llenergymeasure.exceptions import MeterError
 from llenergymeasure.meters.base import Meter, MeterOptions
 from llenergymeasure.meters.sampling.opening import REMEDY, name_of
@@ -66,6 +67,8 @@ class Sampler:
         """Sensors of the meters that could not be read, or were not to be."""
         self.unavailable: dict[str, str] = {}
         """Meters that were left out for others, with the reason."""
+        self.paces: tuple[MeterPace, ...] = ()
+        """How often each meter is to be read, and how long that takes: first at the start, after `stop` at the end."""
         self._meters = tuple(meters)
         self._fallbacks = tuple(fallbacks)
         self._step_timeout_s = step_timeout_s
@@ -89,6 +92,7 @@ class Sampler:
         self.unavailable |= answer["unavailable"]
         self.channels = tuple(Channel.model_validate(channel) for channel in answer["channels"])
         self.left_out += tuple(LeftOut.model_validate(each) for each in answer["left_out"])
+        self._note_paces(answer)
 
     def _start_once(self) -> dict[str, Any] | _Stuck:
         """Start the process and return its answer, or which meter keeps it from answering."""
@@ -248,14 +252,27 @@ class Sampler:
             process.stdin.close()
         except BrokenPipeError:
             logger.debug("the sampler was gone before its job reached it")
+        until_s = time.monotonic() + STOP_TIMEOUT_S
+        if not process.stdout.closed:
+            self._take_last_answer(process.stdout.fileno())
         try:
-            process.wait(STOP_TIMEOUT_S)
+            process.wait(max(0.0, until_s - time.monotonic()))
         except subprocess.TimeoutExpired:
             logger.warning("the sampler did not end within %.0f s and was killed", STOP_TIMEOUT_S)
             process.kill()
             with suppress(subprocess.TimeoutExpired):  # it waits within a driver, and cannot be killed
                 process.wait(STOP_TIMEOUT_S)
         process.stdout.close()
+
+    def _take_last_answer(self, pipe: int) -> None:
+        """Read what the process says of its readings when it ends; one that was killed says nothing."""
+        with suppress(TimeoutError, ValueError):
+            for line in lines_of(pipe, STOP_TIMEOUT_S, first_timeout_s=STOP_TIMEOUT_S):
+                self._note_paces(json.loads(line))
+
+    def _note_paces(self, answer: dict[str, Any]) -> None:
+        if "paces" in answer:
+            self.paces = tuple(MeterPace.model_validate(each) for each in answer["paces"])
 
     def _cause(self, returncode: int) -> str:
         last_line = self._log_tail().splitlines()[-1:] if returncode >= 0 else []

@@ -16,8 +16,8 @@ from llenergymeasure.domain.sample import READING_INVALID, Sample
 from llenergymeasure.domain.trace import Channel, sample_dtype
 from llenergymeasure.meters.base import MeterOptions
 from llenergymeasure.meters.probing import probe_meter
+from llenergymeasure.meters.sampling.open_meter import OpenMeter
 from llenergymeasure.meters.sampling.opening import open_meters
-from llenergymeasure.meters.sampling.process import OpenMeter
 from tests.support.sensor_judgement import END_S, judge
 from tests.support.synthetic import BASE_NS
 

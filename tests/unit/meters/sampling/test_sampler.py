@@ -25,9 +25,11 @@ from tests.support.sampled_fakes import (
     STEADY_W,
     ChattyMeter,
     DyingMeter,
+    FaultyPartsMeter,
     RaisingMeter,
     SecondMeter,
     ShutMeter,
+    SlowDevicesMeter,
     SlowMeter,
     SteadyMeter,
 )
@@ -108,6 +110,52 @@ def test_a_meter_slower_than_its_period_is_not_read_without_a_pause(start: Start
     enough(sampler, 10)
     gaps_s = np.diff(sampler.stop().of(0)["t_unix_ns"]) / 1e9
     assert np.median(gaps_s) > 3 * SlowMeter.period_s
+
+
+def test_slow_devices_are_read_at_the_same_time(start: Start) -> None:
+    sampler = start(SlowDevicesMeter)
+    time.sleep(1.2)
+    trace = sampler.stop()
+    for number in range(4):
+        assert trace.channels[number].device == f"d{number}"
+        rows = trace.of(number)
+        assert (np.diff(rows["t_unix_ns"]) > 0).all()
+        late_s = np.diff(rows["t_unix_ns"][-20:]) / 1e9
+        assert np.median(late_s) < 4 * SlowDevicesMeter.reading_s  # one after the other it cannot be less
+    (pace,) = sampler.paces
+    assert (pace.meter, pace.period_s, pace.in_parallel) == ("devices", SlowDevicesMeter.period_s, True)
+    assert pace.reading_s is not None
+    assert SlowDevicesMeter.reading_s < pace.reading_s < 3 * SlowDevicesMeter.reading_s
+
+
+def test_devices_that_cannot_be_read_apart_are_read_one_after_the_other(start: Start) -> None:
+    sampler = start(FaultyPartsMeter)
+    time.sleep(0.8)
+    trace = sampler.stop()
+    assert (trace.samples["error"] == 0).all()
+    (pace,) = sampler.paces
+    assert not pace.in_parallel
+    assert pace.reading_s is not None
+    assert pace.reading_s > 4 * FaultyPartsMeter.reading_s
+
+
+def test_a_quick_meter_is_read_by_one_thread(start: Start) -> None:
+    sampler = start(SteadyMeter, SecondMeter)
+    enough(sampler, 60)
+    sampler.stop()
+    assert [pace.meter for pace in sampler.paces] == ["steady", "second"]
+    assert [pace.period_s for pace in sampler.paces] == [SteadyMeter.period_s, SecondMeter.period_s]
+    assert not any(pace.in_parallel for pace in sampler.paces)
+
+
+def test_a_killed_sampler_leaves_the_pace_of_its_start(start: Start) -> None:
+    sampler = start(SlowMeter)
+    kill(sampler)
+    sampler.stop()
+    (pace,) = sampler.paces
+    assert pace.period_s == SlowMeter.period_s
+    assert pace.reading_s is not None
+    assert pace.reading_s > 3 * SlowMeter.period_s
 
 
 def test_live_power_is_that_of_all_counted_channels(start: Start) -> None:
