@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,8 @@ from numpy.typing import NDArray
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.domain.experiment import EnergyBreakdown, RunWarning
 from llenergymeasure.domain.request_table import RequestTable
-from llenergymeasure.domain.trace import Channel, EnergyTrace, Phase
-from llenergymeasure.metrics.checks import energy, energy_source, sensors
+from llenergymeasure.domain.trace import Channel, EnergyTrace, MeterPace, Phase
+from llenergymeasure.metrics.checks import energy, energy_source, sampling, sensors
 from llenergymeasure.metrics.checks.inputs import CheckInputs
 from llenergymeasure.metrics.energy.account import EnergyAccount
 from llenergymeasure.metrics.energy.idle_power import Baselines
@@ -22,7 +23,8 @@ from tests.support.synthetic import ns
 CHECKS = (
     energy.check_energy_is_known,
     sensors.check_counters_held,
-    sensors.check_sampling_kept_up,
+    sampling.check_sampling_kept_up,
+    sampling.check_period_was_held,
     sensors.check_sensors_answered,
     sensors.check_values_are_possible,
     sensors.check_power_is_fresh,
@@ -37,7 +39,9 @@ END_S = 14.0
 """Of the samples."""
 
 
-def judge(samples: NDArray[Any], **channel: Any) -> tuple[list[RunWarning], EnergyBreakdown]:
+def judge(
+    samples: NDArray[Any], paces: Sequence[MeterPace] = (), **channel: Any
+) -> tuple[list[RunWarning], EnergyBreakdown]:
     """Return the warnings about a run of three windows, and its energies."""
     known = bool(np.isfinite(samples["energy_j"]).any())
     one = Channel(
@@ -64,5 +68,6 @@ def judge(samples: NDArray[Any], **channel: Any) -> tuple[list[RunWarning], Ener
         rows=window_totals(account, phases, RequestTable.empty()),
         energy=breakdown,
         account=account,
+        paces=paces,
     )
     return [warning for check in CHECKS for warning in check(evidence)], breakdown

@@ -28,6 +28,7 @@ CHECKED_FACTS = (
     "model_info",
     "interference",
     "left_out",
+    "paces",
     "output_refusals",
     "closing_faults",
     "stopped_because",

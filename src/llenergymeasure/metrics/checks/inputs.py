@@ -20,7 +20,7 @@ from llenergymeasure.domain.interference import Interference
 from llenergymeasure.domain.model.info import ModelInfo
 from llenergymeasure.domain.model.prompt_facts import PromptFacts
 from llenergymeasure.domain.request_table import RequestTable
-from llenergymeasure.domain.trace import LeftOut, Phase
+from llenergymeasure.domain.trace import LeftOut, MeterPace, Phase
 from llenergymeasure.metrics.energy.account import EnergyAccount
 from llenergymeasure.metrics.energy.counter_vs_power import find_stale_power
 from llenergymeasure.metrics.energy.windows import WindowTotals
@@ -45,6 +45,8 @@ class CheckInputs:
     interference: Interference = field(default_factory=Interference)
     left_out: Sequence[LeftOut] = ()
     """Sensors that were not read."""
+    paces: Sequence[MeterPace] = ()
+    """How often each meter was to be read, and how long its readings took."""
     output_refusals: Sequence[str] = ()
     """What the file system of the output folder refuses."""
     closing_faults: Sequence[str] = ()

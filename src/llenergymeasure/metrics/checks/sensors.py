@@ -1,4 +1,4 @@
-"""Checks of the sensors: readings that are missing, refused, stale, reset or frozen."""
+"""Checks of the sensors: readings that are refused, stale, impossible, reset or frozen."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from llenergymeasure.metrics.checks.code import Levels, WarningCode
 from llenergymeasure.metrics.checks.inputs import CheckInputs
 from llenergymeasure.metrics.energy.counter_curve import CounterCurve
 from llenergymeasure.metrics.signals.faults import Fault
-from llenergymeasure.metrics.signals.gaps import Gap, find_sampling_gaps, within
+from llenergymeasure.metrics.signals.gaps import Gap, within
 
 GPU_IS_LOST = 15
 """nvml.h: NVML_ERROR_GPU_IS_LOST."""
@@ -45,14 +45,6 @@ COUNTER_FAULTS = (
         severity="warning",
         because=_FAULTS_BECAUSE,
     ),
-)
-SAMPLE_GAP = WarningCode(
-    code="sample_gap",
-    meaning="A meter was not read for far longer than usual within a window.",
-    remedy="Give the sampler more processor time: fewer threads, or cores of its own.",
-    severity=Levels(of="longest time without a reading, as a fraction of the windows", least="warning"),
-    because="A counter loses nothing by it, and where energy comes from power readings it is unknown "
-    "(`energy_unknown`).",
 )
 GPU_LOST = WarningCode(
     code="gpu_lost",
@@ -115,23 +107,6 @@ def _counter_faults(curve: CounterCurve, faults: Sequence[Fault], inputs: CheckI
         f"{first}; this happened {len(faults)} times in all, {sum(inside)} of them within a window, the last time at "
         f"{clock_time(gaps[-1].start_ns)}"
     )
-
-
-def check_sampling_kept_up(inputs: CheckInputs) -> Iterable[RunWarning]:
-    """Pauses between two readings within a window."""
-    longest: list[tuple[float, str]] = []
-    for index, curve in enumerate(inputs.account.curves):
-        pauses = find_sampling_gaps(inputs.account.trace.of(index))
-        lasted = [gap.duration_s for gap in pauses if gap.touches(inputs.windows)]
-        if lasted and curve.method != "estimated":
-            longest.append((max(lasted), curve.channel.label))
-    if longest:
-        labels = ", ".join(dict.fromkeys(label for _, label in longest))
-        windows_s = sum(window.duration_s for window in inputs.windows)
-        yield from SAMPLE_GAP.raised(
-            f"Within a window there were up to {max(longest)[0]:.1f} s without a reading of {labels}.",
-            magnitude=max(longest)[0] / windows_s if windows_s else None,
-        )
 
 
 def check_sensors_answered(inputs: CheckInputs) -> Iterable[RunWarning]:

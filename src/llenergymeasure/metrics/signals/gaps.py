@@ -13,7 +13,7 @@ from llenergymeasure.domain.trace import Phase
 
 LONGEST_GAP_S = 0.5
 USUAL_GAPS = 10.0
-"""A pause is longer than both: half a second, five periods of the slowest sensor known; and ten usual gaps."""
+"""A pause is longer than both: half a second, five periods of the slowest sensor known; ten periods of the meter."""
 FEW_CHANGES = 10
 STALE_S = 2.0
 STALE_PERIODS = 20.0
@@ -41,14 +41,28 @@ class Gap:
         )
 
 
-def find_sampling_gaps(samples: NDArray[Any]) -> tuple[Gap, ...]:
-    """Return the pauses in the samples of one channel: gaps far longer than usual."""
+def find_sampling_gaps(samples: NDArray[Any], period_s: float | None) -> tuple[Gap, ...]:
+    """Return the pauses in the samples of one channel: gaps far longer than `period_s`, the period of its meter.
+
+    Where that is not known (None), far longer than usual.
+    """
     times_ns = samples["t_unix_ns"]
     if len(times_ns) < 3:
         return ()
     gaps_s = np.diff(times_ns) / 1e9
-    long = gaps_s > max(LONGEST_GAP_S, USUAL_GAPS * float(np.median(gaps_s)))
+    usual_s = float(np.median(gaps_s)) if period_s is None else period_s
+    long = gaps_s > max(LONGEST_GAP_S, USUAL_GAPS * usual_s)
     return tuple(_between(times_ns, at, at + 1) for at in np.flatnonzero(long))
+
+
+def gaps_in(samples: NDArray[Any], windows: Iterable[Phase]) -> NDArray[np.float64]:
+    """Return the times in seconds between two samples of which at least a part lies within one of the windows."""
+    times_ns = samples["t_unix_ns"]
+    touches = np.zeros(max(len(times_ns) - 1, 0), dtype=bool)
+    for window in windows:
+        touches |= (times_ns[:-1] < window.end_unix_ns) & (times_ns[1:] > window.start_unix_ns)
+    gaps_s: NDArray[np.float64] = np.diff(times_ns)[touches] / 1e9
+    return gaps_s
 
 
 def find_stale_power_gaps(samples: NDArray[Any]) -> tuple[Gap, ...]:
