@@ -63,7 +63,7 @@ bench: $(DEV_STAMP) ## Measure start-up, overhead and time to the first token; J
 bench-accuracy: $(DEV_STAMP) ## Compare the energy of ours, Zeus, CodeCarbon and naive polling with the truth (five minutes).
 	PYTHONPATH=. $(BIN)/python -m benchmarks.accuracy
 
-bench-coverage: $(DEV_STAMP) ## Count how often stated intervals contain the true energy, sensor by sensor (four minutes).
+bench-coverage: $(DEV_STAMP) ## Count how often stated intervals contain the true energy, sensor by sensor (eight minutes).
 	OMP_NUM_THREADS=1 PYTHONPATH=. $(BIN)/python -m benchmarks.coverage
 
 bench-real: $(DEV_STAMP) ## Compare our energies with the logs of a real power meter: DATA=DIR (format in benchmarks/README.md).

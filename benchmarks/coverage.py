@@ -1,12 +1,17 @@
-"""How often the stated 95 % interval of a window contains the true energy, and how wide it is, sensor by sensor."""
+"""How often the stated 95 % interval of a window contains the true energy, and how wide it is, sensor by sensor.
+
+Two sets, apart: the simulators that margins were chosen on, and the independent generator (`benchmarks.judge`).
+"""
 
 from __future__ import annotations
 
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass
+from concurrent.futures import Executor, ProcessPoolExecutor
+from dataclasses import asdict
 
-import numpy as np
+from benchmarks.judge.cells import not_covered
+from benchmarks.judge.judged import judge_totals, judge_windows
 from benchmarks.report import machine, write
+from benchmarks.stated import Row, Stated, print_rows, rows_of
 
 from tests.support.simulated_power import COUNTERS, POWER_ONLY, Sensor, random_run
 
@@ -28,58 +33,61 @@ POWER_TITLES = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class Row:
-    """Windows of one length: the share of intervals that contain the true energy, and half-widths relative to it."""
-
-    sensor: str
-    length_s: float
-    signals: int
-    covered: float
-    median_half_width: float
-    p95_half_width: float
-
-
 def main() -> None:
-    """Print the table and write `out/coverage.json`."""
+    """Print the tables and write `out/coverage.json`."""
+    with ProcessPoolExecutor() as pool:
+        tables = {
+            "the simulators that margins were chosen on": rows_of(_chosen_on(pool)),
+            "the independent generator": rows_of(judge_windows(pool)),
+            "the independent generator: totals of five windows of 1 s that begin with a prefill peak": rows_of(
+                judge_totals(pool)
+            ),
+        }
+    write("coverage", {title: [_as_json(row) for row in rows] for title, rows in tables.items()})
+    here = machine()
+    print(f"\ncoverage ({here['cores']} cores, Python {here['python']}), without the gain of a board")
+    for title, rows in tables.items():
+        marks = {(row.sensor, row.windows): f"not covered: {why}" for row, why in _not_covered(rows)}
+        print_rows(title, rows, marks)
+
+
+def _chosen_on(pool: Executor) -> list[Stated]:
+    """Return one window of each signal, for each sensor and length."""
     sensors = {TITLES[name]: sensor for name, sensor in COUNTERS.items()}
     sensors |= {POWER_TITLES[name]: sensor for name, sensor in POWER_ONLY.items()}
-    with ProcessPoolExecutor() as pool:
-        found = [
-            pool.submit(_row, title, sensor, length_s)
-            for length_s in LENGTHS_S
-            for title, sensor in sensors.items()
-        ]
-        rows = [each.result() for each in found]
-    write("coverage", {"rows": [asdict(row) for row in rows]})
-    here = machine()
-    print(
-        f"\ncoverage ({here['cores']} cores, Python {here['python']}; {SIGNALS} random signals a row, exact gain)"
-    )
-    print(f"{'':52} {'window':>7} {'covered':>8} {'half-width: median':>19} {'95th pct.':>10}")
-    for row in rows:
-        print(
-            f"{row.sensor:52} {row.length_s:5.0f} s {row.covered:8.1%} "
-            f"{row.median_half_width:19.2%} {row.p95_half_width:10.2%}"
-        )
+    cells = [
+        pool.submit(_windows, title, sensor, length_s)
+        for length_s in LENGTHS_S
+        for title, sensor in sensors.items()
+    ]
+    return [each for cell in cells for each in cell.result()]
 
 
-def _row(title: str, sensor: Sensor, length_s: float) -> Row:
-    covered, widths = [], []
+def _windows(title: str, sensor: Sensor, length_s: float) -> list[Stated]:
+    found = []
     for seed in range(SIGNALS):
         run = random_run(sensor, seed, length_s)
         budget = run.budget()
         assert budget.half_width is not None
-        covered.append(abs(budget.value - run.true_j) <= budget.half_width)
-        widths.append(budget.half_width / run.true_j)
-    return Row(
-        sensor=title,
-        length_s=length_s,
-        signals=SIGNALS,
-        covered=float(np.mean(covered)),
-        median_half_width=float(np.median(widths)),
-        p95_half_width=float(np.quantile(widths, 0.95)),
-    )
+        found.append(
+            Stated(
+                sensor=title,
+                windows=f"{length_s:.0f} s",
+                error=budget.value / run.true_j - 1,
+                half_width=budget.half_width / run.true_j,
+                seed=seed,
+            )
+        )
+    return found
+
+
+def _not_covered(rows: list[Row]) -> list[tuple[Row, str]]:
+    reasons = [(row, not_covered(row.sensor, row.windows)) for row in rows]
+    return [(row, why) for row, why in reasons if why]
+
+
+def _as_json(row: Row) -> dict[str, object]:
+    return {**asdict(row), "not_covered": not_covered(row.sensor, row.windows)}
 
 
 if __name__ == "__main__":

@@ -13,10 +13,10 @@ from itertools import product
 from pathlib import Path
 
 import numpy as np
+from benchmarks.readings import one_channel, unix_ns
 from benchmarks.report import machine, write
 from numpy.typing import NDArray
 
-from llenergymeasure.domain.trace import Channel, EnergyTrace, sample_dtype
 from llenergymeasure.metrics.energy.account import EnergyAccount
 
 Floats = NDArray[np.float64]
@@ -24,14 +24,11 @@ Floats = NDArray[np.float64]
 LENGTHS_S = (1.0, 3.0, 8.0)
 WINDOWS = 300
 """Random windows of each length."""
-BASE_NS = 1_700_000_000_000_000_000
 MARGIN_S = 1.5
 """From the ends of a log: a window needs readings around it."""
 SHIFTS_S = np.arange(-0.03, 0.0601, 0.001)
 """Trial delays of the sensor's clock against the meter's."""
 AVERAGES_TRIED_S = (0.01, 0.025, 0.05, 0.1, 1.0, 1.05, 1.08, 1.1)
-STATED_GAIN = 0.05
-"""NVML's for a board."""
 AVERAGES_S = {"power.draw": 1.0, "power.draw.instant": None, "power.draw.average": 1.0}
 """What is taken of a field of nvidia-smi where the log does not say it: `@SECONDS` behind the name of the column."""
 
@@ -107,8 +104,9 @@ def read_logs(folder: Path) -> Iterator[Log]:
 def judge(log: Log, title: str) -> Row:
     """Compare our energies of all windows of a title with the truth."""
     start_s, end_s, true_j = log.windows[title].T
-    account = EnergyAccount(_trace(log), _unix_ns(log.quiet_s))
-    edges = _unix_ns(start_s), _unix_ns(end_s)
+    trace = one_channel(log.t_s, log.power_w, log.energy_j, log.averaging_s)
+    account = EnergyAccount(trace, unix_ns(log.quiet_s))
+    edges = unix_ns(start_s), unix_ns(end_s)
     energies, uncertainty = account.energies(*edges)[0], account.uncertainties(*edges)[0]
     error = energies.energy_j / true_j - 1
     half_width = uncertainty.random_j / true_j
@@ -202,27 +200,6 @@ def _with_windows(path: Path) -> Iterator[Log]:
         quiet_s=np.column_stack([np.append(t_s[0], known[:, 1]), np.append(known[:, 0], t_s[-1])]),
         uncorrected={"given": known},
     )
-
-
-def _trace(log: Log) -> EnergyTrace:
-    samples = np.zeros(len(log.t_s), dtype=sample_dtype())
-    samples["t_unix_ns"] = _unix_ns(log.t_s)
-    samples["power_w"], samples["energy_j"] = log.power_w, log.energy_j
-    counts = np.isfinite(log.energy_j).any()
-    channel = Channel(
-        meter="nvml",
-        domain="gpu",
-        device="GPU-of-the-log",
-        label="GPU 0",
-        method="counter" if counts else "sampled",
-        averaging_window_s=log.averaging_s,
-        relative_error=STATED_GAIN,
-    )
-    return EnergyTrace(channels=[channel], samples=samples)
-
-
-def _unix_ns(t_s: Floats) -> NDArray[np.int64]:
-    return BASE_NS + np.round(t_s * 1e9).astype(np.int64)
 
 
 def _trapezoid_j(log: Log, start_s: Floats, end_s: Floats) -> Floats:
