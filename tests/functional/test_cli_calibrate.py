@@ -16,7 +16,8 @@ from llenergymeasure.domain.estimate import Estimate
 from llenergymeasure.results.profile_store import keep_profiles, machine_key
 from llenergymeasure.results.tables import read_trace
 from tests.simulators.nvml.machine import NvmlMachine
-from tests.support.simulator_fixtures import NvmlSimulator
+from tests.simulators.nvml.profiles import rtx3090
+from tests.support.simulator_fixtures import ChildJson, NvmlSimulator
 
 
 def _llem(arguments: list[str], env: dict[str, str], cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -32,6 +33,10 @@ def _llem(arguments: list[str], env: dict[str, str], cwd: Path) -> subprocess.Co
         (["--meters", "none"], "--meters none leaves nothing to calibrate"),
         (["--meters", "auto,nvml"], "auto stands alone"),
         (["--last"], "--last needs --wall-meter"),
+        (["--contribute", "."], "--contribute: . already exists: name another file, or remove it"),
+        (["--contribute", "no/such.json"], "--contribute: there is no folder no"),
+        (["--contribute", ""], "--contribute: the path is empty"),
+        (["--last", "--contribute", "profile.json"], "no calibration is stored yet"),
         (["--last", "--wall-meter", "wall.csv"], "no calibration is stored yet"),
         (["--psu-efficiency", "0.9"], "--psu-efficiency needs --wall-meter"),
         (["--wall-meter", "w.csv", "--psu-efficiency", "94"], "between 0.5 and 1, not 94"),
@@ -55,6 +60,48 @@ def test_gpu_that_nothing_can_put_a_load_on_is_told(tmp_path: Path, nvml_simulat
     # beside a real GPU there is something to load, but the simulated card does not respond
     assert (done.returncode, "torch" in done.stderr) in [(4, True), (5, False)], done.stderr
     assert not (tmp_path / "data").exists()
+
+
+def test_last_calibration_is_written_to_send_in_and_told_apart_from_sending(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LLEM_DATA_DIR", str(tmp_path / "data"))
+    keep_profiles([_profile()])
+    env = {**os.environ, "USER": "alice", "HOME": str(tmp_path / "alice")}
+    done = _llem(["calibrate", "--last", "--contribute", "profile.json"], env, tmp_path)
+    assert (done.returncode, done.stderr) == (
+        0,
+        "note: wrote profile.json; nothing was sent. Read it before you send it\n",
+    )
+    assert "gain, true/reported" in done.stdout
+    text = (tmp_path / "profile.json").read_text()
+    (sensor,) = json.loads(text)["sensors"]
+    assert sensor["gain"]["true_over_reported"]["value"] == 1.04
+    assert [name for name in ("alice", str(tmp_path), machine_key()) if name in text] == []
+    again = _llem(["calibrate", "--last", "--contribute", "profile.json"], env, tmp_path)
+    assert (again.returncode, again.stdout) == (2, "")
+    assert (tmp_path / "profile.json").read_text() == text
+
+
+@pytest.mark.simulator
+def test_card_of_a_profile_is_known_with_its_driver(
+    nvml_simulator: NvmlSimulator, child_json: ChildJson
+) -> None:
+    machine = NvmlMachine(gpus=(rtx3090(),), driver_version="570.86.15")
+    profile = _profile().model_copy(update={"domain": "gpu", "device": machine.gpus[0].uuid})
+    code = """
+        import sys
+        from llenergymeasure.domain.calibration import SensorProfile
+        from llenergymeasure.orchestration.calibration.sensor_hardware import with_hardware
+
+        (profile,) = with_hardware([SensorProfile.model_validate_json(sys.argv[1])])
+        print(profile.hardware.model_dump_json())
+    """
+    assert child_json(code, nvml_simulator(machine), profile.model_dump_json()) == {
+        "product": "NVIDIA GeForce RTX 3090",
+        "driver_version": "570.86.15",
+        "compute_capability": "8.6",
+    }
 
 
 @pytest.mark.slow

@@ -16,7 +16,10 @@ from llenergymeasure.cli.streams import print_json
 from llenergymeasure.exceptions import ConfigError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from llenergymeasure.config.models import EnergyConfig
+    from llenergymeasure.domain.calibration import CalibrationReport
     from llenergymeasure.orchestration.calibration.calibrate import WallFile
 
 DURATION_S, LONGEST_S = 150.0, 3600.0
@@ -55,38 +58,72 @@ def calibrate(
     ] = CLASS_1,
     last: Annotated[
         bool,
-        typer.Option("--last", help="Use the load of the last calibration, whose log was saved afterwards."),
+        typer.Option("--last", help="Put no load on the machine: use the last calibration."),
     ] = False,
+    contribute: Annotated[
+        str | None,
+        typer.Option(
+            "--contribute", metavar="FILE", help="Write an anonymous profile of the sensors to a new file."
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Measure how sensors behave under a known load, and store it for later runs."""
-    from llenergymeasure.orchestration.calibration.calibrate import calibrate as run_calibration
-    from llenergymeasure.orchestration.calibration.calibrate import calibrate_again
-
     interrupt_on_signals()
     _check_duration(duration)
     wall = _wall(wall_meter, psu_efficiency, wall_meter_error)
-    if not last:
-        if wall is not None and not wall.path.exists():
-            print(
-                f"note: {wall_meter} does not exist yet; it is read when the load has ended", file=sys.stderr
-            )
-        with _progress(sys.stderr) as on_progress:
-            report = run_calibration(_energy(meters), duration, wall, on_progress=on_progress)
-    elif wall is not None:
-        report = calibrate_again(wall)
-    else:
-        raise ConfigError("--last needs --wall-meter FILE.csv")
-    if as_json:
-        print_json(report.model_dump_json(indent=2))
-    else:
-        from llenergymeasure.report.render import render
-        from llenergymeasure.report.summary.calibration import calibration_document
-
-        render(calibration_document(report), sys.stdout)
+    contribution = None if contribute is None else _new_file(contribute)
+    report = _last(wall, contribution) if last else _calibrate(meters, duration, wall)
+    if contribution is not None:
+        _write_contribution(contribution, report)
+    _show(report, as_json)
     if report.wall_problem is not None:
         again = f"llem calibrate --last --wall-meter {wall_meter}"
         print(f"warning: {report.wall_problem} → when it is fixed: {again}", file=sys.stderr)
+
+
+def _calibrate(meters: str, duration_s: float, wall: WallFile | None) -> CalibrationReport:
+    from llenergymeasure.orchestration.calibration.calibrate import calibrate as run_calibration
+
+    if wall is not None and not wall.path.exists():
+        print(f"note: {wall.path} does not exist yet; it is read when the load has ended", file=sys.stderr)
+    with _progress(sys.stderr) as on_progress:
+        return run_calibration(_energy(meters), duration_s, wall, on_progress=on_progress)
+
+
+def _last(wall: WallFile | None, contribution: Path | None) -> CalibrationReport:
+    from llenergymeasure.orchestration.calibration.calibrate import calibrate_again, last_calibration
+
+    if wall is not None:
+        return calibrate_again(wall)
+    if contribution is not None:
+        return last_calibration()
+    raise ConfigError("--last needs --wall-meter FILE.csv, or --contribute FILE")
+
+
+def _new_file(name: str) -> Path:
+    from llenergymeasure.orchestration.calibration.contribution import check_contribution_file
+
+    path = options.path_of(name, "--contribute")
+    check_contribution_file(path)
+    return path
+
+
+def _write_contribution(path: Path, report: CalibrationReport) -> None:
+    from llenergymeasure.orchestration.calibration.contribution import write_contribution
+
+    write_contribution(path, report.profiles)
+    print(f"note: wrote {path}; nothing was sent. Read it before you send it", file=sys.stderr)
+
+
+def _show(report: CalibrationReport, as_json: bool) -> None:
+    if as_json:
+        print_json(report.model_dump_json(indent=2))
+        return
+    from llenergymeasure.report.render import render
+    from llenergymeasure.report.summary.calibration import calibration_document
+
+    render(calibration_document(report), sys.stdout)
 
 
 def _check_duration(duration_s: float) -> None:

@@ -49,11 +49,22 @@ class WallGain(Record):
         return self.psu_efficiency is not None
 
 
+class SensorHardware(Record):
+    """What a sensor is part of: a card and its driver, or a processor; None where that is not known."""
+
+    product: str
+    """The maker's name of it."""
+    driver_version: str | None = None
+    compute_capability: str | None = None
+
+
 class SensorProfile(ChannelKey):
     """A sensor as a few minutes of known load showed it; `unknown` says why figures could not be found."""
 
     machine: str | None = None
     """Key of the machine; None for a device whose own identity is unique, as a GPU's UUID is."""
+    hardware: SensorHardware | None = None
+    """None where it is not known, as in profiles of earlier versions."""
     included_in_total: bool = True
     """False for a sensor that is contained in another one, and so not in the sum that a wall meter is compared with."""
     made_unix_ns: int

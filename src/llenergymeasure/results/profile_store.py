@@ -30,10 +30,19 @@ class _CacheFile(BaseModel):
     profiles: tuple[SensorProfile, ...] = ()
 
 
+def profiles_file() -> Path:
+    """Return the file that profiles are stored in.
+
+    Raises:
+        RuntimeError: there is no folder for it.
+    """
+    return data_dir() / FILE
+
+
 def load_profiles() -> tuple[SensorProfile, ...]:
     """Return all stored profiles, the latest first; none, with a warning, where the file cannot be read."""
     try:
-        return _read(data_dir() / FILE).profiles
+        return _read(profiles_file()).profiles
     except (RuntimeError, ExperimentError) as error:
         logger.warning("sensor profiles are not used: %s", error)
         return ()
@@ -46,7 +55,7 @@ def keep_profiles(profiles: Sequence[SensorProfile]) -> Path:
         ExperimentError: the file cannot be written, or what is there cannot be read.
     """
     try:
-        path = data_dir() / FILE
+        path = profiles_file()
         others = [old for old in _read(path).profiles if not any(new.replaces(old) for new in profiles)]
         stored = _CacheFile(profiles=(*profiles, *others))
         replace_text(path, stored.model_dump_json(indent=1) + "\n")

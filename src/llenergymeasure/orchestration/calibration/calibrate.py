@@ -24,8 +24,9 @@ from llenergymeasure.metrics.calibration.wall_meter_gain import NoGainError, Wal
 from llenergymeasure.orchestration.calibration.cpu_load import CpuLoad
 from llenergymeasure.orchestration.calibration.cuda_load import CudaLoad
 from llenergymeasure.orchestration.calibration.known_load import Load, PlannedStep, apply_load, plan_steps
+from llenergymeasure.orchestration.calibration.sensor_hardware import with_hardware
 from llenergymeasure.orchestration.calibration.wall_log import read_wall_log
-from llenergymeasure.results.profile_store import keep_profiles, load_profiles, machine_key
+from llenergymeasure.results.profile_store import keep_profiles, load_profiles, machine_key, profiles_file
 
 OnProgress = Callable[[float, str], None]
 """Is called with the seconds that are left and what is being done."""
@@ -74,7 +75,7 @@ def calibrate(
     if not calibration.profiles:
         raise MeterError(_no_response(calibration))
     machine = machine_key()
-    profiles = tuple(_named(profile, machine) for profile in calibration.profiles)
+    profiles = with_hardware([_named(profile, machine) for profile in calibration.profiles])
     return _conclude(profiles, dict(calibration.refused), wall)
 
 
@@ -84,17 +85,27 @@ def calibrate_again(wall: WallFile) -> CalibrationReport:
     Raises:
         ConfigError: there is no calibration yet, or the log cannot be read or used; what was stored stays.
     """
+    profiles = last_calibration().profiles
+    try:
+        profiles = _with_gain(profiles, wall)
+    except NoGainError as error:
+        raise ConfigError(f"{wall.path}: {error}") from None
+    return _stored(profiles, {})
+
+
+def last_calibration() -> CalibrationReport:
+    """Return the profiles of the latest calibration of this machine, as they are stored.
+
+    Raises:
+        ConfigError: there is none yet.
+    """
     machine = machine_key()
     stored = [profile for profile in load_profiles() if profile.machine in (None, machine)]
     if not stored:
         raise ConfigError("--last: no calibration is stored yet; run llem calibrate first")
     latest_ns = max(profile.made_unix_ns for profile in stored)
     profiles = tuple(profile for profile in stored if profile.made_unix_ns == latest_ns)
-    try:
-        profiles = _with_gain(profiles, wall)
-    except NoGainError as error:
-        raise ConfigError(f"{wall.path}: {error}") from None
-    return _stored(profiles, {})
+    return CalibrationReport(profiles=profiles, refused={}, stored_in=str(profiles_file()))
 
 
 def _measure(
