@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
@@ -51,9 +52,26 @@ def load_power(steps: Sequence[LoadStep], idle_w: float = IDLE_W, loaded_w: floa
     return Steps(idle_w, [*levels, ((steps[-1].end_unix_ns - BASE_NS) / 1e9, idle_w)])
 
 
+def boosting_power(steps: Sequence[LoadStep]) -> Steps:
+    """Return power as real cards draw it: it rises to 72 % at once and fully when clocks have, and falls in steps."""
+    draw = random.Random(3)
+    found: list[tuple[float, float]] = []
+    for step in steps:
+        start_s, end_s = ((edge - BASE_NS) / 1e9 for edge in (step.start_unix_ns, step.end_unix_ns))
+        after_s = [(0.0, 0.72), (draw.uniform(0.12, 0.22), 1.0)]
+        if not step.loaded:
+            after_s = [(0.0, 0.75), (0.03, 0.4), (0.06, 0.12), (2.0, 0.0)]
+        found += [
+            (start_s + late_s, IDLE_W + share * (LOADED_W - IDLE_W))
+            for late_s, share in after_s
+            if start_s + late_s < end_s
+        ]
+    return Steps(IDLE_W, found)
+
+
 def load_trace(make: Callable[..., SimulatedGpu], *, seed: int = 1, **fields: Any) -> EnergyTrace:
     """Return the trace of one card, read at random as the sampler does, by its instant reading if it has one."""
-    gpu = make(power=load_power(load_steps()), **fields)
+    gpu = make(**{"power": load_power(load_steps()), **fields})
     sensor = gpu.instant or gpu.usage
     ends_s = (load_steps()[-1].end_unix_ns - BASE_NS) / 1e9 + 1.0
     t_s = np.cumsum(np.random.default_rng(seed).uniform(0.25, 1.75, round(ends_s / 0.02))) * 0.02

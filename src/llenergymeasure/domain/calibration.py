@@ -8,6 +8,10 @@ from llenergymeasure.core.record import Record
 from llenergymeasure.domain.estimate import Estimate
 from llenergymeasure.domain.trace import Channel, ChannelKey
 
+UPPER_BOUND_S = 0.3
+"""Power takes up to 0.2 s to rise when a load begins (an external meter on an RTX 3090 and an RTX 4090, data of Yang,
+Adamek, Armour, arXiv 2312.02741). That looks like averaging, and hardly matters beside windows longer than this."""
+
 
 class LoadStep(Record):
     """A stretch of the known load, `[start_unix_ns, end_unix_ns)`: full load, or none.
@@ -74,7 +78,7 @@ class SensorProfile(ChannelKey):
     counter_period_s: float | None = None
     power_period_s: float | None = None
     averaging_window_s: float | None = None
-    """Over how long each power reading averages, as a box; a power that itself rises slowly makes it look longer."""
+    """Over how long each power reading averages, as a box; an upper bound below `UPPER_BOUND_S`."""
     averaging_half_width_s: float | None = None
     """Half-width of its 95 % interval; None where it is not known, as in profiles of earlier versions."""
     response_delay_s: float | None = None

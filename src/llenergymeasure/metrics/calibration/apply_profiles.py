@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from datetime import datetime, timezone
 from typing import Any
 
-from llenergymeasure.domain.calibration import SensorProfile
+from llenergymeasure.domain.calibration import UPPER_BOUND_S, SensorProfile, WallGain
 from llenergymeasure.domain.trace import Channel
+
+SAME = 0.1
+"""Relative: averaging times this near to each other are taken for the same."""
+PART_TIME = 0.75
+"""A window below this share of the update period leaves time unseen, whatever else it is."""
 
 
 def apply_profiles(
@@ -24,20 +30,50 @@ def _calibrated(channel: Channel, profiles: Sequence[SensorProfile], machine: st
     profile = next((each for each in profiles if each.is_of(channel, machine)), None)
     if profile is None:
         return channel
-    update: dict[str, Any] = {}
+    update: dict[str, Any] = {"averaging_window_s": _averaging_s(channel.averaging_window_s, profile)}
     if channel.update_period_s is None:
         update["update_period_s"] = (
             profile.counter_period_s if channel.method == "counter" else profile.power_period_s
         )
-    if profile.averaging_window_s is not None:
-        update["averaging_window_s"] = profile.averaging_window_s
-    wall = profile.wall
-    relative = wall.gain.relative_half_width if wall and wall.corrects else None
-    if wall is not None and relative is not None:
-        update.update(gain=wall.gain.value, relative_error=relative)
+    relative = _gain_error(channel, profile.wall)
+    if profile.wall is not None and relative is not None:
+        update.update(gain=profile.wall.gain.value, relative_error=relative)
     notes = [channel.note, _note(profile, corrected=relative is not None)]
     update["note"] = "; ".join(note for note in notes if note)
     return channel.model_copy(update=update)
+
+
+def _averaging_s(stated_s: float | None, profile: SensorProfile) -> float | None:
+    """Return what a reading averages over, by the meter and by the calibration.
+
+    A long window is known from the calibration. A short one that it found is an upper bound, so the meter's word stands
+    unless it is longer. Where that is wrong too, readings are taken for means over the whole time between two of them,
+    or over less if the window is shorter than that.
+    """
+    found_s, period_s = profile.averaging_window_s, profile.power_period_s
+    if found_s is None:
+        return stated_s
+    if found_s > UPPER_BOUND_S:
+        return found_s
+    margin_s = max(profile.averaging_half_width_s or 0.0, SAME * found_s)
+    if stated_s is not None and stated_s <= found_s + margin_s:
+        return stated_s
+    if period_s is None:
+        return None if stated_s is None else found_s
+    if found_s < PART_TIME * period_s:
+        return found_s
+    return None if stated_s is None else period_s
+
+
+def _gain_error(channel: Channel, wall: WallGain | None) -> float | None:
+    """Return the relative half-width of a gain that energies are multiplied by; None where there is none.
+
+    Of several sensors only the sum was compared: how far each is off from the others is as unknown as before.
+    """
+    relative = wall.gain.relative_half_width if wall is not None and wall.corrects else None
+    if wall is None or relative is None or len(wall.sensors) == 1:
+        return relative
+    return math.hypot(relative, channel.relative_error)
 
 
 def _note(profile: SensorProfile, corrected: bool) -> str:

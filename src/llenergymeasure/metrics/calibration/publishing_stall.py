@@ -55,7 +55,7 @@ def find_stall(
     """
     longest_s = max((end_s - start_s for start_s, end_s in rests_s), default=0.0)
     if longest_s < SHORTEST_REST_S:
-        return f"the load rested for {longest_s:.1f} s at the longest, and a stall may begin after seconds"
+        return f"it was without load for only {longest_s:.1f} s on end: calibrate for 80 s or longer"
     rests = [_holds_of(t_s, power_w, rest, period_s) for rest in rests_s]
     length_s = np.concatenate([rest.length_s for rest in rests])
     if length_s.size == 0 or length_s.max() > longest_s / 2:

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from llenergymeasure.domain.calibration import CalibrationReport, SensorProfile, WallGain
+from llenergymeasure.domain.calibration import (
+    UPPER_BOUND_S,
+    CalibrationReport,
+    SensorProfile,
+    WallGain,
+)
 from llenergymeasure.domain.estimate import Estimate, digits
 from llenergymeasure.report.summary.document import Block, Document, Note, Notes, Paragraph, Row, Rows
 
@@ -12,6 +17,8 @@ UNKNOWN_GAIN = (
     "The accuracy of the watts is not calibrated. Counter and power may both be wrong by the same factor, so the gain "
     "term of the uncertainty stays. A wall meter's log gives the gain: --wall-meter FILE.csv --psu-efficiency 0.94"
 )
+
+LEAST_DELAY_S = 0.001
 
 
 def calibration_document(report: CalibrationReport) -> Document:
@@ -82,8 +89,12 @@ def _figure(profile: SensorProfile, label: str, field: str, text_of: Callable[[f
 def _averaging(profile: SensorProfile, window_s: float) -> str:
     half_s, delay_s = profile.averaging_half_width_s, profile.response_delay_s
     interval = "" if half_s is None else f" ± {digits(1e3 * half_s)} ms"
-    delay = "" if delay_s is None else f", {1e3 * delay_s:.0f} ms behind the load"
-    return f"{_ms(window_s)}{interval}{delay}"
+    if window_s < UPPER_BOUND_S:
+        return f"{_ms(window_s)}{interval} at most: the rise of the power itself is in it"
+    behind = delay_s is not None and delay_s >= LEAST_DELAY_S
+    return f"{_ms(window_s)}{interval}" + (
+        f", {1e3 * (delay_s or 0.0):.0f} ms behind the load" if behind else ""
+    )
 
 
 def _stall(profile: SensorProfile, hold_s: float) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
@@ -66,6 +68,39 @@ def test_gain_that_a_wall_meter_fixed_replaces_the_stated_error() -> None:
     assert (channel.gain, channel.update_period_s, channel.averaging_window_s) == (1.04, 0.1, 0.025)
     assert channel.relative_error == pytest.approx(0.015)
     assert channel.note == "MIG; calibrated 2026-01-01 against a wall meter: multiplied by 1.0400"
+
+
+@pytest.mark.parametrize(
+    ("stated_s", "found_s", "used_s"),
+    [
+        (1.0, 1.06, 1.06),  # the best box of a "mean over a second"
+        (0.025, 0.114, 0.025),  # the power rose slowly
+        (1.0, 0.158, 0.1),  # a mean over 100 ms taken for one over a second
+        (1.0, 0.03, 0.03),  # a reading that leaves time unseen
+        (0.1, 0.02, 0.02),
+        (0.1, 0.097, 0.1),
+        (None, 0.114, None),  # the power's rise, or the sensor's averaging
+        (None, 0.03, 0.03),
+        (None, 0.7, 0.7),
+        (0.025, None, 0.025),
+    ],
+)
+def test_short_window_that_was_found_is_an_upper_bound(
+    stated_s: float | None, found_s: float | None, used_s: float | None
+) -> None:
+    profile = _profile().model_copy(
+        update={"averaging_window_s": found_s, "averaging_half_width_s": 0.001, "power_period_s": 0.1}
+    )
+    (channel,) = apply_profiles([CARD.model_copy(update={"averaging_window_s": stated_s})], [profile], "here")
+    assert channel.averaging_window_s == used_s
+
+
+def test_gain_of_a_sum_leaves_open_how_far_its_sensors_differ() -> None:
+    profile = _profile()
+    assert profile.wall is not None
+    of_two = profile.wall.model_copy(update={"sensors": ("GPU 0", "GPU 1")})
+    (channel,) = apply_profiles([CARD], [profile.model_copy(update={"wall": of_two})], "here")
+    assert (channel.gain, channel.relative_error) == (1.04, pytest.approx(math.hypot(0.015, 0.05)))
 
 
 def test_period_of_power_is_the_period_of_a_channel_without_a_counter() -> None:

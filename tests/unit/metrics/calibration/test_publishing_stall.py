@@ -51,7 +51,8 @@ def test_sampler_that_paused_is_no_stall() -> None:
 
 def test_short_rest_does_not_show_it() -> None:
     found = _found(np.arange(0.0, 12.0, PERIOD_S), rest=(0.0, 1.3))
-    assert found == "the load rested for 1.3 s at the longest, and a stall may begin after seconds"
+    assert isinstance(found, str)
+    assert "only 1.3 s on end: calibrate for 80 s or longer" in found
 
 
 @pytest.mark.parametrize("updates_s", [[], [5.0], [2.0, 11.0]])

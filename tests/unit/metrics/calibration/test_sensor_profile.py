@@ -19,6 +19,7 @@ from tests.support.known_load import (
     IDLE_W,
     LOADED_W,
     STAMP,
+    boosting_power,
     calibrated,
     load_power,
     load_steps,
@@ -88,6 +89,19 @@ def test_interval_of_the_averaging_window_contains_it(
         assert profile.averaging_half_width_s is not None
         found.append(abs(profile.averaging_window_s - window_s) <= profile.averaging_half_width_s)
     assert sum(found) >= 8
+
+
+@pytest.mark.parametrize(
+    ("make", "lowest_s", "highest_s"),
+    [(a100, 0.025, 0.3), (rtx4090, 0.1, 0.3), (h100_average, 0.98, 1.02), (rtx3090_average, 1.05, 1.09)],
+)
+def test_power_that_rises_slowly_makes_short_windows_look_longer_and_no_long_one(
+    make: Callable[..., SimulatedGpu], lowest_s: float, highest_s: float
+) -> None:
+    power = boosting_power(load_steps())
+    (profile,) = calibrated(make, noise_w=NOISE_W, power=power, seen_power=power).profiles
+    assert profile.averaging_window_s is not None
+    assert lowest_s < profile.averaging_window_s < highest_s
 
 
 @pytest.mark.parametrize("seed", range(3))

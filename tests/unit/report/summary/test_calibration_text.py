@@ -39,7 +39,14 @@ def _text(**fields: Any) -> str:
             {"averaging_window_s": 1.083, "averaging_half_width_s": 0.0042, "response_delay_s": 0.012},
             "averaging window 1,083 ms ± 4.2 ms, 12 ms behind the load",
         ),
-        ({"averaging_window_s": 0.025}, "averaging window 25 ms"),
+        (
+            {"averaging_window_s": 0.025, "averaging_half_width_s": 0.001, "response_delay_s": -0.0002},
+            "averaging window 25 ms ± 1 ms at most: the rise of the power itself is in it",
+        ),
+        (
+            {"averaging_window_s": 1.0, "averaging_half_width_s": 0.001, "response_delay_s": -0.0002},
+            "averaging window 1,000 ms ± 1 ms stall",
+        ),
         (
             {"publishing_stall_s": 1.004, "stall_begins_s": 1.98},
             "stall a reading stays for up to 1,004 ms, from 2.0 s after a load on",
@@ -49,8 +56,8 @@ def _text(**fields: Any) -> str:
             "stall none: without load a reading stayed for 127 ms at the longest",
         ),
         (
-            {"unknown": {"publishing_stall_s": "the load rested for 1.3 s at the longest"}},
-            "stall unknown: the load rested for 1.3 s at the longest",
+            {"unknown": {"publishing_stall_s": "it was without load for only 1.3 s on end"}},
+            "stall unknown: it was without load for only 1.3 s on end",
         ),
     ],
 )
