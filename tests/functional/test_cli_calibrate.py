@@ -41,6 +41,7 @@ def _llem(arguments: list[str], env: dict[str, str], cwd: Path) -> subprocess.Co
         (["--psu-efficiency", "0.9"], "--psu-efficiency needs --wall-meter"),
         (["--wall-meter", "w.csv", "--psu-efficiency", "94"], "between 0.5 and 1, not 94"),
         (["--wall-meter", "w.csv", "--wall-meter-error", "2"], "0.01 is 1 %"),
+        (["--wall-meter", "w" * 300, "--meters", "none"], "--meters none leaves nothing to calibrate"),
     ],
 )
 def test_what_cannot_be_is_one_sentence_and_stores_nothing(

@@ -85,7 +85,7 @@ def calibrate(
 def _calibrate(meters: str, duration_s: float, wall: WallFile | None) -> CalibrationReport:
     from llenergymeasure.orchestration.calibration.calibrate import calibrate as run_calibration
 
-    if wall is not None and not wall.path.exists():
+    if wall is not None and not os.path.exists(wall.path):
         print(f"note: {wall.path} does not exist yet; it is read when the load has ended", file=sys.stderr)
     with _progress(sys.stderr) as on_progress:
         return run_calibration(_energy(meters), duration_s, wall, on_progress=on_progress)
@@ -148,7 +148,7 @@ def _wall(name: str | None, psu_efficiency: float | None, error: float) -> WallF
             raise ConfigError("--psu-efficiency needs --wall-meter FILE.csv")
         return None
     path = options.path_of(name, "--wall-meter")
-    if path.is_dir():
+    if os.path.isdir(path):  # the method of Path raises for names that are too long
         raise ConfigError(f"--wall-meter: {path} is a folder: name the CSV file that the log is written to")
     return WallFile(path=path, meter=WallMeter(meter_error=error, psu_efficiency=psu_efficiency))
 
