@@ -79,6 +79,8 @@ class SensorProfile(ChannelKey):
     power_period_s: float | None = None
     averaging_window_s: float | None = None
     """Over how long each power reading averages, as a box; an upper bound below `UPPER_BOUND_S`."""
+    stated_averaging_s: float | None = None
+    """What the meter stated then: by it a later run knows whether the driver still offers the same reading."""
     averaging_half_width_s: float | None = None
     """Half-width of its 95 % interval; None where it is not known, as in profiles of earlier versions."""
     response_delay_s: float | None = None

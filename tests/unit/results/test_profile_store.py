@@ -97,3 +97,23 @@ def test_folder_that_cannot_be_written_is_told_with_the_variable_that_moves_it(
 def test_machine_keeps_its_key() -> None:
     assert machine_key() == machine_key()
     assert len(machine_key()) == 16
+
+
+def test_profile_of_an_earlier_version_opens_with_later_figures_unknown(store: Path) -> None:
+    store.parent.mkdir(parents=True)
+    gain = '{"value": 1.04, "low": 1.03, "high": 1.05, "unit": "1", "method": "derived"}'
+    wall = f'{{"gain": {gain}, "meter_error": 0.01, "clock_offset_s": 7.0, "sensors": ["GPU 0"]}}'
+    store.write_text(
+        '{"version": 1, "profiles": [{"meter": "nvml", "domain": "gpu", "device": "GPU-1", "label": "GPU 0", '
+        '"made_unix_ns": 1, "tool_version": "1.9.0", "idle_power_w": 90, "loaded_power_w": 430, '
+        f'"averaging_window_s": 0.025, "load": "matrix products", "wall": {wall}, "steps": []}}]}}'
+    )
+    (profile,) = load_profiles()
+    assert profile.averaging_window_s == 0.025
+    assert (profile.averaging_half_width_s, profile.publishing_stall_s, profile.hardware) == (
+        None,
+        None,
+        None,
+    )
+    assert profile.wall is not None
+    assert profile.wall.deviation_w is None

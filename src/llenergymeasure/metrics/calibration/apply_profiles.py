@@ -30,17 +30,26 @@ def _calibrated(channel: Channel, profiles: Sequence[SensorProfile], machine: st
     profile = next((each for each in profiles if each.is_of(channel, machine)), None)
     if profile is None:
         return channel
-    update: dict[str, Any] = {"averaging_window_s": _averaging_s(channel.averaging_window_s, profile)}
-    if channel.update_period_s is None:
-        update["update_period_s"] = (
-            profile.counter_period_s if channel.method == "counter" else profile.power_period_s
-        )
+    update: dict[str, Any] = {}
+    if channel.method == "counter" and channel.update_period_s is None:
+        update["update_period_s"] = profile.counter_period_s
+    if _same_reading(channel.averaging_window_s, profile.stated_averaging_s):
+        update["averaging_window_s"] = _averaging_s(channel.averaging_window_s, profile)
+        if channel.method == "sampled" and channel.update_period_s is None:
+            update["update_period_s"] = profile.power_period_s
     relative = _gain_error(channel, profile.wall)
     if profile.wall is not None and relative is not None:
         update.update(gain=profile.wall.gain.value, relative_error=relative)
     notes = [channel.note, _note(profile, corrected=relative is not None)]
     update["note"] = "; ".join(note for note in notes if note)
     return channel.model_copy(update=update)
+
+
+def _same_reading(stated_s: float | None, stated_then_s: float | None) -> bool:
+    """Whether the power of a channel may be read as it was then: another driver may offer another reading."""
+    if stated_s is None or stated_then_s is None:
+        return True
+    return abs(stated_s - stated_then_s) <= SAME * stated_then_s
 
 
 def _averaging_s(stated_s: float | None, profile: SensorProfile) -> float | None:

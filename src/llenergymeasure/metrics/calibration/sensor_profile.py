@@ -77,6 +77,7 @@ def calibrate_sensors(
                 tool_version=origin.tool_version,
                 idle_power_w=idle_w,
                 loaded_power_w=loaded_w,
+                stated_averaging_s=curve.channel.averaging_window_s,
                 **known,
                 unknown=unknown,
                 load=origin.load,

@@ -53,6 +53,7 @@ class ContributedSensor(Record):
     loaded_power_w: float
     counter_period_s: float | None
     power_period_s: float | None
+    stated_averaging_s: float | None
     averaging_window_s: float | None
     averaging_half_width_s: float | None
     response_delay_s: float | None
@@ -130,6 +131,7 @@ def _sensor(profile: SensorProfile) -> ContributedSensor:
         loaded_power_w=_rounded(profile.loaded_power_w),
         counter_period_s=_known(profile.counter_period_s),
         power_period_s=_known(profile.power_period_s),
+        stated_averaging_s=_known(profile.stated_averaging_s),
         averaging_window_s=_known(profile.averaging_window_s),
         averaging_half_width_s=_known(profile.averaging_half_width_s),
         response_delay_s=_known(profile.response_delay_s),

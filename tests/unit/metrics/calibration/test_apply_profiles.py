@@ -95,6 +95,13 @@ def test_short_window_that_was_found_is_an_upper_bound(
     assert channel.averaging_window_s == used_s
 
 
+def test_window_of_another_reading_is_not_used() -> None:
+    profile = _profile().model_copy(update={"averaging_window_s": 1.06, "stated_averaging_s": 1.0})
+    now_instant = CARD.model_copy(update={"averaging_window_s": 0.025})
+    (channel,) = apply_profiles([now_instant], [profile], "here")
+    assert channel.averaging_window_s == 0.025
+
+
 def test_gain_of_a_sum_leaves_open_how_far_its_sensors_differ() -> None:
     profile = _profile()
     assert profile.wall is not None

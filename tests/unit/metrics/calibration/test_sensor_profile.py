@@ -145,6 +145,15 @@ def test_window_is_found_whatever_the_phase(
     assert profile.averaging_window_s == pytest.approx(window_s, rel=0.15)
 
 
+def test_profile_says_what_the_meter_stated() -> None:
+    trace = load_trace(a100, noise_w=NOISE_W)
+    stated = trace.channels[0].model_copy(update={"averaging_window_s": 0.025})
+    found = calibrate_sensors(
+        EnergyTrace(channels=(stated,), samples=trace.samples), load_steps(), STAMP
+    ).profiles
+    assert [profile.stated_averaging_s for profile in found] == [0.025]
+
+
 def test_card_without_a_counter_has_the_rest_and_says_why() -> None:
     (profile,) = calibrated(a100, noise_w=NOISE_W, counter=None).profiles
     assert (profile.counter_period_s, profile.counter_over_power) == (None, None)
