@@ -22,7 +22,7 @@ ASKED := pyproject.toml constraints.txt requirements/weights.txt
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help quickstart test test-fast test-wheel check format docs-reference bench bench-accuracy bench-coverage bench-real bench-slow-calls wheel clean distclean
+.PHONY: help quickstart test test-fast test-wheel check format docs-reference bench bench-accuracy bench-coverage bench-real bench-slow-calls bench-freezes wheel clean distclean
 
 help: ## List these targets.
 	@awk -F ':.*## ' '/^[a-z%.-]+:.*## / { sub(/%/, "X.Y", $$1); printf "  %-14s %s\n", $$1, $$2 }' Makefile
@@ -71,6 +71,9 @@ bench-real: $(DEV_STAMP) ## Compare our energies with the logs of a real power m
 
 bench-slow-calls: $(DEV_STAMP) ## Run llem on eight simulated cards with slow calls, 80 times (a quarter of an hour).
 	PYTHONPATH=. $(BIN)/python -m benchmarks.slow_calls
+
+bench-freezes: $(DEV_STAMP) ## Count healthy counters called frozen, and true freezes found (ten seconds).
+	PYTHONPATH=. $(BIN)/python -m benchmarks.freezes
 
 wheel: $(BIN)/python ## Build the wheel into dist/.
 	$(BIN)/python $(PIP_INSTALL:install=wheel) --no-deps --wheel-dir dist .

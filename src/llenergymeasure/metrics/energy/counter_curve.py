@@ -67,7 +67,7 @@ class CounterCurve:
         between = (edge_s >= ticks.t_s[0]) & (edge_s <= ticks.t_s[-1])
         long = between & (length_s > max(LONGEST_INTERVAL_S, 3 * (ticks.period_s or 0.0)))
         for at in np.flatnonzero(long & is_known(reasons)):
-            reasons[at] = f"the counter was not read for {length_s[at]:.1f} s around an edge"
+            reasons[at] = f"the counter showed nothing new for {length_s[at]:.1f} s around an edge"
 
     def _interval(self, t_s: NDArray[np.float64]) -> NDArray[np.intp]:
         """Return the number of the tick interval of each moment; of the nearest one beyond the outermost ticks."""

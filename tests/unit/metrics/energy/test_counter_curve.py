@@ -176,7 +176,7 @@ def test_a_pause_of_the_sampling_within_an_interval_costs_nothing() -> None:
 
 def test_a_pause_of_the_sampling_around_an_edge_makes_the_interval_unknown() -> None:
     found = energy_between(build_curves(gapped(4.0, 6.0))[0], ns(3.0), ns(5.0))
-    assert "was not read for 2." in str(found.reason)
+    assert "showed nothing new for 2." in str(found.reason)
 
 
 def test_a_wrapping_counter_is_not_believed_over_a_pause_that_may_hide_a_lap() -> None:

@@ -76,3 +76,33 @@ def test_readings_that_beat_with_the_ticks_leave_no_hole(sampling_s):
     read_s += rng.normal(0.0, 0.004, len(read_s))
     ticks = locate_ticks(read_s, 300.0 * np.floor(read_s / 0.1) * 0.1, None)
     assert np.diff(ticks.t_s).max() < 0.25 + 2.5 * max(0.1, sampling_s)
+
+
+TICK_S = 0.1
+NO_POWER = (np.empty(0), np.empty(0))
+
+
+def _stood_still(watts: float, still_s: tuple[float, float], *, lost: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Return readings of a counter under steady power that did not move for a while: late, or with a loss."""
+    read_s = np.cumsum(np.random.default_rng(3).uniform(0.005, 0.035, 1000))
+    tick_s = np.arange(0.0, 30.0, TICK_S)
+    within = (tick_s >= still_s[0]) & (tick_s < still_s[1])
+    rise_j = np.where(within, 0.0, watts * TICK_S)
+    if not lost:
+        rise_j[np.argmax(within) + within.sum()] += watts * TICK_S * within.sum()
+    return read_s, np.cumsum(rise_j)[np.searchsorted(tick_s, read_s, side="right") - 1]
+
+
+@pytest.mark.parametrize("watts", [12.0, 300.0])
+@pytest.mark.parametrize("length_s", [0.8, 2.0])
+def test_a_late_counter_is_told_from_a_frozen_one_without_power_readings(watts, length_s):
+    still_s = (8.0, 8.0 + length_s)
+    assert find_freezes(*_stood_still(watts, still_s, lost=False), NO_POWER) == ()
+    assert len(find_freezes(*_stood_still(watts, still_s, lost=True), NO_POWER)) == 1
+
+
+def test_work_that_begins_as_a_freeze_ends_does_not_hide_it():
+    read_s, energy_j = _stood_still(20.0, (8.0, 9.0), lost=True)
+    energy_j[read_s >= 9.0] += 15.0  # a prefill within the first tick after it draws what was lost
+    shown_w = np.where((read_s >= 9.1) & (read_s < 9.2), 170.0, 20.0)
+    assert len(find_freezes(read_s, energy_j, (read_s, shown_w))) == 1
