@@ -72,7 +72,9 @@ def _wall(wall: WallGain) -> Iterator[Row]:
             "with the losses of the power supply, so nothing is multiplied; --psu-efficiency removes them"
         )
     yield Row(label="gain, true/reported", value=f"{_ratio(wall.gain)}, {effect}")
-    together = "" if len(wall.sensors) == 1 else f"; of {', '.join(wall.sensors)} together"
+    together = (
+        "" if len(wall.sensors) == 1 else f"; {', '.join(wall.sensors)} together, so the error of each stays"
+    )
     if wall.deviation_w is not None:
         deviation = f"{digits(wall.deviation_w)} W (standard deviation; the wall meter's scatter is in it)"
         yield Row(label="off a straight line", value=deviation)

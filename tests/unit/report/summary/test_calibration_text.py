@@ -65,15 +65,22 @@ def test_figure_of_a_sensor_is_told(fields: dict[str, Any], said: str) -> None:
     assert said in _text(**fields)
 
 
-def test_deviation_is_told_with_what_it_contains() -> None:
-    gain = WallGain(
+def _wall(*sensors: str) -> WallGain:
+    return WallGain(
         gain=Estimate(value=1.04, low=1.03, high=1.05, unit="1", method="derived"),
         psu_efficiency=0.94,
         meter_error=0.01,
         clock_offset_s=0.0,
-        sensors=("GPU 0",),
+        sensors=sensors,
         deviation_w=0.82,
     )
-    assert "off a straight line 0.82 W (standard deviation; the wall meter's scatter is in it)" in _text(
-        wall=gain
-    )
+
+
+def test_deviation_is_told_with_what_it_contains() -> None:
+    said = "off a straight line 0.82 W (standard deviation; the wall meter's scatter is in it)"
+    assert said in _text(wall=_wall("GPU 0"))
+
+
+def test_gain_of_a_sum_is_told_to_leave_the_error_of_each() -> None:
+    assert "GPU 0, GPU 1 together, so the error of each stays" in _text(wall=_wall("GPU 0", "GPU 1"))
+    assert "together" not in _text(wall=_wall("GPU 0"))
