@@ -9,7 +9,7 @@ from concurrent.futures import Executor, ProcessPoolExecutor
 from dataclasses import asdict
 
 from benchmarks.judge.cells import not_covered
-from benchmarks.judge.judged import judge_totals, judge_windows
+from benchmarks.judge.judged import by_regularity, judge_in_step, judge_totals, judge_windows
 from benchmarks.report import machine, write
 from benchmarks.stated import Row, Stated, print_rows, rows_of
 
@@ -17,6 +17,7 @@ from tests.support.simulated_power import COUNTERS, POWER_ONLY, Sensor, random_r
 
 SIGNALS = 504
 LENGTHS_S = (1.0, 3.0, 10.0)
+TOTALS = "the independent generator: totals of five windows of 1 s that begin with a prefill peak"
 TITLES = {
     "v100": "V100: counter every 20 ms",
     "a100": "A100: counter every 100 ms",
@@ -36,13 +37,15 @@ POWER_TITLES = {
 def main() -> None:
     """Print the tables and write `out/coverage.json`."""
     with ProcessPoolExecutor() as pool:
-        tables = {
-            "the simulators that margins were chosen on": rows_of(_chosen_on(pool)),
-            "the independent generator": rows_of(judge_windows(pool)),
-            "the independent generator: totals of five windows of 1 s that begin with a prefill peak": rows_of(
-                judge_totals(pool)
-            ),
-        }
+        chosen_on, windows = _chosen_on(pool), judge_windows(pool)
+        totals, in_step = judge_totals(pool), judge_in_step(pool)
+    tables = {
+        "the simulators that margins were chosen on": rows_of(chosen_on),
+        "the independent generator": rows_of(windows),
+        f"{TOTALS}, by rest and peak": rows_of(totals),
+        f"{TOTALS}, with rests: regular (sampler and board keep time) or not": rows_of(by_regularity(totals)),
+        "the independent generator: loads in step with the sensor": rows_of(in_step),
+    }
     write("coverage", {title: [_as_json(row) for row in rows] for title, rows in tables.items()})
     here = machine()
     print(f"\ncoverage ({here['cores']} cores, Python {here['python']}), without the gain of a board")

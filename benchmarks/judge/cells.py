@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from benchmarks.judge.sensors import Power, Sensor
 
 LENGTHS_S = (1.0, 3.0, 10.0)
@@ -9,10 +11,13 @@ A_QUARTER = Power(every_s=0.1, mean_s=0.025, stated_s=0.025)
 HALF_OF_20_MS = Power(every_s=0.02, mean_s=0.01, stated_s=0.01)
 WHOLE_100_MS = Power(every_s=0.1, mean_s=0.1, stated_s=None)
 A_SECOND = Power(every_s=0.1, mean_s=0.1, stated_s=1.0, over_a_second=True)
+STALLING = replace(A_SECOND, stalls=True)
+COUNTER_ALONE = Sensor(name="counter every 100 ms", counter_s=0.1)
+A_QUARTER_ALONE = Sensor(name="power alone: 25 of 100 ms", power=A_QUARTER)
 SENSORS = (
     Sensor(name="counter every 20 ms", counter_s=0.02),
     Sensor(name="counter every 50 ms", counter_s=0.05),
-    Sensor(name="counter every 100 ms", counter_s=0.1),
+    COUNTER_ALONE,
     Sensor(name="counter every 20 ms, power 25 of 100 ms", counter_s=0.02, power=A_QUARTER),
     Sensor(name="counter every 100 ms, power 25 of 100 ms", counter_s=0.1, power=A_QUARTER),
     Sensor(name="counter every 50 ms, power 10 of 20 ms", counter_s=0.05, power=HALF_OF_20_MS),
@@ -20,16 +25,23 @@ SENSORS = (
     Sensor(name="counter every 20 ms, mean over a second", counter_s=0.02, power=A_SECOND),
     Sensor(name="counter every 100 ms, mean over a second", counter_s=0.1, power=A_SECOND),
     Sensor(name="power alone: 10 of 20 ms", power=HALF_OF_20_MS),
-    Sensor(name="power alone: 25 of 100 ms", power=A_QUARTER),
+    A_QUARTER_ALONE,
     Sensor(name="power alone: 100 of 100 ms", power=WHOLE_100_MS),
     Sensor(name="power alone: mean over a second", power=A_SECOND),
+    Sensor(name="power alone: mean over a second that stalls", power=STALLING),
 )
+IN_STEP = (
+    (COUNTER_ALONE, "wave near the tick"),
+    (A_QUARTER_ALONE, "beating"),
+)
+"""Sensors, and the loads in step with them."""
 PEAKS_S = {"20-40 ms": (0.02, 0.04), "60-120 ms": (0.06, 0.12), "150-300 ms": (0.15, 0.3)}
 RESTS_S = {"0.3 s": 0.3, "2.5 s": 2.5, "none": 0.0}
 NOT_COVERED: dict[str, str] = {}
-"""Sensors and cells that docs/explanation/uncertainty.md names as not covered, by `sensor` or `sensor, windows`."""
+"""What docs/explanation/uncertainty.md names as not covered, by `sensor`, `windows` or `sensor, windows` of a row."""
 
 
 def not_covered(sensor: str, windows: str) -> str | None:
     """Return why a cell is not covered; None for one that is."""
-    return NOT_COVERED.get(f"{sensor}, {windows}", NOT_COVERED.get(sensor))
+    found = (NOT_COVERED.get(name) for name in (f"{sensor}, {windows}", sensor, windows))
+    return next((reason for reason in found if reason), None)

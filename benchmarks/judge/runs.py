@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from benchmarks.judge.sampler import Samples, random_sampler, sample
+from benchmarks.judge.sampler import PLAIN, Samples, random_sampler, sample
 from benchmarks.judge.sensors import Sensor, counter, random_board, readings
 from benchmarks.judge.signals import (
     GRID_S,
+    IN_STEP,
     SIGNALS,
     Floats,
     Levels,
@@ -23,6 +24,9 @@ LEAD_S = 6.0
 PERIOD_S, FAST_PERIOD_S = 0.02, 0.01
 """Of the sampler; readings that are published every 20 ms, alone, are read faster."""
 REPEATS = 5
+TIMER = "timer"
+REGULAR = f"{PLAIN}, {TIMER}"
+"""The conditions of a run whose sampler has neither pauses nor slow calls, and whose sensors keep a beat."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,9 +72,10 @@ def rested(rng: np.random.Generator, length_s: float, count: int) -> Course:
     return _course(signal, levels, parts, windows, [*rests, _last_rest(rng, levels, parts)])
 
 
-def served(rng: np.random.Generator, lengths_s: tuple[float, ...]) -> Course:
-    """Return windows at random times of a load that never rests, one of each length."""
-    signal, levels = str(rng.choice(list(SIGNALS))), random_levels(rng)
+def served(rng: np.random.Generator, lengths_s: tuple[float, ...], signal: str | None = None) -> Course:
+    """Return windows at random times of a load that never rests, one of each length; a random load, or that given."""
+    signal = signal or str(rng.choice(list(SIGNALS)))
+    levels = random_levels(rng)
     lasting_s = 36.0
     parts = [_idle(rng, levels, LEAD_S), *_work(rng, levels, signal, lasting_s)]
     _last_rest(rng, levels, parts)
@@ -114,7 +119,7 @@ def read(rng: np.random.Generator, course: Course, sensor: Sensor) -> Run:
     sampler = random_sampler(rng, FAST_PERIOD_S if fast else PERIOD_S)
     until_s = len(course.power_w) * GRID_S
     samples = sample(rng, sampler, until_s, counted, power)
-    clock = "free-running" if board.free_running else "timer"
+    clock = "no timer" if board.free_running else TIMER
     return Run(course=course, conditions=f"{sampler.habit}, {clock}", samples=samples)
 
 
@@ -139,7 +144,7 @@ def _rest(rng: np.random.Generator, levels: Levels, lasting_s: float) -> Part:
 def _work(rng: np.random.Generator, levels: Levels, signal: str, lasting_s: float) -> list[Part]:
     """Return a signal with up to 2 ms of host time on either side."""
     count, before, after = int(1e3 * lasting_s), int(rng.integers(0, 3)), int(rng.integers(0, 3))
-    power_w = SIGNALS[signal](rng, count, levels) * (1 + 0.004 * rng.standard_normal(count))
+    power_w = (SIGNALS | IN_STEP)[signal](rng, count, levels) * (1 + 0.004 * rng.standard_normal(count))
     power_w[:before], power_w[count - after :] = levels.rest_w, levels.rest_w
     return [(power_w, signal != "idling")]
 

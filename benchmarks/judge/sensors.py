@@ -27,6 +27,8 @@ class Power:
     """Over how long the library is told that it averages; None where a card does not say."""
     over_a_second: bool = False
     """The published value is a weighted mean of the last readings, which cover about a second."""
+    stalls: bool = False
+    """Some seconds after work ended only every tenth reading is published."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,7 +113,7 @@ def readings(
         means_w = _over_a_second(rng, means_w)
     values = means_w + _noise_w(rng, board, len(t_s))
     values = np.maximum(np.round(values / board.step_w) * board.step_w, board.step_w)
-    if power.over_a_second:
+    if power.stalls:
         shown = _shown(rng, at_work[np.minimum((t_s / GRID_S).astype(int), len(at_work) - 1)])
         t_s, values = t_s[shown], values[shown]
     return Published(t_s=t_s, value=values)

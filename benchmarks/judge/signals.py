@@ -142,6 +142,16 @@ def still(rng: np.random.Generator, count: int, levels: Levels) -> Floats:
     return np.full(count, levels.top_w * rng.uniform(0.3, 0.98))
 
 
+def beating(rng: np.random.Generator, count: int, levels: Levels) -> Floats:
+    """A square wave whose period is one to three updates of the sensor, to within some hundred ppm."""
+    return _square_wave(rng, count, levels, 100.0 * rng.integers(1, 4) * (1 + rng.uniform(-3e-4, 3e-4)))
+
+
+def wave_near_tick(rng: np.random.Generator, count: int, levels: Levels) -> Floats:
+    """A square wave about as long as a tick."""
+    return _square_wave(rng, count, levels, rng.uniform(70.0, 140.0))
+
+
 SIGNALS: dict[str, Signal] = {
     "bursts": bursts,
     "serving": serving,
@@ -153,6 +163,8 @@ SIGNALS: dict[str, Signal] = {
     "telegraph": telegraph,
     "still": still,
 }
+IN_STEP: dict[str, Signal] = {"beating": beating, "wave near the tick": wave_near_tick}
+"""Loads in step with a sensor that updates every 100 ms, which are never drawn at random."""
 
 
 def token_ripple(rng: np.random.Generator, count: int) -> Floats:
@@ -162,6 +174,12 @@ def token_ripple(rng: np.random.Generator, count: int) -> Floats:
     high = steps % 1 < share
     depth = rng.uniform(0.02, 0.15)
     return np.where(high, 1 + depth * (1 - share), 1 - depth * share)
+
+
+def _square_wave(rng: np.random.Generator, count: int, levels: Levels, period_ms: float) -> Floats:
+    low, high, share = rng.uniform(0.25, 0.5), rng.uniform(0.6, 1.0), rng.uniform(0.3, 0.7)
+    phase = np.arange(count) / period_ms + rng.uniform(0, 1)
+    return levels.top_w * np.where(phase % 1 < share, high, low)
 
 
 def smooth(power_w: Floats, over_ms: int) -> Floats:

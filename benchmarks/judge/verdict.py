@@ -28,10 +28,10 @@ def judge_rested(sensor: Sensor, length_s: float, seed: int) -> Iterator[Stated]
     yield from _windows(rng, rested(rng, length_s, WINDOWS_A_RUN), sensor, RESTS, seed)
 
 
-def judge_served(sensor: Sensor, seed: int) -> Iterator[Stated]:
-    """Judge windows of all lengths, of a load that never rests."""
+def judge_served(sensor: Sensor, seed: int, signal: str | None = None) -> Iterator[Stated]:
+    """Judge windows of all lengths, of a load that never rests: a random one, or that given."""
     rng = _rng(sensor.name, SERVED, seed)
-    yield from _windows(rng, served(rng, LENGTHS_S * WINDOWS_A_RUN), sensor, SERVED, seed)
+    yield from _windows(rng, served(rng, LENGTHS_S * WINDOWS_A_RUN, signal), sensor, SERVED, seed)
 
 
 def judge_total(sensor: Sensor, rest: str, peak: str, seed: int) -> Stated:
