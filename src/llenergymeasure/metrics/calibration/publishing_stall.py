@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 HELD = 2.5
 """Update periods from which a reading counts as held: three equal ones or more."""
 FEWEST = 3
-"""Held readings from which they count as a stall: two neighbours may be equal by chance."""
+LASTS = 0.5
+"""Share of the time since the first held reading that held ones make up in a stall. By chance they make up far less: a
+sixth where readings in steps of 1 W scatter by 1.5 W."""
 ALIKE = 0.15
 """Those of one stall are equally long to within this share of them; chance makes them of all lengths."""
 MOST = 0.8
@@ -42,6 +44,11 @@ class _Holds:
     length_s: NDArray[Any]
     since_s: NDArray[Any]
 
+    def first_held(self, period_s: float) -> int:
+        """Return the number of the first that was held; where none was, how many there are."""
+        held = np.flatnonzero(self.length_s > HELD * period_s)
+        return int(held[0]) if len(held) else len(self.length_s)
+
 
 def find_stall(
     t_s: NDArray[Any],
@@ -60,8 +67,9 @@ def find_stall(
     length_s = np.concatenate([rest.length_s for rest in rests])
     if length_s.size == 0 or length_s.max() > longest_s / 2:
         return "its readings hardly ever changed without load, and still power looks like a stalled sensor"
-    held_s = length_s[length_s > HELD * period_s]
-    if len(held_s) < FEWEST:
+    since_held_s = np.concatenate([rest.length_s[rest.first_held(period_s) :] for rest in rests])
+    held_s = since_held_s[since_held_s > HELD * period_s]
+    if len(held_s) < FEWEST or held_s.sum() < LASTS * since_held_s.sum():
         return PublishingStall(hold_s=float(length_s.max()), begins_s=None)
     usual_s = float(np.median(held_s))
     alike = np.abs(held_s - usual_s) <= ALIKE * usual_s
@@ -71,9 +79,9 @@ def find_stall(
             "for a stall, and still power would do the same"
         )
     begins_s = [
-        float(rest.since_s[rest.length_s > HELD * period_s][0] - start_s)
+        float(rest.since_s[rest.first_held(period_s)] - start_s)
         for rest, (start_s, _) in zip(rests, rests_s, strict=True)
-        if (rest.length_s > HELD * period_s).any()
+        if rest.first_held(period_s) < len(rest.since_s)
     ]
     return PublishingStall(hold_s=float(held_s[alike].max()), begins_s=float(np.median(begins_s)))
 

@@ -35,6 +35,16 @@ def test_two_equal_neighbours_now_and_then_are_chance() -> None:
     assert found.begins_s is None
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_coarse_readings_that_are_equal_by_chance_are_no_stall(seed: int) -> None:
+    draw = np.random.default_rng(seed)
+    t_s = np.cumsum(draw.uniform(0.005, 0.035, 2400))
+    power_w = np.round(90.0 + draw.normal(0, 1.5, 500))[(t_s / PERIOD_S).astype(int)]
+    found = find_stall(t_s, power_w, PERIOD_S, [(0.0, 12.0), (12.0, 24.0), (24.0, 36.0), (36.0, 47.0)])
+    assert isinstance(found, PublishingStall)
+    assert found.begins_s is None
+
+
 def test_readings_that_stay_for_all_lengths_are_no_stall_that_could_be_claimed() -> None:
     found = _found(np.cumsum([0.1, 0.3, 0.5, 0.1, 0.9, 0.4, 0.1, 1.3, 0.3, 0.7, 0.6, 0.1, 1.6, 0.3, 1.0]))
     assert isinstance(found, str)
