@@ -37,11 +37,14 @@ IN_STEP = (
 """Sensors, and the loads in step with them."""
 PEAKS_S = {"20-40 ms": (0.02, 0.04), "60-120 ms": (0.06, 0.12), "150-300 ms": (0.15, 0.3)}
 RESTS_S = {"0.3 s": 0.3, "2.5 s": 2.5, "none": 0.0}
-NOT_COVERED: dict[str, str] = {}
-"""What docs/explanation/uncertainty.md names as not covered, by `sensor`, `windows` or `sensor, windows` of a row."""
+NOT_COVERED = {
+    "beating": "the sensor sees the same part of each period, whichever it is",
+    "wave near the tick": "power that goes up and down within a tick is not in the counter's means",
+}
+"""What docs/explanation/uncertainty.md names as not covered: sensor, windows or a part of their title, or both."""
 
 
 def not_covered(sensor: str, windows: str) -> str | None:
     """Return why a cell is not covered; None for one that is."""
-    found = (NOT_COVERED.get(name) for name in (f"{sensor}, {windows}", sensor, windows))
-    return next((reason for reason in found if reason), None)
+    names = (f"{sensor}, {windows}", sensor, windows, *windows.split(", "))
+    return next((NOT_COVERED[name] for name in names if name in NOT_COVERED), None)

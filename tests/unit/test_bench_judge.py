@@ -9,7 +9,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 from benchmarks import judge
-from benchmarks.judge.cells import A_QUARTER, A_SECOND, SENSORS, STALLING, WHOLE_100_MS
+from benchmarks.judge.cells import (
+    A_QUARTER,
+    A_SECOND,
+    COUNTER_ALONE,
+    IN_STEP,
+    LENGTHS_S,
+    NOT_COVERED,
+    SENSORS,
+    STALLING,
+    WHOLE_100_MS,
+    not_covered,
+)
 from benchmarks.judge.runs import read, repeats, rested, served
 from benchmarks.judge.sampler import PAUSES, PLAIN, SLOW_CALLS, Sampler, sample
 from benchmarks.judge.sensors import Board, Power, Published, Sensor, counter, random_board, readings
@@ -17,6 +28,7 @@ from benchmarks.judge.signals import GRID_S, SIGNALS, Floats, energy_until_j, ra
 from benchmarks.judge.verdict import judge_served, judge_total
 from benchmarks.stated import RESTS, SERVED, Stated, rows_of
 
+ROOT = Path(__file__).parents[2]
 PLAIN_BOARD = Board(
     deviation=0.0,
     wave_w=300.0,
@@ -176,6 +188,16 @@ def test_only_the_verdict_knows_the_library_and_nothing_the_simulators() -> None
             names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
             assert not any(name.startswith("tests") for name in names), path.name
             assert path.name == "verdict.py" or not any(name.startswith("llenergy") for name in names)
+
+
+def test_every_load_in_step_is_marked_as_not_covered_and_no_other_row_by_accident() -> None:
+    titles = [f"{length_s:.0f} s" for length_s in LENGTHS_S]
+    for sensor, load in IN_STEP:
+        assert all(not_covered(sensor.name, f"{title}, {load}") for title in titles)
+    unmarked = [sensor for sensor in SENSORS if not any(not_covered(sensor.name, title) for title in titles)]
+    assert COUNTER_ALONE in unmarked
+    page = (ROOT / "docs/explanation/uncertainty.md").read_text(encoding="utf-8")
+    assert all(name.partition(",")[0] in page for name in NOT_COVERED)
 
 
 def test_a_row_counts_what_held_and_leaves_unknown_energies_out() -> None:
