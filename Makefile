@@ -22,7 +22,7 @@ ASKED := pyproject.toml constraints.txt requirements/weights.txt
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help quickstart test test-fast test-wheel check format docs-reference bench bench-accuracy bench-coverage bench-real bench-slow-calls bench-freezes wheel clean distclean
+.PHONY: help quickstart test test-fast test-wheel check format docs-reference bench bench-accuracy bench-coverage bench-real bench-slow-calls bench-freezes bench-beating wheel clean distclean
 
 help: ## List these targets.
 	@awk -F ':.*## ' '/^[a-z%.-]+:.*## / { sub(/%/, "X.Y", $$1); printf "  %-14s %s\n", $$1, $$2 }' Makefile
@@ -74,6 +74,9 @@ bench-slow-calls: $(DEV_STAMP) ## Run llem on eight simulated cards with slow ca
 
 bench-freezes: $(DEV_STAMP) ## Count healthy counters called frozen, and true freezes found (ten seconds).
 	PYTHONPATH=. $(BIN)/python -m benchmarks.freezes
+
+bench-beating: $(DEV_STAMP) ## Count warnings of loads in step with a sensor, and of ordinary ones (five minutes).
+	OMP_NUM_THREADS=1 PYTHONPATH=. $(BIN)/python -m benchmarks.beating_loads
 
 wheel: $(BIN)/python ## Build the wheel into dist/.
 	$(BIN)/python $(PIP_INSTALL:install=wheel) --no-deps --wheel-dir dist .

@@ -58,6 +58,7 @@ def assemble(config: ExperimentConfig, raw: RawRun) -> ExperimentResult:
             energy=energy,
             account=account,
             requests=raw.requests,
+            phases=raw.phases,
             conditions=conditions,
             cooldown=cooldown,
             warmup=warmup,

@@ -38,6 +38,8 @@ class CheckInputs:
     account: EnergyAccount
     requests: RequestTable = field(default_factory=RequestTable.empty)
     """All requests of the run."""
+    phases: Sequence[Phase] = ()
+    """All phases of the run."""
     model_info: ModelInfo | None = None
     conditions: Sequence[DeviceConditions] = ()
     cooldown: CooldownSummary | None = None

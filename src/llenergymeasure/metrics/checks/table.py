@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from llenergymeasure.metrics.checks import (
     agreement,
+    beating_load,
     conditions,
     energy,
     energy_source,
@@ -39,6 +40,7 @@ WARNING_CODES: tuple[WarningCode, ...] = (
     energy_source.SENSOR_EXCLUDED,
     energy_source.GPU_ORDER_UNCERTAIN,
     energy_source.SOURCE_CHOSEN,
+    beating_load.LOAD_BEATS,
     energy_source.COUNTER_POWER_DISAGREE,
     energy_source.SHARED_CARD,
     energy_source.WHOLE_MODULE,

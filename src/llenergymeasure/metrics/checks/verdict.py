@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from llenergymeasure.domain.experiment import RunWarning, Verdict
 from llenergymeasure.metrics.checks import (
     agreement,
+    beating_load,
     conditions,
     energy,
     energy_source,
@@ -37,6 +38,7 @@ CHECKS: tuple[Check, ...] = (
     energy_source.check_every_sensor_is_read,
     energy_source.check_the_right_gpus_are_read,
     energy_source.check_source_is_the_counter,
+    beating_load.check_load_does_not_beat,
     energy_source.check_counter_agrees_with_power,
     energy_source.check_readings_are_of_the_device,
     energy_source.check_meter_is_the_systems,
