@@ -1,4 +1,4 @@
-"""Checks of what the system kept from the run: processor time, by others or by a quota, and time itself."""
+"""Checks of what held the run up: processors that others used, a quota, sleep, and stalls whatever their cause."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from llenergymeasure.domain.experiment import RunWarning
 from llenergymeasure.domain.interference import HoldUp
 from llenergymeasure.metrics.checks.code import Levels, WarningCode
 from llenergymeasure.metrics.checks.inputs import CheckInputs
+from llenergymeasure.metrics.checks.sensors import clock_time
+from llenergymeasure.metrics.protocol.stalls import find_stalls
 
 PROCESSOR_CONTENDED = WarningCode(
     code="processor_contended",
@@ -38,6 +40,15 @@ SUSPENDED = WarningCode(
     remedy="Turn suspend off (systemd-inhibit --what=sleep llem run ...), then measure again.",
     severity=Levels(of="time asleep as a fraction of the windows", warning=0.0, invalid=0.1),
     because="A machine that wakes up has cold caches and other clocks; a judgement.",
+)
+WINDOW_STALLED = WarningCode(
+    code="window_stalled",
+    meaning="Nothing was produced for far longer than usual within a window: a stopped or suspended process, "
+    "swapping, a disk or network that did not answer. Its time and its idle power are in the figures.",
+    remedy="Find what stopped the run at that time (suspend, a debugger, swapping, a slow disk), then measure again.",
+    severity=Levels(of="fraction of the windows that was lost", least="info", warning=0.01, invalid=0.1),
+    because="Throughput is too low by this fraction. A judgement: 1 % is what repeats mostly vary by; over 10 % the "
+    "figures describe the stall more than the model.",
 )
 LONGEST_TOLD = 0.95
 """Waiting beyond which the slow-down is no number any more: a percent more or less changes it by a quarter."""
@@ -93,4 +104,21 @@ def _throttled(hold_ups: Sequence[HoldUp]) -> Iterable[RunWarning]:
         f"During the windows, the processor quota{quota} was used up in {throttled} of {periods} periods, for "
         f"{sum(each.quota_throttled_s or 0.0 for each in hold_ups):.1f} s summed over the processors.",
         magnitude=throttled / periods,
+    )
+
+
+def check_windows_did_not_stall(inputs: CheckInputs) -> Iterable[RunWarning]:
+    """Times without a token, far longer than usual, whatever the cause."""
+    stalls = find_stalls(inputs.requests, inputs.windows)
+    if not stalls:
+        return
+    longest = max(stalls, key=lambda stall: stall.duration_s)
+    since = clock_time(longest.start_ns)
+    lost_s = sum(stall.excess_s for stall in stalls)
+    windows_s = sum(window.duration_s for window in inputs.windows)
+    yield from WINDOW_STALLED.raised(
+        f"For {lost_s:.1f} s of {windows_s:.1f} s within the windows nothing was produced ({len(stalls)} stalls; the "
+        f"longest lasted {longest.duration_s:.1f} s from {since} on, where {digits(longest.usual_s)} "
+        "s are usual).",
+        magnitude=lost_s / windows_s,
     )
