@@ -89,9 +89,12 @@ def find_stall(
 def _holds_of(
     t_s: NDArray[Any], power_w: NDArray[Any], rest_s: tuple[float, float], period_s: float
 ) -> _Holds:
-    """Return the readings that appeared and were replaced within one time; their times are those of samples."""
+    """Return the readings that appeared and were replaced within one time; their times are those of samples.
+
+    The last one is left out: the next load may have ended it.
+    """
     first, last = np.searchsorted(t_s, rest_s)
-    at = first + 1 + np.flatnonzero(np.diff(power_w[first:last]) != 0)
+    at = first + 1 + np.flatnonzero(np.diff(power_w[first:last]) != 0)[:-1]
     if len(at) < 2:
         return _Holds(length_s=np.empty(0), since_s=np.empty(0))
     length_s = np.diff(t_s[at])

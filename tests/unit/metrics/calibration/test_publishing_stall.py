@@ -28,6 +28,22 @@ def test_readings_that_stay_for_a_second_are_a_stall() -> None:
     assert found.begins_s == pytest.approx(2.0, abs=0.05)
 
 
+def test_readings_that_the_next_load_cut_short_are_no_part_of_the_stall() -> None:
+    rests = [(start_s, start_s + 5.5) for start_s in (0.0, 11.0, 22.0, 33.0)]
+    updates_s = np.concatenate(
+        [
+            start_s + np.append(np.arange(0.0, 2.0, PERIOD_S), [2.0, 3.0, 4.0, 5.0, 5.45])
+            for start_s, _ in rests
+        ]
+        + [np.arange(end_s, end_s + 5.5, PERIOD_S) for _, end_s in rests]
+    )
+    t_s = np.cumsum(np.random.default_rng(1).uniform(0.005, 0.035, 2250))
+    power_w = 90.0 + np.searchsorted(np.sort(updates_s), t_s) % 7
+    found = find_stall(t_s, power_w, PERIOD_S, rests)
+    assert isinstance(found, PublishingStall)
+    assert found.hold_s == pytest.approx(1.0, abs=0.05)
+
+
 def test_two_equal_neighbours_now_and_then_are_chance() -> None:
     updates_s = np.arange(0.0, 12.0, PERIOD_S)
     found = _found(np.delete(updates_s, [20, 21, 60, 90]))
@@ -65,7 +81,7 @@ def test_short_rest_does_not_show_it() -> None:
     assert "only 1.3 s on end: calibrate for 80 s or longer" in found
 
 
-@pytest.mark.parametrize("updates_s", [[], [5.0], [2.0, 11.0]])
+@pytest.mark.parametrize("updates_s", [[], [5.0], [2.0, 11.0, 11.5]])
 def test_still_power_is_not_told_from_a_stall(updates_s: list[float]) -> None:
     found = _found(np.array(updates_s))
     assert isinstance(found, str)
