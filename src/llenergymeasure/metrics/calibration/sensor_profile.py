@@ -149,11 +149,15 @@ def _power_figures(samples: NDArray[Any], steps: Sequence[LoadStep]) -> dict[str
         return dict.fromkeys(POWER_FIGURES, NO_POWER)
     origin_ns = int(read["t_unix_ns"][0])
     t_s, power_w = (read["t_unix_ns"] - origin_ns) / 1e9, read["power_w"]
-    published = find_power_updates(t_s, power_w)
+    rests_s = _rests_s(steps, origin_ns)
+    busy = np.ones(len(t_s), dtype=bool)
+    for start_s, end_s in rests_s:
+        busy &= (t_s < start_s) | (t_s >= end_s)
+    published = find_power_updates(t_s[busy], power_w[busy])  # without load a sensor may stall
     return {
         "power_period_s": published.period_s or NO_PERIOD,
         **_averaging(published, steps, origin_ns),
-        **_stall(t_s, power_w, published.period_s, _rests_s(steps, origin_ns)),
+        **_stall(t_s, power_w, published.period_s, rests_s),
         "power_noise_w": _noise(published, steps, origin_ns),
     }
 
