@@ -24,6 +24,8 @@ Scope = Literal["device", "shared_card", "module"]
 
 MOST_RELATIVE_ERROR = 1e3
 """A sensor that is off by more says nothing, and its interval has no end that a number could state."""
+MOST_LINEARITY_W = 1e6
+"""More than any device draws."""
 
 
 class ChannelKey(Record):
@@ -81,6 +83,11 @@ class Channel(ChannelKey):
     """Over how long each power reading averages, as a box that ends when it appears; None where that is not known."""
     relative_error: float = Field(default=0.0, ge=0, le=MOST_RELATIVE_ERROR)
     """Half-width of the sensor's systematic 95 % error, relative; the datasheet's, the model's, or a calibration's."""
+    linearity: float = Field(default=0.0, ge=0, le=MOST_RELATIVE_ERROR)
+    """Standard deviation of what readings differ from a straight line of the true power, over about a second, relative
+    to the power; the larger of this and `linearity_w` counts."""
+    linearity_w: float = Field(default=0.0, ge=0, le=MOST_LINEARITY_W)
+    """The same in watts, whatever the power."""
     gain: float = Field(default=1.0, gt=0)
     """True over reported, by a calibration against a wall meter; every energy is multiplied by it."""
     scope: Scope = "device"

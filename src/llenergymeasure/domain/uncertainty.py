@@ -9,9 +9,9 @@ from pydantic import Field
 
 from llenergymeasure.core.record import Record
 
-TermName = Literal["gain", "edges", "resolution", "alias", "spread", "baseline"]
-"""A sensor's systematic error; where a window begins and ends between two ticks; the step of a reading; power between
-readings; repeats that differ; the idle power that was subtracted."""
+TermName = Literal["gain", "linearity", "edges", "resolution", "alias", "spread", "baseline"]
+"""A sensor's systematic error; what it deviates from a straight line; where a window begins and ends between two ticks;
+the step of a reading; power between readings; repeats that differ; the idle power that was subtracted."""
 
 
 class BudgetTerm(Record):

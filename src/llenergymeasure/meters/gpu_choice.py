@@ -14,6 +14,9 @@ from llenergymeasure.meters.base import MeterOptions
 
 RELATIVE_ERROR = 0.05
 """Gain differs by up to 5 % from board to board (Yang, Adamek, Armour, arXiv 2312.02741)."""
+LINEARITY, LINEARITY_W = 0.0025, 0.75
+"""Readings of RTX 3090 and RTX 4090 lie 0.2 to 0.5 %, or 0.3 to 1 W, off a straight line of an external meter's
+(data of the same paper)."""
 
 WHOLE_CARD = "the whole card: its MIG instances have no meter of their own"
 
@@ -96,6 +99,8 @@ def gpu_channel(
         ordinal=gpu.ordinal,
         method="counter" if has_counter else "sampled",
         relative_error=RELATIVE_ERROR,
+        linearity=LINEARITY,
+        linearity_w=LINEARITY_W,
         scope="shared_card" if gpu.mig_enabled else scope,
         read_from=library,
         note="; ".join(note for note in texts if note) or None,

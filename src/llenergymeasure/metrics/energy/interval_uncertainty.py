@@ -27,16 +27,27 @@ STEP_SHARE = 1 / math.sqrt(120)
 is the root of its mean square over `step * W`."""
 
 
+LINEARITY_S = 1.0
+"""Time over which a board's deviation from a straight line forgets itself: those of RTX 3090 and RTX 4090 beside an
+external meter (data of arXiv 2312.02741) are correlated by a half from reading to reading, and hardly after 1 s."""
+AVERAGES_OUT_S = 10.0
+"""No log shows that the deviation averages out further over longer times: those are 14 s long."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class ChannelUncertainty:
     """95 % half-widths, in joules, of one channel's energy over one interval.
 
-    All but the gain are independent from one interval to the next, unless `edges_alike`; the gain errs by the same
-    share of each.
+    All are independent from one interval to the next, but for the gain, which errs by the same share of each, a part of
+    the linearity, and the edges if they are alike.
     """
 
     channel: Channel
     gain_j: float = 0.0
+    linearity_j: float = 0.0
+    """What readings differ from a straight line of the true power."""
+    linearity_alike_j: float = 0.0
+    """Its part that may be the same in all windows."""
     edges_j: float = 0.0
     """The ends of the interval, between ticks or readings."""
     edges_alike: bool = False
@@ -52,7 +63,7 @@ class ChannelUncertainty:
     @property
     def random_j(self) -> float:
         """All that differs from one interval to the next."""
-        return math.hypot(self.edges_j, self.alias_j, self.resolution_j)
+        return math.hypot(self.linearity_j, self.edges_j, self.alias_j, self.resolution_j)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +73,8 @@ class ChannelUncertainties:
     channel: Channel
     step: float
     gain_j: NDArray[np.float64]
+    linearity_j: NDArray[np.float64]
+    linearity_alike_j: NDArray[np.float64]
     edges_j: NDArray[np.float64]
     edges_alike: NDArray[np.bool_]
     alias_j: NDArray[np.float64]
@@ -71,7 +84,9 @@ class ChannelUncertainties:
     @property
     def random_j(self) -> NDArray[np.float64]:
         """All that differs from one interval to the next."""
-        random_j: NDArray[np.float64] = np.sqrt(self.edges_j**2 + self.alias_j**2 + self.resolution_j**2)
+        random_j: NDArray[np.float64] = np.sqrt(
+            self.linearity_j**2 + self.edges_j**2 + self.alias_j**2 + self.resolution_j**2
+        )
         return random_j
 
     def at(self, index: int) -> ChannelUncertainty | None:
@@ -82,6 +97,8 @@ class ChannelUncertainties:
             channel=self.channel,
             step=self.step,
             gain_j=float(self.gain_j[index]),
+            linearity_j=float(self.linearity_j[index]),
+            linearity_alike_j=float(self.linearity_alike_j[index]),
             edges_j=float(self.edges_j[index]),
             edges_alike=bool(self.edges_alike[index]),
             alias_j=float(self.alias_j[index]),
@@ -117,10 +134,13 @@ class UncertaintyModel:
             else:
                 readings = duration_s / curve.power.period_s
         unknown = np.isnan(energies.energy_j)
+        deviation_j = NORMAL_95 * _deviation_j(curve.channel, energies.energy_j, duration_s)
         return ChannelUncertainties(
             channel=curve.channel,
             step=self.step,
             gain_j=energies.sensor_error_j,
+            linearity_j=deviation_j * np.sqrt(LINEARITY_S / np.clip(duration_s, LINEARITY_S, AVERAGES_OUT_S)),
+            linearity_alike_j=deviation_j * math.sqrt(LINEARITY_S / AVERAGES_OUT_S),
             edges_j=np.where(unknown, np.nan, edges_j),
             edges_alike=energies.open_edges > 0,
             alias_j=alias_j,
@@ -144,6 +164,19 @@ class UncertaintyModel:
         return sub_tick_variation(
             curve.ticks, read["t_unix_ns"], read_s, read["power_w"] * curve.channel.gain
         )
+
+
+def _deviation_j(
+    channel: Channel, energy_j: NDArray[np.float64], duration_s: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return the standard deviation of energies by what readings differ from a straight line, were it constant.
+
+    A deviation that forgets itself after a time L averages out to the share `sqrt(L / T)` over longer times T.
+    """
+    deviation_j: NDArray[np.float64] = np.maximum(
+        channel.linearity_w * duration_s, channel.linearity * np.abs(energy_j)
+    )
+    return deviation_j
 
 
 def _readings_of(

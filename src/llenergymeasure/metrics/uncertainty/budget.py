@@ -97,6 +97,9 @@ def _meter_parts(
     channels, parts = channels_of(rows), [each for row in rows for each in row.uncertainty]
     longer = remedies.halve_by_longer_windows(2, windows)
     yield "gain", meters.gain_j / divisor, explanations.explain_gain(channels), remedies.halve_gain(channels)
+    if meters.linearity_j is not None:
+        source = explanations.explain_linearity(channels)
+        yield "linearity", meters.linearity_j / divisor, source, remedies.halve_linearity()
     yield "edges", meters.edges_j / divisor, explanations.explain_edges(parts, windows), longer
     yield "resolution", meters.resolution_j / divisor, explanations.explain_resolution(parts), longer
     if meters.alias_j is not None:

@@ -25,6 +25,19 @@ def explain_gain(channels: Sequence[Channel]) -> str:
     return "systematic error of the sensors, the same in every window: " + ", ".join(parts)
 
 
+def explain_linearity(channels: Sequence[Channel]) -> str:
+    """State how far each kind of sensor deviates from a straight line of the power."""
+    kinds = dict.fromkeys((each.domain, each.linearity, each.linearity_w) for each in channels)
+    parts = [
+        f"{digits(100 * share)} % or {digits(power_w)} W of each {NOUNS[domain]}"
+        for domain, share, power_w in kinds
+        if share or power_w
+    ]
+    return "readings deviate from a straight line, the larger of (standard deviation over 1 s): " + ", ".join(
+        parts
+    )
+
+
 def explain_edges(parts: Sequence[ChannelUncertainty], windows: Windows) -> str:
     """State the uncertainty of the ends of one window."""
     each_j = math.hypot(*(part.edges_j for part in parts)) / math.sqrt(windows.count)

@@ -17,6 +17,10 @@ class MeterTerms:
     """Uncertainty terms of the sum over windows and included channels, 95 % half-widths in joules."""
 
     gain_j: float
+    linearity_j: float | None
+    """None where no channel states one."""
+    linearity_alike_j: float
+    """Its part that may be the same in all windows, and so does not appear in their spread."""
     edges_j: float
     edges_alike_j: float
     """Its part that may have one sign in all windows, and so does not appear in their spread."""
@@ -27,8 +31,9 @@ class MeterTerms:
     @property
     def random_j(self) -> float:
         """All terms that differ from window to window, and so appear in their spread as well."""
+        linearity_j = math.sqrt(max((self.linearity_j or 0.0) ** 2 - self.linearity_alike_j**2, 0.0))
         edges_j = math.sqrt(max(self.edges_j**2 - self.edges_alike_j**2, 0.0))
-        return math.hypot(edges_j, self.resolution_j, self.alias_j or 0.0)
+        return math.hypot(linearity_j, edges_j, self.resolution_j, self.alias_j or 0.0)
 
 
 def meter_terms(rows: Sequence[WindowTotals]) -> MeterTerms:
@@ -38,9 +43,15 @@ def meter_terms(rows: Sequence[WindowTotals]) -> MeterTerms:
 
 def combine_uncertainty(parts: Sequence[ChannelUncertainty]) -> MeterTerms:
     """Combine the uncertainty of several channels and intervals into that of their sum."""
-    alike_j = _one_sign_j(each for each in parts if each.edges_alike)
+    alike_j = _one_sign_j((each.channel, each.edges_j) for each in parts if each.edges_alike)
+    lasting_j = _one_sign_j((each.channel, each.linearity_alike_j) for each in parts)
+    fleeting_j2 = math.fsum(each.linearity_j**2 - each.linearity_alike_j**2 for each in parts)
     return MeterTerms(
         gain_j=combine_gains((each.channel, each.gain_j) for each in parts),
+        linearity_j=math.sqrt(lasting_j**2 + fleeting_j2)
+        if any(each.channel.linearity or each.channel.linearity_w for each in parts)
+        else None,
+        linearity_alike_j=lasting_j,
         edges_j=math.hypot(alike_j, *(each.edges_j for each in parts if not each.edges_alike)),
         edges_alike_j=alike_j,
         resolution_j=math.hypot(*(each.resolution_j for each in parts)),
@@ -50,11 +61,11 @@ def combine_uncertainty(parts: Sequence[ChannelUncertainty]) -> MeterTerms:
     )
 
 
-def _one_sign_j(parts: Iterable[ChannelUncertainty]) -> float:
-    """Combine edges that may err alike in all windows: they add up. The ticks of different sensors do not coincide."""
+def _one_sign_j(errors_j: Iterable[tuple[Channel, float]]) -> float:
+    """Combine errors that may be alike in all windows of a channel: they add up. Sensors err independently."""
     by_channel: defaultdict[Channel, float] = defaultdict(float)
-    for each in parts:
-        by_channel[each.channel] += each.edges_j
+    for channel, error_j in errors_j:
+        by_channel[channel] += error_j
     return math.hypot(*by_channel.values())
 
 

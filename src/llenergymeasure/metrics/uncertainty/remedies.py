@@ -68,6 +68,14 @@ def halve_gain(channels: Sequence[Channel]) -> str:
     return f"calibrate {what} against a meter at the wall: llem calibrate --wall-meter CSV"
 
 
+def halve_linearity() -> str:
+    """State what makes the deviation of a sensor smaller."""
+    return (
+        "windows four times as long, up to 10 s (measurement.window.min_duration_s); what is left is the sensor's own: "
+        "llem calibrate --wall-meter CSV determines it"
+    )
+
+
 def seconds_text(seconds: float) -> str:
     """Return a duration for a sentence: `0.85 s`, `9.5 s`, `40 s`, `12 min`."""
     if seconds >= 600:
