@@ -7,10 +7,9 @@ from numpy.typing import NDArray
 
 from llenergymeasure.domain.sample import UNKNOWN_REASONS
 from llenergymeasure.domain.trace import Channel, EnergyTrace, sample_dtype
+from llenergymeasure.meters.gpu_choice import LINEARITY, LINEARITY_W, RELATIVE_ERROR
 
 BASE_NS = 1_700_000_000_000_000_000
-STATED_GAIN = 0.05
-"""NVML's for a board."""
 UNREAD = ("temperature_c", "sm_clock_mhz", "memory_clock_mhz", "utilisation_pct")
 
 
@@ -19,8 +18,14 @@ def one_channel(
     power_w: NDArray[np.float64],
     energy_j: NDArray[np.float64],
     averaging_s: float | None,
+    *,
+    is_linear: bool = False,
 ) -> EnergyTrace:
-    """Return a trace of one GPU, which has a counter where any `energy_j` is not NaN."""
+    """Return a trace of one GPU, which has a counter where any `energy_j` is not NaN.
+
+    It states the errors that NVML's meter states of a board; one that `is_linear` is simulated, and deviates by nothing
+    from a straight line of the power.
+    """
     samples = np.zeros(len(t_s), dtype=sample_dtype())
     for name in UNREAD:
         samples[name] = np.nan
@@ -35,7 +40,9 @@ def one_channel(
         label="GPU 0",
         method="counter" if counts else "sampled",
         averaging_window_s=averaging_s,
-        relative_error=STATED_GAIN,
+        relative_error=RELATIVE_ERROR,
+        linearity=0.0 if is_linear else LINEARITY,
+        linearity_w=0.0 if is_linear else LINEARITY_W,
     )
     return EnergyTrace(channels=[channel], samples=samples)
 

@@ -17,6 +17,7 @@ from benchmarks.readings import one_channel, unix_ns
 from benchmarks.report import machine, write
 from numpy.typing import NDArray
 
+from llenergymeasure.meters.nvml.power import averaging_times_s, mean_s
 from llenergymeasure.metrics.energy.account import EnergyAccount
 
 Floats = NDArray[np.float64]
@@ -29,8 +30,17 @@ MARGIN_S = 1.5
 SHIFTS_S = np.arange(-0.03, 0.0601, 0.001)
 """Trial delays of the sensor's clock against the meter's."""
 AVERAGES_TRIED_S = (0.01, 0.025, 0.05, 0.1, 1.0, 1.05, 1.08, 1.1)
-AVERAGES_S = {"power.draw": 1.0, "power.draw.instant": None, "power.draw.average": 1.0}
-"""What is taken of a field of nvidia-smi where the log does not say it: `@SECONDS` behind the name of the column."""
+CAPABILITIES = {
+    "p100": (6, 0),
+    "v100": (7, 0),
+    "2080": (7, 5),
+    "a100": (8, 0),
+    "3090": (8, 6),
+    "a5000": (8, 6),
+}
+CAPABILITIES |= {"4090": (8, 9), "h100": (9, 0)}
+"""Compute capabilities of cards, by what the name of a log contains; what a column averages over is then what the
+library takes it for. `@SECONDS` behind the name of the column says it outright."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,7 +114,7 @@ def read_logs(folder: Path) -> Iterator[Log]:
 def judge(log: Log, title: str) -> Row:
     """Compare our energies of all windows of a title with the truth."""
     start_s, end_s, true_j = log.windows[title].T
-    trace = one_channel(log.t_s, log.power_w, log.energy_j, log.averaging_s)
+    trace = one_channel(log.t_s, log.power_w, log.energy_j, log.averaging_s, is_linear=len(log.quiet_s) > 0)
     account = EnergyAccount(trace, unix_ns(log.quiet_s))
     edges = unix_ns(start_s), unix_ns(end_s)
     energies, uncertainty = account.energies(*edges)[0], account.uncertainties(*edges)[0]
@@ -134,7 +144,7 @@ def _beside_a_meter(path: Path, meter: Path) -> Iterator[Log]:
     meter_s, meter_j = np.genfromtxt(meter, delimiter=",", skip_header=1).T
     for column in table.dtype.names[1:]:
         field, _, stated = column.partition("@")
-        averaging_s = float(stated) if stated else AVERAGES_S.get(field)
+        averaging_s = float(stated) if stated else _averaging_s(path.stem, field, table.dtype.names)
         t_s, power_w = table["t_s"], table[column]
         gain, offset_w, late_s = _align(t_s, power_w, meter_s, meter_j)
         first_s, last_s = meter_s[0] + MARGIN_S, min(meter_s[-1], t_s[-1]) - MARGIN_S
@@ -159,6 +169,21 @@ def _beside_a_meter(path: Path, meter: Path) -> Iterator[Log]:
             quiet_s=np.empty((0, 2)),
             uncorrected=uncorrected,
         )
+
+
+def _averaging_s(log: str, field: str, fields: Sequence[str]) -> float | None:
+    """Return over how long the library takes a field of nvidia-smi to average on the card in a log's name."""
+    named = (capability for card, capability in CAPABILITIES.items() if card in log.lower())
+    has_instant = any(each.partition("@")[0] == "power.draw.instant" for each in fields)
+    capability = next(named, None)
+    short_s, usual_s = averaging_times_s(capability, has_instant=has_instant)
+    return (
+        mean_s(capability)
+        if field == "power.draw.average"
+        else short_s
+        if field.endswith("instant")
+        else usual_s
+    )
 
 
 def _align(t_s: Floats, power_w: Floats, meter_s: Floats, meter_j: Floats) -> tuple[float, float, float]:

@@ -16,6 +16,7 @@ from llenergymeasure.metrics.energy.curve import EnergyCurve, KnownRange, Unknow
 from llenergymeasure.metrics.energy.deconvolved_curve import DeconvolvedCurve
 from llenergymeasure.metrics.energy.quiet import NONE_QUIET
 from llenergymeasure.metrics.energy.sampled_curve import power_gaps, sampled_curve
+from llenergymeasure.metrics.signals.averaging_time import WHOLE_PERIOD, find_averaging_time
 from llenergymeasure.metrics.signals.counter_freeze import find_freezes
 from llenergymeasure.metrics.signals.counter_ticks import locate_ticks
 from llenergymeasure.metrics.signals.counter_unwrap import unwrap
@@ -23,10 +24,6 @@ from llenergymeasure.metrics.signals.deconvolution import deconvolve
 from llenergymeasure.metrics.signals.power_updates import find_update_grid
 from llenergymeasure.metrics.signals.quiet_edges import add_quiet_edges
 from llenergymeasure.metrics.signals.sub_tick_power import sub_tick_power
-
-LONG_AVERAGE = 1.2
-"""Readings that average over more than this many of their periods overlap, and are deconvolved. No sensor is known
-between 1 (NVML on V100 and A100: less than one period) and 10 (H100: a second, every tenth of it)."""
 
 LEAST_STILL_S = 0.5
 """A counter of a processor or memory moves every millisecond, also at idle (`meters.rapl.zones.UPDATE_PERIOD_S`)."""
@@ -144,13 +141,15 @@ def _sampled(channel: Channel, samples: NDArray[Any], interrupted: str | None) -
         ended=_ended(samples, read, interrupted),
         faults=power_gaps(t_s),
     )
-    averaging_s = channel.averaging_window_s
-    grid = find_update_grid(t_s, power_w) if averaging_s else None
-    if grid is not None and averaging_s is not None and averaging_s > LONG_AVERAGE * grid.period_s:
-        power = deconvolve(grid, averaging_s)
-        if power is not None:
-            return DeconvolvedCurve(channel=channel, known=known, power=power)
-        grid = None
+    grid = find_update_grid(t_s, power_w, longest_s=channel.update_period_s)
+    if grid is not None:
+        averaging_s = find_averaging_time(grid, channel.averaging_window_s)
+        channel = channel.model_copy(update={"averaging_window_s": averaging_s})
+        if averaging_s is not None and averaging_s >= WHOLE_PERIOD * grid.period_s:
+            power = deconvolve(grid, averaging_s)
+            if power is not None:
+                return DeconvolvedCurve(channel=channel, known=known, power=power)
+            grid = None
     return sampled_curve(channel, known, t_s, power_w, grid)
 
 

@@ -84,7 +84,7 @@ class CounterCurve:
         power_w = np.diff(ticks.energy_j) / np.diff(ticks.t_s)
         around_w = power_w[np.clip(number + np.arange(-2, 3)[:, None], 0, len(power_w) - 1)]
         beyond = (fraction < 0) | (fraction > 1)
-        within = edge_energy(np.clip(fraction, 0.0, 1.0), length_s, around_w)
+        within = edge_energy(np.clip(fraction, 0.0, 1.0), length_s, around_w, float(power_w.max()))
         energy_j = np.where(beyond, around_w[2] * (t_s - start_s), self._shaped(within, number, t_s, ~beyond))
         beyond_s = np.abs(t_s - start_s - np.where(fraction > 1, length_s, 0.0))
         error_j = np.where(beyond, around_w[2] * beyond_s, within.error_j)

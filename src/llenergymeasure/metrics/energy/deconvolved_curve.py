@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from llenergymeasure.domain.estimate import Method
 from llenergymeasure.domain.trace import Channel
 from llenergymeasure.metrics.energy.curve import IntervalEnergies, KnownRange, is_known, known_energies
+from llenergymeasure.metrics.energy.sampled_curve import LATENCY_S
 from llenergymeasure.metrics.signals.deconvolution import DeconvolvedPower
 from llenergymeasure.metrics.signals.tick_interpolation import EdgeEnergy, edge_energy
 
@@ -37,14 +38,23 @@ class DeconvolvedCurve:
         known = is_known(reasons)
         start_s, end_s = start_s[known], end_s[known]
         start, end = self._until(start_s), self._until(end_s)
+        late_j = LATENCY_S * np.abs(self._power_w(start_s) - self._power_w(end_s))
         averaging_j = WIDENED * NORMAL_95 * self.power.deviation_j(start_s, end_s)
         return known_energies(
             self,
             reasons,
             energy_j=end.energy_j - start.energy_j,
-            edge_error_j=WIDENED * np.hypot(start.error_j, end.error_j),
+            edge_error_j=np.hypot(WIDENED * np.hypot(start.error_j, end.error_j), late_j),
             alias_error_j=averaging_j,
         )
+
+    def _power_w(self, t_s: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the mean power of the update interval of each moment."""
+        number = np.clip(
+            np.searchsorted(self.power.edges_s, t_s, side="right") - 1, 0, len(self.power.power_w) - 1
+        )
+        power_w: NDArray[np.float64] = self.power.power_w[number]
+        return power_w
 
     def _until(self, t_s: NDArray[np.float64]) -> EdgeEnergy:
         """Return the energy from the first edge to each moment; beyond the last reading at the power before it."""

@@ -62,6 +62,12 @@ FEWEST = 30
 """Updates from which the grid is found: 3 s of the slowest sensor known."""
 
 
+LONGEST_PERIOD_S = 0.1
+"""Of power readings, of the cards in Yang, Adamek, Armour (arXiv 2312.02741), table 1: 20 to 100 ms."""
+ROUNDED_UP = 1.1
+"""A sensor's clock may be slow, and a period that was found is not exact."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class UpdateGrid:
     """All updates of a sensor with a fixed period: at `t_s` it published `power_w`, known where it was `seen`.
@@ -78,13 +84,18 @@ class UpdateGrid:
         return len(self.t_s)
 
 
-def find_update_grid(t_s: NDArray[Any], power_w: NDArray[Any]) -> UpdateGrid | None:
+def find_update_grid(
+    t_s: NDArray[Any], power_w: NDArray[Any], longest_s: float | None = None
+) -> UpdateGrid | None:
     """Return the update grid behind samples `power_w` at `t_s`, both of shape (n,); None without a fixed period.
 
-    An update between two samples is not seen; a reading that was sampled and had not changed was published again.
+    An update between two samples is not seen; a reading that was sampled and had not changed was published again. A
+    period longer than `longest_s` is that of the power, not of the sensor.
     """
     published = find_power_updates(t_s, power_w)
     if published.period_s is None or len(published) < FEWEST:
+        return None
+    if published.period_s > ROUNDED_UP * (longest_s or LONGEST_PERIOD_S):
         return None
     period_s = published.period_s
     number = np.concatenate([[0], np.cumsum(np.round(np.diff(published.t_s) / period_s))])

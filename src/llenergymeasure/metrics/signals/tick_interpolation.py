@@ -17,16 +17,19 @@ class EdgeEnergy:
     error_j: NDArray[Any]
 
 
-def edge_energy(fraction: NDArray[Any], duration_s: NDArray[Any], around_w: NDArray[Any]) -> EdgeEnergy:
+def edge_energy(
+    fraction: NDArray[Any], duration_s: NDArray[Any], around_w: NDArray[Any], highest_w: float = 0.0
+) -> EdgeEnergy:
     """Return the energy of the first `fraction` of n tick intervals, from their mean powers and their neighbours'.
 
     `around_w`, of shape (5, n), holds the mean powers of the two intervals before, of this one, and of the two after.
     The error is the most by which a power curve of the same mean, between the lowest and the highest of the five
-    powers, could differ: equation (12) of docs/explanation/signal-processing.md.
+    powers, could differ: equation (12) of docs/explanation/signal-processing.md. A peak may be as high as `highest_w`,
+    that of the whole run.
     """
     before_w, here_w, after_w = around_w[1:4]
     mean_w = first_part(fraction, before_w, here_w, after_w)
-    low_w, high_w = _power_bounds(around_w)
+    low_w, high_w = _power_bounds(around_w, highest_w)
     most_w = np.minimum(fraction * high_w, here_w - (1 - fraction) * low_w)
     least_w = np.maximum(fraction * low_w, here_w - (1 - fraction) * high_w)
     error_w = np.maximum(0.0, np.maximum(most_w - mean_w, mean_w - least_w))
@@ -51,12 +54,12 @@ def first_part(
     return energy_w
 
 
-def _power_bounds(around_w: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+def _power_bounds(around_w: NDArray[Any], highest_w: float) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return the range of powers within each interval; a peak or a trough may go as far again as its mean shows."""
     here_w, others_w = around_w[2], around_w[[0, 1, 3, 4]]
     low_w, high_w = others_w.min(axis=0), others_w.max(axis=0)
     is_peak, is_trough = here_w > high_w, here_w < low_w
     return (
         np.where(is_trough, np.maximum(0.0, 2 * here_w - low_w), low_w),
-        np.where(is_peak, 2 * here_w - high_w, high_w),
+        np.where(is_peak, np.maximum(highest_w, 2 * here_w - high_w), high_w),
     )

@@ -94,12 +94,19 @@ def test_one_second_is_told_from_means_over_a_second(make: Any, most: float) -> 
 
 
 def plain_error(make: Any) -> float:
-    """Return what the readings are off when each is taken for the moment at which it appeared."""
-    off = []
-    for seed in range(6):
-        power = make(seed)
-        off += [error for error, _ in errors(curve_of(*read(power, seed, MEAN), None), power, seed)]
-    return float(np.mean(off))
+    """Return what means over a second are off when each is taken for the moment at which it appeared."""
+    return float(
+        np.mean([plain_errors(*read(make(seed), seed, MEAN), make(seed), seed) for seed in range(6)])
+    )
+
+
+def plain_errors(t_s: Any, power_w: Any, power: Signal, seed: int) -> list[float]:
+    """Return the relative errors of windows at random by the trapezoid rule."""
+    until_j = np.append(0.0, np.cumsum(np.diff(t_s) * (power_w[1:] + power_w[:-1]) / 2))
+    starts_s = np.random.default_rng(seed).uniform(2.0, END_S - 2.0, 12)
+    found_j = np.diff(np.interp([starts_s, starts_s + 1.0], t_s, until_j), axis=0)[0]
+    truth_j = np.array([power.integral(start_s + 1.0) - power.integral(start_s) for start_s in starts_s])
+    return [float(error) for error in np.abs(found_j / truth_j - 1)]
 
 
 @pytest.mark.parametrize("make", [wave, burst])
@@ -138,6 +145,53 @@ def test_a_sensor_that_does_not_average_as_it_was_said_to_is_taken_as_it_is() ->
     assert isinstance(curve_of(*read(power, 2, short), 1.0), SampledCurve)
 
 
+@pytest.mark.parametrize("make", [wave, burst])
+def test_means_over_a_second_that_nobody_stated_are_found(make: Any) -> None:
+    found = [curve_of(*read(make(seed), seed, MEAN), None).channel.averaging_window_s for seed in range(4)]
+    assert found == pytest.approx([1.0] * 4, rel=0.09)
+
+
+@pytest.mark.parametrize("make", [wave, burst])
+def test_short_means_that_were_stated_as_means_over_a_second_are_found(make: Any) -> None:
+    found = [curve_of(*read(make(seed), seed, QUARTER), 1.0).channel.averaging_window_s for seed in range(4)]
+    assert found == [None] * 4
+
+
+@pytest.mark.parametrize("stated_s", [0.025, 0.1])
+def test_a_short_average_that_was_stated_stays(stated_s: float) -> None:
+    curves = [
+        curve_of(*read(burst(seed), seed, {"window_s": stated_s, "period_s": 0.1}), stated_s)
+        for seed in range(4)
+    ]
+    assert [curve.channel.averaging_window_s for curve in curves] == [stated_s] * 4
+
+
+def test_a_mean_over_the_whole_period_is_as_good_as_a_counter() -> None:
+    off = []
+    for seed in range(6):
+        power = burst(seed)
+        whole = {"window_s": 0.1, "period_s": 0.1}
+        off += [error for error, _ in errors(curve_of(*read(power, seed, whole), 0.1), power, seed)]
+    assert np.mean(off) < 0.01
+
+
+def test_a_reading_that_is_held_for_a_second_is_one_reading() -> None:
+    t_s, power_w = read(Steps(300.0, [(6.0, 120.0)]), 3, MEAN)
+    held = t_s > 8.0
+    power_w[held] = power_w[np.searchsorted(t_s, np.floor(t_s[held])).clip(0, len(t_s) - 1)]
+    curve = curve_of(t_s, power_w, 1.0)
+    assert joules(curve, 3.0, 9.5) == pytest.approx(300.0 * 3 + 120.0 * 3.5, rel=0.003)
+
+
+def test_no_period_above_100_ms_is_found_in_power_unless_the_card_is_known_to_be_slower() -> None:
+    t_s = sample_times(30.0)
+    stairs_w = 200.0 + 2.0 * np.floor(t_s / 0.5)
+    assert find_update_grid(t_s, stairs_w) is None
+    known = find_update_grid(t_s, stairs_w, longest_s=0.5)
+    assert known is not None
+    assert known.period_s == pytest.approx(0.5, rel=1e-3)
+
+
 def test_readings_without_a_beat_are_taken_as_they_are() -> None:
     t_s, power_w = read(wave(1), 1, MEAN)
     few = np.where(t_s < 8.0, 200.0, 300.0)
@@ -169,7 +223,7 @@ def test_part_time_readings_that_saw_a_step_place_it(
         power = wave(seed)
         readings = read(power, seed, sensor, sampling_s=sampling_s)
         off += [error for error, _ in errors(curve_of(*readings, sensor["window_s"]), power, seed)]
-        plain += [error for error, _ in errors(curve_of(*readings, None), power, seed)]
+        plain += plain_errors(*readings, power, seed)
     assert np.mean(off) < most
     assert np.mean(off) < 0.85 * np.mean(plain)
 
@@ -216,7 +270,9 @@ def test_solving_around_an_interval_gives_the_variance_of_solving_everything(len
     end_s = start_s + length_s
     inside_s = np.diff(np.clip(power.edges_s[:, None], start_s, end_s), axis=0)
     variance_s2 = (inside_s * cho_solve_banded((power.factor, True), inside_s)).sum(axis=0)
-    expected_j = power.noise_w * np.sqrt(variance_s2 + 2 * power.averaging_s**2)
+    ends = np.searchsorted(power.edges_s, [start_s, end_s], side="right") - 1
+    noise_w2, ripple_w2 = (each[ends].mean(axis=0) for each in (power.noise_w**2, power.ripple_w**2))
+    expected_j = np.sqrt(noise_w2 * variance_s2 + 2 * ripple_w2 * power.averaging_s**2)
     assert power.deviation_j(start_s, end_s) == pytest.approx(expected_j, rel=1e-9)
 
 
@@ -224,5 +280,6 @@ def ten_minutes_of_means() -> EnergyCurve:
     """Return the curve of means over a second, every tenth of a second, of a power that wanders."""
     t_s = sample_times(600.0)
     number = np.floor(t_s / 0.1).astype(int)
-    means_w = 250.0 + np.cumsum(np.random.default_rng(1).normal(0, 3, number[-1] + 1))
+    power_w = 250.0 + np.cumsum(np.random.default_rng(1).normal(0, 3, number[-1] + 10))
+    means_w = np.convolve(power_w, np.full(10, 0.1), "valid")
     return curve_of(t_s, means_w[number], 1.0)
