@@ -176,6 +176,8 @@ def test_a_meter_that_returns_what_it_must_not_is_refused(method: str, returned:
     [
         {"relative_error": -0.1},
         {"relative_error": 1e308},
+        {"offset_error_w": -1.0},
+        {"error_in_common": 1.5},
         {"counter_range_j": 0.0},
         {"counter_range_j": -5.0},
         {"update_period_s": -1.0},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ Scope = Literal["device", "shared_card", "module"]
 
 MOST_RELATIVE_ERROR = 1e3
 """A sensor that is off by more says nothing, and its interval has no end that a number could state."""
-MOST_LINEARITY_W = 1e6
+MOST_LINEARITY_W = MOST_OFFSET_W = 1e6
 """More than any device draws."""
 
 
@@ -88,6 +89,12 @@ class Channel(ChannelKey):
     to the power; the larger of this and `linearity_w` counts."""
     linearity_w: float = Field(default=0.0, ge=0, le=MOST_LINEARITY_W)
     """The same in watts, whatever the power."""
+    offset_error_w: float = Field(default=0.0, ge=0, le=MOST_OFFSET_W)
+    """Half-width of a further systematic 95 % error in watts, the same at every power; a calibration does not change
+    it, since it compares steps of power."""
+    error_in_common: float = Field(default=0.0, ge=0, le=1)
+    """Part of the half-widths of both errors that may have one sign in all sensors of its kind; the root of one less
+    its square is of this sensor alone. 0: they err independently."""
     gain: float = Field(default=1.0, gt=0)
     """True over reported, by a calibration against a wall meter; every energy is multiplied by it."""
     scope: Scope = "device"
@@ -97,6 +104,10 @@ class Channel(ChannelKey):
     None: the system's own."""
     note: str | None = None
     """What a reader must know: the power model of an estimate, what else the readings contain."""
+
+    def systematic_error_w(self, power_w: float) -> float:
+        """Return the half-width of its systematic error at some power."""
+        return math.hypot(self.relative_error * power_w, self.offset_error_w)
 
 
 class LeftOut(ChannelKey):

@@ -17,6 +17,11 @@ RELATIVE_ERROR = 0.05
 LINEARITY, LINEARITY_W = 0.0025, 0.75
 """Readings of RTX 3090 and RTX 4090 lie 0.2 to 0.5 %, or 0.3 to 1 W, off a straight line of an external meter's
 (data of the same paper)."""
+OFFSET_ERROR_W = 5.0
+"""The manual of nvidia-smi states its power to be accurate to within 5 W."""
+ERROR_IN_COMMON = 0.8
+"""Three Ampere boards read 4 to 6.5 % low beside one power meter (data of the same paper): so most of the error may be
+that of a design. A judgement: 4 % in common and 3 % of each board, in quadrature the 5 % of one."""
 
 WHOLE_CARD = "the whole card: its MIG instances have no meter of their own"
 
@@ -101,6 +106,8 @@ def gpu_channel(
         relative_error=RELATIVE_ERROR,
         linearity=LINEARITY,
         linearity_w=LINEARITY_W,
+        offset_error_w=OFFSET_ERROR_W,
+        error_in_common=ERROR_IN_COMMON,
         scope="shared_card" if gpu.mig_enabled else scope,
         read_from=library,
         note="; ".join(note for note in texts if note) or None,

@@ -17,6 +17,7 @@ from llenergymeasure.exceptions import MeterUnavailable
 from llenergymeasure.foreign_code import explained
 from llenergymeasure.meters.base import MeterOptions
 from llenergymeasure.meters.gpu_choice import (
+    ERROR_IN_COMMON,
     RELATIVE_ERROR,
     choose_gpus,
     gpu_channel,
@@ -149,6 +150,7 @@ def _amd_channel(device: Any, has_counter: bool) -> Channel:
         label=f"GPU {device.gpu_index} ({device.get_name()})",
         method="counter" if has_counter else "sampled",
         relative_error=RELATIVE_ERROR,
+        error_in_common=ERROR_IN_COMMON,
         note=None if has_counter else "no energy counter: integrated from power readings",
     )
 

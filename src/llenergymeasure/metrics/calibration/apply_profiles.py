@@ -39,7 +39,7 @@ def _calibrated(channel: Channel, profiles: Sequence[SensorProfile], machine: st
             update["update_period_s"] = profile.power_period_s
     relative = _gain_error(channel, profile.wall)
     if profile.wall is not None and relative is not None:
-        update.update(gain=profile.wall.gain.value, relative_error=relative)
+        update.update(gain=profile.wall.gain.value, relative_error=relative, error_in_common=0.0)
     notes = [channel.note, _note(profile, corrected=relative is not None)]
     update["note"] = "; ".join(note for note in notes if note)
     return channel.model_copy(update=update)

@@ -38,12 +38,13 @@ AVERAGES_OUT_S = 10.0
 class ChannelUncertainty:
     """95 % half-widths, in joules, of one channel's energy over one interval.
 
-    All are independent from one interval to the next, but for the gain, which errs by the same share of each, a part of
-    the linearity, and the edges if they are alike.
+    All are independent from one interval to the next, but for gain and offset, which err alike in each, a part of the
+    linearity, and the edges if they are alike.
     """
 
     channel: Channel
     gain_j: float = 0.0
+    """Of the sensor's gain and offset."""
     linearity_j: float = 0.0
     """What readings differ from a straight line of the true power."""
     linearity_alike_j: float = 0.0
@@ -138,7 +139,7 @@ class UncertaintyModel:
         return ChannelUncertainties(
             channel=curve.channel,
             step=self.step,
-            gain_j=energies.sensor_error_j,
+            gain_j=np.hypot(energies.sensor_error_j, curve.channel.offset_error_w * duration_s),
             linearity_j=deviation_j * np.sqrt(LINEARITY_S / np.clip(duration_s, LINEARITY_S, AVERAGES_OUT_S)),
             linearity_alike_j=deviation_j * math.sqrt(LINEARITY_S / AVERAGES_OUT_S),
             edges_j=np.where(unknown, np.nan, edges_j),

@@ -113,7 +113,7 @@ def load_energy(_figure: Figure, inputs: FigureInputs) -> Estimate | Unknown:
 def _gain_w(idle: IdlePower, inputs: FigureInputs) -> float:
     channels = inputs.account.channels if inputs.account is not None else ()
     return combine_gains(
-        (channel, channel.relative_error * abs(power_w))
+        (channel, channel.systematic_error_w(power_w))
         for channel, power_w in zip(channels, idle.by_channel, strict=False)
         if channel.included_in_total and power_w is not None
     )

@@ -18,10 +18,10 @@ NOUNS = {"gpu": "GPU", "cpu": "CPU sensor", "dram": "DRAM sensor", "system": "sy
 
 def explain_gain(channels: Sequence[Channel]) -> str:
     """Name each sensor's systematic error; those of a kind together."""
-    kinds = dict.fromkeys((each.domain, each.relative_error) for each in channels if each.relative_error)
+    kinds = dict.fromkeys(_kind(each) for each in channels if each.relative_error or each.offset_error_w)
     if not kinds:
         return "no meter states a systematic error of its own"
-    parts = (f"±{digits(100 * error)} % of {_whose(channels, domain, error)}" for domain, error in kinds)
+    parts = (_systematic(kind, [each for each in channels if _kind(each) == kind]) for kind in kinds)
     return "systematic error of the sensors, the same in every window: " + ", ".join(parts)
 
 
@@ -78,6 +78,21 @@ def explain_baseline(power_w: float, half_width_w: float, windows: Windows) -> s
     return f"idle power {power_w:.4g} ± {_digits(half_width_w)} W, subtracted over {_windows(windows)}"
 
 
+def _kind(channel: Channel) -> tuple[str, float, float, float]:
+    return channel.domain, channel.relative_error, channel.offset_error_w, channel.error_in_common
+
+
+def _systematic(kind: tuple[str, float, float, float], channels: Sequence[Channel]) -> str:
+    """Return in words the errors of sensors of one kind."""
+    domain, relative, offset_w, common = kind
+    sizes = [f"±{digits(100 * relative)} %"] if relative else []
+    sizes += [f"±{digits(offset_w)} W"] if offset_w else []
+    several = len(channels) > 1
+    whose = f"each of {len(channels)} {NOUNS[domain]}s" if several else channels[0].label
+    alike = f" (of which {digits(100 * common)} % may have one sign in all)" if several and common else ""
+    return f"{' and '.join(sizes)} of {whose}{alike}"
+
+
 def _digits(half_width: float) -> str:
     """Return two digits; 0 for a rounding error."""
     return digits(half_width) if half_width > ROUNDING else "0"
@@ -86,11 +101,6 @@ def _digits(half_width: float) -> str:
 def _windows(windows: Windows) -> str:
     length = seconds_text(windows.duration_s)
     return f"a window of {length}" if windows.count == 1 else f"{windows.count} windows of {length}"
-
-
-def _whose(channels: Sequence[Channel], domain: str, error: float) -> str:
-    labels = [each.label for each in channels if (each.domain, each.relative_error) == (domain, error)]
-    return labels[0] if len(labels) == 1 else f"each of {len(labels)} {NOUNS[domain]}s"
 
 
 def _list(steps: set[float], unit: str) -> str:

@@ -78,17 +78,16 @@ def channels_of(rows: Sequence[WindowTotals]) -> list[Channel]:
 
 
 def combine_gains(errors: Iterable[tuple[Channel, float]]) -> float:
-    """Combine systematic errors of channels: those of one cause add up, different causes add in quadrature."""
+    """Combine systematic errors of channels: those of one cause add up, different causes add in quadrature.
+
+    A board errs in part by itself and in part like all others (`Channel.error_in_common`). Two packages of one machine
+    have the same power model, or the same regulators, and err in the same direction.
+    """
     by_cause: defaultdict[tuple[str, ...], float] = defaultdict(float)
     for channel, error in errors:
-        by_cause[_cause(channel)] += error
+        is_board = channel.domain == "gpu"
+        common = channel.error_in_common if is_board else 1.0
+        design = (channel.domain,) if is_board else (channel.domain, channel.meter)
+        by_cause[design] += error * common
+        by_cause[channel.domain, channel.meter, channel.device] += error * math.sqrt(1 - common**2)
     return math.hypot(*by_cause.values())
-
-
-def _cause(channel: Channel) -> tuple[str, ...]:
-    """Return the cause of a gain error: a board of its own, or a model that sensors of one kind share.
-
-    Boards differ from one another at random (Yang, Adamek, Armour, arXiv 2312.02741). Two packages of one machine have
-    the same power model, or the same regulators, and err in the same direction.
-    """
-    return (channel.domain, channel.device) if channel.domain == "gpu" else (channel.domain, channel.meter)

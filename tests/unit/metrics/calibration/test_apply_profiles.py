@@ -64,7 +64,9 @@ def _profile(
 
 
 def test_gain_that_a_wall_meter_fixed_replaces_the_stated_error() -> None:
-    (channel,) = apply_profiles([CARD], [_profile()], "here")
+    stated = CARD.model_copy(update={"offset_error_w": 5.0, "error_in_common": 0.8})
+    (channel,) = apply_profiles([stated], [_profile()], "here")
+    assert (channel.offset_error_w, channel.error_in_common) == (5.0, 0.0)  # steps of power show no offset
     assert (channel.gain, channel.update_period_s, channel.averaging_window_s) == (1.04, 0.1, 0.025)
     assert channel.relative_error == pytest.approx(0.015)
     assert channel.note == "MIG; calibrated 2026-01-01 against a wall meter: multiplied by 1.0400"
