@@ -76,10 +76,11 @@ def _windows(
 ) -> Iterator[Stated]:
     account, conditions = _account(rng, course, sensor)
     edges = unix_ns(course.windows_s[:, 0]), unix_ns(course.windows_s[:, 1])
-    energy_j, random_j = account.energies(*edges)[0].energy_j, account.uncertainties(*edges)[0].random_j
+    energy_j, uncertainty = account.energies(*edges)[0].energy_j, account.uncertainties(*edges)[0]
+    without_gain_j = np.hypot(uncertainty.random_j, uncertainty.linearity_alike_j)
     lengths_s = np.diff(course.windows_s)[:, 0]
     for found_j, half_width_j, true_j, length_s in zip(
-        energy_j, random_j, course.true_j, lengths_s, strict=True
+        energy_j, without_gain_j, course.true_j, lengths_s, strict=True
     ):
         yield Stated(
             sensor=sensor.name,

@@ -65,7 +65,7 @@ POWER_ONLY: Mapping[str, Sensor] = {
 }
 REAL: Mapping[str, Sensor] = {
     "rtx3090 average": Sensor(
-        card=profiles.rtx3090, stated_averaging_s=1.0, stalls=True, jitter=0.02, wander=0.002
+        card=profiles.rtx3090, stated_averaging_s=1.08, stalls=True, jitter=0.02, wander=0.002
     ),
     "rtx3090 instant": Sensor(card=profiles.rtx3090, power="instant", jitter=0.02, wander=0.002),
     "rtx4090": Sensor(card=profiles.rtx4090, stated_averaging_s=1.0, jitter=0.02, wander=0.002),

@@ -30,8 +30,6 @@ is the root of its mean square over `step * W`."""
 LINEARITY_S = 1.0
 """Time over which a board's deviation from a straight line forgets itself: those of RTX 3090 and RTX 4090 beside an
 external meter (data of arXiv 2312.02741) are correlated by a half from reading to reading, and hardly after 1 s."""
-AVERAGES_OUT_S = 10.0
-"""No log shows that the deviation averages out further over longer times: those are 14 s long."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +46,7 @@ class ChannelUncertainty:
     linearity_j: float = 0.0
     """What readings differ from a straight line of the true power."""
     linearity_alike_j: float = 0.0
-    """Its part that may be the same in all windows."""
+    """What of it stays the same from window to window: the line is bent."""
     edges_j: float = 0.0
     """The ends of the interval, between ticks or readings."""
     edges_alike: bool = False
@@ -140,8 +138,8 @@ class UncertaintyModel:
             channel=curve.channel,
             step=self.step,
             gain_j=np.hypot(energies.sensor_error_j, curve.channel.offset_error_w * duration_s),
-            linearity_j=deviation_j * np.sqrt(LINEARITY_S / np.clip(duration_s, LINEARITY_S, AVERAGES_OUT_S)),
-            linearity_alike_j=deviation_j * math.sqrt(LINEARITY_S / AVERAGES_OUT_S),
+            linearity_j=deviation_j * np.sqrt(LINEARITY_S / np.maximum(duration_s, LINEARITY_S)),
+            linearity_alike_j=NORMAL_95 * curve.channel.linearity * np.abs(energies.energy_j),
             edges_j=np.where(unknown, np.nan, edges_j),
             edges_alike=energies.open_edges > 0,
             alias_j=alias_j,

@@ -13,6 +13,8 @@ from llenergymeasure.metrics.signals.counter_ticks import Ticks
 READING_AGE_S = 0.06
 """A reading that is seen for the first time was published up to a sampling gap ago (35 ms at 50 Hz), and is the mean of
 the 25 ms before (A100, H100: Yang, Adamek, Armour, arXiv 2312.02741)."""
+AROUND_NS = 5_000_000_000
+"""Time on either side of an interval whose readings are looked at too: 50 of the usual sensor's."""
 FEWEST = 3
 """Ticks, and new readings of an interval, from which a scatter is computed."""
 PER_EDGE = 0.57
@@ -36,8 +38,17 @@ class SubTickVariation:
     def edge_j(self, start_ns: NDArray[np.int64], end_ns: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return the 95 % half-width of intervals by what changes within the tick at one of their edges, in joules.
 
-        Ticks show slower changes themselves, and hide only faster ones.
+        Ticks show slower changes themselves, and hide only faster ones. A short interval has few readings: those around
+        it count too, where they show more.
         """
+        within_j, around_j = (
+            self._edge_j(start_ns, end_ns),
+            self._edge_j(start_ns - AROUND_NS, end_ns + AROUND_NS),
+        )
+        energy_j: NDArray[np.float64] = np.maximum(within_j, around_j)
+        return energy_j
+
+    def _edge_j(self, start_ns: NDArray[np.int64], end_ns: NDArray[np.int64]) -> NDArray[np.float64]:
         first, last = np.searchsorted(self.t_ns, start_ns) + 1, np.searchsorted(self.t_ns, end_ns)
         last = np.maximum(first, last)
         count = np.concatenate([[0], np.cumsum(self.is_new)])
@@ -48,8 +59,7 @@ class SubTickVariation:
             edges = np.stack([first[enough], last[enough]], axis=1).ravel()
             sums_w2 = np.add.reduceat(np.append(self.outside_w2, 0.0), edges)[::2]
             mean_w2[enough] = sums_w2 / new[enough]
-        energy_j: NDArray[np.float64] = PER_EDGE * np.sqrt(mean_w2) * self.tick_s
-        return energy_j
+        return PER_EDGE * np.sqrt(mean_w2) * self.tick_s
 
 
 def sub_tick_variation(

@@ -19,16 +19,17 @@ is known between these and one update period."""
 FAR_MORE_LIKELY = 10.0
 """By so much -2 log of the likelihood must be less than that of what was stated before another averaging time is taken:
 a ratio of e^5 = 150, very strong evidence by Kass and Raftery (1995, J. Am. Stat. Assoc. 90, 773-795)."""
-SWING = 2.0
-"""Power may swing by so many times the highest reading: readings are means, and power has no upper limit here."""
+SWING = 4.0
+"""Readings of a mean may change by so many times the highest, times a period over the averaging time: by what enters it
+and what leaves it. Power may be twice the highest reading, and the oldest part weigh twice as much as the others."""
 
 
 def find_averaging_time(grid: UpdateGrid, stated_s: float | None) -> float | None:
     """Return the averaging time that explains the readings: the stated one, unless another is far more likely.
 
-    Means over many update periods change slowly and in straight lines; means over a period or less do not. These cannot
-    be told apart: where they are more likely than the stated long one, the answer is None. What is stated as a part of
-    a period stays: a load that beats with such a sensor changes its readings slowly, too.
+    Means over many update periods change slowly; means over a period or less do not, and cannot be told apart: where a
+    long one was stated and the readings jump, the answer is None. What is stated as a part of a period stays: a load
+    that beats with such a sensor changes its readings slowly, too.
     """
     short_s = grid.period_s
     if stated_s is not None and stated_s < WHOLE_PERIOD * short_s:
@@ -36,15 +37,11 @@ def find_averaging_time(grid: UpdateGrid, stated_s: float | None) -> float | Non
     is_long = stated_s is not None and stated_s > LONG_AVERAGE * short_s
     long_s = [stated_s] if is_long and stated_s is not None else []
     long_s += [each for each in ABOUT_A_SECOND_S if each != stated_s]
-    if not _may_average(grid, min(long_s)):
-        return None if is_long else stated_s
     short, *long = unlikelihoods(grid, [short_s, *long_s])
     best = int(np.argmin(long))
-    if is_long:
-        if min(short, long[best]) > long[0] - FAR_MORE_LIKELY:
-            return stated_s
-        return long_s[best] if long[best] < short else None
-    return long_s[best] if long[best] < short - FAR_MORE_LIKELY else stated_s
+    if not _may_average(grid, min(long_s)) and short < long[best] + FAR_MORE_LIKELY:
+        return None if is_long else stated_s
+    return long_s[best] if long[best] < (long[0] if is_long else short) - FAR_MORE_LIKELY else stated_s
 
 
 def _may_average(grid: UpdateGrid, averaging_s: float) -> bool:

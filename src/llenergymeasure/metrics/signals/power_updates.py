@@ -58,6 +58,14 @@ def find_power_updates(t_s: NDArray[Any], power_w: NDArray[Any]) -> PowerUpdates
 
 MARGIN = 0.02
 """Of a period: a sample this near to an update may show the reading before it or the one after."""
+JITTERED_MARGIN = 0.1
+"""The same where updates stray by up to 3 % of the period."""
+USUAL = 0.3
+"""Quantile of the times between two changes: few are shorter than a period, and many longer where readings repeat."""
+OFF_BEAT, ON_BEAT = 0.3, 0.9
+"""Of a period that a change may be off, by jitter and by the samples around it, and of the changes that must not be."""
+NEAR = 9
+"""Updates whose strayings are averaged: samples show each to half a sampling period only."""
 FEWEST = 30
 """Updates from which the grid is found: 3 s of the slowest sensor known."""
 
@@ -92,19 +100,53 @@ def find_update_grid(
     An update between two samples is not seen; a reading that was sampled and had not changed was published again. A
     period longer than `longest_s` is that of the power, not of the sensor.
     """
+    longest_s = ROUNDED_UP * (longest_s or LONGEST_PERIOD_S)
     published = find_power_updates(t_s, power_w)
-    if published.period_s is None or len(published) < FEWEST:
+    if published.period_s is not None and len(published) >= FEWEST:
+        if published.period_s > longest_s:
+            return None
+        number = np.concatenate([[0], np.cumsum(np.round(np.diff(published.t_s) / published.period_s))])
+        return _grid(t_s, power_w, number, published.t_s, published.period_s, MARGIN)
+    return _jittered_grid(t_s, power_w, longest_s)
+
+
+def _jittered_grid(t_s: NDArray[Any], power_w: NDArray[Any], longest_s: float) -> UpdateGrid | None:
+    """Return the grid of a sensor whose updates stray, or whose clock does, from the times at which samples changed."""
+    changed = np.flatnonzero(np.diff(power_w) != 0) + 1
+    if len(changed) < FEWEST:
         return None
-    if published.period_s > ROUNDED_UP * (longest_s or LONGEST_PERIOD_S):
+    seen_s = (t_s[changed - 1] + t_s[changed]) / 2
+    apart_s = np.diff(seen_s)
+    usual_s = float(np.quantile(apart_s, USUAL))
+    period_s = float(np.median(apart_s[np.abs(apart_s / usual_s - 1) < 0.5]))
+    if not 2 * float(np.median(np.diff(t_s))) <= period_s <= longest_s:
         return None
-    period_s = published.period_s
-    number = np.concatenate([[0], np.cumsum(np.round(np.diff(published.t_s) / period_s))])
-    updates_s = np.interp(np.arange(number[-1] + 1), number, published.t_s)
+    steps = np.maximum(np.round(apart_s / period_s), 1)
+    if np.mean(np.abs(apart_s / period_s - steps) < OFF_BEAT) < ON_BEAT:
+        return None
+    number = np.concatenate([[0], np.cumsum(steps)])
+    period_s, first_s = (float(each) for each in np.polyfit(number, seen_s - seen_s[0], 1))
+    beat_s = seen_s[0] + first_s + number * period_s
+    near = np.ones(min(NEAR, len(number)))
+    stray_s = np.convolve(seen_s - beat_s, near, "same") / np.convolve(np.ones(len(number)), near, "same")
+    return _grid(t_s, power_w, number, beat_s + stray_s, period_s, JITTERED_MARGIN)
+
+
+def _grid(
+    t_s: NDArray[Any],
+    power_w: NDArray[Any],
+    number: NDArray[Any],
+    published_s: NDArray[Any],
+    period_s: float,
+    margin: float,
+) -> UpdateGrid:
+    """Return all updates from those of a `number` that were seen at `published_s`."""
+    updates_s = np.interp(np.arange(number[-1] + 1), number, published_s)
     ends_s = np.append(updates_s[1:], updates_s[-1] + period_s)
-    shown_by = np.searchsorted(t_s, ends_s - MARGIN * period_s) - 1
+    shown_by = np.searchsorted(t_s, ends_s - margin * period_s) - 1
     return UpdateGrid(
         t_s=updates_s,
         power_w=power_w[np.maximum(shown_by, 0)],
-        seen=(shown_by >= 0) & (t_s[shown_by] >= updates_s + MARGIN * period_s),
+        seen=(shown_by >= 0) & (t_s[shown_by] >= updates_s + margin * period_s),
         period_s=period_s,
     )

@@ -22,6 +22,9 @@ FLAT_W = 10.0
 APART_W, APART = 10.0, 0.03
 """A reading contradicts the ticks where it is further from them than ±5 W (NVIDIA) of its own and of its neighbours, or
 than sources agree under load (`energy.counter_vs_power.AGREEMENT`)."""
+LATE_S = 0.005
+"""A reading may be so much earlier or later than its time: half of what readings of real cards are
+(`energy.sampled_curve.LATENCY_S`), since the counter's own ticks are late, too."""
 TICK_W, READING_W = 0.7, 1.5
 """Standard deviations of a tick interval's mean and of a reading: by their times, and by the sensor's noise
 (checked by `make bench-coverage`)."""
@@ -154,8 +157,13 @@ class SubTickPower:
         """How many of the readings up to each, from none to all, differ from the interpolation of the ticks alone."""
         assert self._readings is not None
         start_s, end_s, read_w = self._readings.start_s[0], self._readings.end_s[0], self._readings.mean_w[0]
-        counted_w = (self._interpolated_j(end_s) - self._interpolated_j(start_s)) / (end_s - start_s)
-        apart = np.abs(counted_w - read_w) > np.maximum(APART_W, APART * np.abs(read_w))
+        counted_w = [
+            (self._interpolated_j(end_s + late_s) - self._interpolated_j(start_s + late_s))
+            / (end_s - start_s)
+            for late_s in (-LATE_S, 0.0, LATE_S)
+        ]
+        outside_w = np.maximum(np.min(counted_w, axis=0) - read_w, read_w - np.max(counted_w, axis=0))
+        apart = outside_w > np.maximum(APART_W, APART * np.abs(read_w))
         return np.concatenate([[0], np.cumsum(apart)])
 
     def _interpolated_j(self, t_s: NDArray[Any]) -> NDArray[Any]:

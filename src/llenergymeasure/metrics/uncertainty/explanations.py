@@ -33,9 +33,7 @@ def explain_linearity(channels: Sequence[Channel]) -> str:
         for domain, share, power_w in kinds
         if share or power_w
     ]
-    return "readings deviate from a straight line, the larger of (standard deviation over 1 s): " + ", ".join(
-        parts
-    )
+    return "readings deviate from a straight line of the power (standard deviation): " + ", ".join(parts)
 
 
 def explain_edges(parts: Sequence[ChannelUncertainty], windows: Windows) -> str:

@@ -45,10 +45,10 @@ def combine_uncertainty(parts: Sequence[ChannelUncertainty]) -> MeterTerms:
     """Combine the uncertainty of several channels and intervals into that of their sum."""
     alike_j = _one_sign_j((each.channel, each.edges_j) for each in parts if each.edges_alike)
     lasting_j = _one_sign_j((each.channel, each.linearity_alike_j) for each in parts)
-    fleeting_j2 = math.fsum(each.linearity_j**2 - each.linearity_alike_j**2 for each in parts)
+    fleeting_j = math.hypot(*(each.linearity_j for each in parts))
     return MeterTerms(
         gain_j=combine_gains((each.channel, each.gain_j) for each in parts),
-        linearity_j=math.sqrt(lasting_j**2 + fleeting_j2)
+        linearity_j=math.hypot(lasting_j, fleeting_j)
         if any(each.channel.linearity or each.channel.linearity_w for each in parts)
         else None,
         linearity_alike_j=lasting_j,

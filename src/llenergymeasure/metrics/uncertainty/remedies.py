@@ -71,8 +71,8 @@ def halve_gain(channels: Sequence[Channel]) -> str:
 def halve_linearity() -> str:
     """State what makes the deviation of a sensor smaller."""
     return (
-        "windows four times as long, up to 10 s (measurement.window.min_duration_s); what is left is the sensor's own: "
-        "llem calibrate --wall-meter CSV determines it"
+        "windows four times as long (measurement.window.min_duration_s) halve what wanders; what is bent stays: "
+        "compare at like power, or calibrate against a meter at the wall: llem calibrate --wall-meter CSV"
     )
 
 
