@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from pydantic import Field
 
 from llenergymeasure.core.record import Record
@@ -11,6 +13,9 @@ from llenergymeasure.domain.trace import Channel, ChannelKey
 UPPER_BOUND_S = 0.3
 """Power takes up to 0.2 s to rise when a load begins (an external meter on an RTX 3090 and an RTX 4090, data of Yang,
 Adamek, Armour, arXiv 2312.02741). That looks like averaging, and hardly matters beside windows longer than this."""
+
+EFFICIENCY_ERROR = 0.01
+"""Absolute 95 % half-width of a power supply's efficiency as its datasheet states it, between two of its loads."""
 
 
 class LoadStep(Record):
@@ -44,13 +49,26 @@ class WallGain(Record):
     sensors: tuple[str, ...]
     """Labels of the sensors whose sum was compared."""
     deviation_w: float | None = Field(default=None, ge=0)
-    """Standard deviation of the steady steps from the straight line, behind the power supply; the wall meter's own
-    scatter is in it. None in profiles of earlier versions."""
+    """Standard deviation of the summed sensors from a straight line of the true power, over `deviation_over_s`, without
+    the scatter of the wall meter; None where it is not above that."""
+    deviation_over_s: float | None = Field(default=None, gt=0)
+    """None in profiles of earlier versions."""
 
     @property
     def corrects(self) -> bool:
         """Whether energies are multiplied by it; not while the losses of the power supply are in it."""
         return self.psu_efficiency is not None
+
+    @property
+    def reference_error(self) -> float:
+        """Relative half-width of what all sensors that were compared with this wall meter are off by."""
+        return reference_error(self.meter_error, self.psu_efficiency)
+
+
+def reference_error(meter_error: float, psu_efficiency: float | None) -> float:
+    """Return the relative half-width of power behind a supply, by a wall meter and the efficiency that is stated."""
+    lost = psu_efficiency is not None and psu_efficiency < 1.0
+    return math.hypot(meter_error, EFFICIENCY_ERROR / psu_efficiency if lost and psu_efficiency else 0.0)
 
 
 class SensorHardware(Record):

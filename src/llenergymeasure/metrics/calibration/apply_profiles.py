@@ -9,7 +9,10 @@ from typing import Any
 
 from llenergymeasure.domain.calibration import UPPER_BOUND_S, SensorProfile, WallGain
 from llenergymeasure.domain.trace import Channel
+from llenergymeasure.metrics.energy.interval_uncertainty import LINEARITY_S
 
+FEW_STEPS = 1.2
+"""Student's factor of ten steps less three parameters over that of the normal distribution: 2.36 over 1.96."""
 SAME = 0.1
 """Relative: averaging times this near to each other are taken for the same."""
 PART_TIME = 0.75
@@ -37,10 +40,10 @@ def _calibrated(channel: Channel, profiles: Sequence[SensorProfile], machine: st
         update["averaging_window_s"] = _averaging_s(channel.averaging_window_s, profile)
         if channel.method == "sampled" and channel.update_period_s is None:
             update["update_period_s"] = profile.power_period_s
-    relative = _gain_error(channel, profile.wall)
-    if profile.wall is not None and relative is not None:
-        update.update(gain=profile.wall.gain.value, relative_error=relative, error_in_common=0.0)
-    notes = [channel.note, _note(profile, corrected=relative is not None)]
+    gain = _gain(channel, profile.wall)
+    update.update(gain)
+    update.update(_linearity(profile.wall))
+    notes = [channel.note, _note(profile, corrected=bool(gain))]
     update["note"] = "; ".join(note for note in notes if note)
     return channel.model_copy(update=update)
 
@@ -74,15 +77,33 @@ def _averaging_s(stated_s: float | None, profile: SensorProfile) -> float | None
     return None if stated_s is None else period_s
 
 
-def _gain_error(channel: Channel, wall: WallGain | None) -> float | None:
-    """Return the relative half-width of a gain that energies are multiplied by; None where there is none.
+def _gain(channel: Channel, wall: WallGain | None) -> dict[str, float]:
+    """Return the gain that energies are multiplied by and its errors; nothing where there is none.
 
-    Of several sensors only the sum was compared: how far each is off from the others is as unknown as before.
+    What the wall meter and the power supply are off by is the same for all sensors that were compared with them. Of
+    several sensors only the sum was compared: how far each is off from the others is as unknown as before.
     """
     relative = wall.gain.relative_half_width if wall is not None and wall.corrects else None
-    if wall is None or relative is None or len(wall.sensors) == 1:
-        return relative
-    return math.hypot(relative, channel.relative_error)
+    if wall is None or relative is None:
+        return {}
+    if len(wall.sensors) > 1:
+        error, common = math.hypot(relative, channel.relative_error), relative
+    else:
+        error, common = relative, wall.reference_error
+    in_common = min(common / error, 1.0) if error > 0 else 0.0
+    return {"gain": wall.gain.value, "relative_error": error, "error_in_common": in_common}
+
+
+def _linearity(wall: WallGain | None) -> dict[str, float]:
+    """Return the scatter of the sensor about a straight line over a second, where the wall meter showed it.
+
+    That over longer times is taken for the mean of deviations that forget themselves within a second, and that of a sum
+    for independent ones. Two powers show no bend of the line: what is stated of it stays.
+    """
+    if wall is None or wall.deviation_w is None or wall.deviation_over_s is None:
+        return {}
+    second_w = FEW_STEPS * wall.deviation_w * math.sqrt(max(wall.deviation_over_s / LINEARITY_S, 1.0))
+    return {"linearity_w": second_w / math.sqrt(len(wall.sensors))}
 
 
 def _note(profile: SensorProfile, corrected: bool) -> str:

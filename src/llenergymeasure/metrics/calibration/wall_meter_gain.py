@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from llenergymeasure.domain.calibration import LoadStep, WallGain
+from llenergymeasure.domain.calibration import LoadStep, WallGain, reference_error
 from llenergymeasure.domain.estimate import Estimate
 from llenergymeasure.metrics.calibration.settled_interval import settled_interval
 from llenergymeasure.metrics.statistics.student import student_t
@@ -22,8 +22,8 @@ FOLLOWS = 0.8
 COVERED = 0.95
 SHORTEST_BIN_S = 0.1
 FEWEST_STEPS = 6
-EFFICIENCY_ERROR = 0.01
-"""Absolute 95 % half-width of a power supply's efficiency as its datasheet states it, between two of its loads."""
+CLEAR = 2.0
+"""Times the variance that the wall meter's own scatter gives the steps: more is of the sensors."""
 
 
 class NoGainError(Exception):
@@ -56,20 +56,19 @@ def wall_gain(
     """
     t_s, power_w = _binned(t_s, power_w)
     offset_s = _clock_offset(steps, t_s, power_w)
-    slope, half, deviation_w = _slope(steps, t_s - offset_s, power_w)
+    line = _line(steps, t_s - offset_s, power_w)
     efficiency = meter.psu_efficiency if meter.psu_efficiency is not None else 1.0
-    relative = [meter.meter_error]
-    if efficiency < 1.0:
-        relative.append(EFFICIENCY_ERROR / efficiency)
-    gain = slope * efficiency
-    half = math.hypot(half * efficiency, *(gain * error for error in relative))
+    reference = reference_error(meter.meter_error, meter.psu_efficiency)
+    gain = line.slope * efficiency
+    half = math.hypot(line.half_width * efficiency, gain * reference)
     return WallGain(
         gain=Estimate(value=gain, low=gain - half, high=gain + half, unit="1", method="derived"),
         psu_efficiency=meter.psu_efficiency,
         meter_error=meter.meter_error,
         clock_offset_s=offset_s,
         sensors=tuple(sensors),
-        deviation_w=deviation_w * efficiency,
+        deviation_w=None if line.deviation_w is None else line.deviation_w * efficiency,
+        deviation_over_s=line.step_s,
     )
 
 
@@ -130,20 +129,32 @@ def _correlation(
     return float(((share - share.mean()) * (seen_w - seen_w.mean())).mean()) / spread if spread > 0 else 0.0
 
 
-def _slope(steps: Sequence[LoadStep], t_s: NDArray[Any], power_w: NDArray[Any]) -> tuple[float, float, float]:
-    """Return watts at the wall per reported watt, its 95 % half-width, and the scatter about the line, in watts at the
-    wall, from the steady steps."""
-    rows: list[tuple[float, float, float]] = []
+@dataclass(frozen=True, kw_only=True)
+class _Line:
+    """Watts at the wall per reported watt, with its 95 % half-width, and the scatter about the line in watts."""
+
+    slope: float
+    half_width: float
+    deviation_w: float | None
+    step_s: float
+
+
+def _line(steps: Sequence[LoadStep], t_s: NDArray[Any], power_w: NDArray[Any]) -> _Line:
+    """Fit the line to the steady steps, together with a drift in time."""
+    rows: list[tuple[float, float, float, float, float]] = []
     for step in steps:
         start_s, end_s = (edge / 1e9 for edge in settled_interval(step))
-        inside = (t_s >= start_s) & (t_s < end_s)
-        if step.steady and step.power_w is not None and inside.sum() >= 2:
-            rows.append((step.power_w, (start_s + end_s) / 2, float(power_w[inside].mean())))
+        wall_w = power_w[(t_s >= start_s) & (t_s < end_s)]
+        if step.steady and step.power_w is not None and len(wall_w) >= 2:
+            mean_error_w2 = float((np.diff(wall_w) ** 2).mean()) / 2 / len(wall_w)
+            rows.append(
+                (step.power_w, (start_s + end_s) / 2, float(wall_w.mean()), mean_error_w2, end_s - start_s)
+            )
     if len(rows) < FEWEST_STEPS:
         raise NoGainError(
             f"only {len(rows)} of the steady steps have two readings or more: log every second, or calibrate longer"
         )
-    reported_w, middle_s, wall_w = np.array(rows).T
+    reported_w, middle_s, wall_w, mean_error_w2, length_s = np.array(rows).T
     design = np.stack(
         [np.ones(len(rows)), reported_w - reported_w.mean(), middle_s - middle_s.mean()], axis=1
     )
@@ -151,4 +162,11 @@ def _slope(steps: Sequence[LoadStep], t_s: NDArray[Any], power_w: NDArray[Any]) 
     freedom = len(rows) - design.shape[1]
     variance = float(((wall_w - design @ solution) ** 2).sum()) / freedom
     deviation = math.sqrt(variance * float(np.linalg.inv(design.T @ design)[1, 1]))
-    return float(solution[1]), student_t(freedom) * deviation, math.sqrt(variance)
+    scatter_w2 = float(mean_error_w2.mean())
+    seen = variance > CLEAR * scatter_w2
+    return _Line(
+        slope=float(solution[1]),
+        half_width=student_t(freedom) * deviation,
+        deviation_w=math.sqrt(variance - scatter_w2) if seen else None,
+        step_s=float(length_s.mean()),
+    )

@@ -38,6 +38,7 @@ class ContributedGain(Record):
     sensors: int
     deviation_w: float | None
     """Standard deviation from the straight line, as `WallGain.deviation_w`."""
+    deviation_over_s: float | None
 
 
 class ContributedSensor(Record):
@@ -154,6 +155,7 @@ def _gain(wall: WallGain) -> ContributedGain:
         contains_psu_losses=not wall.corrects,
         sensors=len(wall.sensors),
         deviation_w=_known(wall.deviation_w),
+        deviation_over_s=_known(wall.deviation_over_s),
     )
 
 

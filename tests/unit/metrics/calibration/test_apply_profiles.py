@@ -66,7 +66,8 @@ def _profile(
 def test_gain_that_a_wall_meter_fixed_replaces_the_stated_error() -> None:
     stated = CARD.model_copy(update={"offset_error_w": 5.0, "error_in_common": 0.8})
     (channel,) = apply_profiles([stated], [_profile()], "here")
-    assert (channel.offset_error_w, channel.error_in_common) == (5.0, 0.0)  # steps of power show no offset
+    assert channel.offset_error_w == 5.0  # steps of power show no offset
+    assert channel.error_in_common == pytest.approx(math.hypot(0.01, 0.01 / 0.94) / 0.015)
     assert (channel.gain, channel.update_period_s, channel.averaging_window_s) == (1.04, 0.1, 0.025)
     assert channel.relative_error == pytest.approx(0.015)
     assert channel.note == "MIG; calibrated 2026-01-01 against a wall meter: multiplied by 1.0400"
@@ -97,6 +98,21 @@ def test_short_window_that_was_found_is_an_upper_bound(
     assert channel.averaging_window_s == used_s
 
 
+@pytest.mark.parametrize(("sensors", "linearity_w"), [(1, 1.2 * 0.4 * 3.0), (4, 0.6 * 0.4 * 3.0)])
+def test_scatter_that_a_wall_meter_showed_replaces_the_stated_one_and_no_bend(
+    sensors: int, linearity_w: float
+) -> None:
+    profile = _profile()
+    assert profile.wall is not None
+    labels = tuple(f"GPU {number}" for number in range(sensors))
+    wall = profile.wall.model_copy(update={"deviation_w": 0.4, "deviation_over_s": 9.0, "sensors": labels})
+    card = CARD.model_copy(update={"linearity": 0.0025, "linearity_w": 0.75})
+    (channel,) = apply_profiles([card], [profile.model_copy(update={"wall": wall})], "here")
+    assert (channel.linearity, channel.linearity_w) == (0.0025, pytest.approx(linearity_w))
+    (unseen,) = apply_profiles([card], [profile], "here")
+    assert (unseen.linearity, unseen.linearity_w) == (0.0025, 0.75)
+
+
 def test_window_of_another_reading_is_not_used() -> None:
     profile = _profile().model_copy(update={"averaging_window_s": 1.06, "stated_averaging_s": 1.0})
     now_instant = CARD.model_copy(update={"averaging_window_s": 0.025})
@@ -110,6 +126,7 @@ def test_gain_of_a_sum_leaves_open_how_far_its_sensors_differ() -> None:
     of_two = profile.wall.model_copy(update={"sensors": ("GPU 0", "GPU 1")})
     (channel,) = apply_profiles([CARD], [profile.model_copy(update={"wall": of_two})], "here")
     assert (channel.gain, channel.relative_error) == (1.04, pytest.approx(math.hypot(0.015, 0.05)))
+    assert channel.error_in_common == pytest.approx(0.015 / math.hypot(0.015, 0.05))
 
 
 def test_period_of_power_is_the_period_of_a_channel_without_a_counter() -> None:

@@ -84,11 +84,16 @@ def test_deviation_from_a_straight_line_is_found_within_a_factor_of_two(deviatio
             else step
             for step in _steps()
         ]
-        log = _log(seed=seed, noise_w=0.1, efficiency=0.9)
+        log = _log(seed=seed, noise_w=0.5, efficiency=0.9)
         found = wall_gain(steps, *log, WallMeter(meter_error=0.0, psu_efficiency=0.9), ["GPU 0"])
         assert found.deviation_w is not None
         found_w.append(found.deviation_w)
     assert 0.5 * deviation_w < np.median(found_w) < 2 * deviation_w
+
+
+def test_scatter_of_the_wall_meter_is_not_taken_for_a_deviation() -> None:
+    found = [_gain(_log(seed=seed, noise_w=8.0)).deviation_w for seed in range(12)]
+    assert sum(each is None for each in found) >= 9
 
 
 def test_losses_of_the_power_supply_are_taken_out_where_its_efficiency_is_given() -> None:

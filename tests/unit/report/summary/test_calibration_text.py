@@ -65,20 +65,22 @@ def test_figure_of_a_sensor_is_told(fields: dict[str, Any], said: str) -> None:
     assert said in _text(**fields)
 
 
-def _wall(*sensors: str) -> WallGain:
+def _wall(*sensors: str, deviation_w: float | None = 0.82) -> WallGain:
     return WallGain(
         gain=Estimate(value=1.04, low=1.03, high=1.05, unit="1", method="derived"),
         psu_efficiency=0.94,
         meter_error=0.01,
         clock_offset_s=0.0,
         sensors=sensors,
-        deviation_w=0.82,
+        deviation_w=deviation_w,
+        deviation_over_s=8.13,
     )
 
 
-def test_deviation_is_told_with_what_it_contains() -> None:
-    said = "off a straight line 0.82 W (standard deviation; the wall meter's scatter is in it)"
-    assert said in _text(wall=_wall("GPU 0"))
+def test_deviation_is_told_with_the_time_that_it_is_over() -> None:
+    assert "off a straight line 0.82 W over 8.1 s (standard deviation)" in _text(wall=_wall("GPU 0"))
+    unseen = _text(wall=_wall("GPU 0", deviation_w=None))
+    assert "off a straight line unknown: over 8.1 s it is not above the scatter of the wall meter" in unseen
 
 
 def test_gain_of_a_sum_is_told_to_leave_the_error_of_each() -> None:
