@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from llenergymeasure.domain.sample import UNKNOWN_REASONS
 from llenergymeasure.domain.trace import Channel, EnergyTrace, sample_dtype
-from llenergymeasure.meters.gpu_choice import LINEARITY, LINEARITY_W, RELATIVE_ERROR
+from llenergymeasure.meters.gpu_choice import LINEARITY, LINEARITY_W, OFFSET_ERROR_W, RELATIVE_ERROR
 
 BASE_NS = 1_700_000_000_000_000_000
 UNREAD = ("temperature_c", "sm_clock_mhz", "memory_clock_mhz", "utilisation_pct")
@@ -41,6 +41,7 @@ def one_channel(
         method="counter" if counts else "sampled",
         averaging_window_s=averaging_s,
         relative_error=RELATIVE_ERROR,
+        offset_error_w=OFFSET_ERROR_W,
         linearity=0.0 if is_linear else LINEARITY,
         linearity_w=0.0 if is_linear else LINEARITY_W,
     )
