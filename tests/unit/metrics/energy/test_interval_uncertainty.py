@@ -66,6 +66,17 @@ def test_power_that_changes_within_a_tick_shows_in_the_readings_and_widens_the_e
     assert 7 < wild < 0.57 * math.sqrt(2) * 0.1 * 340
 
 
+def test_a_short_window_has_the_edges_that_the_seconds_around_it_show() -> None:
+    calm_s = Steps(
+        80.0, [(at_s, 420.0 if number % 2 else 80.0) for number, at_s in enumerate(np.arange(0, 3, 0.0315))]
+    )
+    trace = read(COUNTERS["a100"], calm_s, 7.0, np.random.default_rng(3))
+    near, far = (Phase(name="w", start_unix_ns=ns(at_s), end_unix_ns=ns(at_s + 0.5)) for at_s in (4.0, 6.0))
+    within = errors_over(COUNTERS["a100"], Constant(80.0)).edges_j
+    assert errors_of(trace, near).edges_j > 10 * within
+    assert errors_of(trace, far).edges_j > 10 * within
+
+
 def test_a_counter_without_power_beside_it_has_the_edges_of_its_ticks_alone() -> None:
     found = errors_over(COUNTERS["rapl"], fast())
     assert 0 < found.edges_j < 2.0

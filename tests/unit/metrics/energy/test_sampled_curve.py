@@ -81,6 +81,32 @@ def test_the_stated_error_covers_a_sensor_that_sees_a_quarter_of_the_time() -> N
     assert np.mean(covered) >= 0.95
 
 
+def alias_of(t_s: NDArray[Any], power_w: NDArray[Any], start_s: float, end_s: float) -> float:
+    curve = build_curves(trace_of(t_s, power_w=power_w, method="sampled", averaging_window_s=0.025))[0]
+    return float(curve.energies(np.array([ns(start_s)]), np.array([ns(end_s)])).alias_error_j[0])
+
+
+def test_a_short_pause_of_the_sampler_within_an_interval_widens_it_and_no_other() -> None:
+    t_s = sample_times(12.0)
+    power_w = published(square(period_s=0.43), t_s, 0.1, 0.025) + np.floor(t_s / 0.1) % 7
+    kept = (t_s < 5.0) | (t_s > 5.4)
+    whole = [alias_of(t_s, power_w, *window) for window in ((4.5, 6.5), (8.0, 10.0))]
+    paused = [alias_of(t_s[kept], power_w[kept], *window) for window in ((4.5, 6.5), (8.0, 10.0))]
+    assert paused[0] > 1.15 * whole[0]
+    assert paused[1] == pytest.approx(whole[1], rel=0.02)
+
+
+def test_a_second_that_is_calm_by_chance_is_as_uncertain_as_those_around_it() -> None:
+    t_s = sample_times(12.0)
+    number = np.floor(t_s / 0.1).astype(int)
+    scattered_w = 300 + np.random.default_rng(2).normal(0, 40, number[-1] + 1)
+    calm_w = scattered_w.copy()
+    calm_w[55:65] = 300 + 0.1 * np.arange(10)
+    calm = alias_of(t_s, calm_w[number], 5.5, 6.5)
+    assert 0.5 * alias_of(t_s, scattered_w[number], 5.5, 6.5) < calm
+    assert alias_of(t_s, (300 + 0.01 * np.arange(len(calm_w)))[number], 5.5, 6.5) < 0.01 * calm
+
+
 def test_a_pause_in_the_readings_makes_the_interval_unknown() -> None:
     t_s = sample_times(12.0)
     t_s = t_s[(t_s < 5.0) | (t_s > 5.8)]

@@ -176,3 +176,15 @@ def _one(means: IntervalMeans, fit: int, count: int) -> IntervalMeans:
         each[fit : fit + 1, :count] for each in (means.start_s, means.end_s, means.mean_w)
     )
     return IntervalMeans(start_s=start_s, end_s=end_s, mean_w=mean_w, deviation_w=means.deviation_w)
+
+
+def test_plain_steps_are_placed_no_worse_than_by_the_ticks_alone() -> None:
+    placed, alone = [], []
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        steps = [(float(at_s), float(rng.uniform(60, 600))) for at_s in np.cumsum(rng.uniform(0.6, 1.6, 16))]
+        power = Steps(float(rng.uniform(60, 500)), steps)
+        curve = curve_of(trace_over(power, seed))
+        placed += errors(curve, power, seed)
+        alone += errors(replace(curve, sub_tick_power=None), power, seed)
+    assert np.quantile(placed, 0.95) <= 1.02 * np.quantile(alone, 0.95)
