@@ -76,12 +76,6 @@ def _wall(wall: WallGain) -> Iterator[Row]:
         "" if len(wall.sensors) == 1 else f"; {', '.join(wall.sensors)} together, so the error of each stays"
     )
     yield Row(label="off a straight line", value=_deviation(wall))
-    together = (
-        "" if len(wall.sensors) == 1 else f"; {', '.join(wall.sensors)} together, so the error of each stays"
-    )
-    if wall.deviation_w is not None:
-        deviation = f"{digits(wall.deviation_w)} W (standard deviation; the wall meter's scatter is in it)"
-        yield Row(label="off a straight line", value=deviation)
     yield Row(label="wall meter", value=f"its clock was {wall.clock_offset_s:+.1f} s off{together}")
     others = "other power that rises with the load (fans, memory, the host) counts as the sensor's"
     yield Row(label="", value=others, tone="detail")

@@ -78,7 +78,9 @@ def _wall(*sensors: str, deviation_w: float | None = 0.82) -> WallGain:
 
 
 def test_deviation_is_told_with_the_time_that_it_is_over() -> None:
-    assert "off a straight line 0.82 W over 8.1 s (standard deviation)" in _text(wall=_wall("GPU 0"))
+    seen = _text(wall=_wall("GPU 0"))
+    assert "off a straight line 0.82 W over 8.1 s (standard deviation)" in seen
+    assert seen.count("off a straight line") == 1
     unseen = _text(wall=_wall("GPU 0", deviation_w=None))
     assert "off a straight line unknown: over 8.1 s it is not above the scatter of the wall meter" in unseen
 
