@@ -144,13 +144,25 @@ def _sampled(channel: Channel, samples: NDArray[Any], interrupted: str | None) -
     grid = find_update_grid(t_s, power_w, longest_s=channel.update_period_s)
     if grid is not None:
         averaging_s = find_averaging_time(grid, channel.averaging_window_s)
-        channel = channel.model_copy(update={"averaging_window_s": averaging_s})
+        channel = _averaging(channel, averaging_s)
         if averaging_s is not None and averaging_s >= WHOLE_PERIOD * grid.period_s:
             power = deconvolve(grid, averaging_s)
             if power is not None:
                 return DeconvolvedCurve(channel=channel, known=known, power=power)
             grid = None
     return sampled_curve(channel, known, t_s, power_w, grid)
+
+
+def _averaging(channel: Channel, found_s: float | None) -> Channel:
+    """Return the channel with the averaging time that its readings show, and a note where another one was stated."""
+    stated_s = channel.averaging_window_s
+    if found_s == stated_s:
+        return channel
+    stated = "nothing was stated" if stated_s is None else f"not the stated {stated_s:g} s"
+    found = "a part of their period that is not known" if found_s is None else f"{found_s:g} s"
+    note = f"the readings show that they average over {found}, {stated}"
+    notes = [channel.note, note] if channel.note else [note]
+    return channel.model_copy(update={"averaging_window_s": found_s, "note": "; ".join(notes)})
 
 
 def _unknown(channel: Channel, samples: NDArray[Any]) -> UnknownCurve:

@@ -149,6 +149,7 @@ def test_a_sensor_that_does_not_average_as_it_was_said_to_is_taken_as_it_is() ->
 def test_means_over_a_second_that_nobody_stated_are_found(make: Any) -> None:
     found = [curve_of(*read(make(seed), seed, MEAN), None).channel.averaging_window_s for seed in range(4)]
     assert found == pytest.approx([1.0] * 4, rel=0.09)
+    assert "nothing was stated" in str(curve_of(*read(make(1), 1, MEAN), None).channel.note)
 
 
 @pytest.mark.parametrize("make", [wave, burst])
@@ -156,6 +157,7 @@ def test_short_means_that_were_stated_as_means_over_a_second_are_not_taken_for_s
     curves = [curve_of(*read(make(seed), seed, QUARTER), 1.0) for seed in range(4)]
     assert not any(isinstance(curve, DeconvolvedCurve) for curve in curves)
     assert [curve.channel.averaging_window_s for curve in curves[1:]] == [None] * 3
+    assert "not the stated 1 s" in str(curves[1].channel.note)
 
 
 @pytest.mark.parametrize("stated_s", [0.025, 0.1])
