@@ -9,7 +9,7 @@ from benchmarks.judge.sensors import Power, Sensor
 LENGTHS_S = (1.0, 3.0, 10.0)
 A_QUARTER = Power(every_s=0.1, mean_s=0.025, stated_s=0.025)
 HALF_OF_20_MS = Power(every_s=0.02, mean_s=0.01, stated_s=0.01)
-WHOLE_100_MS = Power(every_s=0.1, mean_s=0.1, stated_s=None)
+WHOLE_100_MS = Power(every_s=0.1, mean_s=0.1, stated_s=0.1)
 A_SECOND = Power(every_s=0.1, mean_s=0.1, stated_s=1.0, over_a_second=True)
 STALLING = replace(A_SECOND, stalls=True)
 COUNTER_ALONE = Sensor(name="counter every 100 ms", counter_s=0.1)

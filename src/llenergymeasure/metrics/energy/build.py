@@ -13,7 +13,7 @@ from llenergymeasure.domain.sample import error_text
 from llenergymeasure.domain.trace import Channel, EnergyTrace
 from llenergymeasure.metrics.energy.counter_curve import CounterCurve
 from llenergymeasure.metrics.energy.curve import EnergyCurve, KnownRange, UnknownCurve
-from llenergymeasure.metrics.energy.deconvolved_curve import DeconvolvedCurve
+from llenergymeasure.metrics.energy.deconvolved_curve import deconvolved_curve
 from llenergymeasure.metrics.energy.quiet import NONE_QUIET
 from llenergymeasure.metrics.energy.sampled_curve import power_gaps, sampled_curve
 from llenergymeasure.metrics.signals.averaging_time import WHOLE_PERIOD, find_averaging_time
@@ -82,10 +82,10 @@ def _curve(
     channel: Channel, samples: NDArray[Any], interrupted: str | None, quiet_ns: NDArray[np.int64]
 ) -> EnergyCurve:
     if channel.method == "sampled":
-        return _sampled(channel, samples, interrupted) or _unknown(channel, samples)
+        return _sampled(channel, samples, interrupted, quiet_ns) or _unknown(channel, samples)
     return (
         _counter(channel, samples, interrupted, quiet_ns)
-        or _sampled(channel, samples, interrupted)
+        or _sampled(channel, samples, interrupted, quiet_ns)
         or _unknown(channel, samples)
     )
 
@@ -126,7 +126,9 @@ def _counter(
     )
 
 
-def _sampled(channel: Channel, samples: NDArray[Any], interrupted: str | None) -> EnergyCurve | None:
+def _sampled(
+    channel: Channel, samples: NDArray[Any], interrupted: str | None, quiet_ns: NDArray[np.int64]
+) -> EnergyCurve | None:
     read = samples[np.isfinite(samples["power_w"])]
     if channel.method == "estimated" or len(read) < 2:
         return None
@@ -148,7 +150,7 @@ def _sampled(channel: Channel, samples: NDArray[Any], interrupted: str | None) -
         if averaging_s is not None and averaging_s >= WHOLE_PERIOD * grid.period_s:
             power = deconvolve(grid, averaging_s)
             if power is not None:
-                return DeconvolvedCurve(channel=channel, known=known, power=power)
+                return deconvolved_curve(channel, known, power, (quiet_ns - origin_ns) / 1e9)
             grid = None
     return sampled_curve(channel, known, t_s, power_w, grid)
 

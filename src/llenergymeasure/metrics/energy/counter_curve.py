@@ -40,7 +40,7 @@ class CounterCurve:
         edges_s, where = np.unique(np.concatenate([start_s[known], end_s[known]]), return_inverse=True)
         until = self._until(edges_s)
         start, end = np.split(where.ravel(), 2)
-        is_open = ~self._at_quiet_edge(edges_s)
+        is_open = ~self.ticks.at_quiet_edge(edges_s)
         return known_energies(
             self,
             reasons,
@@ -50,38 +50,24 @@ class CounterCurve:
             open_edges=is_open[start].astype(float) + is_open[end],
         )
 
-    def _at_quiet_edge(self, t_s: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """Return which moments are edges of quiet intervals, until which the energy is known."""
-        if self.ticks.quiet_edge_j is None:
-            return np.zeros(len(t_s), dtype=bool)
-        number = self._interval(t_s)
-        at_edge: NDArray[np.bool_] = (t_s == self.ticks.t_s[number]) & np.isfinite(
-            self.ticks.quiet_edge_j[number]
-        )
-        return at_edge
-
     def _note_long_intervals(self, reasons: NDArray[np.object_], edge_s: NDArray[np.float64]) -> None:
         ticks = self.ticks
-        number = self._interval(edge_s)
+        number = self.ticks.interval(edge_s)
         length_s = ticks.t_s[number + 1] - ticks.t_s[number]
         between = (edge_s >= ticks.t_s[0]) & (edge_s <= ticks.t_s[-1])
         long = between & (length_s > max(LONGEST_INTERVAL_S, 3 * (ticks.period_s or 0.0)))
         for at in np.flatnonzero(long & is_known(reasons)):
             reasons[at] = f"the counter showed nothing new for {length_s[at]:.1f} s around an edge"
 
-    def _interval(self, t_s: NDArray[np.float64]) -> NDArray[np.intp]:
-        """Return the number of the tick interval of each moment; of the nearest one beyond the outermost ticks."""
-        return np.clip(np.searchsorted(self.ticks.t_s, t_s, side="right") - 1, 0, len(self.ticks) - 2)
-
     def _until(self, t_s: NDArray[np.float64]) -> EdgeEnergy:
         """Return the energy from the first tick to each moment, negative before it.
 
         Equations (10) and (13) of docs/explanation/signal-processing.md.
         """
-        ticks, number = self.ticks, self._interval(t_s)
+        ticks, number = self.ticks, self.ticks.interval(t_s)
         start_s, length_s = ticks.t_s[number], ticks.t_s[number + 1] - ticks.t_s[number]
         fraction = (t_s - start_s) / length_s
-        power_w = np.diff(ticks.energy_j) / np.diff(ticks.t_s)
+        power_w = ticks.mean_w
         around_w = power_w[np.clip(number + np.arange(-2, 3)[:, None], 0, len(power_w) - 1)]
         beyond = (fraction < 0) | (fraction > 1)
         within = edge_energy(np.clip(fraction, 0.0, 1.0), length_s, around_w, float(power_w.max()))
@@ -91,7 +77,7 @@ class CounterCurve:
         late_j = around_w[2] * np.maximum(ticks.error_s[number], ticks.error_s[number + 1])
         error_j = np.hypot(error_j, late_j)
         if ticks.quiet_edge_j is not None:
-            error_j = np.where(self._at_quiet_edge(t_s), ticks.quiet_edge_j[number], error_j)
+            error_j = np.where(ticks.at_quiet_edge(t_s), ticks.quiet_edge_j[number], error_j)
         return EdgeEnergy(energy_j=ticks.energy_j[number] + energy_j, error_j=error_j)
 
     def _shaped(

@@ -11,7 +11,9 @@ from llenergymeasure.domain.estimate import Method
 from llenergymeasure.domain.trace import Channel
 from llenergymeasure.metrics.energy.curve import IntervalEnergies, KnownRange, is_known, known_energies
 from llenergymeasure.metrics.energy.sampled_curve import LATENCY_S
+from llenergymeasure.metrics.signals.counter_ticks import Ticks
 from llenergymeasure.metrics.signals.deconvolution import DeconvolvedPower
+from llenergymeasure.metrics.signals.quiet_edges import add_quiet_edges
 from llenergymeasure.metrics.signals.tick_interpolation import EdgeEnergy, edge_energy
 
 NORMAL_95 = 1.96
@@ -24,11 +26,12 @@ in simulation (`make bench-coverage`)."""
 
 @dataclass(frozen=True, kw_only=True)
 class DeconvolvedCurve:
-    """The power behind the readings, on the axis of `known`."""
+    """The power behind the readings, on the axis of `known`; `ticks` is the energy until the ends of its intervals."""
 
     channel: Channel
     known: KnownRange
     power: DeconvolvedPower
+    ticks: Ticks
     method: Method = "sampled"
 
     def energies(self, start_ns: NDArray[np.int64], end_ns: NDArray[np.int64]) -> IntervalEnergies:
@@ -40,31 +43,43 @@ class DeconvolvedCurve:
         start, end = self._until(start_s), self._until(end_s)
         late_j = LATENCY_S * np.abs(self._power_w(start_s) - self._power_w(end_s))
         averaging_j = WIDENED * NORMAL_95 * self.power.deviation_j(start_s, end_s)
+        is_open = [~self.ticks.at_quiet_edge(edge_s) for edge_s in (start_s, end_s)]
         return known_energies(
             self,
             reasons,
             energy_j=end.energy_j - start.energy_j,
             edge_error_j=np.hypot(WIDENED * np.hypot(start.error_j, end.error_j), late_j),
             alias_error_j=averaging_j,
+            open_edges=np.sum(is_open, axis=0).astype(float),
         )
 
     def _power_w(self, t_s: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the mean power of the update interval of each moment."""
-        number = np.clip(
-            np.searchsorted(self.power.edges_s, t_s, side="right") - 1, 0, len(self.power.power_w) - 1
-        )
-        power_w: NDArray[np.float64] = self.power.power_w[number]
+        """Return the mean power of the interval of each moment."""
+        number = self.ticks.interval(t_s)
+        power_w: NDArray[np.float64] = self.ticks.mean_w[number]
         return power_w
 
     def _until(self, t_s: NDArray[np.float64]) -> EdgeEnergy:
         """Return the energy from the first edge to each moment; beyond the last reading at the power before it."""
-        edges_s, power_w = self.power.edges_s, self.power.power_w
-        number = np.clip(np.searchsorted(edges_s, t_s, side="right") - 1, 0, len(power_w) - 1)
-        start_s, length_s = edges_s[number], edges_s[number + 1] - edges_s[number]
-        around_w = power_w[np.clip(number + np.arange(-2, 3)[:, None], 0, len(power_w) - 1)]
-        beyond_j = np.maximum(0.0, t_s - edges_s[number + 1]) * around_w[2]
+        ticks, number = self.ticks, self.ticks.interval(t_s)
+        start_s, length_s = ticks.t_s[number], ticks.t_s[number + 1] - ticks.t_s[number]
+        around_w = ticks.mean_w[np.clip(number + np.arange(-2, 3)[:, None], 0, len(ticks) - 2)]
+        beyond_j = np.maximum(0.0, t_s - ticks.t_s[number + 1]) * around_w[2]
         within = edge_energy(np.minimum((t_s - start_s) / length_s, 1.0), length_s, around_w)
-        return EdgeEnergy(
-            energy_j=self.power.energy_j[number] + within.energy_j + beyond_j,
-            error_j=within.error_j + beyond_j,
-        )
+        error_j = within.error_j + beyond_j
+        if ticks.quiet_edge_j is not None:
+            error_j = np.where(ticks.at_quiet_edge(t_s), ticks.quiet_edge_j[number], error_j)
+        return EdgeEnergy(energy_j=ticks.energy_j[number] + within.energy_j + beyond_j, error_j=error_j)
+
+
+def deconvolved_curve(
+    channel: Channel, known: KnownRange, power: DeconvolvedPower, quiet_s: NDArray[np.float64]
+) -> DeconvolvedCurve:
+    """Return the curve of a power; `quiet_s`, of shape (n, 2), is when nothing was served."""
+    ticks = Ticks(
+        t_s=power.edges_s,
+        energy_j=power.energy_j,
+        error_s=np.zeros(len(power.edges_s)),
+        period_s=power.period_s,
+    )
+    return DeconvolvedCurve(channel=channel, known=known, power=power, ticks=add_quiet_edges(ticks, quiet_s))

@@ -62,6 +62,7 @@ class SampledCurve:
             energy_j=self._until(end_s) - self._until(start_s),
             edge_error_j=NORMAL_95 * spread_w * np.sqrt(2) * gap_s,
             alias_error_j=between_j,
+            open_edges=np.full(len(start_s), 2.0),
         )
 
     def scatter(

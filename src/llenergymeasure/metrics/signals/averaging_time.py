@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from llenergymeasure.metrics.signals.deconvolution import is_held, unlikelihoods
+from llenergymeasure.metrics.signals.deconvolution import LONG_AVERAGE, is_held, unlikelihoods
 from llenergymeasure.metrics.signals.power_updates import UpdateGrid
 
 WHOLE_PERIOD = 0.8
 """Readings that average over at least this share of their period leave nothing unseen. No sensor is known between half
 of it (V100: 10 of 20 ms) and all of it (RTX 3090: 100 of 100 ms)."""
-LONG_AVERAGE = 1.2
-"""Readings that average over more than this many of their periods overlap. No sensor is known between 1 (RTX 3090, and
-less: V100, A100) and 10 (H100: a second, every tenth of it)."""
 ABOUT_A_SECOND_S = (1.0, 1.04, 1.08, 1.12)
 """What a sensor that is said to show the mean over a second may average over (`meters.nvml.power.MEANS_S`). No sensor
 is known between these and one update period."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,24 @@ class Ticks:
 
     def __len__(self) -> int:
         return len(self.t_s)
+
+    @cached_property
+    def mean_w(self) -> NDArray[Any]:
+        """Mean power of each tick interval, shape (n - 1,)."""
+        mean_w: NDArray[Any] = np.diff(self.energy_j) / np.diff(self.t_s)
+        return mean_w
+
+    def interval(self, t_s: NDArray[Any]) -> NDArray[np.intp]:
+        """Return the number of the tick interval of each moment; of the nearest one beyond the outermost ticks."""
+        return np.clip(np.searchsorted(self.t_s, t_s, side="right") - 1, 0, len(self) - 2)
+
+    def at_quiet_edge(self, t_s: NDArray[Any]) -> NDArray[np.bool_]:
+        """Return which moments are edges of quiet intervals, until which the energy is known."""
+        if self.quiet_edge_j is None:
+            return np.zeros(len(t_s), dtype=bool)
+        number = self.interval(t_s)
+        at_edge: NDArray[np.bool_] = (t_s == self.t_s[number]) & np.isfinite(self.quiet_edge_j[number])
+        return at_edge
 
 
 def locate_ticks(

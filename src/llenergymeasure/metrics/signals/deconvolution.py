@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 
 from llenergymeasure.metrics.signals.power_updates import UpdateGrid
 
+LONG_AVERAGE = 1.2
+"""Readings that average over more than this many of their periods overlap. No sensor is known between 1 (RTX 3090, and
+less: V100, A100) and 10 (H100: a second, every tenth of it)."""
 SMOOTHNESS = tuple(10.0**power for power in range(-7, 6))
 """Trial ratios of the variance of a reading's noise to that of the power's steps from one update to the next."""
 LEAST_NOISE_W = 0.001
@@ -123,11 +126,12 @@ def deconvolve(grid: UpdateGrid, averaging_s: float) -> DeconvolvedPower | None:
     restricted likelihood of the readings (Patterson, Thompson 1971, Biometrika 58, 545-554): equations (18) to (20) of
     docs/explanation/signal-processing.md.
     """
-    weights = _weights(averaging_s / grid.period_s)
-    if len(weights) > 1:
-        grid = without_held(grid)
-    _, (power_w, factor, noise_w) = _most_likely(grid, weights)
-    if len(weights) > 1:
+    if averaging_s <= LONG_AVERAGE * grid.period_s:  # each is the power of its own interval
+        weights = np.ones(1)
+        _, (power_w, factor, noise_w) = _solve(grid, weights, SMOOTHNESS[0], np.ones(len(grid) - 1))
+    else:
+        weights, grid = _weights(averaging_s / grid.period_s), without_held(grid)
+        _, (power_w, factor, noise_w) = _most_likely(grid, weights)
         _, (power_w, factor, noise_w) = _most_likely(grid, weights, _step_sizes(power_w, len(weights)))
     highest_w = grid.power_w[grid.seen].max()
     if power_w.min() < -NEGATIVE * highest_w or noise_w > NOISY * highest_w:

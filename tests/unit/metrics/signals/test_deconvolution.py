@@ -13,6 +13,7 @@ from llenergymeasure.domain.trace import Channel, EnergyTrace, sample_dtype
 from llenergymeasure.metrics.energy.build import build_curves
 from llenergymeasure.metrics.energy.curve import EnergyCurve
 from llenergymeasure.metrics.energy.deconvolved_curve import DeconvolvedCurve
+from llenergymeasure.metrics.energy.quiet import NONE_QUIET
 from llenergymeasure.metrics.energy.sampled_curve import SampledCurve
 from llenergymeasure.metrics.signals.part_time_power import part_time_energy
 from llenergymeasure.metrics.signals.power_updates import find_update_grid
@@ -45,14 +46,14 @@ def read(
     return t_s, np.array([sensors.power_mw(card, one, at) / 1e3 for at in t_s])
 
 
-def curve_of(t_s: Any, power_w: Any, averaging_s: float | None) -> EnergyCurve:
+def curve_of(t_s: Any, power_w: Any, averaging_s: float | None, quiet_ns: Any = NONE_QUIET) -> EnergyCurve:
     samples = np.zeros(len(t_s), dtype=sample_dtype())
     samples["t_unix_ns"] = BASE_NS + np.round(t_s * 1e9).astype(np.int64)
     samples["power_w"], samples["energy_j"] = power_w, np.nan
     channel = Channel(
         meter="test", domain="gpu", device="d", label="D", method="sampled", averaging_window_s=averaging_s
     )
-    return build_curves(EnergyTrace(channels=(channel,), samples=samples))[0]
+    return build_curves(EnergyTrace(channels=(channel,), samples=samples), quiet_ns)[0]
 
 
 def errors(
@@ -304,3 +305,26 @@ def test_a_sensor_whose_updates_stray_keeps_its_beat(sensor: dict[str, float]) -
     assert grid.period_s == pytest.approx(0.1, rel=0.001)
     assert np.median(np.abs(grid.t_s - np.interp(grid.t_s, updates_s, updates_s))) < 0.005
     assert len(grid) == pytest.approx(len(np.unique(shown)), abs=2)
+
+
+@pytest.mark.parametrize(("sensor", "most"), [({"window_s": 0.1, "period_s": 0.1}, 0.002), (MEAN, 0.01)])
+def test_a_peak_at_the_start_of_a_window_after_a_rest_is_counted_whole(
+    sensor: dict[str, float], most: float
+) -> None:
+    windows_s = [(3.0 + 1.8 * number, 4.0 + 1.8 * number) for number in range(5)]
+    steps = [
+        step
+        for start_s, end_s in windows_s
+        for step in ((start_s, 690.0), (start_s + 0.04, 260.0), (end_s, 70.0))
+    ]
+    edges_s = [0.0, *(edge_s for window in windows_s for edge_s in window), END_S]
+    quiet_ns = np.array([(ns(edges_s[at]), ns(edges_s[at + 1])) for at in range(0, len(edges_s), 2)])
+    ratios = []
+    for seed in range(8):
+        power = Steps(70.0, steps)
+        curve = curve_of(*read(power, seed, sensor), sensor["window_s"], quiet_ns)
+        found = sum(joules(curve, *window) for window in windows_s)
+        ratios.append(
+            found / sum(power.integral(end_s) - power.integral(start_s) for start_s, end_s in windows_s)
+        )
+    assert abs(np.mean(ratios) - 1) < most
