@@ -17,7 +17,12 @@ from tests.support.simulated_power import COUNTERS, POWER_ONLY, Sensor, random_r
 
 SIGNALS = 504
 LENGTHS_S = (1.0, 3.0, 10.0)
-TOTALS = "the independent generator: totals of five windows of 1 s that begin with a prefill peak"
+CHOSEN_ON = "the simulators that margins were chosen on"
+INDEPENDENT = "the independent generator"
+TOTALS = f"{INDEPENDENT}: totals of five windows of 1 s that begin with a prefill peak"
+BY_REST = f"{TOTALS}, by rest and peak"
+BY_REGULARITY = f"{TOTALS}, with rests: regular (the sampler keeps its period) or not"
+IN_STEP = f"{INDEPENDENT}: loads in step with the sensor"
 TITLES = {
     "v100": "V100: counter every 20 ms",
     "a100": "A100: counter every 100 ms",
@@ -40,11 +45,11 @@ def main() -> None:
         chosen_on, windows = _chosen_on(pool), judge_windows(pool)
         totals, in_step = judge_totals(pool), judge_in_step(pool)
     tables = {
-        "the simulators that margins were chosen on": rows_of(chosen_on),
-        "the independent generator": rows_of(windows),
-        f"{TOTALS}, by rest and peak": rows_of(totals),
-        f"{TOTALS}, with rests: regular (sampler and board keep time) or not": rows_of(by_regularity(totals)),
-        "the independent generator: loads in step with the sensor": rows_of(in_step),
+        CHOSEN_ON: rows_of(chosen_on),
+        INDEPENDENT: rows_of(windows),
+        BY_REST: rows_of(totals),
+        BY_REGULARITY: rows_of(by_regularity(totals)),
+        IN_STEP: rows_of(in_step),
     }
     write("coverage", {title: [_as_json(row) for row in rows] for title, rows in tables.items()})
     here = machine()

@@ -26,7 +26,7 @@ class Stated:
     """Whether there is a rest around each window."""
     signal: str = ""
     conditions: str = ""
-    """What else may explain the error: how the sampler reads, how the board keeps time."""
+    """What else may explain the error: how the sampler reads."""
     seed: int = 0
 
     @property

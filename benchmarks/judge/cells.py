@@ -12,6 +12,7 @@ HALF_OF_20_MS = Power(every_s=0.02, mean_s=0.01, stated_s=0.01)
 WHOLE_100_MS = Power(every_s=0.1, mean_s=0.1, stated_s=0.1)
 A_SECOND = Power(every_s=0.1, mean_s=0.1, stated_s=1.0, over_a_second=True)
 STALLING = replace(A_SECOND, stalls=True)
+STALLED = "power alone: mean over a second that stalls"
 COUNTER_ALONE = Sensor(name="counter every 100 ms", counter_s=0.1)
 A_QUARTER_ALONE = Sensor(name="power alone: 25 of 100 ms", power=A_QUARTER)
 SENSORS = (
@@ -28,7 +29,9 @@ SENSORS = (
     A_QUARTER_ALONE,
     Sensor(name="power alone: 100 of 100 ms", power=WHOLE_100_MS),
     Sensor(name="power alone: mean over a second", power=A_SECOND),
-    Sensor(name="power alone: mean over a second that stalls", power=STALLING),
+    Sensor(name=STALLED, power=STALLING),
+    replace(COUNTER_ALONE, name="counter every 100 ms, without timer", has_timer=False),
+    replace(A_QUARTER_ALONE, name="power alone: 25 of 100 ms, without timer", has_timer=False),
 )
 IN_STEP = (
     (COUNTER_ALONE, "wave near the tick"),
@@ -38,6 +41,7 @@ IN_STEP = (
 PEAKS_S = {"20-40 ms": (0.02, 0.04), "60-120 ms": (0.06, 0.12), "150-300 ms": (0.15, 0.3)}
 RESTS_S = {"0.3 s": 0.3, "2.5 s": 2.5, "none": 0.0}
 NOT_COVERED = {
+    STALLED: "some time after a load its readings are up to a second old",
     "beating": "the sensor sees the same part of each period, whichever it is",
     "wave near the tick": "power that goes up and down within a tick is not in the counter's means",
 }

@@ -8,7 +8,7 @@ from dataclasses import replace
 from itertools import product
 
 from benchmarks.judge.cells import IN_STEP, LENGTHS_S, PEAKS_S, RESTS_S, SENSORS
-from benchmarks.judge.runs import REGULAR
+from benchmarks.judge.sampler import PLAIN
 from benchmarks.judge.sensors import Sensor
 from benchmarks.judge.verdict import judge_rested, judge_served, judge_total
 from benchmarks.stated import Stated
@@ -39,9 +39,9 @@ def judge_totals(pool: Executor, totals: int = TOTALS) -> list[Stated]:
 
 
 def by_regularity(totals: Iterable[Stated]) -> list[Stated]:
-    """Return the totals of windows with rests, apart by whether sampler and board keep time."""
+    """Return the totals of windows with rests, apart by whether the sampler keeps its period."""
     rested = [each for each in totals if not each.windows.startswith("rest none")]
-    regular = [each.conditions == REGULAR for each in rested]
+    regular = [each.conditions == PLAIN for each in rested]
     return [
         replace(each, windows="regular" if is_regular else "irregular")
         for each, is_regular in sorted(zip(rested, regular, strict=True), key=lambda pair: not pair[1])

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from benchmarks.judge.sampler import PLAIN, Samples, random_sampler, sample
-from benchmarks.judge.sensors import Sensor, counter, random_board, readings
+from benchmarks.judge.sampler import Samples, random_sampler, sample
+from benchmarks.judge.sensors import Sensor, counter, random_board, readings, sensed
 from benchmarks.judge.signals import (
     GRID_S,
     IN_STEP,
@@ -24,9 +24,6 @@ LEAD_S = 6.0
 PERIOD_S, FAST_PERIOD_S = 0.02, 0.01
 """Of the sampler; readings that are published every 20 ms, alone, are read faster."""
 REPEATS = 5
-TIMER = "timer"
-REGULAR = f"{PLAIN}, {TIMER}"
-"""The conditions of a run whose sampler has neither pauses nor slow calls, and whose sensors keep a beat."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,19 +52,19 @@ class Run:
 
     course: Course
     conditions: str
-    """How the sampler reads, and how the board keeps time."""
+    """How the sampler reads."""
     samples: Samples
 
 
 def rested(rng: np.random.Generator, length_s: float, count: int) -> Course:
     """Return windows with a rest before and after each; work begins and ends within 2 ms of its window."""
     signal, levels = str(rng.choice(list(SIGNALS))), random_levels(rng)
-    parts = [_idle(rng, levels, LEAD_S), *_work(rng, levels, signal, rng.uniform(1.0, 2.0))]
+    parts = [_idle(rng, levels, LEAD_S), _work(rng, levels, signal, rng.uniform(1.0, 2.0))]
     windows, rests = [], [(0.0, LEAD_S)]
     for _ in range(count):
         parts.append(_rest(rng, levels, rng.uniform(0.3, 0.45)))
         rests.append((_length_s(parts[:-1]), _length_s(parts)))
-        parts += _work(rng, levels, signal, length_s * rng.uniform(0.97, 1.03))
+        parts.append(_work(rng, levels, signal, length_s * rng.uniform(0.97, 1.03)))
         windows.append((rests[-1][1], _length_s(parts)))
     return _course(signal, levels, parts, windows, [*rests, _last_rest(rng, levels, parts)])
 
@@ -77,7 +74,7 @@ def served(rng: np.random.Generator, lengths_s: tuple[float, ...], signal: str |
     signal = signal or str(rng.choice(list(SIGNALS)))
     levels = random_levels(rng)
     lasting_s = 36.0
-    parts = [_idle(rng, levels, LEAD_S), *_work(rng, levels, signal, lasting_s)]
+    parts = [_idle(rng, levels, LEAD_S), _work(rng, levels, signal, lasting_s)]
     _last_rest(rng, levels, parts)
     starts_s = [LEAD_S + rng.uniform(1.0, lasting_s - 1.0 - length_s) for length_s in lengths_s]
     windows = [(start_s, start_s + length_s) for start_s, length_s in zip(starts_s, lengths_s, strict=True)]
@@ -111,16 +108,14 @@ def repeats(rng: np.random.Generator, peak_s: tuple[float, float], rest_s: float
 def read(rng: np.random.Generator, course: Course, sensor: Sensor) -> Run:
     """Let a board with this sensor run the course, and a sampler read it."""
     board = random_board(rng, course.levels.top_w)
-    counted = None if sensor.counter_s is None else counter(rng, board, sensor, course.power_w)
-    power = (
-        None if sensor.power is None else readings(rng, board, sensor.power, course.power_w, course.at_work)
-    )
+    sensed_w = sensed(rng, board, course.power_w)
+    counted = None if sensor.counter_s is None else counter(rng, board, sensor, sensed_w)
+    power = None if sensor.power is None else readings(rng, board, sensor, sensed_w, course.at_work)
     fast = counted is None and sensor.power is not None and sensor.power.every_s <= FAST_PERIOD_S * 2
     sampler = random_sampler(rng, FAST_PERIOD_S if fast else PERIOD_S)
     until_s = len(course.power_w) * GRID_S
     samples = sample(rng, sampler, until_s, counted, power)
-    clock = "no timer" if board.free_running else TIMER
-    return Run(course=course, conditions=f"{sampler.habit}, {clock}", samples=samples)
+    return Run(course=course, conditions=sampler.habit, samples=samples)
 
 
 Part = tuple[Floats, bool]
@@ -129,9 +124,8 @@ Part = tuple[Floats, bool]
 
 def _idle(rng: np.random.Generator, levels: Levels, lasting_s: float) -> Part:
     count = int(1e3 * lasting_s)
-    return levels.idle_w + rng.uniform(0.1, 0.8) * rng.standard_normal(count // 50 + 1).repeat(50)[
-        :count
-    ], False
+    stray_w = rng.uniform(0.1, 0.8) * rng.standard_normal(count // 50 + 1).repeat(50)
+    return levels.idle_w + stray_w[:count], False
 
 
 def _rest(rng: np.random.Generator, levels: Levels, lasting_s: float) -> Part:
@@ -141,12 +135,12 @@ def _rest(rng: np.random.Generator, levels: Levels, lasting_s: float) -> Part:
     return levels.rest_w + leak_w, False
 
 
-def _work(rng: np.random.Generator, levels: Levels, signal: str, lasting_s: float) -> list[Part]:
+def _work(rng: np.random.Generator, levels: Levels, signal: str, lasting_s: float) -> Part:
     """Return a signal with up to 2 ms of host time on either side."""
     count, before, after = int(1e3 * lasting_s), int(rng.integers(0, 3)), int(rng.integers(0, 3))
     power_w = (SIGNALS | IN_STEP)[signal](rng, count, levels) * (1 + 0.004 * rng.standard_normal(count))
     power_w[:before], power_w[count - after :] = levels.rest_w, levels.rest_w
-    return [(power_w, signal != "idling")]
+    return power_w, signal != "idling"
 
 
 def _last_rest(rng: np.random.Generator, levels: Levels, parts: list[Part]) -> tuple[float, float]:

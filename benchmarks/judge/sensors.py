@@ -13,8 +13,8 @@ PARTS = 11
 SLOW_UPDATES = 10
 """A mean over a second that is published every 1,000 ms, ten times its usual period."""
 STEPS_W = (0.001, 0.01, 1.0)
-FREE_RUNNING = 0.1
-"""Share of boards without a timer. All three sensors of the logs that were looked at keep a timer's beat over 16 s."""
+WANDER_MS = 50
+"""The wander moves once in so many milliseconds."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +38,8 @@ class Sensor:
     name: str
     counter_s: float | None = None
     power: Power | None = None
+    has_timer: bool = True
+    """A timer keeps its beat; else the next update is timed from the last one, so that what it strays by adds up."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,12 +55,14 @@ class Board:
     """Of its clock against the sampler's."""
     jitter: float
     """Standard deviation of an update's time, relative to the period."""
-    free_running: bool
-    """The next update is timed from the last one, so that jitter adds up; else a timer keeps the beat."""
     noise_w: float
     correlated: float
     """Correlation of the noise of neighbouring readings; at 0 it has Student's t with 3 degrees, else it is normal."""
     step_w: float
+    wander_w: float
+    """Standard deviation of what all its sensors show too much for a while; 0 on some boards."""
+    wander_s: float
+    """Time over which that forgets itself."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,34 +85,39 @@ def random_board(rng: np.random.Generator, top_w: float) -> Board:
         wave_phase=float(rng.uniform(0, 2 * np.pi)),
         drift=float(rng.choice([-1, 1]) * rng.uniform(50e-6, 200e-6)),
         jitter=float(rng.uniform(0.01, 0.03)),
-        free_running=bool(rng.random() < FREE_RUNNING),
         noise_w=float(rng.uniform(0.2, 1.2)),
         correlated=float(rng.choice([0.0, 0.7, 0.9])),
         step_w=float(rng.choice(STEPS_W)),
+        wander_w=float(rng.choice([0.0, rng.uniform(0.3, 1.0)])),
+        wander_s=float(rng.uniform(0.3, 1.0)),
     )
 
 
-def sensed(board: Board, power_w: Floats) -> Floats:
-    """Return what the board's sensors make of the true power, before noise: a slightly bent line."""
-    return power_w * (1 + board.deviation * np.sin(2 * np.pi * power_w / board.wave_w + board.wave_phase))
+def sensed(rng: np.random.Generator, board: Board, power_w: Floats) -> Floats:
+    """Return what all sensors of the board make of the true power: a slightly bent line, and a slow wander."""
+    bent_w = power_w * (1 + board.deviation * np.sin(2 * np.pi * power_w / board.wave_w + board.wave_phase))
+    slots = len(power_w) // WANDER_MS + 1
+    wander = autocorrelated(rng, float(np.exp(-WANDER_MS * GRID_S / board.wander_s)), slots)
+    return bent_w + board.wander_w * wander.repeat(WANDER_MS)[: len(power_w)]
 
 
-def counter(rng: np.random.Generator, board: Board, sensor: Sensor, power_w: Floats) -> Published:
+def counter(rng: np.random.Generator, board: Board, sensor: Sensor, sensed_w: Floats) -> Published:
     """Return a counter of energy, in millijoules as NVML has it, that began somewhere."""
     assert sensor.counter_s is not None
-    seen_w = sensed(board, power_w) + rng.standard_t(4, len(power_w))
-    t_s = _updates(rng, board, sensor.counter_s, len(power_w) * GRID_S)
+    seen_w = sensed_w + rng.standard_t(4, len(sensed_w))
+    t_s = _updates(rng, board, sensor, sensor.counter_s, len(sensed_w) * GRID_S)
     energy_j = energy_until_j(seen_w, t_s) + rng.uniform(1e3, 1e6)
     return Published(t_s=t_s, value=np.floor(energy_j * 1e3) / 1e3)
 
 
 def readings(
-    rng: np.random.Generator, board: Board, power: Power, power_w: Floats, at_work: NDArray[np.bool_]
+    rng: np.random.Generator, board: Board, sensor: Sensor, sensed_w: Floats, at_work: NDArray[np.bool_]
 ) -> Published:
     """Return readings of power, rounded to the board's step; `at_work` says when the board has something to do."""
-    t_s = _updates(rng, board, power.every_s, len(power_w) * GRID_S)
-    seen_w = sensed(board, power_w)
-    means_w = (energy_until_j(seen_w, t_s) - energy_until_j(seen_w, t_s - power.mean_s)) / power.mean_s
+    power = sensor.power
+    assert power is not None
+    t_s = _updates(rng, board, sensor, power.every_s, len(sensed_w) * GRID_S)
+    means_w = (energy_until_j(sensed_w, t_s) - energy_until_j(sensed_w, t_s - power.mean_s)) / power.mean_s
     if power.over_a_second:
         means_w = _over_a_second(rng, means_w)
     values = means_w + _noise_w(rng, board, len(t_s))
@@ -119,11 +128,13 @@ def readings(
     return Published(t_s=t_s, value=values)
 
 
-def _updates(rng: np.random.Generator, board: Board, period_s: float, until_s: float) -> Floats:
+def _updates(
+    rng: np.random.Generator, board: Board, sensor: Sensor, period_s: float, until_s: float
+) -> Floats:
     count = int(until_s / period_s * 1.02) + 5
     period_s *= 1 + board.drift
     stray_s = board.jitter * period_s * rng.standard_normal(count)
-    t_s = np.arange(count) * period_s + (np.cumsum(stray_s) if board.free_running else stray_s)
+    t_s = np.arange(count) * period_s + (stray_s if sensor.has_timer else np.cumsum(stray_s))
     t_s += rng.uniform(0, period_s)
     return np.sort(t_s[t_s < until_s])
 
@@ -150,10 +161,15 @@ def _shown(rng: np.random.Generator, at_work: NDArray[np.bool_]) -> NDArray[np.b
 def _noise_w(rng: np.random.Generator, board: Board, count: int) -> Floats:
     if board.correlated == 0:
         return board.noise_w * rng.standard_t(3, count) / np.sqrt(3)
-    shocks = rng.standard_normal(count) * np.sqrt(1 - board.correlated**2)
+    return board.noise_w * autocorrelated(rng, board.correlated, count)
+
+
+def autocorrelated(rng: np.random.Generator, correlation: float, count: int) -> Floats:
+    """Return normal noise of variance 1 whose neighbours are correlated."""
+    shocks = rng.standard_normal(count) * np.sqrt(1 - correlation**2)
     last = float(rng.standard_normal())
     values = []
     for shock in shocks.tolist():
-        last = board.correlated * last + shock
+        last = correlation * last + shock
         values.append(last)
-    return board.noise_w * np.array(values)
+    return np.array(values)
