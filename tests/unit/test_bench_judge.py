@@ -202,7 +202,7 @@ def test_every_load_in_step_is_marked_as_not_covered_and_no_other_row_by_acciden
     unmarked = [sensor for sensor in SENSORS if not any(not_covered(sensor.name, title) for title in titles)]
     assert COUNTER_ALONE in unmarked
     page = (ROOT / "docs/explanation/uncertainty.md").read_text(encoding="utf-8")
-    assert all(name in page for name in NOT_COVERED)
+    assert all(name.partition(", rest")[0] in page for name in NOT_COVERED)
 
 
 def test_a_row_counts_what_held_and_leaves_unknown_energies_out() -> None:
