@@ -12,7 +12,7 @@ from llenergymeasure.domain.trace import Channel
 from llenergymeasure.metrics.energy.curve import IntervalEnergies, KnownRange, is_known, known_energies
 from llenergymeasure.metrics.energy.sampled_curve import LATENCY_S
 from llenergymeasure.metrics.signals.counter_ticks import Ticks
-from llenergymeasure.metrics.signals.deconvolution import DeconvolvedPower
+from llenergymeasure.metrics.signals.deconvolution import LONG_AVERAGE, DeconvolvedPower
 from llenergymeasure.metrics.signals.quiet_edges import add_quiet_edges
 from llenergymeasure.metrics.signals.tick_interpolation import EdgeEnergy, edge_energy
 
@@ -43,15 +43,21 @@ class DeconvolvedCurve:
         start, end = self._until(start_s), self._until(end_s)
         late_j = LATENCY_S * np.abs(self._power_w(start_s) - self._power_w(end_s))
         averaging_j = WIDENED * NORMAL_95 * self.power.deviation_j(start_s, end_s)
-        is_open = [~self.ticks.at_quiet_edge(edge_s) for edge_s in (start_s, end_s)]
+        is_open = [~self.ticks.at_quiet_edge(edge_s) | self.smears for edge_s in (start_s, end_s)]
+        edge_j = np.hypot(WIDENED * np.hypot(start.error_j, end.error_j), late_j)
         return known_energies(
             self,
             reasons,
             energy_j=end.energy_j - start.energy_j,
-            edge_error_j=np.hypot(WIDENED * np.hypot(start.error_j, end.error_j), late_j),
-            alias_error_j=averaging_j,
+            edge_error_j=np.hypot(edge_j, averaging_j) if self.smears else edge_j,
+            alias_error_j=np.zeros(len(start_s)) if self.smears else averaging_j,
             open_edges=np.sum(is_open, axis=0).astype(float),
         )
+
+    @property
+    def smears(self) -> bool:
+        """Whether each reading averages over many intervals, so that an edge is smeared, in all windows alike."""
+        return self.power.averaging_s > LONG_AVERAGE * self.power.period_s
 
     def _power_w(self, t_s: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the mean power of the interval of each moment."""
