@@ -54,6 +54,15 @@ def test_what_cannot_be_is_one_sentence_and_stores_nothing(
     assert not (tmp_path / "data").exists()
 
 
+def test_model_of_the_power_is_no_sensor_to_calibrate_and_told_before_any_load(tmp_path: Path) -> None:
+    env = {**os.environ, "LLEM_DATA_DIR": str(tmp_path / "data")}
+    done = _llem(["calibrate", "--meters", "estimate"], env, tmp_path)
+    assert (done.returncode, done.stdout) == (5, "")
+    assert "no sensor to calibrate: the only power here comes from a model (CPU (estimate))" in done.stderr
+    assert "calibrating" not in done.stderr
+    assert not (tmp_path / "data").exists()
+
+
 @pytest.mark.simulator
 def test_gpu_that_nothing_can_put_a_load_on_is_told(tmp_path: Path, nvml_simulator: NvmlSimulator) -> None:
     env = nvml_simulator(NvmlMachine(), LLEM_DATA_DIR=str(tmp_path / "data"))

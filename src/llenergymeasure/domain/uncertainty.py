@@ -14,6 +14,11 @@ TermName = Literal["gain", "linearity", "edges", "resolution", "alias", "spread"
 the step of a reading; power between readings; repeats that differ; the idle power that was subtracted."""
 
 
+def figure_words(figure: str) -> str:
+    """Return the name of a figure in a sentence, without its unit: `net energy` of `net_energy_j`."""
+    return figure.rsplit("_", 1)[0].replace("_", " ")
+
+
 class BudgetTerm(Record):
     """One term of an uncertainty budget; the terms are independent and add in quadrature."""
 
@@ -40,6 +45,11 @@ class UncertaintyBudget(Record):
     """The widest term; None where all are 0."""
     reason: str | None = None
     """What is missing from the terms."""
+
+    @property
+    def words(self) -> str:
+        """The figure's name in a sentence."""
+        return figure_words(self.figure)
 
     def relative(self, half_width: float) -> float | None:
         """Return a half-width over the value; None where the value is 0."""

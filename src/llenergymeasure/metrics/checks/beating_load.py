@@ -18,13 +18,16 @@ from llenergymeasure.metrics.signals.beating_load import EXPLAINED, explained_sh
 
 LOAD_BEATS = WarningCode(
     code="load_beats_with_sensor",
-    meaning="Power readings that see only a part of the time swing slowly and smoothly, and nothing that the run did "
-    "does: the load may repeat itself nearly in step with the sensor, which then sees one phase of it for long.",
+    meaning="The power readings of a card that shows only a part of the time (A100, or H100 read without its counter: "
+    "25 of every 100 ms) go slowly and smoothly up and down, while utilisation, clock and requests under way do not. "
+    "The load may repeat itself nearly in step with the sensor, which then sees one phase of the load for long.",
     remedy="Vary the batch size or the lengths of the answers and compare, measure windows of several swings "
-    "(measurement.window.min_duration_s), or use a meter with an energy counter.",
+    "(measurement.window.min_duration_s; a load that repeats every 101 ms makes the readings of every 100 ms swing "
+    "once in 10 s, a nearer one in longer), or use a meter with an energy counter.",
     severity=Levels(of="half of the swing of the readings over their mean", warning=0.05),
-    because="The energy may be off by as much, and its interval contains none of it, since it comes from readings "
-    "that follow one another. Power may swing so by itself, so it is a warning at most.",
+    because="The energy may be off by as much as the readings swing, and its interval contains none of that. Power may "
+    "swing so by itself, so it is a warning at most. No warning does not mean that there is no beat: nearer in step, "
+    "the readings do not even swing.",
 )
 SETTLED_S = 0.2
 """Readings of the first part of a window still contain the time before it."""
@@ -47,8 +50,8 @@ def check_load_does_not_beat(inputs: CheckInputs) -> Iterable[RunWarning]:
         if swing is not None:
             yield from LOAD_BEATS.raised(
                 f"The power readings of {curve.channel.label}, which see only a part of the time, swing slowly by "
-                f"±{swing:.0%} while the model works, and neither its utilisation and clock nor the requests do: the "
-                "load may beat with the sensor, and the energy be off by as much.",
+                f"±{swing:.0%} while the model works, and neither utilisation, clock nor requests do: the load may be "
+                "nearly in step with the sensor, and the energy be off by as much.",
                 magnitude=swing,
             )
 

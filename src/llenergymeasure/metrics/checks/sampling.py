@@ -14,27 +14,36 @@ from llenergymeasure.metrics.checks.inputs import CheckInputs
 from llenergymeasure.metrics.energy.curve import EnergyCurve
 from llenergymeasure.metrics.signals.gaps import find_sampling_gaps, gaps_in
 
+MORE_TIME = (
+    "Give the sampler more processor time: fewer threads (pytorch.num_threads) than the machine has cores, and no "
+    "other programs beside the run"
+)
 SAMPLE_GAP = WarningCode(
     code="sample_gap",
-    meaning="A meter was not read for far longer than usual within a window.",
-    remedy="Give the sampler more processor time: fewer threads, or cores of its own.",
+    meaning="A meter was not read within a window for more than 0.5 s and ten of its periods.",
+    remedy=MORE_TIME + ".",
     severity=Levels(of="longest time without a reading, as a fraction of the windows", least="warning"),
-    because="A counter loses nothing by it, and where energy comes from power readings it is unknown "
-    "(`energy_unknown`).",
+    because="The total of a counter still contains the energy of the pause, but an end of a window near the pause is "
+    "placed less exactly, and the interval is wider for it. Where energy comes from power readings, the energy of a "
+    "window with such a pause is unknown (`energy_unknown`). Shorter pauses have no warning: they widen the interval "
+    "of energy from power readings. How long a pause was does not change the severity.",
 )
 SAMPLING_SLOW = WarningCode(
     code="sampling_slow",
     meaning="A meter was read less often than it should be during the windows. Counters lose no energy by it, but the "
     "ends of the windows are placed less exactly, and power between readings is unseen.",
-    remedy="Measure longer windows (measurement.window.min_duration_s).",
+    remedy="Measure longer windows (measurement.window.min_duration_s). The warning of a run says what took long and "
+    "what helps: where the devices' calls do, end what else reads them (nvidia-smi, dcgm); where another meter does, "
+    "name fewer meters (energy.meters); else give the sampler more processor time.",
     severity=Levels(of="mean time between two readings over the period of the meter", info=1.5, warning=2.0),
-    because="The intervals of the figures contain it. From twice the period on, updates of a counter every 20 ms "
-    "(V100, H100) are no longer told apart, and an edge is known to the time between readings instead of a fraction "
-    "of it.",
+    because="The intervals are wider for readings that are further apart. They are not wider for calls that take long: "
+    "a reading counts as taken in the middle of its call, and may be off by up to half of the call's time. "
+    "From twice the period on, updates of a counter every 20 ms (V100, H100) are no longer told apart, and an edge is "
+    "known to the time between readings instead of a fraction of it.",
 )
 SLOW_CALLS = "End what else reads the devices (nvidia-smi, dcgm), and measure longer windows."
 HELD_UP = "Name fewer meters (energy.meters), or measure longer windows."
-LATE = "Give the sampler more processor time: fewer threads, or cores of its own; or measure longer windows."
+LATE = f"{MORE_TIME}; or measure longer windows."
 SLOW = 0.5
 """A reading that takes a larger share of the period explains why it is not kept."""
 

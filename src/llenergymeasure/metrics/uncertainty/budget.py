@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from llenergymeasure.domain.uncertainty import BudgetTerm, TermName, UncertaintyBudget
+from llenergymeasure.domain.uncertainty import BudgetTerm, TermName, UncertaintyBudget, figure_words
 from llenergymeasure.metrics.energy.windows import WindowTotals
 from llenergymeasure.metrics.statistics.student import mean_half_width
 from llenergymeasure.metrics.uncertainty import explanations, remedies
@@ -84,7 +84,7 @@ def _parts(series: Series, rows: Sequence[WindowTotals], subtracted: Subtracted 
     windows = Windows(count=len(rows), duration_s=statistics.fmean(row.duration_s for row in rows))
     meters = meter_terms(rows)
     yield from _meter_parts(meters, math.fsum(series.denominators), rows, windows)
-    yield from _spread_part(series, meters, rows, windows)
+    yield from _spread_part(series, meters, rows, windows, net=subtracted is not None)
     if subtracted is not None and subtracted.half_width_w is not None:
         half_width = subtracted.half_width_w * windows.total_s / math.fsum(series.denominators)
         source = explanations.explain_baseline(subtracted.power_w, subtracted.half_width_w, windows)
@@ -108,7 +108,7 @@ def _meter_parts(
 
 
 def _spread_part(
-    series: Series, meters: MeterTerms, rows: Sequence[WindowTotals], windows: Windows
+    series: Series, meters: MeterTerms, rows: Sequence[WindowTotals], windows: Windows, *, net: bool
 ) -> Iterator[Part]:
     ratios = series.ratios
     spread = mean_half_width(ratios)
@@ -118,7 +118,10 @@ def _spread_part(
     random = meters.random_j / math.fsum(series.denominators)
     own = math.sqrt(max(spread**2 - random**2, 0.0))
     scatter = statistics.stdev(ratios) / gross if gross else 0.0
-    source = explanations.explain_spread(scatter if scatter > ROUNDING else 0.0, windows, explained=own == 0)
+    scatter = scatter if scatter > ROUNDING else 0.0
+    source = explanations.explain_spread(
+        figure_words(series.figure), scatter, windows, net=net, explained=own == 0
+    )
     yield "spread", own, source, remedies.halve_spread(spread, random, windows)
 
 

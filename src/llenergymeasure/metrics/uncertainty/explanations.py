@@ -61,9 +61,16 @@ def explain_aliasing(parts: Sequence[ChannelUncertainty], windows: Windows) -> s
     return f"{readings:.0f} power readings stand for all moments between them, and scatter by {digits(scatter_w)} W"
 
 
-def explain_spread(scatter: float, windows: Windows, explained: bool) -> str:
-    """State how repeats scatter, as a share of their gross energy, and whether the meters alone explain it."""
-    text = f"the energy of {windows.count} repeats scatters by {digits(100 * scatter)} % (standard deviation)"
+def explain_spread(figure: str, scatter: float, windows: Windows, *, net: bool, explained: bool) -> str:
+    """State how a figure scatters from repeat to repeat, and whether the meters alone explain it.
+
+    `scatter` is a share of the figure, and where idle energy was subtracted (`net`) of the gross energy.
+    """
+    of = " of the gross energy" if net else ""
+    text = (
+        f"the {figure} of {windows.count} repeats scatters by {digits(100 * scatter)} %{of} "
+        "(standard deviation)"
+    )
     return (
         f"{text}, no more than the meters explain"
         if explained

@@ -65,7 +65,7 @@ def calibrate(
 
     Raises:
         ConfigError: no such meter.
-        MeterError: a meter cannot be read, or no sensor responded to the load.
+        MeterError: a meter cannot be read, there is none but models, or no sensor responded to the load.
     """
     clock = AnchoredClock()
     made_unix_ns = clock.now_ns()
@@ -126,11 +126,22 @@ def _measure(
 
     with tempfile.TemporaryDirectory(prefix="llem-") as spool:
         with metering(energy, clock, Path(spool), profiles=()) as meters:
+            _check_a_sensor(meters.channels)
             on_progress(left_s[0], "preparing the load")
             load = make_load(meters.channels)
             steps = apply_load(load, plan, clock, report_step)
             clock.sleep(1.0)  # a slow counter ticks once more, so that the energy of the last step is known
         return meters.trace(), steps, load
+
+
+def _check_a_sensor(channels: Sequence[Channel]) -> None:
+    """Refuse channels that all come from a model: it responds to no load."""
+    if channels and all(channel.method == "estimated" for channel in channels):
+        labels = ", ".join(channel.label for channel in channels)
+        raise MeterError(
+            f"no sensor to calibrate: the only power here comes from a model ({labels}), which a calibration cannot "
+            "improve. Nothing was stored → llem doctor  # says why each meter cannot be read, and what helps"
+        )
 
 
 def _step_text(step: PlannedStep) -> str:

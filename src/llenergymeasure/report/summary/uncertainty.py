@@ -12,6 +12,8 @@ from llenergymeasure.report.summary.document import Block, Document, Grid, Parag
 from llenergymeasure.report.summary.format import estimate_text, quantity
 from llenergymeasure.report.summary.result import title
 
+FAR_WIDER = 10.0
+"""Half-widths over so many times the figure are in its unit: percentages of nearly nothing say little."""
 HEAD = ("term", "half-width", "share", "from")
 
 
@@ -28,8 +30,14 @@ def _alike(result: ExperimentResult) -> Iterator[list[UncertaintyBudget]]:
     groups: dict[object, list[UncertaintyBudget]] = {}
     for name in in_table_order(result.uncertainty):
         budget = result.uncertainty[name]
-        groups.setdefault((tuple(_terms(budget)), tuple(_remarks(budget))), []).append(budget)
+        groups.setdefault(_reasons(budget), []).append(budget)
     yield from groups.values()
+
+
+def _reasons(budget: UncertaintyBudget) -> object:
+    """Return what figures of one table have in common: each term's sentence names the figure, which may differ."""
+    terms = [text for line in _terms(budget) for text in line]
+    return tuple(text.replace(f"the {budget.words} of ", "") for text in [*terms, *_remarks(budget)])
 
 
 def _group(result: ExperimentResult, group: list[UncertaintyBudget]) -> Iterator[Block]:
@@ -56,9 +64,9 @@ def _terms(budget: UncertaintyBudget) -> Iterator[tuple[str, str, str, str]]:
 
 
 def _half_width(budget: UncertaintyBudget, term: BudgetTerm) -> str:
-    """Return a half-width in percent of the figure; in its unit where it is wider than the figure."""
+    """Return a half-width in percent of the figure; in its unit where it is far wider than the figure."""
     relative = budget.relative(term.half_width)
-    if relative is None or relative > 1:
+    if relative is None or relative > FAR_WIDER:
         return f"± {quantity(term.half_width, budget.unit)}"
     return f"± {digits(100 * relative)} %" if relative >= 1e-5 else "< 0.001 %"
 

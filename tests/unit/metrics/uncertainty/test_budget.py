@@ -235,7 +235,14 @@ def test_sources_name_sensors_windows_and_figures() -> None:
     )
     assert term(budget, "edges").source.startswith("both ends of 3 windows of 10 s ")
     assert term(budget, "resolution").source == "counters move in steps of 0.001 mJ and 1 mJ"
-    assert "3 repeats scatters by 1 %" in term(budget, "spread").source
+
+
+def test_spread_names_the_figure_that_scatters_and_what_it_is_a_share_of() -> None:
+    budgets = energy_budgets(rows(1000.0, 1010.0, 990.0), Baselines(bare=IDLE))
+    said = {name: term(each, "spread").source for name, each in budgets.items()}
+    assert said["total_energy_j"].startswith("the total energy of 3 repeats scatters by 1 % (standard")
+    assert said["mean_power_w"].startswith("the mean power of 3 repeats scatters by 1 % (standard")
+    assert said["net_energy_j"].startswith("the net energy of 3 repeats scatters by 1 % of the gross energy")
 
 
 def test_rounding_errors_are_no_uncertainty() -> None:

@@ -95,8 +95,21 @@ def test_the_widest_term_is_named_with_what_would_halve_it() -> None:
     assert f"The widest term is spread. To halve it: {REMEDY}." in piped(result())
 
 
-def test_a_term_wider_than_its_figure_is_shown_in_the_figure_s_unit() -> None:
-    assert "± 18.47 kJ" in piped(result(spread=2.0)) or "± 18,470 J" in piped(result(spread=2.0))
+def test_figures_share_a_table_though_the_sentence_of_a_term_names_each() -> None:
+    plain = result(spread=0.9)
+    named = {}
+    for name, each in plain.uncertainty.items():
+        (spread,) = (one for one in each.terms if one.name == "spread")
+        source = SOURCE.replace("the energy of", f"the {each.words} of")
+        named[name] = each.model_copy(update={"terms": (spread.model_copy(update={"source": source}),)})
+    shown = piped(plain.model_copy(update={"uncertainty": named}))
+    assert shown.count("scatters by") == 2, "one table of the gross figures, one of the net energy"
+    assert "the total energy of 3 repeats scatters by 1.3 %" in shown
+
+
+def test_a_term_far_wider_than_its_figure_is_shown_in_the_figure_s_unit() -> None:
+    assert "± 200 %" in piped(result(spread=2.0))
+    assert re.search(r"spread +± 18[0-9.,]+ k?J +", piped(result(spread=20.0)))
 
 
 def test_what_is_missing_from_a_budget_is_said() -> None:
