@@ -5,110 +5,60 @@
 
 from __future__ import annotations
 
-import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from itertools import product
 from pathlib import Path
 
 import numpy as np
+from benchmarks.log_csv import Floats
 from benchmarks.readings import one_channel, unix_ns
+from benchmarks.real_logs import Log, read_logs
 from benchmarks.report import machine, write
-from numpy.typing import NDArray
 
-from llenergymeasure.meters.nvml.power import averaging_times_s, mean_s
 from llenergymeasure.metrics.energy.account import EnergyAccount
 
-Floats = NDArray[np.float64]
-
-LENGTHS_S = (1.0, 3.0, 8.0)
-WINDOWS = 300
-"""Random windows of each length."""
-MARGIN_S = 1.5
-"""From the ends of a log: a window needs readings around it."""
-SHIFTS_S = np.arange(-0.03, 0.0601, 0.001)
-"""Trial delays of the sensor's clock against the meter's."""
-AVERAGES_TRIED_S = (0.01, 0.025, 0.05, 0.1, 1.0, 1.05, 1.08, 1.1)
-CAPABILITIES = {
-    "p100": (6, 0),
-    "v100": (7, 0),
-    "2080": (7, 5),
-    "a100": (8, 0),
-    "3090": (8, 6),
-    "a5000": (8, 6),
-}
-CAPABILITIES |= {"4090": (8, 9), "h100": (9, 0)}
-"""Compute capabilities of cards, by what the name of a log contains; what a column averages over is then what the
-library takes it for. `@SECONDS` behind the name of the column says it outright."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Log:
-    """Readings of one sensor, and windows of which the true energy is known, in seconds and joules."""
-
-    name: str
-    t_s: Floats
-    power_w: Floats
-    energy_j: Floats
-    averaging_s: float | None
-    windows: dict[str, Floats]
-    """By title: start, end and true energy, shape (n, 3)."""
-    quiet_s: Floats
-    """Start and end of each time at which nothing was served, shape (m, 2)."""
-    uncorrected: dict[str, Floats]
-    """The same by the meter as it is, without its gain and offset against the sensor taken out."""
+NAME_WIDTH = 28
 
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """Windows of one log; errors and half-widths relative to the true energy."""
+    """Windows of one log; errors and half-widths relative to the true energy, None where nothing is known.
+
+    Windows whose energy is `unknown` count nowhere else.
+    """
 
     log: str
     windows: str
     count: int
-    bias: float
-    mean_error: float
-    p95_error: float
-    held_random: float
-    held_with_gain: float
-    median_half_width: float
-    trapezoid_mean_error: float
-    trapezoid_p95_error: float
+    unknown: int
+    bias: float | None
+    mean_error: float | None
+    p95_error: float | None
+    held_random: float | None
+    held_with_gain: float | None
+    median_half_width: float | None
+    width_over_error: float | None
+    """Half-width over mean error; the bar is 3."""
+    trapezoid_mean_error: float | None
+    trapezoid_p95_error: float | None
 
 
 def main() -> None:
-    """Print the table and write `out/real.json`."""
+    """Print the table and write `out/real.json`; end with 1 where a file is wrong."""
     if len(sys.argv) != 2:
-        sys.exit("usage: python -m benchmarks.real DIR")
-    logs = list(read_logs(Path(sys.argv[1])))
-    if not logs:
-        sys.exit(f"{sys.argv[1]}: no log of the format in benchmarks/README.md")
-    rows = [judge(log, title) for log in logs for title in log.windows]
-    write("real", {"rows": [asdict(row) for row in rows]})
-    print(
-        f"\nreal logs ({machine()['cores']} cores); errors are relative to the true energy, widths the median"
-    )
-    print(
-        f"{'log':34} {'windows':>8} {'n':>4} {'bias':>8} {'mean':>8} {'95th':>8} {'random held':>12} "
-        f"{'with gain':>10} {'± random':>9} {'trapezoid: mean':>16} {'95th':>8}"
-    )
-    for row in rows:
-        print(
-            f"{row.log:34} {row.windows:>8} {row.count:4d} {row.bias:+8.2%} {row.mean_error:8.2%} "
-            f"{row.p95_error:8.2%} {row.held_random:12.1%} {row.held_with_gain:10.1%} "
-            f"{row.median_half_width:9.2%} {row.trapezoid_mean_error:16.2%} {row.trapezoid_p95_error:8.2%}"
-        )
-
-
-def read_logs(folder: Path) -> Iterator[Log]:
-    """Yield the logs of a folder."""
-    for path in sorted(folder.glob("*.csv")):
-        meters = sorted(folder.glob(f"{path.stem.removesuffix('_smi')}_pmd*.csv"))
-        if path.stem.endswith("_smi") and meters:
-            yield from _beside_a_meter(path, meters[0])
-        elif not re.search("_smi$|_windows$|_pmd", path.stem):
-            yield from _with_windows(path)
+        sys.exit("usage: make bench-real DATA=DIR (or python -m benchmarks.real DIR)")
+    found = read_logs(Path(sys.argv[1]))
+    for line in found.left_out:
+        print(f"left out: {line}")
+    if found.logs:
+        rows = [judge(log, title) for log in found.logs for title in log.windows]
+        write("real", {"rows": [asdict(row) for row in rows]})
+        _print(rows)
+    sys.stdout.flush()
+    for line in found.wrong:
+        print(f"error: {line}", file=sys.stderr)
+    sys.exit(1 if found.wrong else 0)
 
 
 def judge(log: Log, title: str) -> Row:
@@ -120,111 +70,62 @@ def judge(log: Log, title: str) -> Row:
     energies, uncertainty = account.energies(*edges)[0], account.uncertainties(*edges)[0]
     error = energies.energy_j / true_j - 1
     half_width = uncertainty.random_j / true_j
-    plain = energies.energy_j / log.uncorrected[title][:, 2] - 1
-    with_gain = np.hypot(uncertainty.random_j, uncertainty.gain_j) / log.uncorrected[title][:, 2]
+    metered_j = log.uncorrected[title][:, 2]
+    plain = energies.energy_j / metered_j - 1
+    stated_j = np.hypot(np.hypot(uncertainty.random_j, uncertainty.gain_j), uncertainty.linearity_alike_j)
     trapezoid = np.abs(_trapezoid_j(log, start_s, end_s) / true_j - 1)
+    known = np.isfinite(error) & np.isfinite(half_width)
+    mean_error, width = _mean(np.abs(error[known])), _quantile(half_width[known], 0.5)
     return Row(
         log=log.name,
         windows=title,
         count=len(true_j),
-        bias=float(np.mean(error)),
-        mean_error=float(np.mean(np.abs(error))),
-        p95_error=float(np.quantile(np.abs(error), 0.95)),
-        held_random=float(np.mean(np.abs(error) <= half_width)),
-        held_with_gain=float(np.mean(np.abs(plain) <= with_gain)),
-        median_half_width=float(np.median(half_width)),
-        trapezoid_mean_error=float(np.mean(trapezoid)),
-        trapezoid_p95_error=float(np.quantile(trapezoid, 0.95)),
+        unknown=int(np.sum(~known)),
+        bias=_mean(error[known]),
+        mean_error=mean_error,
+        p95_error=_quantile(np.abs(error[known]), 0.95),
+        held_random=_mean(np.abs(error[known]) <= half_width[known]),
+        held_with_gain=_mean(np.abs(plain[known]) <= (stated_j / metered_j)[known]),
+        median_half_width=width,
+        width_over_error=width / mean_error if width is not None and mean_error else None,
+        trapezoid_mean_error=_mean(trapezoid[known]),
+        trapezoid_p95_error=_quantile(trapezoid[known], 0.95),
     )
 
 
-def _beside_a_meter(path: Path, meter: Path) -> Iterator[Log]:
-    """Yield a log for each column of power, whose windows are random ones of each length."""
-    table = np.genfromtxt(path, delimiter=",", names=True, deletechars="")
-    meter_s, meter_j = np.genfromtxt(meter, delimiter=",", skip_header=1).T
-    for column in table.dtype.names[1:]:
-        field, _, stated = column.partition("@")
-        averaging_s = float(stated) if stated else _averaging_s(path.stem, field, table.dtype.names)
-        t_s, power_w = table["t_s"], table[column]
-        gain, offset_w, late_s = _align(t_s, power_w, meter_s, meter_j)
-        first_s, last_s = meter_s[0] + MARGIN_S, min(meter_s[-1], t_s[-1]) - MARGIN_S
-        windows, uncorrected = {}, {}
-        for length_s in LENGTHS_S:
-            rng = np.random.default_rng(7)
-            start_s = rng.uniform(first_s, last_s - length_s, WINDOWS)
-            read_j = np.interp([start_s, start_s + length_s], meter_s, meter_j)
-            metered_j = read_j[1] - read_j[0]
-            shifted_s = start_s + late_s
-            true_j = gain * metered_j + offset_w * length_s
-            title = f"{length_s:.0f} s"
-            windows[title] = np.column_stack([shifted_s, shifted_s + length_s, true_j])
-            uncorrected[title] = np.column_stack([shifted_s, shifted_s + length_s, metered_j])
-        yield Log(
-            name=f"{path.stem.removesuffix('_smi')} {field}",
-            t_s=t_s,
-            power_w=power_w,
-            energy_j=np.full(len(t_s), np.nan),
-            averaging_s=averaging_s,
-            windows=windows,
-            quiet_s=np.empty((0, 2)),
-            uncorrected=uncorrected,
+def _print(rows: Sequence[Row]) -> None:
+    print(
+        f"\nreal logs ({machine()['cores']} cores), relative to the true energy; benchmarks/README.md has the columns"
+    )
+    print(
+        f"{'log':{NAME_WIDTH}} {'window':>6} {'n':>4} {'unknown':>7} {'bias':>7} {'mean':>6} {'95th':>6} "
+        f"{'held':>6} {'with gain':>9} {'±':>6} {'x':>4} {'trapezoid':>9}"
+    )
+    for row in rows:
+        print(
+            f"{_short(row.log):{NAME_WIDTH}} {row.windows:>6} {row.count:4} {row.unknown:7} "
+            f"{_cell(row.bias, '+.2%'):>7} {_cell(row.mean_error, '.2%'):>6} {_cell(row.p95_error, '.2%'):>6} "
+            f"{_cell(row.held_random, '.1%'):>6} {_cell(row.held_with_gain, '.1%'):>9} "
+            f"{_cell(row.median_half_width, '.2%'):>6} {_cell(row.width_over_error, '.1f'):>4} "
+            f"{_cell(row.trapezoid_mean_error, '.2%'):>9}"
         )
 
 
-def _averaging_s(log: str, field: str, fields: Sequence[str]) -> float | None:
-    """Return over how long the library takes a field of nvidia-smi to average on the card in a log's name."""
-    named = (capability for card, capability in CAPABILITIES.items() if card in log.lower())
-    has_instant = any(each.partition("@")[0] == "power.draw.instant" for each in fields)
-    capability = next(named, None)
-    short_s, usual_s = averaging_times_s(capability, has_instant=has_instant)
-    return (
-        mean_s(capability)
-        if field == "power.draw.average"
-        else short_s
-        if field.endswith("instant")
-        else usual_s
-    )
+def _short(name: str) -> str:
+    """Return a name that fits its column: of a long one the beginning, and the end, which names the field."""
+    return name if len(name) <= NAME_WIDTH else f"{name[:5]}…{name[6 - NAME_WIDTH :]}"
 
 
-def _align(t_s: Floats, power_w: Floats, meter_s: Floats, meter_j: Floats) -> tuple[float, float, float]:
-    """Return gain and offset of a sensor against the meter, and by how much its clock is late.
-
-    Readings are compared with the meter's mean over a time before them, by least squares; all three, and that time, are
-    those of the best fit.
-    """
-    changed = np.append(True, np.diff(power_w) != 0)
-    read_s, read_w = t_s[changed], power_w[changed]
-    inside = (read_s - max(AVERAGES_TRIED_S) > meter_s[0] + 0.1) & (read_s < meter_s[-1] - 0.1)
-    read_s, read_w = read_s[inside], read_w[inside]
-    fits = []
-    for averaging_s, late_s in product(AVERAGES_TRIED_S, SHIFTS_S):
-        until_j = np.interp(read_s - late_s, meter_s, meter_j)
-        mean_w = (until_j - np.interp(read_s - late_s - averaging_s, meter_s, meter_j)) / averaging_s
-        (gain, offset_w), left = np.polyfit(mean_w, read_w, 1, full=True)[:2]
-        fits.append((float(left[0]), float(gain), float(offset_w), float(late_s)))
-    _, gain, offset_w, late_s = min(fits)
-    return gain, offset_w, late_s
+def _cell(value: float | None, form: str) -> str:
+    return "-" if value is None else format(value, form)
 
 
-def _with_windows(path: Path) -> Iterator[Log]:
-    """Yield the log `NAME.csv` with the windows of `NAME_windows.csv`, or of the longest beginning of NAME."""
-    parts = path.stem.split("_")
-    named = ("_".join(parts[:count]) for count in range(len(parts), 0, -1))
-    windows = next(filter(Path.exists, (path.parent / f"{name}_windows.csv" for name in named)), None)
-    if windows is None:
-        return
-    t_s, power_w, energy_j = np.genfromtxt(path, delimiter=",", skip_header=1).T
-    known = np.genfromtxt(windows, delimiter=",", skip_header=1, ndmin=2)
-    yield Log(
-        name=path.stem,
-        t_s=t_s,
-        power_w=power_w,
-        energy_j=energy_j,
-        averaging_s=None,
-        windows={"given": known},
-        quiet_s=np.column_stack([np.append(t_s[0], known[:, 1]), np.append(known[:, 0], t_s[-1])]),
-        uncorrected={"given": known},
-    )
+def _mean(values: Floats) -> float | None:
+    return float(np.mean(values)) if len(values) and np.isfinite(values).all() else None
+
+
+def _quantile(values: Floats, share: float) -> float | None:
+    return float(np.quantile(values, share)) if len(values) and np.isfinite(values).all() else None
 
 
 def _trapezoid_j(log: Log, start_s: Floats, end_s: Floats) -> Floats:
