@@ -16,6 +16,7 @@ from benchmarks.report import OUT
 
 Row: TypeAlias = "dict[str, Any]"
 PAGE = Path(__file__).parents[1] / "docs/explanation/uncertainty.md"
+STATED = 0.95
 RESTS = ("rest 0.3 s", "rest 2.5 s", "rest none")
 
 
@@ -50,23 +51,26 @@ def windows_table(rows: Sequence[Row]) -> str:
         load = row["windows"].partition(", ")[2]
         mark = " *" if row["not_covered"] else ""
         cells.setdefault(f"{row['sensor']}, {load}" if load else row["sensor"], []).extend(
-            [f"{_share(row['held'])}{mark}", f"±{row['median_half_width']:.2%}", f"{row['mean_error']:.2%}"]
+            [f"{_share(row['held'])}{mark}", _half_width(row), f"{row['mean_error']:.2%}"]
         )
     heads = [head for length in lengths for head in (f"{length}: held", "half-width", "mean error")]
     return _table(["sensor", *heads], ([sensor, *values] for sensor, values in cells.items()))
 
 
 def totals_table(by_rest: Sequence[Row], by_regularity: Sequence[Row]) -> str:
-    """Return a table of sensors by rests, over all peaks, and by whether sampler and board keep time."""
+    """Return a table of sensors by rests, over all peaks, and by whether sampler and board keep time.
+
+    Shares below 95 % have an asterisk. The half-width is that of a regular sampler, by the median.
+    """
     groups: dict[str, dict[str, list[Row]]] = {}
     for row in by_rest:
         groups.setdefault(row["sensor"], {}).setdefault(row["windows"].partition(",")[0], []).append(row)
     for row in by_regularity:
         groups[row["sensor"]][row["windows"]] = [row]
     names = (*RESTS, "regular", "irregular")
-    heads = ["sensor", *(head for name in names for head in (f"{name}: held", "bias"))]
+    heads = ["sensor", *(head for name in names for head in (f"{name}: held", "bias")), "regular: half-width"]
     lines = (
-        [sensor, *(value for name in names for value in _pooled(some[name]))]
+        [sensor, *(value for name in names for value in _pooled(some[name])), _half_width(some["regular"][0])]
         for sensor, some in groups.items()
     )
     return _table(heads, lines)
@@ -79,7 +83,12 @@ def _pooled(rows: Sequence[Row]) -> tuple[str, str]:
         sum(row[name] * count for row, count in zip(rows, counts, strict=True)) / sum(counts)
         for name in ("held", "bias")
     )
-    return _share(held), f"{bias:+.2%}".replace("-", "−")
+    mark = " *" if held < STATED else ""
+    return f"{_share(held)}{mark}", f"{bias:+.2%}".replace("-", "−")
+
+
+def _half_width(row: Row) -> str:
+    return f"±{row['median_half_width']:.2%}"
 
 
 def _length(row: Row) -> str:
