@@ -51,13 +51,16 @@ def averaging_times_s(
     """Return what the field's reading averages over, and what that of nvmlDeviceGetPowerUsage does; None: not known.
 
     A driver that does not have the field may show the short average by the usual name: a 4090's is a mean over 100 ms.
+    Where no such card was looked at, NVML's word stands; the readings are asked whether it can be true
+    (`metrics.signals.averaging_time`).
     """
     if capability is None:
         return None, None
     short_s = SHORT_S.get(capability)
     if capability <= GA100:
         return short_s, short_s
-    return short_s, mean_s(capability) if has_instant else short_s if short_s == WHOLE_PERIOD_S else None
+    shows_short = not has_instant and short_s == WHOLE_PERIOD_S
+    return short_s, short_s if shows_short else mean_s(capability)
 
 
 def mean_s(capability: tuple[int, int] | None) -> float:

@@ -38,7 +38,9 @@ def find_averaging_time(grid: UpdateGrid, stated_s: float | None) -> float | Non
     best = int(np.argmin(long))
     if not _may_average(grid, min(long_s)) and short < long[best] + FAR_MORE_LIKELY:
         return None if is_long else stated_s
-    return long_s[best] if long[best] < (long[0] if is_long else short) - FAR_MORE_LIKELY else stated_s
+    if not is_long and long[best] >= short - FAR_MORE_LIKELY:
+        return stated_s
+    return long_s[best] if long[best] < long[0] - FAR_MORE_LIKELY else long_s[0]
 
 
 def _may_average(grid: UpdateGrid, averaging_s: float) -> bool:
