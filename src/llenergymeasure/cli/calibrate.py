@@ -35,7 +35,7 @@ def calibrate(
         str, typer.Option("--meters", metavar="NAME[,NAME]", help="Meters to calibrate, as in energy.meters.")
     ] = "auto",
     duration: Annotated[
-        float, typer.Option("--duration", metavar="S", help="Seconds of load, at least 20.")
+        float, typer.Option("--duration", metavar="S", help="Seconds of load, 20 to 3600.")
     ] = DURATION_S,
     wall_meter: Annotated[
         str | None,
@@ -58,7 +58,10 @@ def calibrate(
     ] = CLASS_1,
     last: Annotated[
         bool,
-        typer.Option("--last", help="Put no load on the machine: use the last calibration."),
+        typer.Option(
+            "--last",
+            help="Put no load on the machine: use the last calibration, with --wall-meter or --contribute.",
+        ),
     ] = False,
     contribute: Annotated[
         str | None,
