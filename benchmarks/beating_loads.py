@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ProcessPoolExecutor
+import signal
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from multiprocessing import Pool
 
-from benchmarks.report import machine, write
+from benchmarks.report import end_interrupted, machine, write
 
 from tests.support.beating_loads import PERIOD_S, WARMUP_S, beating_run, warnings_of
-from tests.support.simulated_power import POWER_ONLY, REAL_POWER_ONLY, random_run
+from tests.support.simulated_power import POWER_ONLY, REAL_POWER_ONLY, Sensor, random_run
 
 BEATS, ORDINARY = 120, 252
 WINDOWS = ((1.0, 3), (3.0, 3), (3.0, 5), (10.0, 3))
@@ -30,15 +32,55 @@ class Row:
     outside_warned: int = 0
 
 
+@dataclass(frozen=True, kw_only=True)
+class Group:
+    """Runs of one sensor with windows of one length: of a load in step with it, or (no number) of ordinary power."""
+
+    sensor: str
+    window_s: float
+    n_windows: int | None = None
+
+
 def main() -> None:
-    """Print both tables and write `out/beating_loads.json`."""
-    ordinary = {**POWER_ONLY, **{f"real {name}": each for name, each in REAL_POWER_ONLY.items()}}
-    with ProcessPoolExecutor() as pool:
-        beats = [pool.submit(_beats, sensor, *each) for sensor in PERIOD_S for each in WINDOWS]
-        others = [pool.submit(_ordinary, sensor, length_s) for sensor in ordinary for length_s in LENGTHS_S]
-        found, false = [each.result() for each in beats], [each.result() for each in others]
+    """Print both tables and write `out/beating_loads.json`; after Ctrl-C print the groups that were finished."""
+    groups = [
+        *(
+            Group(sensor=sensor, window_s=each[0], n_windows=each[1])
+            for sensor in PERIOD_S
+            for each in WINDOWS
+        ),
+        *(
+            Group(sensor=sensor, window_s=length_s)
+            for sensor in _ordinary_sensors()
+            for length_s in LENGTHS_S
+        ),
+    ]
     here = machine()
-    print(f"\nbeating_loads ({here['cores']} cores, Python {here['python']})")
+    print(f"\nbeating_loads ({here['cores']} cores, Python {here['python']})", flush=True)
+    rows: dict[Group, Row] = {}
+    try:
+        with Pool(initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN)) as pool:
+            for group, row in pool.imap_unordered(_count, groups):
+                rows[group] = row
+                kind = "in step" if group.n_windows else "ordinary"
+                print(
+                    f"{len(rows)} of {len(groups)}: {kind}, {row.sensor}, {row.windows}: {row.runs} runs",
+                    flush=True,
+                )
+    except KeyboardInterrupt:
+        _print(groups, rows)
+        end_interrupted(sum(row.runs for row in rows.values()))
+    found, false = _print(groups, rows)
+    write(
+        "beating_loads",
+        {"beats": [asdict(each) for each in found], "ordinary": [asdict(each) for each in false]},
+    )
+
+
+def _print(groups: Sequence[Group], rows: Mapping[Group, Row]) -> tuple[list[Row], list[Row]]:
+    """Print the rows that there are, of beats and of ordinary power, in the order of the groups; and return them."""
+    found = [rows[each] for each in groups if each in rows and each.n_windows]
+    false = [rows[each] for each in groups if each in rows and not each.n_windows]
     print(
         f"\n{'load in step with the sensor':28} {'windows':>10} {'off by > 5 %':>14}  warned  outside too  warned"
     )
@@ -50,14 +92,17 @@ def main() -> None:
     print(f"\n{'ordinary power':28} {'window':>10} {'runs':>6} {'warned':>7}")
     for row in false:
         print(f"{row.sensor:28} {row.windows:>10} {row.runs:6} {row.warned:7}")
-    write(
-        "beating_loads",
-        {"beats": [asdict(each) for each in found], "ordinary": [asdict(each) for each in false]},
-    )
+    return found, false
 
 
 def _share(part: int, whole: int) -> str:
     return f"{part / whole:.0%}" if whole else "-"
+
+
+def _count(group: Group) -> tuple[Group, Row]:
+    if group.n_windows is None:
+        return group, _ordinary(group.sensor, group.window_s)
+    return group, _beats(group.sensor, group.window_s, group.n_windows)
 
 
 def _beats(sensor: str, window_s: float, n_windows: int) -> Row:
@@ -86,9 +131,13 @@ def _beats(sensor: str, window_s: float, n_windows: int) -> Row:
     )
 
 
+def _ordinary_sensors() -> dict[str, Sensor]:
+    return {**POWER_ONLY, **{f"real {name}": each for name, each in REAL_POWER_ONLY.items()}}
+
+
 def _ordinary(sensor: str, length_s: float) -> Row:
-    ordinary = {**POWER_ONLY, **{f"real {name}": each for name, each in REAL_POWER_ONLY.items()}}
-    warned = [bool(warnings_of(random_run(ordinary[sensor], seed, length_s))) for seed in range(ORDINARY)]
+    kind = _ordinary_sensors()[sensor]
+    warned = [bool(warnings_of(random_run(kind, seed, length_s))) for seed in range(ORDINARY)]
     return Row(sensor=sensor, windows=f"{length_s:.0f} s", runs=len(warned), warned=sum(warned))
 
 

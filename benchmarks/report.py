@@ -6,10 +6,13 @@ import json
 import math
 import os
 import platform
+import signal
 import statistics
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import NoReturn
 
 OUT = Path(__file__).parent / "out"
 
@@ -72,6 +75,13 @@ def write(title: str, content: Mapping[str, object]) -> None:
     OUT.mkdir(exist_ok=True)
     document = {"benchmark": title, "machine": machine(), **content}
     (OUT / f"{title}.json").write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+
+
+def end_interrupted(runs: int) -> NoReturn:
+    """End a benchmark that Ctrl-C stopped, as a shell expects it; `out/` keeps what the last whole one wrote."""
+    sys.stdout.flush()
+    print(f"\ninterrupted after {runs} runs", file=sys.stderr)
+    sys.exit(128 + signal.SIGINT)
 
 
 def machine() -> dict[str, object]:

@@ -9,14 +9,14 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+from benchmarks.report import end_interrupted, write
 from benchmarks.report import machine as this_machine
-from benchmarks.report import write
 
 from llenergymeasure import api
 from llenergymeasure.meters.nvml.meter import NvmlMeter
@@ -30,7 +30,7 @@ from tests.simulators.signals import Constant, Square
 from tests.support.plugin_fixtures import ENTRY_POINTS
 
 CARDS = 8
-RUNS = 50
+RUNS, PROGRESS_RUNS = 50, 5
 OF_THIS_MACHINE = ("foreign_cpu_load", "processor_contended", "windows_differ", "meter_redirected")
 """What a machine that does other things, or a simulated library, adds to every result."""
 CONFIG = {
@@ -71,29 +71,64 @@ class Outcome:
 
 
 def main() -> None:
-    """Print a table and write `out/slow_calls.json`; the number of runs may be given."""
-    runs = int(sys.argv[1]) if len(sys.argv) > 1 else RUNS
+    """Print a table and write `out/slow_calls.json`; after Ctrl-C print what was found until then."""
+    conditions = _conditions()
+    found: dict[Condition, list[Outcome]] = {}
+    here = this_machine()
+    print(f"\nslow_calls ({CARDS} cards, {here['cores']} cores, Python {here['python']})", flush=True)
+    try:
+        with (
+            tempfile.TemporaryDirectory(prefix="llem-bench-", ignore_cleanup_errors=True) as folder,
+            closing(_outcomes(conditions, Path(folder))) as runs,
+        ):
+            for condition, outcome in runs:
+                outcomes = found.setdefault(condition, [])
+                outcomes.append(outcome)
+                if len(outcomes) == condition.runs:
+                    _print(condition, outcomes)
+                elif len(outcomes) % PROGRESS_RUNS == 0:
+                    print(f"  {len(outcomes)} of {condition.runs} runs", flush=True)
+    except KeyboardInterrupt:
+        for condition, outcomes in found.items():
+            if len(outcomes) < condition.runs:
+                _print(condition, outcomes)
+        end_interrupted(sum(map(len, found.values())))
+    rows = [{**asdict(each), "outcomes": [asdict(outcome) for outcome in found[each]]} for each in conditions]
+    write("slow_calls", {"rows": rows})
+
+
+def _conditions() -> tuple[Condition, ...]:
+    """Return the conditions, of which the one with the bar has the number of runs that was asked for."""
+    asked = sys.argv[1] if len(sys.argv) > 1 else str(RUNS)
+    if not asked.isdecimal() or not int(asked):
+        sys.exit(f"usage: python -m benchmarks.slow_calls [RUNS]; RUNS is a number above 0, not {asked!r}")
+    runs = int(asked)
     few = max(runs // 5, 1)
-    conditions = (
+    return (
         Condition(call_ms=0.0, busy=0, runs=few),
         Condition(call_ms=2.0, busy=0, runs=runs),
         Condition(call_ms=2.0, busy=2 * (os.cpu_count() or 1), runs=few),
         Condition(call_ms=20.0, busy=0, runs=few),
     )
-    rows = []
-    with tempfile.TemporaryDirectory(prefix="llem-bench-") as name, ExitStack() as stack:
-        folder = Path(name)
-        zone = Zone(name="package-0", power=Constant(80.0))
-        tree = stack.enter_context(run_powercap(PowercapTree(zones=(zone,)), folder / "powercap"))
+
+
+def _outcomes(
+    conditions: Sequence[Condition], folder: Path
+) -> Generator[tuple[Condition, Outcome], None, None]:
+    """Make the runs of each condition, one after another."""
+    zone = Zone(name="package-0", power=Constant(80.0))
+    with run_powercap(PowercapTree(zones=(zone,)), folder / "powercap") as tree:
         _add_standin(folder / "site")
-        here = this_machine()
-        print(f"\nslow_calls ({CARDS} cards, {here['cores']} cores, Python {here['python']})")
         for condition in conditions:
+            print(f"\n{_name(condition)}: {condition.runs} runs", flush=True)
             with _busy(condition.busy):
-                found = [_run(condition, seed, folder, tree) for seed in range(condition.runs)]
-            rows.append({**asdict(condition), "outcomes": [asdict(each) for each in found]})
-            _print(condition, found)
-    write("slow_calls", {"rows": rows})
+                for seed in range(condition.runs):
+                    yield condition, _run(condition, seed, folder, tree)
+
+
+def _name(condition: Condition) -> str:
+    busy = f", {condition.busy} busy processes" if condition.busy else ""
+    return f"calls of {condition.call_ms:g} ms{busy}"
 
 
 def _print(condition: Condition, found: Sequence[Outcome]) -> None:
@@ -101,8 +136,8 @@ def _print(condition: Condition, found: Sequence[Outcome]) -> None:
     errors = [each for outcome in found for each in outcome.card_errors]
     invalid = Counter(code for outcome in found for code in outcome.invalid)
     others = Counter(code for outcome in found for code in outcome.warnings)
-    busy = f", {condition.busy} busy processes" if condition.busy else ""
-    print(f"\ncalls of {condition.call_ms:g} ms{busy}: {len(found)} runs")
+    if len(found) < condition.runs:
+        print(f"\n{_name(condition)}: {len(found)} of {condition.runs} runs")
     print(f"  invalid, other than by the load of this machine: {sum(bool(each.invalid) for each in found)}")
     print(
         f"  period held (meant: {NvmlMeter.period_s * 1e3:g} ms): median {np.median(held_ms):.1f} ms, "
@@ -188,7 +223,9 @@ def _add_standin(site: Path) -> None:
 @contextmanager
 def _busy(processes: int) -> Iterator[None]:
     """Keep so many processes computing."""
-    running = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(processes)]
+    command = [sys.executable, "-c", "while True: pass"]
+    # quiet: Ctrl-C reaches them too
+    running = [subprocess.Popen(command, stderr=subprocess.DEVNULL) for _ in range(processes)]
     try:
         yield
     finally:

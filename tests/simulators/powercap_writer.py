@@ -6,6 +6,7 @@ import os
 import pickle
 import sys
 import time
+from contextlib import suppress
 
 from tests.simulators.powercap import counter_text
 
@@ -28,4 +29,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with suppress(KeyboardInterrupt):  # Ctrl-C reaches it too
+        main()
