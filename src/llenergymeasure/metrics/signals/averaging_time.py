@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from llenergymeasure.metrics.signals.deconvolution import LONG_AVERAGE, is_held, unlikelihoods
+from llenergymeasure.metrics.signals.deconvolution import FITTED, LONG_AVERAGE, is_held, unlikelihoods
 from llenergymeasure.metrics.signals.power_updates import UpdateGrid
 
 WHOLE_PERIOD = 0.8
@@ -16,6 +16,9 @@ is known between these and one update period."""
 FAR_MORE_LIKELY = 10.0
 """By so much -2 log of the likelihood must be less than that of what was stated before another averaging time is taken:
 a ratio of e^5 = 150, very strong evidence by Kass and Raftery (1995, J. Am. Stat. Assoc. 90, 773-795)."""
+PER_READING = 0.1
+"""And by so much for each reading: power is no random walk. A square wave of 0.7 s favours a wrong averaging time by up
+to 0.05 a reading, and other power the right one by 0.1 to 2 (`tests/unit/metrics/signals/test_deconvolution.py`)."""
 SWING = 4.0
 """Readings of a mean may change by so many times the highest, times a period over the averaging time: by what enters it
 and what leaves it. Power may be twice the highest reading, and the oldest part weigh twice as much as the others."""
@@ -36,11 +39,12 @@ def find_averaging_time(grid: UpdateGrid, stated_s: float | None) -> float | Non
     long_s += [each for each in ABOUT_A_SECOND_S if each != stated_s]
     short, *long = unlikelihoods(grid, [short_s, *long_s])
     best = int(np.argmin(long))
-    if not _may_average(grid, min(long_s)) and short < long[best] + FAR_MORE_LIKELY:
+    margin = max(FAR_MORE_LIKELY, PER_READING * min(int(grid.seen.sum()), FITTED))
+    if not _may_average(grid, min(long_s)) and short < long[best] + margin:
         return None if is_long else stated_s
-    if not is_long and long[best] >= short - FAR_MORE_LIKELY:
+    if not is_long and long[best] >= short - margin:
         return stated_s
-    return long_s[best] if long[best] < long[0] - FAR_MORE_LIKELY else long_s[0]
+    return long_s[best] if long[best] < long[0] - margin else long_s[0]
 
 
 def _may_average(grid: UpdateGrid, averaging_s: float) -> bool:

@@ -328,3 +328,14 @@ def test_a_peak_at_the_start_of_a_window_after_a_rest_is_counted_whole(
             found / sum(power.integral(end_s) - power.integral(start_s) for start_s, end_s in windows_s)
         )
     assert abs(np.mean(ratios) - 1) < most
+
+
+def test_a_long_run_of_one_wave_is_no_reason_for_another_averaging_time() -> None:
+    power, rng = wave(0), np.random.default_rng(0)
+    updates_s = np.arange(0.05, 40.0, 0.1)
+    means_w = np.array([power.integral(at_s) - power.integral(at_s - 1.0) for at_s in updates_s])
+    t_s = sample_times(40.0)
+    shown = np.searchsorted(updates_s, t_s) - 1
+    t_s, shown = t_s[shown >= 0], shown[shown >= 0]
+    noisy_w = means_w + rng.normal(0, 1, len(means_w))
+    assert curve_of(t_s, noisy_w[shown], 1.0).channel.averaging_window_s == 1.0
