@@ -40,8 +40,11 @@ IN_STEP = (
 """Sensors, and the loads in step with them."""
 PEAKS_S = {"20-40 ms": (0.02, 0.04), "60-120 ms": (0.06, 0.12), "150-300 ms": (0.15, 0.3)}
 RESTS_S = {"0.3 s": 0.3, "2.5 s": 2.5, "none": 0.0}
+SMEARED = "a short peak at a window's start is smeared into the rest before it, in all windows alike"
 NOT_COVERED = {
     STALLED: "some time after a load its readings are up to a second old",
+    "power alone: mean over a second, rest 0.3 s": SMEARED,
+    "power alone: mean over a second, rest 2.5 s": SMEARED,
     "counter every 50 ms, rest none": "a peak at a window's start shares a tick with what is before it, in all windows",
     "beating": "the sensor sees the same part of each period, whichever it is",
     "wave near the tick": "power that goes up and down within a tick is not in the counter's means",
