@@ -77,7 +77,7 @@ def sub_tick_variation(
 
 def _outside(ticks: Ticks, read_s: NDArray[Any], power_w: NDArray[Any]) -> NDArray[Any]:
     """Return how far each reading lies outside the range of the tick intervals over the time before it."""
-    mean_w = np.diff(ticks.energy_j) / np.diff(ticks.t_s)
+    mean_w = ticks.mean_w
     first, last = (
         np.clip(np.searchsorted(ticks.t_s, at_s, side="right") - 1, 0, len(mean_w) - 1)
         for at_s in (read_s - READING_AGE_S, read_s)

@@ -17,8 +17,8 @@ FAR_MORE_LIKELY = 10.0
 """By so much -2 log of the likelihood must be less than that of what was stated before another averaging time is taken:
 a ratio of e^5 = 150, very strong evidence by Kass and Raftery (1995, J. Am. Stat. Assoc. 90, 773-795)."""
 PER_READING = 0.1
-"""And by so much for each reading: power is no random walk. A square wave of 0.7 s favours a wrong averaging time by up
-to 0.05 a reading, and other power the right one by 0.1 to 2 (`tests/unit/metrics/signals/test_deconvolution.py`)."""
+"""And by so much for each reading: power is no random walk, and a long run of one wave favours a wrong averaging time a
+little in every reading. Chosen on simulated traces (`tests/unit/metrics/signals/test_deconvolution.py`)."""
 SWING = 4.0
 """Readings of a mean may change by so many times the highest, times a period over the averaging time: by what enters it
 and what leaves it. Power may be twice the highest reading, and the oldest part weigh twice as much as the others."""

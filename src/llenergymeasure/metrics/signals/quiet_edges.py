@@ -41,7 +41,7 @@ def add_quiet_edges(ticks: Ticks, quiet_s: NDArray[Any]) -> Ticks:
 
 def _is_idle(ticks: Ticks, quiet_s: NDArray[Any]) -> bool:
     """Return whether every tick interval of the quiet intervals draws hardly more than the lowest of the trace."""
-    power_w = np.diff(ticks.energy_j) / np.diff(ticks.t_s)
+    power_w = ticks.mean_w
     begins_s, ends_s = ticks.t_s[:-1], ticks.t_s[1:]
     number = np.searchsorted(quiet_s[:, 0], begins_s, side="right") - 1
     since_s, until_s = quiet_s[np.maximum(number, 0)].T
@@ -59,7 +59,7 @@ def _split(
     `step` is -1 where the quiet part comes first, and 1 where it comes last.
     """
     length_s = np.diff(ticks.t_s)
-    power_w = np.diff(ticks.energy_j) / length_s
+    power_w = ticks.mean_w
     number = np.searchsorted(ticks.t_s, edge_s, side="right") - 1
     inside = (number + min(step, 0) >= 0) & (number + max(step, 0) < len(power_w))
     number, edge_s, quiet_s = number[inside], edge_s[inside], quiet_s[inside]

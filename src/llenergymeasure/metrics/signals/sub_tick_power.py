@@ -65,7 +65,7 @@ class SubTickPower:
         shaped = (number > SIDE) & (number + SIDE + 2 < len(self.ticks))
         if not shaped.any():
             return shaped
-        mean_w = sliding_window_view(self._mean_w, 2 * SIDE + 3)
+        mean_w = sliding_window_view(self.ticks.mean_w, 2 * SIDE + 3)
         around_w = mean_w[number[shaped] - SIDE - 1]
         shaped[shaped] = np.ptp(around_w, axis=1) >= FLAT_W
         if shaped.any():
@@ -113,7 +113,7 @@ class SubTickPower:
         ticks = IntervalMeans(
             start_s=self.ticks.t_s[around],
             end_s=self.ticks.t_s[around + 1],
-            mean_w=self._mean_w[around],
+            mean_w=self.ticks.mean_w[around],
             deviation_w=TICK_W,
         )
         first, last = self._readings_around(number)
@@ -126,12 +126,6 @@ class SubTickPower:
             deviation_w=READING_W,
         )
         return fit_sparse_steps(ticks, readings)
-
-    @cached_property
-    def _mean_w(self) -> NDArray[Any]:
-        """Mean power of each tick interval."""
-        mean_w: NDArray[Any] = np.diff(self.ticks.energy_j) / np.diff(self.ticks.t_s)
-        return mean_w
 
     @cached_property
     def _readings(self) -> IntervalMeans | None:
@@ -168,17 +162,17 @@ class SubTickPower:
 
     def _interpolated_j(self, t_s: NDArray[Any]) -> NDArray[Any]:
         """Return the energy until `t_s` by the ticks alone."""
-        last = len(self._mean_w) - 1
-        number = np.clip(np.searchsorted(self.ticks.t_s, t_s, side="right") - 1, 0, last)
+        last = len(self.ticks.mean_w) - 1
+        number = self.ticks.interval(t_s)
         start_s, length_s = self.ticks.t_s[number], self.ticks.t_s[number + 1] - self.ticks.t_s[number]
         before_w, after_w = (
-            self._mean_w[np.maximum(number - 1, 0)],
-            self._mean_w[np.minimum(number + 1, last)],
+            self.ticks.mean_w[np.maximum(number - 1, 0)],
+            self.ticks.mean_w[np.minimum(number + 1, last)],
         )
         fraction = np.clip((t_s - start_s) / length_s, 0.0, 1.0)
         energy_j: NDArray[Any] = (
             self.ticks.energy_j[number]
-            + first_part(fraction, before_w, self._mean_w[number], after_w) * length_s
+            + first_part(fraction, before_w, self.ticks.mean_w[number], after_w) * length_s
         )
         return energy_j
 

@@ -26,7 +26,7 @@ class MeterTerms:
     """Its part that may have one sign in all windows, and so does not appear in their spread."""
     resolution_j: float
     alias_j: float | None
-    """None where every channel is a counter."""
+    """None where nothing between two readings is unseen: of a counter, and of means that leave nothing out."""
 
     @property
     def random_j(self) -> float:
@@ -56,7 +56,7 @@ def combine_uncertainty(parts: Sequence[ChannelUncertainty]) -> MeterTerms:
         edges_alike_j=alike_j,
         resolution_j=math.hypot(*(each.resolution_j for each in parts)),
         alias_j=math.hypot(*(each.alias_j for each in parts))
-        if any(each.readings for each in parts)
+        if any(each.alias_j for each in parts)
         else None,
     )
 
