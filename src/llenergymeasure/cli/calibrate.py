@@ -29,6 +29,20 @@ CLEAR = "\r\x1b[2K"
 CLASS_1 = 0.01
 """Relative error of the wall meter: class 1 of IEC 62053-21; a cheap plug is worse."""
 
+Last = Annotated[
+    bool,
+    typer.Option(
+        "--last",
+        help="Put no load on the machine: use the last calibration, with --wall-meter or --contribute.",
+    ),
+]
+Contribute = Annotated[
+    str | None,
+    typer.Option(
+        "--contribute", metavar="FILE", help="Write an anonymous profile of the sensors to a new file."
+    ),
+]
+
 
 def calibrate(
     meters: Annotated[
@@ -56,19 +70,8 @@ def calibrate(
     wall_meter_error: Annotated[
         float, typer.Option("--wall-meter-error", metavar="SHARE", help="Relative error of the wall meter.")
     ] = CLASS_1,
-    last: Annotated[
-        bool,
-        typer.Option(
-            "--last",
-            help="Put no load on the machine: use the last calibration, with --wall-meter or --contribute.",
-        ),
-    ] = False,
-    contribute: Annotated[
-        str | None,
-        typer.Option(
-            "--contribute", metavar="FILE", help="Write an anonymous profile of the sensors to a new file."
-        ),
-    ] = None,
+    last: Last = False,
+    contribute: Contribute = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Measure how sensors behave under a known load, and store it for later runs."""
