@@ -31,6 +31,11 @@ class NonNegativeFit:
     coefficients: Floats
     covariance: Floats
     """Of the fit without the bounds: they bring the coefficients nearer to the truth, never farther from it."""
+    unbounded: Floats
+    """Coefficients without the bounds; of those that the rows do not determine, the shortest solution."""
+    influence: Floats
+    """What each group adds to the unbounded coefficients, shape (groups, k): `influence.T @ influence` is `covariance`.
+    Fits of other values over the same groups add up row by row, so that what they have in common counts."""
     at_zero: NDArray[np.bool_]
     """Coefficients that the bound keeps at 0."""
     relative_residual: float
@@ -85,10 +90,14 @@ def fit_nonnegative(
     eigenvalues, vectors = np.linalg.eigh(gram)
     known = eigenvalues > SINGULAR * max(float(eigenvalues[-1]), 0.0)
     scaled = _bounded(eigenvalues[known], vectors[:, known], moment)
+    unbounded, influence = _left_out(grams, moments)
+    influence = influence / scale
     residual_rms, spread_rms, rms = _quality(values - design @ (scaled / scale), values, weights)
     return NonNegativeFit(
         coefficients=scaled / scale,
-        covariance=_covariance(grams, moments) / np.outer(scale, scale),
+        covariance=influence.T @ influence,
+        unbounded=unbounded / scale,
+        influence=influence,
         at_zero=(scaled == 0) & (np.abs(vectors[:, ~known]) <= INESTIMABLE).all(axis=1),
         relative_residual=residual_rms / rms if rms else 0.0,
         r2=1 - (residual_rms / spread_rms) ** 2 if spread_rms else None,
@@ -140,19 +149,20 @@ def _bounded(eigenvalues: Floats, vectors: Floats, moment: Floats) -> Floats:
     return solution
 
 
-def _covariance(grams: Floats, moments: Floats) -> Floats:
-    """Return the covariance by leaving out each group.
+def _left_out(grams: Floats, moments: Floats) -> tuple[Floats, Floats]:
+    """Return the unbounded solution, and what leaving out each group changes in it, scaled to add up to the covariance.
 
     What only one group tells about becomes 0 without it: its deviation is then as large as its value.
     """
-    count, columns = moments.shape
+    count = len(moments)
+    gram, moment = grams.sum(axis=0), moments.sum(axis=0)
+    whole = np.linalg.pinv(gram, rcond=SINGULAR, hermitian=True) @ moment
     if count < 2:
-        return np.full((columns, columns), np.nan)
-    left = np.linalg.pinv(grams.sum(axis=0) - grams, rcond=SINGULAR, hermitian=True)
-    without = np.einsum("gij,gj->gi", left, moments.sum(axis=0) - moments)
-    whole = np.linalg.pinv(grams.sum(axis=0), rcond=SINGULAR, hermitian=True) @ moments.sum(axis=0)
-    covariance: Floats = (count - 1) / count * (without - whole).T @ (without - whole)
-    return covariance
+        return whole, np.full(moments.shape, np.nan)
+    left = np.linalg.pinv(gram - grams, rcond=SINGULAR, hermitian=True)
+    without = np.einsum("gij,gj->gi", left, moment - moments)
+    influence: Floats = np.sqrt((count - 1) / count) * (whole - without)
+    return whole, influence
 
 
 def _quality(residuals: Floats, values: Floats, weights: Floats) -> tuple[float, float, float]:
