@@ -30,6 +30,10 @@ class CounterCurve:
     sub_tick_power: SubTickPower | None
     """The power readings of the same sensor, where they show more than the ticks do."""
 
+    @property
+    def edges_ns(self) -> NDArray[np.int64]:
+        return self.known.unix_ns(self.ticks.t_s)
+
     def energies(self, start_ns: NDArray[np.int64], end_ns: NDArray[np.int64]) -> IntervalEnergies:
         """Return the counted energies: each edge is placed within its tick interval, once however many share it."""
         start_s, end_s = self.known.seconds(start_ns), self.known.seconds(end_ns)

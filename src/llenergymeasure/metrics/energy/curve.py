@@ -117,6 +117,11 @@ class EnergyCurve(Protocol):
         """How the energy was obtained; `sampled` where an unusable counter was replaced by power readings."""
         ...
 
+    @property
+    def edges_ns(self) -> NDArray[np.int64]:
+        """Unix times between which the sensor shows nothing more: ticks of a counter, updates of a power reading."""
+        ...
+
     def energies(self, start_ns: NDArray[np.int64], end_ns: NDArray[np.int64]) -> IntervalEnergies:
         """Return the energies of the intervals `[start_ns, end_ns)`, Unix time, arrays of shape (n,)."""
         ...
@@ -150,6 +155,10 @@ class KnownRange:
         """Return times on the axis of the curve."""
         after_s: NDArray[np.float64] = (unix_ns - self.origin_ns) / 1e9
         return after_s
+
+    def unix_ns(self, after_s: NDArray[np.float64]) -> NDArray[np.int64]:
+        """Return the Unix times of moments on the axis of the curve."""
+        return self.origin_ns + np.rint(after_s * 1e9).astype(np.int64)
 
     def reasons(self, start_s: NDArray[np.float64], end_s: NDArray[np.float64]) -> NDArray[np.object_]:
         """Return why the energy of each interval is unknown, None where nothing speaks against it.
@@ -214,6 +223,10 @@ class UnknownCurve:
     reason: str
     is_absent: bool = False
     """A counter that never moved, beside others that did: there is nothing behind it."""
+
+    @property
+    def edges_ns(self) -> NDArray[np.int64]:
+        return np.empty(0, dtype=np.int64)
 
     def energies(self, start_ns: NDArray[np.int64], end_ns: NDArray[np.int64]) -> IntervalEnergies:
         reasons = np.full(len(start_ns), self.reason, dtype=object)

@@ -34,6 +34,10 @@ class DeconvolvedCurve:
     ticks: Ticks
     method: Method = "sampled"
 
+    @property
+    def edges_ns(self) -> NDArray[np.int64]:
+        return self.known.unix_ns(self.ticks.t_s)
+
     def energies(self, start_ns: NDArray[np.int64], end_ns: NDArray[np.int64]) -> IntervalEnergies:
         """Return the energies of the deconvolved power, each edge placed within its update interval."""
         start_s, end_s = self.known.seconds(start_ns), self.known.seconds(end_ns)

@@ -46,6 +46,10 @@ class SampledCurve:
     """Begin and length of what sampling left out between two readings, shape (2, n)."""
     method: Method = "sampled"
 
+    @property
+    def edges_ns(self) -> NDArray[np.int64]:
+        return self.known.unix_ns(self.node_s)
+
     def energies(self, start_ns: NDArray[np.int64], end_ns: NDArray[np.int64]) -> IntervalEnergies:
         """Return the integrated energies."""
         start_s, end_s = self.known.seconds(start_ns), self.known.seconds(end_ns)

@@ -1,0 +1,1 @@
+"""Who the energy of a window was spent on: phases, engine steps, requests, tokens."""
