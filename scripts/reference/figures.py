@@ -5,9 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from llenergymeasure.metrics.figures import table
-from llenergymeasure.metrics.figures.figure import Figure
+from llenergymeasure.metrics.figures.figure import Figure, Section
 
-HEADINGS = {"energy": "Energy", "power": "Power and idle energy", "speed": "Speed", "work": "Work"}
+HEADINGS: dict[Section, str] = {
+    "energy": "Energy",
+    "power": "Power and idle energy",
+    "phases": "Prefill and decode",
+    "prices": "Prices",
+    "speed": "Speed",
+    "latency": "Latency",
+    "work": "Work",
+    "memory": "Memory",
+}
 METRICS_HEAD = """\
 # Figures
 
@@ -30,11 +39,12 @@ def metrics_page() -> str:
     return "\n".join([METRICS_HEAD, *(line for section in HEADINGS for line in _section(section))])
 
 
-def _section(section: str) -> Iterator[str]:
-    yield from (f"## {HEADINGS[section]}", "")
-    for figure in table.FIGURES:
-        if figure.section == section:
-            yield from _figure(figure)
+def _section(section: Section) -> Iterator[str]:
+    figures = [figure for figure in table.FIGURES if figure.section == section]
+    if figures:
+        yield from (f"## {HEADINGS[section]}", "")
+    for figure in figures:
+        yield from _figure(figure)
 
 
 def _figure(figure: Figure) -> Iterator[str]:
@@ -47,6 +57,8 @@ def _figure(figure: Figure) -> Iterator[str]:
         "Denominator": figure.denominator.text if figure.denominator else None,
         "Better": figure.better,
         "Unknown when": figure.missing_because,
+        "Source": figure.source,
+        "Others": figure.differs,
     }
     yield from (f"* {name}: {text}" for name, text in rows.items() if text is not None)
     yield ""

@@ -8,6 +8,8 @@ from typing import Literal
 
 from llenergymeasure.domain.estimate import Estimate, Method
 from llenergymeasure.domain.model.info import ModelInfo
+from llenergymeasure.domain.request_table import RequestTable
+from llenergymeasure.domain.step_table import StepTable
 from llenergymeasure.domain.trace import Phase
 from llenergymeasure.domain.uncertainty import UncertaintyBudget
 from llenergymeasure.metrics.energy.account import EnergyAccount
@@ -15,7 +17,7 @@ from llenergymeasure.metrics.energy.idle_power import Baselines
 from llenergymeasure.metrics.energy.windows import WindowTotals
 
 Better = Literal["lower", "higher"]
-Section = Literal["energy", "power", "speed", "work"]
+Section = Literal["energy", "power", "speed", "latency", "work", "phases", "prices", "memory"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +31,9 @@ class FigureInputs:
     phases: Sequence[Phase] = ()
     account: EnergyAccount | None = None
     model_info: ModelInfo | None = None
+    requests: RequestTable = field(default_factory=RequestTable.empty)
+    steps: StepTable | None = None
+    """None where the backend reports none."""
     device: str = "cuda"
     meters_are_read: bool = True
     """False where the configuration asks for no meter."""
@@ -84,7 +89,11 @@ class Figure:
     numerator: Quantity | None = None
     denominator: Quantity | None = None
     formula: str
-    """As the reference page prints it, with its source where it has one."""
+    """As the reference page prints it."""
+    source: str | None = None
+    """Where the definition comes from, as the reference page prints it."""
+    differs: str | None = None
+    """How other tools define what goes by this name, as the reference page prints it."""
     missing_because: str
     """When it is unknown, as the reference page prints it."""
     compute: Callable[[Figure, FigureInputs], Estimate | UncertaintyBudget | Unknown]
