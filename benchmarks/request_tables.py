@@ -15,7 +15,7 @@ from benchmarks.report import figure, publish
 from llenergymeasure.domain.request import RequestRecord
 from llenergymeasure.domain.request_table import RequestTable
 from llenergymeasure.harness.request_log import RequestLog
-from llenergymeasure.results.request_parquet import write_requests
+from llenergymeasure.results.parquet.requests import write_requests
 
 REQUESTS, TOKENS = 20_000, 100
 RUNS = 5

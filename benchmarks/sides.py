@@ -93,7 +93,7 @@ def _settings(prompts: Path, min_duration_s: float, windows: int, warmup_batches
 
 
 def _side(result: dict[str, object], folder: Path, start_ns: int, watch: _Watch) -> Side:
-    from llenergymeasure.results.request_parquet import read_requests
+    from llenergymeasure.results.parquet.requests import read_requests
 
     (bundle,) = (folder / "single").iterdir()
     requests = read_requests(bundle / "requests.parquet")

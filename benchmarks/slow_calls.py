@@ -21,7 +21,7 @@ from benchmarks.report import machine as this_machine
 from llenergymeasure import api
 from llenergymeasure.meters.nvml.meter import NvmlMeter
 from llenergymeasure.metrics.signals.gaps import gaps_in
-from llenergymeasure.results.tables import read_trace
+from llenergymeasure.results.parquet.trace_phases import read_trace
 from tests.simulators.nvml.build import build_library
 from tests.simulators.nvml.machine import NvmlMachine, SimulatedGpu
 from tests.simulators.nvml.profiles import a100, h100

@@ -12,7 +12,7 @@ import llenergymeasure
 from llenergymeasure import api, exceptions
 from llenergymeasure.domain.estimate import Estimate
 from llenergymeasure.domain.progress import RunEvent
-from llenergymeasure.domain.verification import Finding, Verification, VerificationReport
+from llenergymeasure.domain.reports.verification import Finding, Verification, VerificationReport
 from llenergymeasure.exceptions import LLEMError
 from llenergymeasure.report.result_schema import docstrings_of
 from llenergymeasure.results.opening import Bundle

@@ -18,11 +18,11 @@ from llenergymeasure.exceptions import (
 
 if TYPE_CHECKING:
     from llenergymeasure.config.models import ExperimentConfig
-    from llenergymeasure.domain.diagnosis import Diagnosis
     from llenergymeasure.domain.experiment import ExperimentResult
     from llenergymeasure.domain.job import Outcome
     from llenergymeasure.domain.progress import RunEvent
-    from llenergymeasure.domain.verification import VerificationReport
+    from llenergymeasure.domain.reports.diagnosis import Diagnosis
+    from llenergymeasure.domain.reports.verification import VerificationReport
     from llenergymeasure.launchers.base import Running
     from llenergymeasure.launchers.guarded import GuardedLauncher
     from llenergymeasure.results.opening import Bundle

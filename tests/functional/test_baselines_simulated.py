@@ -10,7 +10,7 @@ import pytest
 
 from llenergymeasure.api import load_result, verify
 from llenergymeasure.domain.trace import Phase
-from llenergymeasure.results.tables import read_phases
+from llenergymeasure.results.parquet.trace_phases import read_phases
 from tests.simulators.nvml.machine import NvmlMachine
 from tests.simulators.nvml.profiles import h100
 from tests.simulators.signals import Constant, Square, Steps

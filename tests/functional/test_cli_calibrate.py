@@ -13,8 +13,8 @@ import yaml
 
 from llenergymeasure.domain.calibration import SensorProfile, WallGain
 from llenergymeasure.domain.estimate import Estimate
+from llenergymeasure.results.parquet.trace_phases import read_trace
 from llenergymeasure.results.profile_store import keep_profiles, machine_key
-from llenergymeasure.results.tables import read_trace
 from tests.simulators.nvml.machine import NvmlMachine
 from tests.simulators.nvml.profiles import rtx3090
 from tests.support.simulator_fixtures import ChildJson, NvmlSimulator

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from llenergymeasure.results.request_parquet import read_requests
+from llenergymeasure.results.parquet.requests import read_requests
 from tests.functional.test_run_models import run_model
 from tests.support.models import build_llama, edit_json, save_tokenizer
 

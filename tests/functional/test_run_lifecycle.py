@@ -16,8 +16,8 @@ import pytest
 import yaml
 
 from llenergymeasure.api import load_result
-from llenergymeasure.results.request_parquet import read_requests
-from llenergymeasure.results.tables import read_phases, read_trace
+from llenergymeasure.results.parquet.requests import read_requests
+from llenergymeasure.results.parquet.trace_phases import read_phases, read_trace
 from tests.support.standin_runs import LONG, QUICK, bundles_in, wait_for, with_measurement
 
 BUNDLE = {

@@ -17,8 +17,8 @@ from llenergymeasure.api import load_result
 from llenergymeasure.domain.experiment import ExperimentResult
 from llenergymeasure.domain.request_table import RequestTable
 from llenergymeasure.domain.trace import Phase
-from llenergymeasure.results.request_parquet import read_requests
-from llenergymeasure.results.tables import read_phases
+from llenergymeasure.results.parquet.requests import read_requests
+from llenergymeasure.results.parquet.trace_phases import read_phases
 
 SETTINGS: dict[str, Any] = {
     "model": "any",

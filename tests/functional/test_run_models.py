@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from llenergymeasure.api import load_result
-from llenergymeasure.results.request_parquet import read_requests
-from llenergymeasure.results.tables import read_phases
+from llenergymeasure.results.parquet.requests import read_requests
+from llenergymeasure.results.parquet.trace_phases import read_phases
 
 pytestmark = pytest.mark.model
 

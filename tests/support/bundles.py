@@ -35,8 +35,9 @@ from llenergymeasure.orchestration.assemble import assemble
 from llenergymeasure.orchestration.raw import RawRun
 from llenergymeasure.results import layout
 from llenergymeasure.results.bundle import Writer, facts_json, result_json, write_bundle
-from llenergymeasure.results.request_parquet import write_requests
-from llenergymeasure.results.tables import write_phases, write_trace
+from llenergymeasure.results.parquet.requests import write_requests
+from llenergymeasure.results.parquet.steps import write_steps
+from llenergymeasure.results.parquet.trace_phases import write_phases, write_trace
 from llenergymeasure.testing import KnownPower, StandInBackend, VirtualClock
 from tests.support.driving import offline
 
@@ -85,11 +86,15 @@ def raw_run() -> RawRun:
     measure_idle("baseline_loaded", protocol.baseline.loaded_s, log, power)
     prompts = [Prompt(prompt_id=f"p{number}", n_tokens=10, token_seed=number) for number in range(4)]
     driver = offline(backend, prompts, clock)
+    log.engine = backend
     warmup_ended = warm_up(driver, protocol, log, power)
     log.memory = _Memory()
     reason = measure_repeats(driver, protocol, log, power)
     clock.sleep(1.0)
+    steps = log.steps.table()
+    assert steps is not None
     return RawRun(
+        steps=steps,
         trace=_with_conditions(power.trace()),
         phases=tuple(log.phases),
         requests=log.requests.table(),
@@ -122,6 +127,7 @@ def raw_run() -> RawRun:
             output_refusals=("the folder is not flushed (fsync: Operation not supported)",),
             closing_faults=("the driver failed while it was closed: ValueError",),
             max_batch_size=4,
+            steps=len(steps),
             compiled_in_windows_s=0.01,
             warmup_ended=warmup_ended,
             stopped_because=reason,
@@ -142,6 +148,8 @@ def write_run(
         layout.REQUESTS: partial(write_requests, raw.requests),
         layout.PHASES: partial(write_phases, raw.phases),
     }
+    if raw.steps is not None:
+        files[layout.STEPS] = partial(write_steps, raw.steps)
     if not interrupted:
         files[layout.RESULT] = partial(_write_text, text=result_json(assemble(CONFIG, raw)))
     return write_bundle(parent, name, files)

@@ -12,6 +12,7 @@ from llenergymeasure.domain.model.info import ModelInfo
 from llenergymeasure.domain.model.prompt_facts import PromptFacts
 from llenergymeasure.domain.request import FinishReason, Prompt, RequestRecord, ServerTimes
 from llenergymeasure.domain.step import StepRecord
+from llenergymeasure.domain.step_table import StepTable
 
 Done = Callable[[RequestRecord], None]
 """Takes each request when it has ended, from any thread."""
@@ -160,8 +161,12 @@ class OnlineBackend(Backend, Protocol):
 class ReportsSteps(Protocol):
     """What a backend offers in addition where its engine reports its iterations."""
 
-    def steps(self) -> Sequence[StepRecord]:
-        """Return the iterations since the last call, in time order."""
+    def steps(self) -> Sequence[StepRecord] | StepTable | None:
+        """Return the iterations since the last call, in time order; None where they are not known as configured.
+
+        Asked outside of windows. Iterations of `load`, `encode` and `attach` are not among them. A table takes a tenth
+        of the memory of as many records.
+        """
         ...
 
 
@@ -211,6 +216,11 @@ class ChecksPrompts(Protocol):
     def check_prompts(self, config: ExperimentConfig, prompts: Sequence[Prompt]) -> list[str]:
         """Return why these prompts cannot be encoded, one sentence each; empty where that is not known yet."""
         ...
+
+
+def reports_steps(backend: object) -> TypeGuard[ReportsSteps]:
+    """Whether the engine of a backend may report its iterations."""
+    return callable(getattr(backend, "steps", None))
 
 
 def serves_offline(backend: Backend | type[Backend]) -> TypeGuard[OfflineBackend]:

@@ -10,6 +10,9 @@ from llenergymeasure.backends.base import Chunk, EncodedRequest
 from llenergymeasure.domain.model.info import ModelInfo
 from llenergymeasure.domain.model.prompt_facts import PromptFacts
 from llenergymeasure.domain.request import ServerTimes
+from llenergymeasure.domain.request_table import UNKNOWN
+from llenergymeasure.domain.step import StepRecord
+from llenergymeasure.domain.step_table import OPTIONAL_COLUMNS, STEP_COLUMNS, StepTable
 
 MOST_TOKENS = 2**31 - 1
 """The raw tables count tokens in 32 bits."""
@@ -118,6 +121,39 @@ def _facts(value: object, _arguments: Sequence[Any]) -> str | None:
     return None if isinstance(value, PromptFacts) else _not(value, "a PromptFacts")
 
 
+def _steps(value: object, _arguments: Sequence[Any]) -> str | None:
+    if value is None or isinstance(value, StepTable):
+        return None if value is None else _table_problem(value)
+    if not isinstance(value, Sequence) or not all(isinstance(each, StepRecord) for each in value):
+        return _not(value, "a list of StepRecord, a StepTable or None")
+    return next((problem for each in value if (problem := _step_problem(each))), None)
+
+
+def _table_problem(steps: StepTable) -> str | None:
+    for name, kind in STEP_COLUMNS:
+        column = getattr(steps, name)
+        least = UNKNOWN if name in OPTIONAL_COLUMNS else 0
+        if column.dtype != kind or len(column) != len(steps) or (column < least).any():
+            return (
+                f"the column {name} of its steps is not {len(steps)} whole numbers from {least} on ({kind})"
+            )
+    late = steps.end_unix_ns < steps.start_unix_ns
+    return _ends_early(next(steps.select(late).rows())) if late.any() else None
+
+
+def _step_problem(step: StepRecord) -> str | None:
+    for name, given in vars(step).items():
+        optional = given is None and name in ("drafted_tokens", "accepted_tokens")
+        most = MOST_TOKENS if name not in ("start_unix_ns", "end_unix_ns", "context_tokens") else LATEST_NS
+        if not optional and not is_count(given, most):
+            return f"a step has {name}={_shown(given)}, which is no whole number from 0 on"
+    return _ends_early(step) if step.end_unix_ns < step.start_unix_ns else None
+
+
+def _ends_early(step: StepRecord) -> str:
+    return f"a step ends at {step.end_unix_ns}, before it starts at {step.start_unix_ns}"
+
+
 _CHECKS: dict[str, Callable[[object, Sequence[Any]], str | None]] = {
     "load": _model_info,
     "encode": _encoded,
@@ -126,6 +162,7 @@ _CHECKS: dict[str, Callable[[object, Sequence[Any]], str | None]] = {
     "compile_seconds": _seconds,
     "fingerprints": _digests,
     "prompt_facts": _facts,
+    "steps": _steps,
 }
 
 

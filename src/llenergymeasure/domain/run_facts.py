@@ -51,6 +51,8 @@ class RunFacts(Record):
     """How many requests the backend computes together at most; None where the load does not fill batches."""
     compiled_in_windows_s: float | None = None
     """How long the backend compiled within the windows; None where it does not tell."""
+    steps: int | None = None
+    """How many steps of the engine were recorded, in `steps.parquet`; None where the backend reports none."""
     warmup_ended: WarmupEnd | None = None
     stopped_because: str | None = None
     """Why no further repeat was made: `fixed`, `target_reached`, `max_reached`."""

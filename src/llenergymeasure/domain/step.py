@@ -22,3 +22,7 @@ class StepRecord:
     """Requests that took part."""
     context_tokens: int
     """Tokens in the KV caches of these requests when the iteration ended, all requests together."""
+    drafted_tokens: int | None = None
+    """Tokens that speculative decoding proposed to this iteration; None where nothing was proposed."""
+    accepted_tokens: int | None = None
+    """Of the tokens that were proposed, those that the model agreed to; None where nothing was proposed."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from queue import Empty, SimpleQueue
 from typing import Any, Protocol
 
+from llenergymeasure.backends.base import ReportsSteps
 from llenergymeasure.backends.guarded import wrong_return
 from llenergymeasure.backends.returned import peaks_problem
 from llenergymeasure.core.clock import Clock
@@ -22,11 +23,14 @@ from llenergymeasure.domain.trace import Phase, PhaseName
 from llenergymeasure.exceptions import BackendError
 from llenergymeasure.harness.metering import Metering, Unmetered
 from llenergymeasure.harness.request_log import RequestLog
+from llenergymeasure.harness.step_log import StepLog
 
 logger = logging.getLogger(__name__)
 
 Emit = Callable[[RunEvent], None]
 PROGRESS_PERIOD_S = 0.25
+SERVING: tuple[PhaseName, ...] = ("warmup", "window")
+"""Phases after which the steps of the engine are taken."""
 
 
 class Memory(Protocol):
@@ -98,6 +102,9 @@ class Recorder:
     """Set when metering begins; it keeps its trace when it ends."""
     memory: Memory | None = None
     """Set when the model is loaded; asked in each window."""
+    steps: StepLog = field(default_factory=StepLog)
+    engine: ReportsSteps | None = None
+    """Set when the model is loaded, where the backend reports steps; asked after the warm-up and after each window."""
     _last_progress_s: float = 0.0
     _noting: threading.Lock = field(default_factory=threading.Lock)
 
@@ -127,8 +134,20 @@ class Recorder:
             phase = Phase(name=name, start_unix_ns=start, end_unix_ns=end, repeat=repeat, complete=complete)
             peaks, problem = _peaks(memory)
             self.phases.append(replace(phase, peak_memory_bytes=peaks))
+            if not complete:
+                self._take_steps_of_failed(name)
         if problem is not None:
             raise problem
+        if self.engine is not None and name in SERVING:
+            self.steps.take(self.engine)
+
+    def _take_steps_of_failed(self, name: PhaseName) -> None:
+        """Take the steps of a phase that was stopped or failed; that error is the one to report."""
+        try:
+            if self.engine is not None and name in SERVING:
+                self.steps.take(self.engine)
+        except Exception as error:  # noqa: BLE001 - inference software
+            logger.debug("the steps of %s are unknown: %s", name, error)
 
     def last(self, name: PhaseName) -> Phase | None:
         """Return the latest finished phase of that name."""

@@ -104,6 +104,8 @@ def _figures(
             phases=raw.phases,
             account=account,
             model_info=raw.facts.model_info,
+            requests=raw.requests,
+            steps=raw.steps,
             device=config.device,
             meters_are_read=config.energy.meters != "none",
             serves_whole_passes=config.load.kind == "offline",

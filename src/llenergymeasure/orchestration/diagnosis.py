@@ -13,7 +13,7 @@ from llenergymeasure.constants import VERSION
 from llenergymeasure.core.environment import collect_environment_metadata
 from llenergymeasure.core.files.names import escaped
 from llenergymeasure.core.packages import version_of
-from llenergymeasure.domain.diagnosis import BackendFinding, Diagnosis, MeterFinding, StorageFinding
+from llenergymeasure.domain.reports.diagnosis import BackendFinding, Diagnosis, MeterFinding, StorageFinding
 from llenergymeasure.domain.trace import Channel
 from llenergymeasure.exceptions import PluginError
 from llenergymeasure.meters.base import MeterOptions

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from llenergymeasure.config.loader import dump_config
 from llenergymeasure.config.models import ExperimentConfig
-from llenergymeasure.domain.diagnosis import Diagnosis
+from llenergymeasure.domain.reports.diagnosis import Diagnosis
 from llenergymeasure.exceptions import ConfigError, PreFlightError
 from llenergymeasure.launchers.interpreter import last_words, require_interpreter, run_command_there
 

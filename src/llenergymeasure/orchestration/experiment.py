@@ -11,7 +11,13 @@ from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from pathlib import Path
 
-from llenergymeasure.backends.base import Backend, compile_seconds, prompt_facts, serves_offline
+from llenergymeasure.backends.base import (
+    Backend,
+    compile_seconds,
+    prompt_facts,
+    reports_steps,
+    serves_offline,
+)
 from llenergymeasure.backends.guarded import make_backend
 from llenergymeasure.config.loader import dump_config, load_config
 from llenergymeasure.config.models import ExperimentConfig
@@ -43,8 +49,9 @@ from llenergymeasure.orchestration.readiness.ready import require_ready
 from llenergymeasure.orchestration.readiness.selection import find_workload, read_prompts
 from llenergymeasure.results import layout
 from llenergymeasure.results.bundle import Writer, facts_json, result_json, write_bundle
-from llenergymeasure.results.request_parquet import write_requests
-from llenergymeasure.results.tables import write_phases, write_trace
+from llenergymeasure.results.parquet.requests import write_requests
+from llenergymeasure.results.parquet.steps import write_steps
+from llenergymeasure.results.parquet.trace_phases import write_phases, write_trace
 
 logger = logging.getLogger(__name__)
 
@@ -124,6 +131,7 @@ def measure(config: ExperimentConfig, clock: AnchoredClock, log: Recorder, spool
             log.note(max_batch_size=_batch_size(config, backend))
         driver = stack.enter_context(open_driver(config.load, backend, workload, clock))
         measure_idle("baseline_loaded", protocol.baseline.loaded_s, log, power)
+        log.engine = backend if reports_steps(backend) else None
         log.note(warmup_ended=warm_up(driver, protocol, log, power))
         log.memory = backend
         with _noting_windows(before, backend, log):
@@ -200,12 +208,14 @@ def _batch_size(config: ExperimentConfig, backend: Backend) -> int | None:
 
 
 def _raw(log: Recorder) -> RawRun:
-    log.note(paces=log.metering.paces)
+    steps = log.steps.table()
+    log.note(paces=log.metering.paces, steps=None if steps is None else len(steps))
     return RawRun(
         facts=log.facts,
         trace=log.metering.trace(),
         phases=tuple(log.phases),
         requests=log.requests.table(),
+        steps=steps,
     )
 
 
@@ -267,6 +277,7 @@ def _write(
         layout.TRACE: partial(write_trace, raw.trace),
         layout.REQUESTS: partial(write_requests, raw.requests),
         layout.PHASES: partial(write_phases, raw.phases),
+        **({} if raw.steps is None else {layout.STEPS: partial(write_steps, raw.steps)}),
         **(more or {}),
     }
     return write_bundle(Path(job.bundles), job.experiment_id + suffix, files)

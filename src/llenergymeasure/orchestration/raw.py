@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from llenergymeasure.domain.request_table import RequestTable
 from llenergymeasure.domain.run_facts import RunFacts
+from llenergymeasure.domain.step_table import StepTable
 from llenergymeasure.domain.trace import EnergyTrace, Phase
 
 
@@ -17,3 +18,5 @@ class RawRun:
     trace: EnergyTrace
     phases: tuple[Phase, ...]
     requests: RequestTable
+    steps: StepTable | None = None
+    """None where the backend reports none."""

@@ -13,10 +13,14 @@ CONFIG = "config.yaml"
 TRACE = "trace.parquet"
 REQUESTS = "requests.parquet"
 PHASES = "phases.parquet"
+STEPS = "steps.parquet"
 CHECKSUMS = "SHA256SUMS"
 
-FILES: tuple[str, ...] = (RESULT, FACTS, CONFIG, TRACE, REQUESTS, PHASES)
-"""The files of a bundle beside the checksums; an interrupted run has no result."""
+TABLES: tuple[str, ...] = (TRACE, REQUESTS, PHASES, STEPS)
+"""The raw tables."""
+
+FILES: tuple[str, ...] = (RESULT, FACTS, CONFIG, *TABLES)
+"""The files of a bundle beside the checksums; an interrupted run has no result, and not every backend reports steps."""
 
 SINGLE = "single"
 """The study folder of experiments that belong to no study."""

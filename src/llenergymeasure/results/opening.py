@@ -15,15 +15,17 @@ from llenergymeasure.domain.run_facts import RunFacts
 from llenergymeasure.exceptions import ExperimentError, LLEMError
 from llenergymeasure.results import layout
 from llenergymeasure.results.documents import DocumentError, read_document
-from llenergymeasure.results.request_parquet import read_requests
+from llenergymeasure.results.parquet.requests import read_requests
+from llenergymeasure.results.parquet.steps import read_steps
+from llenergymeasure.results.parquet.trace_phases import read_phases, read_trace
 from llenergymeasure.results.stored_facts import read_facts
-from llenergymeasure.results.tables import read_phases, read_trace
 
 if TYPE_CHECKING:
     from llenergymeasure.config.models import ExperimentConfig
+    from llenergymeasure.domain.reports.verification import Finding
     from llenergymeasure.domain.request_table import RequestTable
+    from llenergymeasure.domain.step_table import StepTable
     from llenergymeasure.domain.trace import EnergyTrace, Phase
-    from llenergymeasure.domain.verification import Finding
 
 T = TypeVar("T")
 SHOWN_CHARACTERS = 200
@@ -147,6 +149,11 @@ class Bundle:
     def phases(self) -> tuple[Phase, ...]:
         """The phases of the run."""
         return self._read(layout.PHASES, read_phases)
+
+    @cached_property
+    def steps(self) -> StepTable | None:
+        """The engine's steps; None where the backend reported none."""
+        return self._read(layout.STEPS, read_steps) if (self.path / layout.STEPS).exists() else None
 
     @property
     def is_interrupted(self) -> bool:

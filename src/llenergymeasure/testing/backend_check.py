@@ -153,7 +153,7 @@ def _check_steps(backend: Backend) -> None:
     report = getattr(backend, "steps", None)
     if report is None:
         return
-    steps: Sequence[StepRecord] = report()
+    steps: Sequence[StepRecord] | None = report()
     assert steps, "steps() reports the iterations of the requests that were served"
     assert all(step.start_unix_ns <= step.end_unix_ns for step in steps), "a step ends after it began"
     assert all(a.end_unix_ns <= b.start_unix_ns for a, b in pairwise(steps)), "steps come in time order"

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import ClassVar
 
 from pydantic import Field
 
 from llenergymeasure.backends.base import Done, ScheduledRequest
 from llenergymeasure.domain.request import RequestRecord
+from llenergymeasure.domain.step import StepRecord
 from llenergymeasure.exceptions import BackendError
 from llenergymeasure.plugins import Plugin
 from llenergymeasure.testing.stand_in import StandIn, TimedOptions
@@ -40,6 +42,11 @@ class StandInBackend(StandIn[StandInOptions]):
     def __init__(self) -> None:
         super().__init__(StandInOptions)
         self._served = 0
+        self._steps: list[StepRecord] = []
+
+    def steps(self) -> Sequence[StepRecord]:
+        steps, self._steps = self._steps, []
+        return steps
 
     def max_batch_size(self) -> int:
         return self._options.batch_size
@@ -59,6 +66,7 @@ class StandInBackend(StandIn[StandInOptions]):
         sent = self._clock.now_ns()
         times = self._decode()
         self._served += 1
+        self._steps += _steps(batch, (sent, *times))
         return [
             RequestRecord(
                 request_id=request.request_id,
@@ -86,3 +94,17 @@ class StandInBackend(StandIn[StandInOptions]):
             self._clock.sleep(step_s)
             times.append(self._clock.now_ns())
         return tuple(times)
+
+
+def _steps(batch: Sequence[ScheduledRequest], edges: Sequence[int]) -> Iterator[StepRecord]:
+    """Yield the prefill of a batch, then one step for each further token of its answers."""
+    prompt_tokens = sum(request.encoded.prompt_tokens for request in batch)
+    for number, (start, end) in enumerate(pairwise(edges)):
+        yield StepRecord(
+            start_unix_ns=start,
+            end_unix_ns=end,
+            prefill_tokens=prompt_tokens if number == 0 else 0,
+            decode_tokens=len(batch) if number else 0,
+            requests=len(batch),
+            context_tokens=prompt_tokens + number * len(batch),
+        )

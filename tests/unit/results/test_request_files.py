@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from llenergymeasure.domain.request import RequestRecord, ServerTimes
 from llenergymeasure.domain.request_table import RequestTable
-from llenergymeasure.results.request_parquet import read_requests, write_requests
+from llenergymeasure.results.parquet.requests import read_requests, write_requests
 from llenergymeasure.results.request_spool import read_spool, spool_line
 from tests.support.requests import request
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from llenergymeasure.domain.sample import Sample
 from llenergymeasure.domain.trace import Channel, EnergyTrace, Phase, sample_dtype
-from llenergymeasure.results.tables import (
+from llenergymeasure.results.parquet.trace_phases import (
     read_phases,
     read_trace,
     write_phases,

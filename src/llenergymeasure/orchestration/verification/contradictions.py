@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
+from llenergymeasure.domain.reports.verification import Finding
 from llenergymeasure.domain.trace import EnergyTrace, Phase
-from llenergymeasure.domain.verification import Finding
 from llenergymeasure.results import layout
 
 

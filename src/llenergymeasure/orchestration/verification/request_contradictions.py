@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from llenergymeasure.domain.reports.verification import Finding
 from llenergymeasure.domain.request import WARMUP_REPEAT
 from llenergymeasure.domain.request_table import UNKNOWN, RequestTable
 from llenergymeasure.domain.trace import Phase
-from llenergymeasure.domain.verification import Finding
 from llenergymeasure.metrics.performance.latency import filled_chunks
 from llenergymeasure.results import layout
 

@@ -12,8 +12,8 @@ from typing import Any
 
 from llenergymeasure.constants import VERSION
 from llenergymeasure.domain.experiment import ExperimentResult
+from llenergymeasure.domain.reports.verification import Finding, Verification, VerificationReport
 from llenergymeasure.domain.run_facts import RunFacts
-from llenergymeasure.domain.verification import Finding, Verification, VerificationReport
 from llenergymeasure.orchestration.assemble import assemble
 from llenergymeasure.orchestration.raw import RawRun
 from llenergymeasure.orchestration.verification.contradictions import (
@@ -27,6 +27,7 @@ from llenergymeasure.orchestration.verification.differences import (
     unless_default,
 )
 from llenergymeasure.orchestration.verification.request_contradictions import request_contradictions
+from llenergymeasure.orchestration.verification.step_contradictions import step_contradictions
 from llenergymeasure.results import layout
 from llenergymeasure.results.opening import folder_of, shortened, what_is_wrong_with
 from llenergymeasure.results.stored_config import unchecked_plugins, with_defaults
@@ -83,13 +84,17 @@ def raw_run(stored: UntrustedBundle) -> RawRun | None:
     facts, trace, phases, requests = stored.facts, stored.trace, stored.phases, stored.requests
     if facts is None or trace is None or phases is None or requests is None:
         return None
-    return RawRun(facts=facts, trace=trace, phases=phases, requests=requests)
+    if facts.steps is not None and stored.steps is None:
+        return None
+    return RawRun(facts=facts, trace=trace, phases=phases, requests=requests, steps=stored.steps)
 
 
 def _is_required(name: str, stored: UntrustedBundle) -> bool:
     """An interrupted run has no result; a draft of schema 2.0.0 has its facts in the result."""
     if name == layout.RESULT:
         return not stored.is_interrupted
+    if name == layout.STEPS:
+        return stored.facts is not None and stored.facts.steps is not None
     return name != layout.FACTS or stored.version != DRAFT
 
 
@@ -108,7 +113,7 @@ def _bundles(path: Path) -> Iterator[Path]:
     """Yield the bundles at and below a folder, by name; links and hidden folders below it are left alone."""
     unreadable: list[OSError] = []
     for folder, subfolders, files in os.walk(path, onerror=unreadable.append):
-        if {layout.RESULT, layout.CHECKSUMS, layout.TRACE, layout.REQUESTS, layout.PHASES} & set(files):
+        if {layout.RESULT, layout.CHECKSUMS, *layout.TABLES} & set(files):
             subfolders.clear()
             yield Path(folder)
         subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
@@ -122,6 +127,8 @@ def _contradictions(stored: UntrustedBundle) -> Iterator[Finding]:
         yield from phase_contradictions(stored.phases)
     if stored.requests is not None:
         yield from request_contradictions(stored.requests, stored.phases)
+    if stored.steps is not None and stored.facts is not None:
+        yield from step_contradictions(stored.steps, stored.facts.steps)
 
 
 def _recompute(stored: UntrustedBundle) -> Recomputation:

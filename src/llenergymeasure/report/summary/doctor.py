@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Literal
 
 from llenergymeasure.core.hardware import NONE, GPUEnvironment
-from llenergymeasure.domain.diagnosis import BackendFinding, Diagnosis, MeterFinding
+from llenergymeasure.domain.reports.diagnosis import BackendFinding, Diagnosis, MeterFinding
 from llenergymeasure.report.summary.document import Document, Note, Notes, Tone
 from llenergymeasure.report.summary.format import bytes_text
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from llenergymeasure.domain.verification import Finding, Verification, VerificationReport
+from llenergymeasure.domain.reports.verification import Finding, Verification, VerificationReport
 from llenergymeasure.report.summary.document import Block, Document, Note, Notes, Paragraph
 from llenergymeasure.report.summary.format import plural
 

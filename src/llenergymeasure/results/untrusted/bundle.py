@@ -13,17 +13,19 @@ from pydantic import BaseModel
 from llenergymeasure.config.loader import load_config
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.domain.experiment import ExperimentResult
+from llenergymeasure.domain.reports.verification import Finding
 from llenergymeasure.domain.request_table import RequestTable
 from llenergymeasure.domain.run_facts import RunFacts
+from llenergymeasure.domain.step_table import StepTable
 from llenergymeasure.domain.trace import EnergyTrace, Phase
-from llenergymeasure.domain.verification import Finding
 from llenergymeasure.exceptions import ConfigError
 from llenergymeasure.results import layout
 from llenergymeasure.results.documents import DocumentError, Parsed, read_document
-from llenergymeasure.results.request_parquet import read_requests, write_requests
+from llenergymeasure.results.parquet.requests import read_requests, write_requests
+from llenergymeasure.results.parquet.steps import read_steps, write_steps
+from llenergymeasure.results.parquet.trace_phases import read_phases, read_trace, write_phases, write_trace
 from llenergymeasure.results.stored_config import read_config
 from llenergymeasure.results.stored_facts import read_facts
-from llenergymeasure.results.tables import read_phases, read_trace, write_phases, write_trace
 from llenergymeasure.results.untrusted.tables import TableFormat, read_table
 from llenergymeasure.results.versions import is_newer, is_older
 
@@ -47,6 +49,7 @@ class UntrustedBundle:
     trace: EnergyTrace | None
     requests: RequestTable | None
     phases: tuple[Phase, ...] | None
+    steps: StepTable | None
     findings: tuple[Finding, ...]
     unknown: tuple[str, ...]
     """Fields and columns that a newer version added; they cannot be recomputed here."""
@@ -83,6 +86,7 @@ def read_untrusted(folder: Path, readable: Collection[str]) -> UntrustedBundle:
     config = document(layout.CONFIG, read_config if newer else _known_config)
     trace = raw(layout.TRACE, TableFormat(read=read_trace, write=write_trace))
     requests = raw(layout.REQUESTS, TableFormat(read=read_requests, write=write_requests))
+    steps = raw(layout.STEPS, TableFormat(read=read_steps, write=write_steps))
     phases = raw(layout.PHASES, TableFormat(read=read_phases, write=write_phases, row=Phase))
     return UntrustedBundle(
         version=version,
@@ -94,6 +98,7 @@ def read_untrusted(folder: Path, readable: Collection[str]) -> UntrustedBundle:
         trace=trace,
         requests=requests,
         phases=phases,
+        steps=steps,
         findings=tuple(findings if newer else [*findings, *unknown]),
         unknown=tuple(f"{each.field} of {each.file}" for each in unknown) if newer else (),
     )

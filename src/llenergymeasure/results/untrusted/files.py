@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from llenergymeasure.domain.verification import Finding
+from llenergymeasure.domain.reports.verification import Finding
 from llenergymeasure.results import layout
 
 MAX_BYTES = 4 * 2**30

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from llenergymeasure.domain.verification import Finding
-from llenergymeasure.results.parquet import load_table
+from llenergymeasure.domain.reports.verification import Finding
+from llenergymeasure.results.parquet.file import load_table
 
 if TYPE_CHECKING:
     import pyarrow as pa

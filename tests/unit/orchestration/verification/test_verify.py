@@ -15,9 +15,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from llenergymeasure.domain.reports.verification import Finding
 from llenergymeasure.domain.request_table import RequestTable
 from llenergymeasure.domain.trace import EnergyTrace
-from llenergymeasure.domain.verification import Finding
 from llenergymeasure.orchestration.verification.verify import (
     COVERED_BY_SUMS_ONLY,
     raw_run,
@@ -25,14 +25,22 @@ from llenergymeasure.orchestration.verification.verify import (
     verify_paths,
 )
 from llenergymeasure.results.documents import MAX_BYTES
-from llenergymeasure.results.request_parquet import write_requests
-from llenergymeasure.results.tables import write_phases, write_trace
+from llenergymeasure.results.parquet.requests import write_requests
+from llenergymeasure.results.parquet.trace_phases import write_phases, write_trace
 from llenergymeasure.results.untrusted.bundle import read_untrusted
 from tests.support import bundles
 from tests.support.bundles import NAME, leaves, read_json, refresh_sums, write_json, write_run
 
-FILES = ("config.yaml", "phases.parquet", "requests.parquet", "result.json", "run.json", "trace.parquet")
-TABLES = ("phases.parquet", "requests.parquet", "trace.parquet")
+FILES = (
+    "config.yaml",
+    "phases.parquet",
+    "requests.parquet",
+    "result.json",
+    "run.json",
+    "steps.parquet",
+    "trace.parquet",
+)
+TABLES = ("phases.parquet", "requests.parquet", "steps.parquet", "trace.parquet")
 SHARDS = 4
 """Leaves are tampered with one by one; in parts, so that several processes can share the work."""
 
@@ -251,16 +259,16 @@ def test_one_flipped_bit_anywhere_in_the_sums_is_found(bundle: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        (f"{'0' * 64}  ../secret", "line 7 is not"),
-        (f"{'0' * 64}  /etc/passwd", "line 7 is not"),
-        (f"{'0' * 64}  ..", "line 7 is not"),
-        (f"{'0' * 64}  a\\b", "line 7 is not"),
-        (f"{'0' * 63}  trace.parquet", "line 7 is not"),
-        (f"{'A' * 64}  other", "line 7 is not"),
-        (f"{'0' * 64}  result.json", "line 7 lists result.json again"),
+        (f"{'0' * 64}  ../secret", "line 8 is not"),
+        (f"{'0' * 64}  /etc/passwd", "line 8 is not"),
+        (f"{'0' * 64}  ..", "line 8 is not"),
+        (f"{'0' * 64}  a\\b", "line 8 is not"),
+        (f"{'0' * 63}  trace.parquet", "line 8 is not"),
+        (f"{'A' * 64}  other", "line 8 is not"),
+        (f"{'0' * 64}  result.json", "line 8 lists result.json again"),
         (f"{'0' * 64}  other", "lists 'other', which is no file of a bundle"),
         (f"{'0' * 64}  SHA256SUMS", "lists 'SHA256SUMS', which is no file of a bundle"),
-        ("", "line 7 is not"),
+        ("", "line 8 is not"),
         ("x" * 70_000, "larger than 64 KiB"),
         ("\udcff", "can't decode"),
     ],
@@ -405,7 +413,11 @@ def test_table_larger_than_memory_is_refused_before_it_is_read(
     bundle: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("llenergymeasure.results.untrusted.tables.MAX_ROWS", 50)
-    assert {finding.file for finding in _findings(bundle)} == {"trace.parquet", "requests.parquet"}
+    assert {finding.file for finding in _findings(bundle)} == {
+        "trace.parquet",
+        "requests.parquet",
+        "steps.parquet",
+    }
     monkeypatch.setattr("llenergymeasure.results.untrusted.tables.MAX_ROWS", 10**9)
     monkeypatch.setattr("llenergymeasure.results.untrusted.tables.MAX_UNPACKED_BYTES", 10)
     assert all("unpacks to" in finding.message for finding in _findings(bundle))

@@ -11,7 +11,7 @@ from llenergymeasure.core.hardware import (
     EnvironmentMetadata,
     GPUEnvironment,
 )
-from llenergymeasure.domain.diagnosis import BackendFinding, Diagnosis, MeterFinding, StorageFinding
+from llenergymeasure.domain.reports.diagnosis import BackendFinding, Diagnosis, MeterFinding, StorageFinding
 from llenergymeasure.domain.trace import Channel
 from llenergymeasure.report.renderers.plain import plain_text
 from llenergymeasure.report.summary.doctor import diagnosis_document, findings

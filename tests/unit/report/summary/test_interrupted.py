@@ -22,8 +22,8 @@ from llenergymeasure.report.summary.interrupted import (
 from llenergymeasure.results import layout
 from llenergymeasure.results.bundle import facts_json
 from llenergymeasure.results.opening import open_bundle
-from llenergymeasure.results.request_parquet import write_requests
-from llenergymeasure.results.tables import write_phases, write_trace
+from llenergymeasure.results.parquet.requests import write_requests
+from llenergymeasure.results.parquet.trace_phases import write_phases, write_trace
 from tests.support.bundles import write_run
 
 PHASES = (

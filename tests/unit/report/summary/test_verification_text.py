@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from llenergymeasure.domain.verification import Finding, Verification, VerificationReport
+from llenergymeasure.domain.reports.verification import Finding, Verification, VerificationReport
 from llenergymeasure.report.renderers.plain import plain_text
 from llenergymeasure.report.summary.verify import MAX_FINDINGS, verification_document
 

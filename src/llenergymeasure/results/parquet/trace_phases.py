@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from llenergymeasure.domain.sample import FIELDS, UNKNOWN_REASONS
 from llenergymeasure.domain.trace import Channel, EnergyTrace, Phase, sample_dtype
 from llenergymeasure.results import layout
-from llenergymeasure.results.parquet import load_table, save_table
+from llenergymeasure.results.parquet.file import load_table, save_table
 
 if TYPE_CHECKING:
     import pyarrow as pa

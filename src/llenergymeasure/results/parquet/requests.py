@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from llenergymeasure.domain.request import FinishReason, Status
 from llenergymeasure.domain.request_table import COLUMNS, UNKNOWN, RequestTable
 from llenergymeasure.results import layout
-from llenergymeasure.results.parquet import load_table, save_table
+from llenergymeasure.results.parquet.file import load_table, save_table
 
 if TYPE_CHECKING:
     import numpy as np

@@ -1,0 +1,1 @@
+"""Where time, energy, work and memory of a result went: by request, phase, step and device."""

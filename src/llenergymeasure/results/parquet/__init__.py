@@ -1,0 +1,1 @@
+"""The raw tables of a bundle as Parquet files, and back."""
