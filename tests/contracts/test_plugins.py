@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from llenergymeasure import plugins
 from llenergymeasure.backends.base import Backend, Chunk, Done, ScheduledRequest
 from llenergymeasure.config.models import ExperimentConfig, WorkloadConfig
 from llenergymeasure.domain.request import Prompt
+from llenergymeasure.domain.step import StepRecord
 from llenergymeasure.exceptions import ConfigError
 from llenergymeasure.plugins import Kind
 from llenergymeasure.testing import (
@@ -68,16 +69,41 @@ def test_a_stream_whose_total_is_not_that_of_its_messages_does_not_conform() -> 
         check_backend(Miscounting, config, PROMPTS)
 
 
+@pytest.mark.parametrize(
+    ("change", "rule"),
+    [
+        (lambda step: replace(step, prefill_tokens=step.prefill_tokens * 2), "without padding"),
+        (lambda step: replace(step, decode_tokens=step.decode_tokens + 1), "decode tokens of steps are"),
+        (lambda step: replace(step, requests=0), "takes part in every step"),
+        (lambda step: replace(step, drafted_tokens=3), "known together"),
+        (lambda step: replace(step, drafted_tokens=1, accepted_tokens=2), "had been drafted"),
+        (lambda step: replace(step, start_unix_ns=0), "what load"),
+    ],
+)
+def test_steps_that_contradict_the_requests_do_not_conform(
+    change: Callable[[StepRecord], StepRecord], rule: str
+) -> None:
+    class Miscounting(StandInBackend):
+        def steps(self) -> list[StepRecord]:
+            first, *rest = super().steps() or [None]
+            return [] if first is None else [change(first), *rest]
+
+    with pytest.raises(AssertionError, match=rule):
+        check_backend(Miscounting, ExperimentConfig(model="any", backend="standin", device="cpu"), PROMPTS)
+
+
 @pytest.mark.model
-@pytest.mark.parametrize("batch_size", [1, 2])
-def test_pytorch_backend_conforms(tiny_llama: Path, batch_size: int) -> None:
+@pytest.mark.parametrize(
+    "options", [{}, {"batch_size": 2}, {"prompt_lookup_num_tokens": 3}, {"num_beams": 2}]
+)
+def test_pytorch_backend_conforms(tiny_llama: Path, options: dict[str, int]) -> None:
     config = ExperimentConfig.model_validate(
         {
             "model": str(tiny_llama),
             "device": "cpu",
             "precision": "fp32",
             "workload": {"max_output_tokens": 4},
-            "pytorch": {"batch_size": batch_size},
+            "pytorch": options,
         }
     )
     check_backend(plugins.find("backends", "pytorch"), config, PROMPTS)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Sequence
-from itertools import pairwise
 
 from llenergymeasure.backends.base import (
     Backend,
@@ -21,8 +20,8 @@ from llenergymeasure.backends.returned import peaks_problem
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.core.clock import AnchoredClock, Clock
 from llenergymeasure.domain.request import Prompt, RequestRecord
-from llenergymeasure.domain.step import StepRecord
 from llenergymeasure.load.record_check import record_problem
+from llenergymeasure.testing.step_check import ServedTokens, check_steps
 
 
 def check_backend(backend_class: type[Backend], config: ExperimentConfig, prompts: Sequence[Prompt]) -> None:
@@ -46,11 +45,12 @@ def check_backend(backend_class: type[Backend], config: ExperimentConfig, prompt
         workload = backend.encode(prompts)
         _check_encoded(workload, prompts)
         backend.reset_peak_memory()
+        served, before = ServedTokens(), clock.now_ns()
         if serves_offline(backend):
-            _check_offline(backend, workload, clock)
+            _check_offline(backend, workload, clock, served)
         if serves_online(backend):
-            asyncio.run(_check_online(backend, workload, clock))
-        _check_steps(backend)
+            asyncio.run(_check_online(backend, workload, clock, served))
+        check_steps(backend, served, before, clock.now_ns())
         _check_processes(backend)
         peaks = backend.peak_memory_bytes()
         assert peaks_problem(peaks) is None, f"peak_memory_bytes(): {peaks_problem(peaks)}"
@@ -70,7 +70,9 @@ def _check_encoded(workload: Sequence[EncodedRequest], prompts: Sequence[Prompt]
         assert len(each.token_ids) in (0, each.prompt_tokens), "prompt_tokens counts the token ids"
 
 
-def _check_offline(backend: OfflineBackend, workload: Sequence[EncodedRequest], clock: Clock) -> None:
+def _check_offline(
+    backend: OfflineBackend, workload: Sequence[EncodedRequest], clock: Clock, served: ServedTokens
+) -> None:
     """Two passes and a part of one, as a warm-up and two windows would ask for."""
     assert backend.max_batch_size() >= 1, "max_batch_size() is a number of requests"
     part = workload[: backend.max_batch_size()]
@@ -95,6 +97,7 @@ def _check_offline(backend: OfflineBackend, workload: Sequence[EncodedRequest], 
         by_id = {request.request_id: request for request in requests}
         for record in records:
             _check_record(record, by_id[record.request_id], before, after)
+        served.add_records(records)
 
 
 def _schedule(workload: Sequence[EncodedRequest], repeat: int, clock: Clock) -> list[ScheduledRequest]:
@@ -125,14 +128,17 @@ def _check_record(record: RequestRecord, request: ScheduledRequest, before_ns: i
     assert problem is None, f"a report that a run refuses: {problem}"
 
 
-async def _check_online(backend: OnlineBackend, workload: Sequence[EncodedRequest], clock: Clock) -> None:
+async def _check_online(
+    backend: OnlineBackend, workload: Sequence[EncodedRequest], clock: Clock, served: ServedTokens
+) -> None:
     """All requests at once, twice."""
     for repeat in range(2):
         requests = _schedule(workload, repeat, clock)
         before = clock.now_ns()
         answers = await asyncio.gather(*(_collect(backend, request) for request in requests))
-        for chunks in answers:
+        for encoded, chunks in zip(workload, answers, strict=True):
             _check_stream(chunks, before, clock.now_ns())
+            served.add_stream(encoded, chunks)
 
 
 async def _collect(backend: OnlineBackend, request: ScheduledRequest) -> list[Chunk]:
@@ -147,17 +153,6 @@ def _check_stream(chunks: Sequence[Chunk], before_ns: int, after_ns: int) -> Non
     counted = [chunk.output_tokens for chunk in chunks if chunk.output_tokens is not None]
     assert not counted or counted[-1] == tokens, "output_tokens is the sum of the messages' tokens"
     assert any(chunk.finish_reason for chunk in chunks), "a message says why the answer ended"
-
-
-def _check_steps(backend: Backend) -> None:
-    report = getattr(backend, "steps", None)
-    if report is None:
-        return
-    steps: Sequence[StepRecord] | None = report()
-    assert steps, "steps() reports the iterations of the requests that were served"
-    assert all(step.start_unix_ns <= step.end_unix_ns for step in steps), "a step ends after it began"
-    assert all(a.end_unix_ns <= b.start_unix_ns for a, b in pairwise(steps)), "steps come in time order"
-    assert not report(), "steps() returns each iteration once"
 
 
 def _check_processes(backend: Backend) -> None:
