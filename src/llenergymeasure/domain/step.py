@@ -23,6 +23,6 @@ class StepRecord:
     context_tokens: int
     """Tokens in the KV caches of these requests when the iteration ended, all requests together."""
     drafted_tokens: int | None = None
-    """Tokens that speculative decoding proposed to this iteration; None where nothing was proposed."""
+    """Tokens that speculative decoding proposed to this iteration; None without speculative decoding."""
     accepted_tokens: int | None = None
-    """Of the tokens that were proposed, those that the model agreed to; None where nothing was proposed."""
+    """Of the tokens that were proposed, those that the model agreed to; None without speculative decoding."""

@@ -30,12 +30,15 @@ from llenergymeasure.backends.pytorch.prompts.tokens import (
 )
 from llenergymeasure.backends.pytorch.prompts.trial import is_worth_a_trial, prompt_problems, was_tried
 from llenergymeasure.backends.pytorch.rehearsal.rehearse import rehearse
+from llenergymeasure.backends.pytorch.speculation.drafts import DraftWatch, speculates
+from llenergymeasure.backends.pytorch.steps import StepColumns
 from llenergymeasure.backends.pytorch.unsupported import refusals
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.core.clock import Clock
 from llenergymeasure.domain.model.info import ModelInfo
 from llenergymeasure.domain.model.prompt_facts import PromptFacts
 from llenergymeasure.domain.request import Prompt
+from llenergymeasure.domain.step_table import StepTable
 from llenergymeasure.exceptions import BackendError
 
 T = TypeVar("T")
@@ -93,6 +96,10 @@ class PyTorchBackend:
     def compile_seconds(self) -> float | None:
         return compile_seconds()
 
+    def steps(self) -> StepTable | None:
+        """Return the forward passes since the last call; None for beam search, whose token times are not known."""
+        return self._loaded().steps()
+
     def reset_peak_memory(self) -> None:
         self._host_peak.reset()
         reset_gpu_peaks()
@@ -114,7 +121,9 @@ class PyTorchBackend:
 class _Run:
     """A loaded model with the settings of one experiment."""
 
-    def __init__(self, loaded: Loaded, info: ModelInfo, config: ExperimentConfig, clock: Clock) -> None:
+    def __init__(
+        self, loaded: Loaded, info: ModelInfo, config: ExperimentConfig, clock: Clock
+    ) -> None:
         self._model: Any = loaded.model
         self._tokenizer: Any = loaded.tokenizer
         self._info = info
@@ -125,6 +134,8 @@ class _Run:
         self._settings: Any = take_over_decoding(self._model, self._tokenizer, config)
         self._batches: dict[tuple[EncodedRequest, ...], StaticBatch] = {}
         """Those of the workload, laid out on the device before the first window."""
+        self._steps = StepColumns()
+        self._drafts = DraftWatch(self._model) if speculates(options_of(config)) else None
         self.batch_size = options_of(config).batch_size
         self.prompt_facts = PromptFacts()
 
@@ -153,8 +164,14 @@ class _Run:
     def run(self, requests: Sequence[ScheduledRequest], done: Done) -> None:
         for part in self._split(requests):
             batch = self._batch([request.encoded for request in part])
-            for request, generation in zip(part, self.generate(batch), strict=True):
+            generations = self.generate(batch)
+            self._steps.append(generations)
+            for request, generation in zip(part, generations, strict=True):
                 done(as_record(request, generation, batch.index))
+
+    def steps(self) -> StepTable | None:
+        """Return the forward passes since the last call, in time order; None where they are not known."""
+        return self._steps.take() if self._settings.num_beams == 1 else None
 
     def fingerprints(self) -> Mapping[str, str]:
         """Return the digests of the tokenizer."""
@@ -175,7 +192,9 @@ class _Run:
         with explain_generating(
             f"a batch of {len(batch.requests)} prompts of up to {max(batch.prompt_tokens)} tokens"
         ):
-            return generate_batch(self._model, batch, self._settings, self._clock)
+            return generate_batch(
+                self._model, batch, self._settings, self._clock, self._drafts
+            )
 
     def _split(self, requests: Sequence[T]) -> Iterator[Sequence[T]]:
         for start in range(0, len(requests), self.batch_size):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from llenergymeasure.backends.base import EncodedRequest, ScheduledRequest
+from llenergymeasure.backends.pytorch.speculation.drafts import DraftWatch
 from llenergymeasure.core.clock import Clock
 from llenergymeasure.domain.request import FinishReason, RequestRecord
 
@@ -39,6 +40,8 @@ class Generation:
     """When the tokens were on the host; empty where that is not known."""
     chunk_tokens: tuple[int, ...]
     finish_reason: FinishReason
+    drafted_tokens: tuple[int, ...] = ()
+    """Tokens that speculation proposed to the forward pass of each chunk; empty without speculation."""
 
 
 class TokenTimes:
@@ -76,14 +79,23 @@ class TokenTimes:
         return (tuple(self.unix_ns[: len(sizes)]), tuple(sizes)) if tokens == 0 else ((), ())
 
 
-def generate_batch(model: Any, batch: StaticBatch, settings: Any, clock: Clock) -> list[Generation]:
+def generate_batch(
+    model: Any,
+    batch: StaticBatch,
+    settings: Any,
+    clock: Clock,
+    drafts: DraftWatch | None = None,
+) -> list[Generation]:
     """Serve one batch; its requests are sent together and returned together, in their order.
 
-    Beam search decides on its tokens only at the end, so their times are not known.
+    Beam search decides on its tokens only at the end, so their times are not known. `drafts` watches the model where
+    one request is generated with speculation.
     """
     times = TokenTimes(clock)
     streamer = times if settings.num_beams == 1 else None
     width = batch.inputs["input_ids"].shape[1]
+    if drafts is not None:
+        drafts.begin()
     sent = clock.now_ns()
     sequences = model.generate(**batch.inputs, generation_config=settings, streamer=streamer)
     outputs: list[list[int]] = sequences[:, width:].tolist()
@@ -102,6 +114,7 @@ def generate_batch(model: Any, batch: StaticBatch, settings: Any, clock: Clock) 
                 chunk_unix_ns=chunk_unix_ns,
                 chunk_tokens=chunk_tokens,
                 finish_reason="stop" if kept and kept[-1] in ends else "length",
+                drafted_tokens=() if drafts is None else drafts.drafted(width, len(chunk_tokens)),
             )
         )
     return generations
