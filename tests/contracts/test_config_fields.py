@@ -107,6 +107,9 @@ OTHER_VALUES: dict[str, dict[str, Any]] = {
     "pytorch.length_penalty": {"pytorch": {"num_beams": 2, "length_penalty": 0.5}},
     "pytorch.early_stopping": {"pytorch": {"num_beams": 2, "early_stopping": True}},
     "pytorch.prompt_lookup_num_tokens": {"pytorch": {"prompt_lookup_num_tokens": 2}},
+    "pytorch.assistant_model": {"pytorch": {"assistant_model": "MODEL"}},
+    "pytorch.assistant_revision": {"pytorch": {"assistant_model": "MODEL", "assistant_revision": "main"}},
+    "pytorch.num_assistant_tokens": {"pytorch": {"assistant_model": "MODEL", "num_assistant_tokens": 3}},
     "pytorch.lora_adapter": {"pytorch": {"lora_adapter": "ADAPTER"}},
     "pytorch.lora_revision": {"pytorch": {"lora_adapter": "ADAPTER", "lora_revision": "main"}},
     "pytorch.lora_merge": {"pytorch": {"lora_adapter": "ADAPTER", "lora_merge": True}},
@@ -196,6 +199,8 @@ def _settings(path: str, model: Path, adapter: Path, folder: Path) -> dict[str, 
     pytorch = dict(changed.get("pytorch", {}))
     if "lora_adapter" in pytorch:
         pytorch["lora_adapter"] = str(adapter)
+    if "assistant_model" in pytorch:
+        pytorch["assistant_model"] = str(model)
     measurement: dict[str, Any] = {
         name: {**values, **changed.get("measurement", {}).get(name, {})}
         for name, values in BASE["measurement"].items()

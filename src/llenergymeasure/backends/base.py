@@ -192,6 +192,20 @@ def compile_seconds(backend: Backend) -> float | None:
     return None if tell is None else tell()
 
 
+class LoadsOtherModels(Protocol):
+    """What a backend offers in addition where it loads more than the model that is measured."""
+
+    def other_models(self, config: ExperimentConfig) -> Mapping[str, ExperimentConfig]:
+        """Return them by the setting that names them, each in the place of `model`: they are looked into as it is."""
+        ...
+
+
+def other_models(backend: object, config: ExperimentConfig) -> Mapping[str, ExperimentConfig]:
+    """Return what a backend loads beside the model that is measured, by the setting that names it."""
+    tell: Callable[..., Mapping[str, ExperimentConfig]] | None = getattr(backend, "other_models", None)
+    return {} if tell is None else tell(config)
+
+
 class DescribesPrompts(Protocol):
     """What a backend offers in addition where it has the tokenizer and the chat template."""
 

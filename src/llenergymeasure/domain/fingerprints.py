@@ -27,6 +27,8 @@ class Fingerprints(Record):
     """Of config.json, generation_config.json and Python files beside the weights."""
     adapter_sha256: str | None = None
     """Of the files of the LoRA adapter."""
+    assistant_sha256: str | None = None
+    """Of the files with the weights of the assistant that proposes tokens; None without one."""
     tokenizer_sha256: str | None = None
     """Of the tokenizer that was loaded."""
     chat_template_sha256: str | None = None

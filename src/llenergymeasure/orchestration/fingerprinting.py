@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from llenergymeasure.backends.base import Backend, EncodedRequest
+from llenergymeasure.backends.base import Backend, EncodedRequest, other_models
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.domain.fingerprints import Fingerprints
 from llenergymeasure.domain.model.file_digest import digest_file, digest_files
@@ -75,6 +75,7 @@ def fingerprint(
     found = _Found()
     _of_prompts(config, prompts, found)
     _of_model(config, info, weights, found)
+    _of_assistant(config, backend, found)
     told = _told(backend)
     for name, missing in (
         ("tokenizer_sha256", f"backend {config.backend} does not tell it"),
@@ -145,6 +146,21 @@ def _of_model(
     adapter = config.pytorch.lora_adapter if config.pytorch is not None else None
     if adapter is not None:
         found.take("adapter_sha256", partial(_adapter, adapter), f"{adapter} is no folder of this machine")
+
+
+def _of_assistant(config: ExperimentConfig, backend: Backend, found: _Found) -> None:
+    """Take the weights of what the backend loads beside the model; there is one such at most."""
+    for setting, other in other_models(backend, config).items():
+        if config.weights == "random":
+            found.unknown["assistant_sha256"] = "the weights are random, drawn from random_seed"
+            continue
+
+        def digest(other: ExperimentConfig = other) -> str | None:
+            source = find_source(parse_model_ref(other.model, other.revision))
+            folder = _folder(source, other.revision)
+            return None if folder is None else _weights(source, str(folder)).get("weights_sha256")
+
+        found.take("assistant_sha256", digest, f"the files of {setting} are not in a folder of this machine")
 
 
 def _remembered(found: _Found, source: ModelSource, folder: Path) -> str | None:

@@ -46,14 +46,19 @@ def is_installed(backend: str) -> bool:
     return _check_backend_installed(backend)
 
 
+def model_failure(model_id: str) -> str | None:
+    """Return why a model is not there, or None."""
+    return _check_model_accessible(model_id)
+
+
 def _failures(config: ExperimentConfig) -> Iterator[str]:
     if config.device == "cuda":
         yield from _cuda_failure()
     if not _check_backend_installed(config.backend):
         yield _not_installed(config.backend)
-    model_failure = _check_model_accessible(config.model)
-    if model_failure is not None:
-        yield model_failure
+    failure = model_failure(config.model)
+    if failure is not None:
+        yield failure
 
 
 def _check_cuda_available() -> bool:

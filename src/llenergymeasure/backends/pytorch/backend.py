@@ -29,7 +29,9 @@ from llenergymeasure.backends.pytorch.prompts.tokens import (
     make_batch,
 )
 from llenergymeasure.backends.pytorch.prompts.trial import is_worth_a_trial, prompt_problems, was_tried
+from llenergymeasure.backends.pytorch.rehearsal.assistant import assistant_refusals
 from llenergymeasure.backends.pytorch.rehearsal.rehearse import rehearse
+from llenergymeasure.backends.pytorch.speculation.assistant import SETTING, assistant_config, load_assistant
 from llenergymeasure.backends.pytorch.speculation.drafts import DraftWatch, speculates
 from llenergymeasure.backends.pytorch.steps import StepColumns
 from llenergymeasure.backends.pytorch.unsupported import refusals
@@ -54,7 +56,12 @@ class PyTorchBackend:
         self._run: _Run | None = None
 
     def check(self, config: ExperimentConfig) -> list[str]:
-        return refusals(config) or rehearse(config)
+        return refusals(config) or [*rehearse(config), *assistant_refusals(config)]
+
+    def other_models(self, config: ExperimentConfig) -> Mapping[str, ExperimentConfig]:
+        """Return the assistant of speculative decoding, where there is one."""
+        assistant = assistant_config(config)
+        return {} if assistant is None else {SETTING: assistant}
 
     def check_prompts(self, config: ExperimentConfig, prompts: Sequence[Prompt]) -> list[str]:
         return prompt_problems(config, prompts) if is_worth_a_trial(config) else []
@@ -68,7 +75,7 @@ class PyTorchBackend:
         loaded = load(config)
         with explain_loading(f"model {config.model}"):  # a model's own code answers here
             info = describe(loaded, config)
-            self._run = _Run(loaded, info, config, clock)
+            self._run = _Run(loaded, info, config, clock, load_assistant(config, loaded))
         return info
 
     def encode(self, prompts: Sequence[Prompt]) -> list[EncodedRequest]:
@@ -122,7 +129,7 @@ class _Run:
     """A loaded model with the settings of one experiment."""
 
     def __init__(
-        self, loaded: Loaded, info: ModelInfo, config: ExperimentConfig, clock: Clock
+        self, loaded: Loaded, info: ModelInfo, config: ExperimentConfig, clock: Clock, assistant: Any
     ) -> None:
         self._model: Any = loaded.model
         self._tokenizer: Any = loaded.tokenizer
@@ -135,6 +142,7 @@ class _Run:
         self._batches: dict[tuple[EncodedRequest, ...], StaticBatch] = {}
         """Those of the workload, laid out on the device before the first window."""
         self._steps = StepColumns()
+        self._assistant = assistant
         self._drafts = DraftWatch(self._model) if speculates(options_of(config)) else None
         self.batch_size = options_of(config).batch_size
         self.prompt_facts = PromptFacts()
@@ -193,7 +201,7 @@ class _Run:
             f"a batch of {len(batch.requests)} prompts of up to {max(batch.prompt_tokens)} tokens"
         ):
             return generate_batch(
-                self._model, batch, self._settings, self._clock, self._drafts
+                self._model, batch, self._settings, self._clock, self._drafts, self._assistant
             )
 
     def _split(self, requests: Sequence[T]) -> Iterator[Sequence[T]]:

@@ -85,11 +85,12 @@ def generate_batch(
     settings: Any,
     clock: Clock,
     drafts: DraftWatch | None = None,
+    assistant: Any = None,
 ) -> list[Generation]:
     """Serve one batch; its requests are sent together and returned together, in their order.
 
     Beam search decides on its tokens only at the end, so their times are not known. `drafts` watches the model where
-    one request is generated with speculation.
+    one request is generated with speculation, where an `assistant` may propose the tokens.
     """
     times = TokenTimes(clock)
     streamer = times if settings.num_beams == 1 else None
@@ -97,7 +98,8 @@ def generate_batch(
     if drafts is not None:
         drafts.begin()
     sent = clock.now_ns()
-    sequences = model.generate(**batch.inputs, generation_config=settings, streamer=streamer)
+    proposing = {} if assistant is None else {"assistant_model": assistant}
+    sequences = model.generate(**batch.inputs, generation_config=settings, streamer=streamer, **proposing)
     outputs: list[list[int]] = sequences[:, width:].tolist()
     closed = clock.now_ns()
     ends = frozenset(settings.eos_token_id or ())

@@ -55,6 +55,14 @@ class PyTorchConfig(Section):
     """End beam search as soon as there are num_beams finished candidates; only with num_beams > 1."""
     prompt_lookup_num_tokens: int | None = Field(None, ge=1, le=10_000)
     """Draft tokens of prompt-lookup decoding (speculation from the prompt's own n-grams); batch size 1 only."""
+    assistant_model: str | None = Field(None, min_length=1)
+    """A smaller model of the same vocabulary that proposes tokens (speculative decoding): Hub id, folder, `.gguf` file
+    or `package:NAME`, as `model`; batch size 1 only. `precision`, `weights` and `trust_remote_code` are for both."""
+    assistant_revision: str | None = None
+    """Branch, tag or commit of the assistant on the Hub; only with assistant_model."""
+    num_assistant_tokens: int | None = Field(None, ge=1, le=10_000)
+    """Tokens that the assistant proposes to each forward pass of the model, always as many; 5 where it is not given.
+    Only with assistant_model."""
     lora_adapter: str | None = None
     """A peft LoRA adapter: local folder or Hub id."""
     lora_revision: str | None = None
@@ -70,13 +78,18 @@ class PyTorchConfig(Section):
         self._needs(
             "load_in_4bit", "bnb_4bit_quant_type", "bnb_4bit_compute_dtype", "bnb_4bit_use_double_quant"
         )
+        self._needs("assistant_model", "assistant_revision", "num_assistant_tokens")
         self._needs("lora_adapter", "lora_revision", "lora_merge")
         if self.num_beams == 1 and (self.length_penalty is not None or self.early_stopping is not None):
             raise ValueError("length_penalty and early_stopping belong to beam search: set num_beams > 1")
-        if self.prompt_lookup_num_tokens and (self.batch_size > 1 or self.num_beams > 1):
-            raise ValueError("prompt_lookup_num_tokens needs batch_size 1 and num_beams 1")
-        if not self.use_cache and (self.cache_implementation or self.prompt_lookup_num_tokens):
-            raise ValueError("cache_implementation and prompt_lookup_num_tokens need use_cache: true")
+        if self.prompt_lookup_num_tokens and self.assistant_model:
+            raise ValueError("prompt_lookup_num_tokens and assistant_model both propose tokens: keep one")
+        for name in ("prompt_lookup_num_tokens", "assistant_model"):
+            if getattr(self, name) and (self.batch_size > 1 or self.num_beams > 1):
+                raise ValueError(f"{name} needs batch_size 1 and num_beams 1")
+        for name in ("cache_implementation", "prompt_lookup_num_tokens", "assistant_model"):
+            if getattr(self, name) and not self.use_cache:
+                raise ValueError(f"{name} needs use_cache: true")
         return self
 
     def _needs(self, switch: str, *options: str) -> None:

@@ -31,7 +31,7 @@ _FLASH_PACKAGES = {
 def refusals(config: ExperimentConfig) -> list[str]:
     """Return one sentence for each thing that cannot work, with what to do; empty if nothing is known to fail."""
     return [
-        *_source_refusals(config),
+        *source_refusals(config),
         *_passthrough_refusals(config),
         *_placement_refusals(config),
         *_quantisation_refusals(config),
@@ -44,7 +44,8 @@ def refusals(config: ExperimentConfig) -> list[str]:
     ]
 
 
-def _source_refusals(config: ExperimentConfig) -> Iterator[str]:
+def source_refusals(config: ExperimentConfig) -> Iterator[str]:
+    """Yield what of the model's place cannot work: several models in one package, packages for GGUF, a revision."""
     ref = parse_model_ref(config.model)
     is_gguf = ref.names_gguf
     if missing_source(ref) is None:  # else pre-flight says it
@@ -120,6 +121,8 @@ def _cache_refusals(config: ExperimentConfig) -> Iterator[str]:
     field = f"pytorch.cache_implementation: {cache}"
     if "static" in cache and options.prompt_lookup_num_tokens:
         yield f"{field} cannot remove draft tokens that prompt lookup rejects: remove one of the two"
+    if "static" in cache and options.assistant_model:
+        yield f"{field} cannot remove tokens of pytorch.assistant_model that are rejected: remove one of the two"
     if "offloaded" in cache and config.device != "cuda":
         yield f"{field} moves the cache off a GPU, and device is cpu: remove it"
     if cache == "quantized" and not _has_distribution("optimum-quanto"):

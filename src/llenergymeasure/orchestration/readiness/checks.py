@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any, cast
 
 from llenergymeasure import plugins
-from llenergymeasure.backends.base import MOST_TRIED, Backend, checks_prompts
+from llenergymeasure.backends.base import MOST_TRIED, Backend, checks_prompts, other_models
 from llenergymeasure.backends.returned import texts_problem
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.config.redact import free_settings
@@ -41,6 +41,15 @@ def check_model_folder(config: ExperimentConfig) -> list[str]:
     files = local_files(parse_model_ref(config.model), config.revision, str(given.get("subfolder", "")))
     problem = None if files is None else files.problem(random_weights=config.weights == "random")
     return [problem] if problem else []
+
+
+def models_beside(config: ExperimentConfig) -> Mapping[str, ExperimentConfig]:
+    """Return what the backend loads beside the model, by the setting that names it; nothing where it cannot say."""
+    try:
+        with explained(partial(_check_fails, config.backend)):
+            return other_models(plugins.find("backends", config.backend)(), config)
+    except LLEMError:
+        return {}  # said by the check of its options
 
 
 def check_dataset(config: ExperimentConfig) -> list[str]:

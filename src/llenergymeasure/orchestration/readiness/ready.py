@@ -16,6 +16,7 @@ from llenergymeasure.orchestration.readiness.checks import (
     check_no_secrets,
     check_prompts,
     check_results_writable,
+    models_beside,
     reads_model_folders,
 )
 from llenergymeasure.orchestration.readiness.hub_model import check_hub_model
@@ -34,6 +35,7 @@ def require_ready(config: ExperimentConfig) -> None:
         *first,
         *(misnamed or _hub_failures(config, first)),
         *check_model_folder(config),
+        *_other_model_failures(config),
         *check_dataset(config),
         *_backend_failures(config),
     ]
@@ -61,6 +63,23 @@ def _hub_failures(config: ExperimentConfig, known: Sequence[str]) -> Sequence[st
     if not reads_model_folders(config.backend) or any(each.startswith(config.model) for each in known):
         return ()
     return check_hub_model(config)
+
+
+def _other_model_failures(config: ExperimentConfig) -> Sequence[str]:
+    """What a backend loads beside the model is looked for, and looked into, as the model is."""
+    return [
+        f"{setting}: {failure}"
+        for setting, other in models_beside(config).items()
+        for failure in _failures_of_model(other)
+    ]
+
+
+def _failures_of_model(config: ExperimentConfig) -> Sequence[str]:
+    misnamed = check_model_id(config)
+    if misnamed:
+        return misnamed
+    absent = preflight.model_failure(config.model)
+    return [absent] if absent else [*check_hub_model(config), *check_model_folder(config)]
 
 
 def _backend_failures(config: ExperimentConfig) -> Sequence[str]:

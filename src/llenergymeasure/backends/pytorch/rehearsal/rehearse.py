@@ -19,7 +19,7 @@ from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.domain.model.files.content import read_json_object
 from llenergymeasure.domain.model.files.located import LocalFiles, local_files
 from llenergymeasure.domain.model.hub_access import CONFIG_FILE
-from llenergymeasure.domain.model.reference import parse_model_ref
+from llenergymeasure.domain.model.reference import ModelRef, parse_model_ref
 from llenergymeasure.domain.model.source import ModelSource, find_source
 from llenergymeasure.exceptions import ConfigError, LLEMError
 
@@ -31,7 +31,7 @@ def rehearse(config: ExperimentConfig) -> list[str]:
     its configuration if that can be fetched in a few seconds. A model's own code is not run for it.
     """
     ref = parse_model_ref(config.model)
-    files = local_files(ref, config.revision, str((config.passthrough_kwargs or {}).get("subfolder", "")))
+    files = _files(ref, config)
     if files is not None and files.problem(random_weights=config.weights == "random"):
         return []
     try:
@@ -41,13 +41,34 @@ def rehearse(config: ExperimentConfig) -> list[str]:
     if source.gguf_file:
         refusal = None if files is None else gguf_refusal(files.path)
         return [refusal] if refusal else []
-    modules = ("transformers", "torch")
-    if not all(map(importlib.util.find_spec, modules)):
-        return []
-    if config.trust_remote_code and _brings_code(files):
-        return []
-    readable = readable_source(ref, source, config) if ref.kind == "hub" else source
+    readable = _readable(ref, source, files, config)
     return [] if readable is None else _refusals(config, readable, files)
+
+
+def readable_shape(config: ExperimentConfig) -> Any:
+    """Return the configuration of a model for which `rehearse` has found nothing; None where it is not read at once."""
+    ref = parse_model_ref(config.model)
+    try:
+        source = find_source(ref)
+        readable = None if source.gguf_file else _readable(ref, source, _files(ref, config), config)
+        return None if readable is None else read_shape(config, readable)
+    except LLEMError:
+        return None
+
+
+def _files(ref: ModelRef, config: ExperimentConfig) -> LocalFiles | None:
+    return local_files(ref, config.revision, str((config.passthrough_kwargs or {}).get("subfolder", "")))
+
+
+def _readable(
+    ref: ModelRef, source: ModelSource, files: LocalFiles | None, config: ExperimentConfig
+) -> ModelSource | None:
+    """Return where the configuration can be read at once without running code of the model's own."""
+    if not all(map(importlib.util.find_spec, ("transformers", "torch"))):
+        return None
+    if config.trust_remote_code and _brings_code(files):
+        return None
+    return readable_source(ref, source, config) if ref.kind == "hub" else source
 
 
 def _refusals(config: ExperimentConfig, source: ModelSource, files: LocalFiles | None) -> list[str]:

@@ -44,5 +44,5 @@ class DraftWatch:
 
 
 def speculates(options: PyTorchConfig) -> bool:
-    """Whether tokens are proposed to the model that is measured."""
-    return options.prompt_lookup_num_tokens is not None
+    """Whether tokens are proposed to the model that is measured: from the prompt, or by an assistant."""
+    return options.prompt_lookup_num_tokens is not None or options.assistant_model is not None

@@ -1,0 +1,50 @@
+"""Whether the assistant of speculative decoding can propose tokens to the model, without reading weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from llenergymeasure.backends.pytorch.rehearsal.rehearse import readable_shape, rehearse
+from llenergymeasure.backends.pytorch.speculation.assistant import (
+    SETTING,
+    assistant_config,
+    vocabulary_refusal,
+)
+from llenergymeasure.backends.pytorch.unsupported import source_refusals
+from llenergymeasure.config.models import ExperimentConfig
+from llenergymeasure.domain.model.reference import parse_model_ref
+
+
+def assistant_refusals(config: ExperimentConfig) -> list[str]:
+    """Return one sentence for each thing that would keep the assistant from working; none without one.
+
+    Vocabularies are compared by the configurations; those of GGUF files, and the tokens themselves, when it is loaded.
+    """
+    assistant = assistant_config(config)
+    if assistant is None:
+        return []
+    return [f"{SETTING}: {problem}" for problem in _problems(assistant)] or list(_strange(config, assistant))
+
+
+def _problems(assistant: ExperimentConfig) -> Iterator[str]:
+    if assistant.revision is not None and parse_model_ref(assistant.model).is_local:
+        yield (
+            f"pytorch.assistant_revision is for models on the Hub, and {assistant.model} is on this machine: remove it"
+        )
+        return
+    refused = list(source_refusals(assistant))
+    yield from refused or rehearse(assistant)
+
+
+def _strange(config: ExperimentConfig, assistant: ExperimentConfig) -> Iterator[str]:
+    of_assistant, of_model = (_vocabulary(readable_shape(each)) for each in (assistant, config))
+    if of_assistant is not None and of_model is not None:
+        refusal = vocabulary_refusal(assistant.model, of_assistant, of_model)
+        if refusal is not None:
+            yield refusal
+
+
+def _vocabulary(shape: Any) -> int | None:
+    size = None if shape is None else getattr(shape.get_text_config(), "vocab_size", None)
+    return size if isinstance(size, int) else None
