@@ -174,12 +174,20 @@ class RequestTable:
         Where that time is not known, the request's end stands for it. A prompt that failed without a first token counts
         nowhere.
         """
+        return int(self.prompt_tokens[self._was_read_in(start_unix_ns, end_unix_ns)].sum())
+
+    def cached_prompt_tokens_in(self, start_unix_ns: int, end_unix_ns: int) -> int | None:
+        """Return how many prompt tokens of `(start, end]` came from a cache; None where a prompt does not say."""
+        cached = self.cached_prompt_tokens[self._was_read_in(start_unix_ns, end_unix_ns)]
+        return None if (cached == UNKNOWN).any() else int(cached.sum())
+
+    def _was_read_in(self, start_unix_ns: int, end_unix_ns: int) -> NDArray[np.bool_]:
         import numpy as np
 
         has_first = self.first_token_unix_ns != UNKNOWN
         times = np.where(has_first, self.first_token_unix_ns, self.closed_unix_ns)
         inside = (times > start_unix_ns) & (times <= end_unix_ns) & (has_first | self.is_ok())
-        return int(self.prompt_tokens[inside].sum())
+        return np.asarray(inside, dtype=bool)
 
     @cached_property
     def _spread_unix_ns(self) -> NDArray[np.int64]:

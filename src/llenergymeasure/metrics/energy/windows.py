@@ -23,6 +23,8 @@ class WindowTotals:
     energy: TotalEnergy
     input_tokens: int = 0
     output_tokens: int = 0
+    cached_input_tokens: int | None = None
+    """Of the input tokens, those that came from a prefix cache; None where a request does not say."""
     served: RequestTable = field(default_factory=RequestTable.empty)
     """Requests that were answered and ended in the window; figures per request count these."""
     failed: RequestTable = field(default_factory=RequestTable.empty)
@@ -70,6 +72,7 @@ def _totals(account: IntervalAccount, window: Phase, requests: RequestTable) -> 
         energy=account.energy(window),
         input_tokens=input_tokens,
         output_tokens=output_tokens,
+        cached_input_tokens=requests.cached_prompt_tokens_in(*interval),
         served=requests.select(ended & ok),
         failed=requests.select(ended & ~ok),
         cut_off=int(requests.is_cut_by(*interval).sum()),

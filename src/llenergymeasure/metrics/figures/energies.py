@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from llenergymeasure.domain.uncertainty import UncertaintyBudget
 from llenergymeasure.metrics.figures.figure import Figure, FigureInputs, Unknown
 from llenergymeasure.metrics.figures.quantities import (
@@ -22,18 +24,25 @@ def energy_over(figure: Figure, inputs: FigureInputs) -> UncertaintyBudget | Unk
 
     Without a denominator it is the total energy of the windows.
     """
-    rows = inputs.rows
-    known = [row.energy.energy_j for row in rows if row.energy.energy_j is not None]
-    if not known or len(known) < len(rows):
+    series = energy_series(figure, inputs, [row.energy.energy_j for row in inputs.rows])
+    return series if isinstance(series, Unknown) else energy_budget(series, inputs.rows)
+
+
+def energy_series(
+    figure: Figure, inputs: FigureInputs, energies_j: Sequence[float | None]
+) -> Series | Unknown:
+    """Return the energies of the windows over the figure's denominator; without one, they add up to a total."""
+    known = [energy for energy in energies_j if energy is not None]
+    if not known or len(known) < len(inputs.rows):
         return Unknown(reason=why_no_energy(inputs))
     divisor = figure.denominator
-    denominators = (
-        inputs.shares if divisor is None else [float(divisor.of(row, inputs) or 0.0) for row in rows]
-    )
-    if divisor is not None and min(denominators) <= 0:
-        return Unknown(reason=f"a window has no {divisor.text}")
-    series = Series(figure=figure.name, unit=figure.unit, numerators=known, denominators=denominators)
-    return energy_budget(series, rows)
+    if divisor is None:
+        denominators = inputs.shares
+    else:
+        denominators = [float(divisor.of(row, inputs) or 0.0) for row in inputs.rows]
+        if min(denominators) <= 0:
+            return Unknown(reason=f"a window has no {divisor.text}")
+    return Series(figure=figure.name, unit=figure.unit, numerators=known, denominators=denominators)
 
 
 def why_no_energy(inputs: FigureInputs) -> str:

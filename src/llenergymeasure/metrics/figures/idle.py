@@ -10,9 +10,9 @@ from llenergymeasure.domain.trace import Phase
 from llenergymeasure.domain.uncertainty import UncertaintyBudget
 from llenergymeasure.metrics.energy.idle_power import TOO_SHORT, IdlePower
 from llenergymeasure.metrics.energy.windows import WindowTotals
-from llenergymeasure.metrics.figures.energies import NO_ENERGY, why_no_energy
+from llenergymeasure.metrics.figures.energies import NO_ENERGY, energy_series, why_no_energy
 from llenergymeasure.metrics.figures.figure import Figure, FigureInputs, Quantity, Unknown
-from llenergymeasure.metrics.uncertainty.budget import Series, Subtracted, energy_budget
+from llenergymeasure.metrics.uncertainty.budget import Subtracted, energy_budget
 from llenergymeasure.metrics.uncertainty.meter_terms import combine_gains, combine_uncertainty
 from llenergymeasure.metrics.uncertainty.remedies import halve_baseline
 
@@ -54,7 +54,9 @@ class IdleState:
         )
 
     def energy_beyond(self, figure: Figure, inputs: FigureInputs) -> UncertaintyBudget | Unknown:
-        """Return gross energy less this idle power over the windows; its sign is kept.
+        """Return gross energy less this idle power over the windows, over the figure's denominator if it has one.
+
+        Its sign is kept.
 
         The gain of the gross energy counts whole. Both powers come from one sensor, so an error of its gain would
         cancel in part. This is not done: at idle a sensor's error is an offset rather than a gain (a specified ±5 W is
@@ -63,11 +65,9 @@ class IdleState:
         idle, rows = self.power(inputs), inputs.rows
         if idle is None or idle.power_w is None:
             return Unknown(reason=self._why_unknown(inputs))
-        beyond = [self.beyond_j(row, inputs) for row in rows]
-        known = [energy for energy in beyond if energy is not None]
-        if not known or len(known) < len(rows):
-            return Unknown(reason=why_no_energy(inputs))
-        series = Series(figure=figure.name, unit=figure.unit, numerators=known, denominators=inputs.shares)
+        series = energy_series(figure, inputs, [self.beyond_j(row, inputs) for row in rows])
+        if isinstance(series, Unknown):
+            return series
         subtracted = Subtracted(
             power_w=idle.power_w,
             half_width_w=idle.half_width_w,

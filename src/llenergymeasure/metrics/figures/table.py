@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from llenergymeasure.domain.estimate import Estimate
 from llenergymeasure.domain.uncertainty import UncertaintyBudget
-from llenergymeasure.metrics.figures import energies, idle, speed, work
+from llenergymeasure.metrics.figures import energies, idle, speed, views, work
 from llenergymeasure.metrics.figures.figure import Figure, FigureInputs, Unknown
 from llenergymeasure.metrics.statistics.estimates import budget_estimate
 
@@ -17,6 +17,7 @@ FIGURES: tuple[Figure, ...] = (
     energies.ENERGY_PER_INPUT_TOKEN,
     energies.ENERGY_PER_TOKEN,
     energies.ENERGY_PER_REQUEST,
+    *views.ENERGY_VIEWS,
     energies.MEAN_POWER,
     idle.IDLE_POWER,
     idle.CONTEXT_POWER,
@@ -31,6 +32,7 @@ FIGURES: tuple[Figure, ...] = (
     work.TOTAL_REQUESTS,
     work.FAILED_REQUESTS,
     work.TOTAL_INPUT_TOKENS,
+    views.CACHED_INPUT,
     work.TOTAL_OUTPUT_TOKENS,
     work.TOTAL_TOKENS,
     work.TOTAL_FLOPS,
