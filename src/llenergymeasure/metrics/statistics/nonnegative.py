@@ -48,6 +48,8 @@ class NonNegativeFit:
     groups: int
     unknown_directions: Floats
     """Combinations of coefficients that the rows say nothing about, shape (k, n); n is 0 for a good design."""
+    scale: Floats
+    """Length of each weighted column of the design."""
 
     @property
     def degrees_of_freedom(self) -> int:
@@ -60,8 +62,9 @@ class NonNegativeFit:
 
     def is_estimable(self, combination: Floats) -> bool:
         """Whether the rows determine this linear combination of the coefficients."""
-        parts = np.asarray(combination, dtype=float)[:, None] * self.unknown_directions
-        return bool(np.all(np.abs(parts.sum(axis=0)) <= INESTIMABLE * np.abs(parts).max(axis=0, initial=0.0)))
+        weights = np.asarray(combination, dtype=float)
+        length = float(np.linalg.norm(weights / self.scale))
+        return bool(np.all(np.abs(weights @ self.unknown_directions) <= INESTIMABLE * length))
 
     def half_width(self, combination: Floats) -> float | None:
         """Return the 95 % half-width of a linear combination, Student's t; None where it cannot be known."""
@@ -105,6 +108,7 @@ def fit_nonnegative(
         rows=len(values),
         groups=len(np.unique(groups)),
         unknown_directions=vectors[:, ~known] / scale[:, None],
+        scale=scale,
     )
 
 

@@ -113,3 +113,12 @@ def test_chunks_and_joined_groups_change_nothing_of_the_fit(monkeypatch: pytest.
     joined = fit_nonnegative(design, values, np.ones(500), number)
     assert joined.groups == 40
     assert joined.half_width(TRUE) == pytest.approx(whole.half_width(TRUE), rel=0.4)
+
+
+def test_a_coefficient_beside_dependent_columns_is_estimable_although_rounding_mixes_them() -> None:
+    random = np.random.default_rng(3)
+    design = _design(random, 40)
+    design = np.column_stack([design[:, 0], 4 * design[:, 0], 1e-5 * design[:, 1] + 1e-7 * design[:, 0]])
+    fit = fit_nonnegative(design, design @ TRUE, np.ones(40), np.arange(40) // 2)
+    assert [fit.is_estimable(each) for each in np.eye(3)] == [False, False, True]
+    assert fit.is_estimable(np.array([1.0, 4.0, 0.0]))
