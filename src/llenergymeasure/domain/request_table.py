@@ -189,13 +189,34 @@ class RequestTable:
         inside = (times > start_unix_ns) & (times <= end_unix_ns) & (has_first | self.is_ok())
         return np.asarray(inside, dtype=bool)
 
+    def timed_tokens(self) -> tuple[NDArray[np.intp], NDArray[np.int64], NDArray[np.int32]]:
+        """Return request (its row), time and number of the output tokens that came together, shape (k,), by request.
+
+        Tokens of a request without times of chunks are spread as `output_tokens_in` says.
+        """
+        import numpy as np
+
+        counted = self.chunk_tokens > 0
+        request = np.repeat(np.arange(len(self)), np.diff(self.chunk_offsets))[counted]
+        alone = self._without_chunks
+        spread = np.repeat(alone, self.output_tokens[alone])
+        request = np.concatenate([request, spread])
+        order = np.argsort(request, kind="stable") if len(spread) else slice(None)
+        times = np.concatenate([self.chunk_unix_ns[counted], self._spread_unix_ns])
+        tokens = np.concatenate([self.chunk_tokens[counted], np.ones(len(spread), dtype=np.int32)])
+        return request[order], times[order], tokens[order]
+
+    @cached_property
+    def _without_chunks(self) -> NDArray[np.intp]:
+        """Rows of the requests that have tokens and no times of chunks."""
+        import numpy as np
+
+        return np.flatnonzero((np.diff(self.chunk_offsets) == 0) & (self.output_tokens > 0))
+
     @cached_property
     def _spread_unix_ns(self) -> NDArray[np.int64]:
         """Times of the tokens of requests without times of chunks."""
-        import numpy as np
-
-        alone = (np.diff(self.chunk_offsets) == 0) & (self.output_tokens > 0)
-        return _evenly_spread(self, np.flatnonzero(alone))
+        return _evenly_spread(self, self._without_chunks)
 
 
 def _column(rows: Sequence[RequestRecord], name: str, kind: str) -> NDArray[Any]:
