@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from llenergymeasure.domain.estimate import Estimate
 from llenergymeasure.domain.uncertainty import UncertaintyBudget
-from llenergymeasure.metrics.figures import energies, idle, speed, views, work
+from llenergymeasure.metrics.figures import energies, idle, speculation, speed, views, work
 from llenergymeasure.metrics.figures.figure import Figure, FigureInputs, Unknown
 from llenergymeasure.metrics.statistics.estimates import budget_estimate
 
@@ -36,6 +36,9 @@ FIGURES: tuple[Figure, ...] = (
     work.TOTAL_OUTPUT_TOKENS,
     work.TOTAL_TOKENS,
     work.TOTAL_FLOPS,
+    speculation.ACCEPTANCE_RATE,
+    speculation.TOKENS_PER_STEP,
+    speculation.ENERGY_PER_ACCEPTED_TOKEN,
 )
 """A new figure is one row here, in the file of its group or in one of its own."""
 
