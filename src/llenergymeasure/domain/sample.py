@@ -17,10 +17,13 @@ FIELDS: tuple[tuple[str, str], ...] = (
     ("utilisation_pct", "<f4"),
     ("throttle_reasons", "<i8"),
     ("error", "<i4"),
+    ("sm_activity_pct", "<f4"),
+    ("tensor_activity_pct", "<f4"),
+    ("dram_activity_pct", "<f4"),
 )
 """Name and numpy type of each field; numpy itself is not imported here, the sampler has no need of it."""
 
-RECORD = struct.Struct("<Hqddffffqi")
+RECORD = struct.Struct("<Hqddffffqifff")
 
 NAN = math.nan
 UNKNOWN_REASONS = -1
@@ -57,7 +60,7 @@ class Sample(NamedTuple):
     """A reading: `channel` is an index into the trace's channels, NaN (-1 for reasons) means not read.
 
     `energy_j` is cumulative since an arbitrary moment and never below 0, `power_w` what the sensor says now. `error` is
-    0, or the code with which the sensor refused.
+    0, or the code with which the sensor refused. The activities are means since the sample before that has them.
     """
 
     channel: int
@@ -70,6 +73,9 @@ class Sample(NamedTuple):
     utilisation_pct: float = NAN
     throttle_reasons: int = UNKNOWN_REASONS
     error: int = 0
+    sm_activity_pct: float = NAN
+    tensor_activity_pct: float = NAN
+    dram_activity_pct: float = NAN
 
     def pack(self) -> bytes:
         return RECORD.pack(*self)

@@ -102,6 +102,9 @@ class Channel(ChannelKey):
     read_from: str | None = None
     """The folder or library that was set in place of the system's own, so that the readings may not be the hardware's;
     None: the system's own."""
+    activity_unknown: str | None = None
+    """Of a GPU: why its samples tell no activity of SMs, tensor cores and memory; None where they do, and where its
+    meter does not look."""
     note: str | None = None
     """What a reader must know: the power model of an estimate, what else the readings contain."""
 

@@ -23,6 +23,7 @@ _MOVED = (
 )
 """Figures that were part of `energy`."""
 
+_ACTIVITIES = ("sm_activity_pct", "tensor_activity_pct", "dram_activity_pct")
 _SERVER_TIMES = ("server_queued_s", "server_prefill_s", "server_decode_s")
 
 
@@ -59,11 +60,16 @@ def _config(settings: dict[str, Any]) -> dict[str, Any]:
 
 
 def _trace(table: pa.Table) -> pa.Table:
+    """No activity of GPUs was read."""
+    import pyarrow as pa
+
     metadata = dict(table.schema.metadata or {})
     channels = json.loads(metadata[_CHANNELS])
     metadata[_CHANNELS] = json.dumps(
         [_renamed(each, {"counted": "included_in_total"}) for each in channels]
     ).encode()
+    for name in _ACTIVITIES:
+        table = table.append_column(name, pa.nulls(table.num_rows, pa.float32()))
     return table.replace_schema_metadata(metadata)
 
 

@@ -425,3 +425,56 @@ nvmlReturn_t nvmlDeviceGetGraphicsRunningProcesses_v3(nvmlDevice_t device, unsig
     *count = 0;
     return NVML_SUCCESS;
 }
+
+/* ---- GPM: what a card did between two samples of its counters ---- */
+
+#define GPM_REFRESH_S 0.1
+
+struct nvmlGpmSample_st { device_t *gpu; double t; };
+
+nvmlReturn_t nvmlGpmQueryDeviceSupport(nvmlDevice_t device, nvmlGpmSupport_t *support) {
+    ASK("gpm");
+    if (support->version != NVML_GPM_SUPPORT_VERSION) return NVML_ERROR_ARGUMENT_VERSION_MISMATCH;
+    support->isSupportedDevice = !device->parent && device->gpm_present;
+    return NVML_SUCCESS;
+}
+nvmlReturn_t nvmlGpmSampleAlloc(nvmlGpmSample_t *sample) {
+    *sample = calloc(1, sizeof **sample);
+    return users ? NVML_SUCCESS : NVML_ERROR_UNINITIALIZED;
+}
+nvmlReturn_t nvmlGpmSampleFree(nvmlGpmSample_t sample) {
+    free(sample);
+    return users ? NVML_SUCCESS : NVML_ERROR_UNINITIALIZED;
+}
+nvmlReturn_t nvmlGpmSampleGet(nvmlDevice_t device, nvmlGpmSample_t sample) {
+    ASK("gpm_sample");
+    SUPPORTED(!device->parent && device->gpm_present && device->mig != 1);
+    struct timespec wait = {(time_t)device->gpm_call, (long)((device->gpm_call - floor(device->gpm_call)) * 1e9)};
+    if (device->gpm_call > 0) nanosleep(&wait, NULL);
+    sample->gpu = device;
+    sample->t = floor(seconds_now() / GPM_REFRESH_S) * GPM_REFRESH_S;
+    return NVML_SUCCESS;
+}
+
+static const signal_t *gpm_signal(const device_t *gpu, unsigned metric) {
+    switch (metric) {
+    case NVML_GPM_METRIC_SM_UTIL: return &gpu->sm_activity;
+    case NVML_GPM_METRIC_ANY_TENSOR_UTIL: return &gpu->tensor_activity;
+    case NVML_GPM_METRIC_DRAM_BW_UTIL: return &gpu->dram_activity;
+    default: return NULL;
+    }
+}
+
+nvmlReturn_t nvmlGpmMetricsGet(nvmlGpmMetricsGet_t *get) {
+    if (!users) return NVML_ERROR_UNINITIALIZED;
+    if (get->version != NVML_GPM_METRICS_GET_VERSION) return NVML_ERROR_ARGUMENT_VERSION_MISMATCH;
+    const device_t *gpu = get->sample1->gpu;
+    if (!gpu || gpu != get->sample2->gpu) return NVML_ERROR_INVALID_ARGUMENT;
+    double start = get->sample1->t, end = get->sample2->t;
+    for (unsigned i = 0; i < get->numMetrics; i++) {
+        const signal_t *signal = gpm_signal(gpu, get->metrics[i].metricId);
+        get->metrics[i].nvmlReturn = !signal ? NVML_ERROR_NOT_SUPPORTED : NVML_SUCCESS;
+        if (signal) get->metrics[i].value = (signal_integral(signal, end) - signal_integral(signal, start)) / (end - start);
+    }
+    return NVML_SUCCESS;
+}

@@ -34,6 +34,9 @@ struct nvmlDevice_st {
     unsigned long long memory_total, memory_used;
     unsigned limit_mw, default_limit_mw, min_limit_mw, max_limit_mw, max_sm_clock, max_memory_clock, memory_clock;
     signal_t power, seen_power, temperature, sm_clock, utilisation;
+    int gpm_present; /* SM, tensor and DRAM activity in percent, through NVML's GPM */
+    signal_t sm_activity, tensor_activity, dram_activity;
+    double gpm_call; /* seconds that each reading of it takes */
     sensor_t usage, instant, average;
     double gain, offset_w, noise_w, power_freeze_at;
     uint64_t noise_seed;
@@ -159,6 +162,10 @@ static int parse_sensor_line(device_t *gpu, const char *key, char *text) {
     else if (!strcmp(key, "temperature")) parse_signal(&gpu->temperature, text);
     else if (!strcmp(key, "sm_clock")) parse_signal(&gpu->sm_clock, text);
     else if (!strcmp(key, "utilisation")) parse_signal(&gpu->utilisation, text);
+    else if (!strcmp(key, "sm_activity")) { parse_signal(&gpu->sm_activity, text); gpu->gpm_present = 1; }
+    else if (!strcmp(key, "tensor_activity")) parse_signal(&gpu->tensor_activity, text);
+    else if (!strcmp(key, "dram_activity")) parse_signal(&gpu->dram_activity, text);
+    else if (!strcmp(key, "gpm_call_s")) gpu->gpm_call = atof(text);
     else if (!strcmp(key, "usage")) parse_sensor(&gpu->usage, text);
     else if (!strcmp(key, "instant")) parse_sensor(&gpu->instant, text);
     else if (!strcmp(key, "average")) parse_sensor(&gpu->average, text);

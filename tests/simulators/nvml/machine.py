@@ -94,7 +94,7 @@ class Fault:
 
     The first `after_calls` calls in that time are spared; each process counts its own.
     Kinds: energy, power, fields (83, 185, 186), temperature, clocks, utilisation, throttle, processes, handle, name,
-    uuid, memory, limits, mig, ecc, persistence, all.
+    uuid, memory, limits, mig, ecc, persistence, gpm (whether it is supported), gpm_sample, all.
     """
 
     call: str
@@ -134,6 +134,19 @@ class MigDevice:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Activity:
+    """What NVML's GPM says of a card, in percent: means between two samples, which are refreshed every 100 ms.
+
+    Each sample takes `call_s`.
+    """
+
+    sm_pct: Signal
+    tensor_pct: Signal
+    dram_pct: Signal
+    call_s: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
 class SimulatedGpu:
     """One card; all times count from the machine's origin.
 
@@ -163,6 +176,8 @@ class SimulatedGpu:
     temperature: Signal = _STEADY_TEMPERATURE
     sm_clock: Signal = _STEADY_SM_CLOCK
     utilisation: Signal = _STEADY_UTILISATION
+    activity: Activity | None = None
+    """None: the card has no GPM, as those before Hopper."""
     usage: PowerSensor | None = PowerSensor(window_s=1.0, period_s=0.1)
     instant: PowerSensor | None = PowerSensor(window_s=0.025, period_s=0.1)
     average: PowerSensor | None = PowerSensor(window_s=1.0, period_s=0.1)

@@ -8,12 +8,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from tests.simulators.nvml.machine import EnergyCounter, PowerSensor, SimulatedGpu, Slow
-from tests.simulators.signals import Signal, changes
+from tests.simulators.nvml.machine import Activity, EnergyCounter, PowerSensor, SimulatedGpu, Slow
+from tests.simulators.signals import Constant, Signal, changes
 
 _QUARTER = PowerSensor(window_s=0.025, period_s=0.1)
 _SECOND = PowerSensor(window_s=1.0, period_s=0.1)
 _TENTH = PowerSensor(window_s=0.1, period_s=0.1)
+BUSY = Activity(sm_pct=Constant(80.0), tensor_pct=Constant(25.0), dram_pct=Constant(60.0))
 ELEVENTHS = (*[1 / 11] * 9, 2 / 11)
 """Of the last ten means over 100 ms, the newest first: the "mean over a second" of GA10x, like a box of 1.08 s."""
 
@@ -51,8 +52,13 @@ def a100(**fields: Any) -> SimulatedGpu:
 
 
 def h100(**fields: Any) -> SimulatedGpu:
-    """Power over a second, and by field over 25 ms, both every 100 ms; a counter that ticks every 20 ms."""
-    defaults: dict[str, Any] = {"usage": _SECOND, "instant": _QUARTER, "average": _SECOND}
+    """Power over a second, and by field over 25 ms, both every 100 ms; a counter that ticks every 20 ms; GPM."""
+    defaults: dict[str, Any] = {
+        "usage": _SECOND,
+        "instant": _QUARTER,
+        "average": _SECOND,
+        "activity": BUSY,
+    }
     return SimulatedGpu(**{**defaults, **fields})
 
 

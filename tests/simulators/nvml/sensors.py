@@ -5,6 +5,10 @@ from __future__ import annotations
 import math
 
 from tests.simulators.nvml.machine import EnergyCounter, PowerSensor, SimulatedGpu
+from tests.simulators.signals import Signal
+
+GPM_REFRESH_S = 0.1
+"""nvml.h on nvmlGpmSampleGet: samples are refreshed every 100 ms."""
 
 _MASK = (1 << 64) - 1
 
@@ -36,6 +40,12 @@ def energy_mj(gpu: SimulatedGpu, t_s: float) -> int:
     if gpu.counter_wrap_mj:
         counted = math.fmod(counted, gpu.counter_wrap_mj)
     return max(int(counted), 0)
+
+
+def activity_pct(signal: Signal, start_s: float, end_s: float) -> float:
+    """Return what GPM says of a quantity between two samples of its counters, which move every 100 ms."""
+    first_s, last_s = (math.floor(at_s / GPM_REFRESH_S) * GPM_REFRESH_S for at_s in (start_s, end_s))
+    return (signal.integral(last_s) - signal.integral(first_s)) / (last_s - first_s)
 
 
 def published(sensor: PowerSensor | EnergyCounter, seed: int, t_s: float) -> tuple[float, int]:

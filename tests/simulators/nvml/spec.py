@@ -62,12 +62,25 @@ def _sensor_lines(gpu: SimulatedGpu) -> list[str]:
         if sensor is not None:
             weights = (len(sensor.weights), *sensor.weights)
             lines.append(_words(name, sensor.window_s, *_updates(sensor), *weights))
+    lines += _activity_lines(gpu)
     counter = gpu.counter
     if counter is not None:
         lines.append(
             _words("counter", *_updates(counter), counter.gain, counter.resolution_mj, counter.base_mj)
         )
     return lines
+
+
+def _activity_lines(gpu: SimulatedGpu) -> list[str]:
+    activity = gpu.activity
+    if activity is None:
+        return []
+    return [
+        f"sm_activity {activity.sm_pct.words()}",
+        f"tensor_activity {activity.tensor_pct.words()}",
+        f"dram_activity {activity.dram_pct.words()}",
+        f"gpm_call_s {activity.call_s!r}",
+    ]
 
 
 def _updates(sensor: PowerSensor | EnergyCounter) -> list[float]:

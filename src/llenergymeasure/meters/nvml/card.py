@@ -14,6 +14,7 @@ from llenergymeasure.domain.sample import NAN, UNKNOWN_REASONS, Sample
 from llenergymeasure.domain.trace import Scope
 from llenergymeasure.exceptions import MeterUnavailable
 from llenergymeasure.meters.gpu_choice import gpu_channel, gpu_label
+from llenergymeasure.meters.nvml.activity import open_activity
 from llenergymeasure.meters.nvml.power import NO_DATA, Reader, not_blank, power_readings
 
 ATTEMPTS = 3
@@ -56,7 +57,15 @@ class Card:
         scope: Scope = "shared_card" if virtual else "device"
         channel = gpu_channel(self.name, gpu, self._energy_j is not None, shared, caveat, scope=scope)
         averages_s = [each.averaging_window_s for each in readings if each.read is self._power_w]
-        self.channel = channel.model_copy(update={"averaging_window_s": next(iter(averages_s), None)})
+        activity = open_activity(pynvml, handle, gpu)
+        self.activity = None if isinstance(activity, str) else activity
+        """Whoever opens the card has it read: see `ActivityReader`."""
+        self.channel = channel.model_copy(
+            update={
+                "averaging_window_s": next(iter(averages_s), None),
+                "activity_unknown": activity if isinstance(activity, str) else None,
+            }
+        )
 
     @property
     def publishes_fast(self) -> bool:
@@ -80,6 +89,7 @@ class Card:
         power_w = self._attempt(self._power_w)[0] if self._energy_j else main_value
         state = self._state_due()
         reasons = state.pop("throttle_reasons", NAN)
+        activity = self.activity.take() if self.activity else None
         return Sample(
             channel=index,
             t_unix_ns=middle_ns + offset_ns,
@@ -88,6 +98,7 @@ class Card:
             throttle_reasons=UNKNOWN_REASONS if math.isnan(reasons) else int(reasons),
             error=error,
             **state,
+            **(activity._asdict() if activity else {}),
         )
 
     def _state_due(self) -> dict[str, float]:

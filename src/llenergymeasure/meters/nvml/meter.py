@@ -13,6 +13,7 @@ from llenergymeasure.domain.trace import Channel, LeftOut
 from llenergymeasure.exceptions import MeterUnavailable
 from llenergymeasure.meters.base import MeterOptions
 from llenergymeasure.meters.gpu_choice import choose_gpus, left_out_gpu
+from llenergymeasure.meters.nvml.activity import ActivityReader
 from llenergymeasure.meters.nvml.card import Card
 
 FAST_S = 0.01
@@ -37,6 +38,9 @@ class NvmlMeter:
         with ExitStack() as stack:
             pynvml = stack.enter_context(nvml.session())
             self._cards, self.left_out = _open_cards(pynvml, options)
+            reader = ActivityReader([card.activity for card in self._cards if card.activity])
+            stack.callback(reader.close)
+            reader.start()
             self._stack = stack.pop_all()
         if any(card.publishes_fast for card in self._cards):
             self.period_s = FAST_S
