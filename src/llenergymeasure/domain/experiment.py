@@ -107,6 +107,15 @@ class DeviceConditions(Record):
     sm_clock_mhz: Span | None = None
     memory_clock_mhz: Span | None = None
     utilisation_pct: Span | None = None
+    """Share of the time in which any kernel ran."""
+    sm_activity_pct: Span | None = None
+    """Of a GPU, through NVML's GPM: how many of its multiprocessors had work, on average."""
+    tensor_activity_pct: Span | None = None
+    """How busy its tensor cores were."""
+    dram_activity_pct: Span | None = None
+    """Memory traffic over what its memory can do."""
+    activity_unknown: str | None = None
+    """Why the three before this are None, for a GPU whose meter looks for them."""
     throttle_fractions: dict[str, float] = Field(default_factory=dict)
     """By reason, the fraction of the readings in which it held; reasons that never held are left out."""
 

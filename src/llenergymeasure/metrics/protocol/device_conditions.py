@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from llenergymeasure.core.nvidia.throttle import HARMFUL, REASONS, reason_names
 from llenergymeasure.domain.experiment import DeviceConditions, Span
 from llenergymeasure.domain.sample import UNKNOWN_REASONS
-from llenergymeasure.domain.trace import EnergyTrace, Phase, complete_windows
+from llenergymeasure.domain.trace import Channel, EnergyTrace, Phase, complete_windows
+from llenergymeasure.metrics.performance.roofline.activity import activity_within
 from llenergymeasure.metrics.signals.gaps import within
 
 
@@ -20,32 +21,42 @@ def device_conditions(trace: EnergyTrace, phases: Sequence[Phase]) -> tuple[Devi
     windows = complete_windows(phases)
     if not windows:
         return ()
-    found = (
-        _conditions(trace.of(number), channel.device, channel.label, windows)
-        for number, channel in enumerate(trace.channels)
-    )
+    found = (_conditions(trace.of(number), channel, windows) for number, channel in enumerate(trace.channels))
     return tuple(each for each in found if each is not None)
 
 
-def _conditions(
-    samples: NDArray[Any], device: str, label: str, windows: Sequence[Phase]
-) -> DeviceConditions | None:
+def _conditions(samples: NDArray[Any], channel: Channel, windows: Sequence[Phase]) -> DeviceConditions | None:
     during = within(samples, windows)
     before = samples[samples["t_unix_ns"] < windows[0].start_unix_ns]
     after = samples[samples["t_unix_ns"] >= windows[-1].end_unix_ns]
     conditions = DeviceConditions(
-        device=device,
-        label=label,
+        device=channel.device,
+        label=channel.label,
         temperature_before_c=_last(before["temperature_c"]),
         temperature_c=_span(during["temperature_c"]),
         temperature_after_c=_last(after["temperature_c"]),
         sm_clock_mhz=_span(during["sm_clock_mhz"]),
         memory_clock_mhz=_span(during["memory_clock_mhz"]),
         utilisation_pct=_span(during["utilisation_pct"]),
+        **_activity(samples, windows),
+        activity_unknown=channel.activity_unknown,
         throttle_fractions=_fractions(during["throttle_reasons"]),
     )
-    known = conditions.model_dump(exclude={"device", "label", "throttle_fractions"})
+    known = conditions.model_dump(exclude={"device", "label", "activity_unknown", "throttle_fractions"})
     return conditions if any(known.values()) or conditions.throttle_fractions else None
+
+
+def _activity(samples: NDArray[Any], windows: Sequence[Phase]) -> dict[str, Span | None]:
+    """Return the spans of a GPU's activity; their means weigh each reading by the time it covers."""
+    edges = np.array([(window.start_unix_ns, window.end_unix_ns) for window in windows], dtype=np.int64)
+    readings = activity_within(samples, edges[:, 0], edges[:, 1])
+    spans: dict[str, Span | None] = {}
+    for name, percent in readings.percent.items():
+        mean, known = readings.mean_pct(name), _known(percent)
+        spans[name] = (
+            None if mean is None else Span(low=float(known.min()), mean=mean, high=float(known.max()))
+        )
+    return spans
 
 
 def harmful_fraction(conditions: DeviceConditions) -> float:
