@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from llenergymeasure.cli.streams import print_json
+
+if TYPE_CHECKING:
+    from llenergymeasure.results.opening import Bundle
 
 
 def _complete_format(incomplete: str) -> list[str]:
@@ -25,6 +29,12 @@ def show(
         typer.Option(
             "--uncertainty",
             help="Print the uncertainty budgets of the windows' energies and mean power instead.",
+        ),
+    ] = False,
+    energy: Annotated[
+        bool,
+        typer.Option(
+            "--energy", help="Print power over time, prefill and decode, and every view of the energy."
         ),
     ] = False,
     output_format: Annotated[
@@ -50,7 +60,10 @@ def show(
     opened = open_bundle(bundle)
     if not opened.is_interrupted:
         place = folder_of(bundle)
-        if uncertainty and not as_json:
+        views = [name for name, asked in (("energy", energy),) if asked]
+        if views:
+            print_views(opened, views, as_json, output_format)
+        elif uncertainty and not as_json:
             print_budgets(place, output_format)
         else:
             print_bundle(place, as_json, output_format)
@@ -87,3 +100,16 @@ def print_budgets(bundle: Path, output_format: str | None = None) -> None:
     from llenergymeasure.report.summary.uncertainty import uncertainty_document
 
     render(uncertainty_document(load_result(bundle)), sys.stdout, output_format)
+
+
+def print_views(
+    bundle: Bundle, views: Sequence[str], as_json: bool, output_format: str | None = None
+) -> None:
+    """Print views of a result, or their content as one JSON document."""
+    from llenergymeasure.report.render import render
+    from llenergymeasure.report.summary.views.document import views_document, views_json
+
+    if as_json:
+        print_json(json.dumps(views_json(bundle, views), indent=2, ensure_ascii=False))
+    else:
+        render(views_document(bundle, views), sys.stdout, output_format)

@@ -12,6 +12,8 @@ from llenergymeasure.core.processes.output_stream import Output, output_stream
 PLAINER = {
     "→": "->", "±": "+/-", "×": "x", "°": " deg ", "·": "-", "✓": "ok", "✗": "x", "…": "...", "–": "-", "—": "-",
     "≤": "<=", "≥": ">=", "≈": "~", "µ": "u", "μ": "u", "Δ": "delta ", "²": "^2", "√": "sqrt", "’": "'", "•": "*",
+    "▁": "_", "▂": ".", "▃": "-", "▄": "=", "▅": "+", "▆": "*", "▇": "#", "█": "#",
+    "▏": " ", "▎": " ", "▍": " ", "▌": "#", "▋": "#", "▊": "#", "▉": "#",
 }  # fmt: skip
 """What stands for our signs where the encoding of a stream lacks them; other characters are escaped."""
 REPLACE, ESCAPE_JSON = "llem.replace", "llem.escape_json"

@@ -5,7 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import IO, TYPE_CHECKING
 
-from llenergymeasure.report.summary.document import Block, Document, Grid, Notes, Paragraph, Row, Rows, Tone
+from llenergymeasure.report.renderers.charts import chart_lines
+from llenergymeasure.report.summary.document import (
+    Bars,
+    Block,
+    Document,
+    Grid,
+    Notes,
+    Paragraph,
+    Row,
+    Rows,
+    Sparkline,
+    Tone,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -50,12 +62,14 @@ def _block(block: Block, width: int) -> Iterator[RenderableType]:
     if isinstance(block, Paragraph):
         yield Text(block.text, style="" if block.tone == "figure" else STYLES[block.tone])
         return
-    if isinstance(block, (Rows, Notes)) and block.heading is not None:
+    if not isinstance(block, Grid) and block.heading is not None:
         yield Text(block.heading, style="bold")
     if isinstance(block, Rows):
         yield from _stacked_rows(block.rows) if width < NARROW else [_rows(block.rows)]
     elif isinstance(block, Grid):
         yield from _stacked_grid(block) if width < NARROW else [_grid(block)]
+    elif isinstance(block, (Bars, Sparkline)):
+        yield from (Text(line, no_wrap=True) for line in chart_lines(block, width))
     else:
         yield _notes(block)
 

@@ -5,9 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import IO
 
-from llenergymeasure.report.summary.document import Block, Document, Grid, Note, Notes, Paragraph, Row, Rows
+from llenergymeasure.report.renderers.charts import chart_lines
+from llenergymeasure.report.summary.document import (
+    Bars,
+    Block,
+    Document,
+    Grid,
+    Note,
+    Notes,
+    Paragraph,
+    Row,
+    Rows,
+    Sparkline,
+)
 
 INDENT = "  "
+CHART_WIDTH = 80
+"""Columns of a chart in a file, which has no width of its own."""
 WIDEST_VALUE = 40
 """Characters of a value beside which methods align; a longer one, with a reason in it, would push all others away."""
 
@@ -40,6 +54,8 @@ def _block(block: Block, widths: tuple[int, int]) -> Iterator[str]:
         yield from _headed(block.heading, (line for note in block.notes for line in _note(note)))
     elif isinstance(block, Grid):
         yield from _grid(block)
+    elif isinstance(block, (Bars, Sparkline)):
+        yield from _headed(block.heading, chart_lines(block, CHART_WIDTH - len(INDENT)))
     elif isinstance(block, Paragraph):
         yield block.text
 

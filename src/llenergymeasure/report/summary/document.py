@@ -69,7 +69,41 @@ class Paragraph:
     copied: bool = False
 
 
-Block: TypeAlias = Rows | Grid | Notes | Paragraph
+@dataclass(frozen=True, kw_only=True)
+class Bar:
+    """One value of a bar chart: `share` is its length, from 0 to 1."""
+
+    label: str
+    share: float
+    value: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bars:
+    """A bar chart: shares of a whole, or how often values occur."""
+
+    bars: tuple[Bar, ...]
+    heading: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mark:
+    """A name below a line chart, from `at` on: 0 is its left end, 1 its right end."""
+
+    at: float
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sparkline:
+    """A line chart one line high: `levels` from 0 to 1, None where the value is unknown, at even distances."""
+
+    heading: str
+    levels: tuple[float | None, ...]
+    marks: tuple[Mark, ...] = ()
+
+
+Block: TypeAlias = Rows | Grid | Notes | Paragraph | Bars | Sparkline
 
 
 @dataclass(frozen=True, kw_only=True)

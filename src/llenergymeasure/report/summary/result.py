@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from llenergymeasure.domain.estimate import Estimate, exact
 from llenergymeasure.domain.experiment import DeviceEnergy, ExperimentResult
 from llenergymeasure.metrics.figures import table
-from llenergymeasure.metrics.figures.figure import Figure, Section
+from llenergymeasure.metrics.figures.figure import Section
 from llenergymeasure.report.summary.conditions import conditions_rows
 from llenergymeasure.report.summary.document import Block, Document, Notes, Paragraph, Row, Rows, Tone
+from llenergymeasure.report.summary.figure_rows import figure_row, stated_figures
 from llenergymeasure.report.summary.footnotes import with_footnotes
-from llenergymeasure.report.summary.format import bytes_text, duration_text, estimate_text, plural, quantity
+from llenergymeasure.report.summary.format import bytes_text, duration_text, plural, quantity
 from llenergymeasure.report.summary.warnings import warning_note
 from llenergymeasure.report.summary.what_ran import has_random_weights, storage, what_ran_rows
 
@@ -22,8 +22,6 @@ VERDICTS = {
     "invalid": "invalid",
 }
 VERDICT_TONES: dict[str, Tone] = {"valid": "good", "valid_with_warnings": "warning", "invalid": "bad"}
-UNSHOWN_METHODS = ("derived", "counted")
-"""Methods that say nothing about a meter."""
 WARMUPS = {
     "steady": "steady",
     "cap": "not steady within max_duration_s",
@@ -82,30 +80,21 @@ def row_blocks(result: ExperimentResult) -> tuple[Block, ...]:
 
 def _energy(result: ExperimentResult) -> Iterator[Row]:
     """Yield the energies, the devices below their total."""
-    for figure in _stated(result, "energy"):
-        yield _figure(result, figure.name, figure.label)
+    for figure in stated_figures(result, "energy"):
+        yield figure_row(result, figure.name, figure.label)
         if figure.name == "total_energy_j":
             yield from map(_device_row, result.energy.by_device)
 
 
 def _figures(result: ExperimentResult, section: Section) -> Iterator[Row]:
-    return (_figure(result, figure.name, figure.label) for figure in _stated(result, section))
-
-
-def _stated(result: ExperimentResult, section: Section) -> Iterator[Figure]:
-    """Yield the figures of a section that the result states, known or unknown."""
-    names = {*result.estimates, *result.unknown, *result.model_fields_set}
-    for figure in table.FIGURES:
-        hidden = not figure.in_summary or (figure.needs_gpu and result.device == "cpu")
-        if figure.section == section and figure.name in names and not hidden:
-            yield figure
+    return (figure_row(result, figure.name, figure.label) for figure in stated_figures(result, section))
 
 
 def _further(result: ExperimentResult) -> Iterator[Row]:
     """Yield the figures that this version does not know, as a newer one may write them, by name."""
     for name in table.in_table_order({**result.estimates, **result.unknown}):
         if table.find_figure(name) is None:
-            yield _figure(result, name, name)
+            yield figure_row(result, name, name)
 
 
 def _run(result: ExperimentResult) -> Iterator[Row]:
@@ -115,48 +104,6 @@ def _run(result: ExperimentResult) -> Iterator[Row]:
     for device in result.conditions:
         yield from conditions_rows(device)
     yield Row(label="Verdict", value=_verdict(result), tone=VERDICT_TONES[result.verdict])
-
-
-def _figure(result: ExperimentResult, name: str, label: str) -> Row:
-    estimate = _estimate(result, name)
-    if estimate is None:
-        reason = result.unknown.get(name, "the release that wrote this result gave no reason")
-        return Row(label=label, value=f"unknown: {reason}", tone="unknown")
-    if isinstance(estimate.value, int):
-        return Row(label=label, value=f"{estimate.value:,}")  # the label names what is counted
-    age = _age(result) if name == "idle_power_w" else ""
-    return Row(
-        label=label,
-        value=estimate_text(estimate) + age,
-        method=None if estimate.method in UNSHOWN_METHODS else estimate.method,
-        footnote=_footnote(estimate),
-    )
-
-
-def _footnote(estimate: Estimate) -> str | None:
-    """Return why there is no interval, or what the interval does not include."""
-    if estimate.half_width is None:
-        return f"No interval: {estimate.reason or 'its spread is unknown'}."
-    return None if estimate.reason is None else f"The interval is {estimate.reason}."
-
-
-def _estimate(result: ExperimentResult, name: str) -> Estimate | None:
-    """Return the estimate of a figure; older releases stated the value of some figures alone."""
-    value: float | None = getattr(result, name, None)
-    figure = table.find_figure(name)
-    if name in result.estimates or value is None or figure is None:
-        return result.estimates.get(name)
-    if figure.section == "work":
-        return exact(value, figure.unit, "counted")
-    reason = "the release that wrote this result computed none"
-    return Estimate(value=value, unit=figure.unit, method="derived", reason=reason)
-
-
-def _age(result: ExperimentResult) -> str:
-    """Return how old the idle power is, where it was measured by an earlier run."""
-    if result.baseline is None or result.baseline.age_s is None:
-        return ""
-    return f" (measured {duration_text(result.baseline.age_s)} before)"
 
 
 def _device_row(device: DeviceEnergy) -> Row:

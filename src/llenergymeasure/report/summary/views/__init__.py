@@ -1,0 +1,1 @@
+"""Views of a result beside its summary: each opens one part of it."""
