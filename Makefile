@@ -22,7 +22,7 @@ ASKED := pyproject.toml constraints.txt requirements/weights.txt
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help quickstart test test-fast test-wheel check format docs-reference bench bench-accuracy bench-coverage bench-real bench-slow-calls bench-freezes bench-beating wheel clean distclean
+.PHONY: help quickstart test test-fast test-wheel check format docs-reference bench bench-accuracy bench-coverage bench-real bench-slow-calls bench-freezes bench-beating bench-latency wheel clean distclean
 
 help: ## List these targets.
 	@awk -F ':.*## ' '/^[a-z%.-]+:.*## / { sub(/%/, "X.Y", $$1); printf "  %-14s %s\n", $$1, $$2 }' Makefile
@@ -77,6 +77,9 @@ bench-freezes: $(DEV_STAMP) ## Count healthy counters called frozen, and true fr
 
 bench-beating: $(DEV_STAMP) ## Count warnings of loads in step with a sensor, and of ordinary ones (five minutes).
 	OMP_NUM_THREADS=1 PYTHONPATH=. $(BIN)/python -m benchmarks.beating_loads
+
+bench-latency: $(DEV_STAMP) ## Count how often intervals of latency percentiles contain the true one (two minutes).
+	OMP_NUM_THREADS=1 PYTHONPATH=. $(BIN)/python -m benchmarks.latency_coverage
 
 wheel: $(BIN)/python ## Build the wheel into dist/.
 	$(BIN)/python $(PIP_INSTALL:install=wheel) --no-deps --wheel-dir dist .

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from llenergymeasure.metrics.figures import table
 from llenergymeasure.metrics.figures.figure import Figure, Section
+from llenergymeasure.metrics.performance.latency_metrics import LATENCY_METRICS, LatencyMetric
 
 HEADINGS: dict[Section, str] = {
     "energy": "Energy",
@@ -34,23 +35,30 @@ powers.
 """
 
 
+LATENCY = """\
+Each metric is a distribution under `latency` in [`result.json`](bundle.md#latency): `mean`, `p50`, `p90`, `p95`, `p99`
+and `max`, over the answered requests that were scheduled and ended inside one window. Mean and percentiles are means
+over the windows of a window's own; percentiles are median-unbiased (definition 8 of Hyndman and Fan, 1996;
+`numpy.quantile(..., method="median_unbiased")`). A percentile that the values do not support is left out, with the
+reason. `latency_with_failures` has the metrics that have a meaning for a failed request, which is infinitely late
+there. [Latency](../explanation/latency.md) explains the intervals.
+"""
+
+
 def metrics_page() -> str:
     """Return docs/reference/metrics.md: the table of figures, section by section."""
     return "\n".join([METRICS_HEAD, *(line for section in HEADINGS for line in _section(section))])
 
 
 def _section(section: Section) -> Iterator[str]:
-    figures = [figure for figure in table.FIGURES if figure.section == section]
-    if figures:
-        yield from (f"## {HEADINGS[section]}", "")
-    for figure in figures:
-        yield from _figure(figure)
+    entries = [line for figure in table.FIGURES if figure.section == section for line in _figure(figure)]
+    if section == "latency":
+        entries += [LATENCY, *(line for metric in LATENCY_METRICS for line in _latency(metric))]
+    if entries:
+        yield from (f"## {HEADINGS[section]}", "", *entries)
 
 
 def _figure(figure: Figure) -> Iterator[str]:
-    yield from (f"### `{figure.name}`", "")
-    yield f"{figure.label}, in {figure.unit}."
-    yield ""
     rows = {
         "Formula": figure.formula,
         "Numerator": figure.numerator.text if figure.numerator else None,
@@ -60,5 +68,22 @@ def _figure(figure: Figure) -> Iterator[str]:
         "Source": figure.source,
         "Others": figure.differs,
     }
-    yield from (f"* {name}: {text}" for name, text in rows.items() if text is not None)
+    yield from _entry(figure.name, f"{figure.label}, in {figure.unit}.", rows)
+
+
+def _latency(metric: LatencyMetric) -> Iterator[str]:
+    rows = {
+        "Formula": metric.formula,
+        "Better": metric.better,
+        "Of failed requests": "infinitely late" if metric.counts_failures else "has no meaning",
+        "Unknown when": metric.missing_because,
+        "Source": metric.source,
+        "Others": metric.differs,
+    }
+    yield from _entry(f"latency.{metric.name}", f"{metric.label}, in {metric.unit}.", rows)
+
+
+def _entry(name: str, what: str, rows: Mapping[str, str | None]) -> Iterator[str]:
+    yield from (f"### `{name}`", "", what, "")
+    yield from (f"* {title}: {text}" for title, text in rows.items() if text is not None)
     yield ""

@@ -10,6 +10,7 @@ from pydantic import ConfigDict, Field, PrivateAttr
 from llenergymeasure.constants import SCHEMA_VERSION
 from llenergymeasure.core.record import Record
 from llenergymeasure.domain.baseline import BaselineReuse, Origin
+from llenergymeasure.domain.breakdowns.distribution import Distribution
 from llenergymeasure.domain.environment import EnvironmentMetadata, EnvironmentSnapshot
 from llenergymeasure.domain.estimate import Estimate, Method
 from llenergymeasure.domain.fingerprints import Fingerprints
@@ -216,6 +217,10 @@ class ExperimentResult(Record):
     """By the name of a figure that is None: why."""
     uncertainty: dict[str, UncertaintyBudget] = Field(default_factory=dict)
     """By the name of an energy or power among the estimates: the terms of its interval."""
+    latency: dict[str, Distribution] = Field(default_factory=dict)
+    """By the name of a metric: its distribution over the answered requests that began and ended inside a window."""
+    latency_with_failures: dict[str, Distribution] = Field(default_factory=dict)
+    """The same with failed requests as infinitely late, for the metrics that have a meaning for them."""
     warnings: tuple[RunWarning, ...] = ()
     repeats: tuple[Repeat, ...] = ()
     phases: tuple[PhaseSummary, ...] = ()

@@ -75,6 +75,8 @@ def assemble(config: ExperimentConfig, raw: RawRun) -> ExperimentResult:
         estimates=figures.estimates,
         unknown={**figures.unknown, **_unknown_facts(facts)},
         uncertainty=figures.uncertainty,
+        latency=figures.latency,
+        latency_with_failures=figures.latency_with_failures,
         warnings=warnings,
         repeats=tuple(_repeat(row) for row in rows),
         phases=_phase_summaries(account, raw),

@@ -45,7 +45,15 @@ class WindowTotals:
     @cached_property
     def whole(self) -> RequestTable:
         """Answered requests that were scheduled and ended in the window: those that latency looks at."""
-        return self.served.select(self.served.scheduled_unix_ns >= self.window.start_unix_ns)
+        return self._begun_inside(self.served)
+
+    @cached_property
+    def whole_failed(self) -> RequestTable:
+        """Requests that were scheduled in the window and ended in it without an answer."""
+        return self._begun_inside(self.failed)
+
+    def _begun_inside(self, requests: RequestTable) -> RequestTable:
+        return requests.select(requests.scheduled_unix_ns >= self.window.start_unix_ns)
 
 
 def window_totals(

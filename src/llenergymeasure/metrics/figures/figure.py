@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal
 
+from llenergymeasure.domain.breakdowns.distribution import Distribution
 from llenergymeasure.domain.estimate import Estimate, Method
 from llenergymeasure.domain.model.info import ModelInfo
 from llenergymeasure.domain.request_table import RequestTable
@@ -15,6 +17,7 @@ from llenergymeasure.domain.uncertainty import UncertaintyBudget
 from llenergymeasure.metrics.energy.account import EnergyAccount
 from llenergymeasure.metrics.energy.idle_power import Baselines
 from llenergymeasure.metrics.energy.windows import WindowTotals
+from llenergymeasure.metrics.figures.latency import latency_distributions
 
 Better = Literal["lower", "higher"]
 Section = Literal["energy", "power", "speed", "latency", "work", "phases", "prices", "memory"]
@@ -39,6 +42,11 @@ class FigureInputs:
     """False where the configuration asks for no meter."""
     serves_whole_passes: bool = False
     """Whether windows do whole passes over the workload, of which a later one may do more than the first."""
+
+    @cached_property
+    def latency(self) -> Mapping[str, Distribution]:
+        """The distribution of each latency metric over the answered requests."""
+        return latency_distributions(self.rows)
 
     @property
     def shares(self) -> list[float]:

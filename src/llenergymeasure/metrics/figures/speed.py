@@ -5,8 +5,7 @@ from __future__ import annotations
 from llenergymeasure.domain.estimate import Estimate, exact
 from llenergymeasure.metrics.figures.figure import Figure, FigureInputs, Quantity, Unknown
 from llenergymeasure.metrics.figures.quantities import DURATION, OUTPUT_TOKENS
-from llenergymeasure.metrics.performance.latency import mean_tpot_s, mean_ttft_s
-from llenergymeasure.metrics.statistics.estimates import mean_estimate, ratio_estimate
+from llenergymeasure.metrics.statistics.estimates import ratio_estimate
 
 
 def total(figure: Figure, inputs: FigureInputs) -> Estimate | Unknown:
@@ -27,10 +26,10 @@ def ratio(figure: Figure, inputs: FigureInputs) -> Estimate | Unknown:
     return Unknown(reason=figure.missing_because) if estimate is None else estimate
 
 
-def window_mean(figure: Figure, inputs: FigureInputs) -> Estimate | Unknown:
-    """Return the mean of the numerator over the windows, with Student's 95 % interval."""
-    estimate = mean_estimate(_values(figure.numerator, inputs), unit=figure.unit, method="derived")
-    return Unknown(reason=figure.missing_because) if estimate is None else estimate
+def mean_latency(figure: Figure, inputs: FigureInputs) -> Estimate | Unknown:
+    """Return the mean of the latency metric of the same name."""
+    found = inputs.latency[figure.name]
+    return found.statistics.get("mean") or Unknown(reason=found.unknown["mean"])
 
 
 def _values(quantity: Quantity | None, inputs: FigureInputs) -> list[float]:
@@ -72,10 +71,9 @@ TTFT = Figure(
     unit="s",
     better="lower",
     section="speed",
-    numerator=Quantity(text="mean time to first token", of=lambda row, _: mean_ttft_s(row.whole)),
-    formula="mean over the windows of a window's mean (first token − scheduled)",
+    formula="`mean` of [`latency.ttft_s`](#latencyttft_s)",
     missing_because="the backend reports no time of the first token",
-    compute=window_mean,
+    compute=mean_latency,
 )
 TPOT = Figure(
     name="tpot_s",
@@ -83,8 +81,7 @@ TPOT = Figure(
     unit="s",
     better="lower",
     section="speed",
-    numerator=Quantity(text="mean time per output token", of=lambda row, _: mean_tpot_s(row.whole)),
-    formula="mean over the windows of a window's mean (last token − first token) / (output tokens − 1)",
-    missing_because="the backend reports no token times, or no request has two output tokens",
-    compute=window_mean,
+    formula="`mean` of [`latency.tpot_s`](#latencytpot_s)",
+    missing_because="the backend reports no token times, or no request has a token after its first chunk",
+    compute=mean_latency,
 )

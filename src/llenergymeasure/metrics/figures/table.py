@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from llenergymeasure.domain.breakdowns.distribution import Distribution
 from llenergymeasure.domain.estimate import Estimate
 from llenergymeasure.domain.uncertainty import UncertaintyBudget
 from llenergymeasure.metrics.figures import energies, idle, speculation, speed, views, work
 from llenergymeasure.metrics.figures.figure import Figure, FigureInputs, Unknown
+from llenergymeasure.metrics.figures.latency import latency_with_failures
 from llenergymeasure.metrics.statistics.estimates import budget_estimate
 
 FIGURES: tuple[Figure, ...] = (
@@ -50,6 +52,8 @@ class FigureValues:
     estimates: Mapping[str, Estimate]
     uncertainty: Mapping[str, UncertaintyBudget]
     unknown: Mapping[str, str]
+    latency: Mapping[str, Distribution] = field(default_factory=dict)
+    latency_with_failures: Mapping[str, Distribution] = field(default_factory=dict)
 
     @property
     def headline(self) -> dict[str, float | None]:
@@ -70,7 +74,13 @@ def compute_figures(inputs: FigureInputs) -> FigureValues:
         if not isinstance(each, Unknown)
     }
     unknown = {name: each.reason for name, each in computed.items() if isinstance(each, Unknown)}
-    return FigureValues(estimates=estimates, uncertainty=budgets, unknown=unknown)
+    return FigureValues(
+        estimates=estimates,
+        uncertainty=budgets,
+        unknown=unknown,
+        latency=inputs.latency,
+        latency_with_failures=latency_with_failures(inputs.rows),
+    )
 
 
 def find_figure(name: str) -> Figure | None:

@@ -41,20 +41,19 @@ class TokenGaps:
         return float(np.median(self.duration_s)) if len(self.duration_s) else 0.0
 
 
-def mean_ttft_s(requests: RequestTable) -> float | None:
-    """Return the mean time to first token, in seconds from the scheduled time; None where no request has one."""
-    return _mean(ttft_s(requests))
-
-
-def mean_tpot_s(requests: RequestTable) -> float | None:
-    """Return the mean time per output token after the first ones, in seconds; None where no request has one."""
-    return _mean(tpot_s(requests))
-
-
 def ttft_s(requests: RequestTable) -> NDArray[np.float64]:
     """Return the time to first token of each request, shape (n,), from its scheduled time; NaN where unknown."""
-    first = requests.first_token_unix_ns
-    return np.where(first != UNKNOWN, (first - requests.scheduled_unix_ns) / 1e9, np.nan)
+    return _seconds(requests.scheduled_unix_ns, requests.first_token_unix_ns)
+
+
+def ttft_sent_s(requests: RequestTable) -> NDArray[np.float64]:
+    """Return the time to first token of each request, shape (n,), from when it was sent; NaN where unknown."""
+    return _seconds(requests.sent_unix_ns, requests.first_token_unix_ns)
+
+
+def e2e_s(requests: RequestTable) -> NDArray[np.float64]:
+    """Return the time of each request from its scheduled time to its last token, shape (n,); NaN where unknown."""
+    return _seconds(requests.scheduled_unix_ns, requests.last_token_unix_ns)
 
 
 def tpot_s(requests: RequestTable) -> NDArray[np.float64]:
@@ -63,13 +62,57 @@ def tpot_s(requests: RequestTable) -> NDArray[np.float64]:
     (last token - first token) / (output tokens - tokens of the first chunk): tokens that arrive together with the first
     one take no time of their own. An answer without a token after its first chunk has none.
     """
-    first, last = requests.first_token_unix_ns, requests.last_token_unix_ns
+    later, spent = later_tokens(requests), _seconds(requests.first_token_unix_ns, requests.last_token_unix_ns)
+    return np.where(later > 0, spent / np.where(later > 0, later, 1), np.nan)
+
+
+def decode_tokens_per_s(requests: RequestTable) -> NDArray[np.float64]:
+    """Return how many tokens each request got per second after its first chunk, shape (n,); NaN where unknown."""
+    later, spent = later_tokens(requests), _seconds(requests.first_token_unix_ns, requests.last_token_unix_ns)
+    known = (later > 0) & (spent > 0)
+    return np.where(known, later / np.where(known, spent, 1), np.nan)
+
+
+def e2e_tokens_per_s(requests: RequestTable) -> NDArray[np.float64]:
+    """Return the output tokens of each request over its whole time `e2e_s`, shape (n,); NaN where unknown."""
+    spent = e2e_s(requests)
+    known = spent > 0
+    return np.where(known, requests.output_tokens / np.where(known, spent, 1), np.nan)
+
+
+def later_tokens(requests: RequestTable) -> NDArray[np.int64]:
+    """Return how many output tokens of each request came after its first chunk with a token, shape (n,)."""
     chunk, _, has_chunk = filled_chunks(requests)
     at_first = np.ones(len(requests), dtype=np.int64)
     at_first[has_chunk] = requests.chunk_tokens[chunk[has_chunk]]
-    later = requests.output_tokens - at_first
-    known = (first != UNKNOWN) & (last != UNKNOWN) & (later > 0)
-    return np.where(known, (last - first) / 1e9 / np.where(known, later, 1), np.nan)
+    return requests.output_tokens - at_first
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chunks:
+    """The chunks with a token of some requests, request by request in the order in which they came; shape (m,).
+
+    `gap_s` is the time since the chunk with a token before it, NaN for the first one of a request. Messages without a
+    token, as one with a role only, are no chunks.
+    """
+
+    request: NDArray[np.intp]
+    """Index of the request."""
+    end_unix_ns: NDArray[np.int64]
+    gap_s: NDArray[np.float64]
+    tokens: NDArray[np.int64]
+
+
+def chunks_with_tokens(requests: RequestTable) -> Chunks:
+    """Return the chunks with a token of every request."""
+    kept = np.flatnonzero(requests.chunk_tokens > 0)
+    request = np.repeat(np.arange(len(requests)), np.diff(requests.chunk_offsets))[kept]
+    ends = requests.chunk_unix_ns[kept]
+    gaps = np.full(len(kept), np.nan)
+    follows = request[1:] == request[:-1]
+    gaps[1:][follows] = np.diff(ends)[follows] / 1e9
+    tokens = requests.chunk_tokens[kept].astype(np.int64)
+    return Chunks(request=request, end_unix_ns=ends, gap_s=gaps, tokens=tokens)
 
 
 def token_gaps(requests: RequestTable) -> TokenGaps:
@@ -79,25 +122,21 @@ def token_gaps(requests: RequestTable) -> TokenGaps:
     after its first chunk, each gives one gap from its start to its end: the time of prompts of different length is not
     mixed with that of decoding steps, but is all there is.
     """
-    chunk, _, has_chunk = filled_chunks(requests)
-    lengths = np.diff(requests.chunk_offsets)
-    number = np.arange(len(requests.chunk_unix_ns))
-    after = number > np.repeat(np.where(has_chunk, chunk, len(number)), lengths)
-    ends = requests.chunk_unix_ns[after]
-    spent = ends - requests.chunk_unix_ns[number[after] - 1]
-    tokens = requests.chunk_tokens[after].astype(np.int64)
+    chunks = chunks_with_tokens(requests)
+    after = np.isfinite(chunks.gap_s)
     first, last = requests.first_token_unix_ns, requests.last_token_unix_ns
-    whole = (lengths == 0) & (first != UNKNOWN) & (last != UNKNOWN) & (requests.output_tokens > 1)
-    ends = np.concatenate([ends, last[whole]])
-    spent = np.concatenate([spent, (last - first)[whole]])
-    tokens = np.concatenate([tokens, requests.output_tokens[whole] - 1])
+    whole = (np.diff(requests.chunk_offsets) == 0) & (first != UNKNOWN) & (last != UNKNOWN)
+    whole &= requests.output_tokens > 1
+    ends = np.concatenate([chunks.end_unix_ns[after], last[whole]])
+    spent = np.concatenate([chunks.gap_s[after], (last - first)[whole] / 1e9])
+    tokens = np.concatenate([chunks.tokens[after], requests.output_tokens[whole] - 1])
     between_tokens = bool(len(ends))
     if not between_tokens:
         served = requests.output_tokens > 0
         ends = requests.closed_unix_ns[served]
-        spent = ends - requests.service_start_unix_ns()[served]
+        spent = (ends - requests.service_start_unix_ns()[served]) / 1e9
         tokens = requests.output_tokens[served].astype(np.int64)
-    return TokenGaps(end_unix_ns=ends, duration_s=spent / 1e9, tokens=tokens, between_tokens=between_tokens)
+    return TokenGaps(end_unix_ns=ends, duration_s=spent, tokens=tokens, between_tokens=between_tokens)
 
 
 def filled_chunks(requests: RequestTable) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
@@ -110,6 +149,6 @@ def filled_chunks(requests: RequestTable) -> tuple[NDArray[np.int64], NDArray[np
     return filled[np.where(has_one, start, 0)], filled[np.where(has_one, end - 1, 0)], has_one
 
 
-def _mean(values: NDArray[np.float64]) -> float | None:
-    known = values[np.isfinite(values)]
-    return float(known.mean()) if len(known) else None
+def _seconds(start_unix_ns: NDArray[np.int64], end_unix_ns: NDArray[np.int64]) -> NDArray[np.float64]:
+    known = (start_unix_ns != UNKNOWN) & (end_unix_ns != UNKNOWN)
+    return np.where(known, (end_unix_ns - start_unix_ns) / 1e9, np.nan)

@@ -1,0 +1,184 @@
+"""The table of latency metrics: what is taken of each request or chunk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from llenergymeasure.domain.request_table import RequestTable
+from llenergymeasure.metrics.performance import latency
+from llenergymeasure.metrics.performance.batches import batch_numbers
+
+NO_TOKEN_TIMES = "the backend reports no token times"
+
+
+@dataclass(frozen=True, kw_only=True)
+class LatencyMetric:
+    """One row of the table of latency metrics; its statistics are those of every metric."""
+
+    name: str
+    """Key under `latency` in `result.json`; ends in the unit."""
+    label: str
+    """What a person calls it."""
+    label_of_single_tokens: str | None = None
+    """What a person calls it where every chunk is one token; None: the same."""
+    unit: str
+    better: Literal["lower", "higher"] | None
+    things: str = "requests"
+    """What has a value: requests, chunks or gaps."""
+    groups: str = "batches"
+    """What values that came from the same work have in common."""
+    formula: str
+    source: str | None = None
+    differs: str | None = None
+    """How other tools define what goes by this name."""
+    missing_because: str
+    """Why it is unknown where nothing has a value."""
+    counts_failures: bool = False
+    """Whether it has a meaning for a failed request, which is then infinitely late."""
+    of: Callable[[RequestTable], MetricValues]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class MetricValues:
+    """The known values of some requests, shape (m,), the index of the request of each, and its group.
+
+    Values of one group came from the same work: the requests of a static batch, the chunks of one step.
+    """
+
+    value: NDArray[np.float64]
+    request: NDArray[np.intp]
+    group: NDArray[np.intp]
+
+
+def _by_request(
+    compute: Callable[[RequestTable], NDArray[np.float64]],
+) -> Callable[[RequestTable], MetricValues]:
+    def of(requests: RequestTable) -> MetricValues:
+        values = compute(requests)
+        known = np.flatnonzero(np.isfinite(values))
+        group = batch_numbers(requests)[known]
+        return MetricValues(value=values[known], request=known, group=group)
+
+    return of
+
+
+def _chunk_gaps(requests: RequestTable) -> MetricValues:
+    chunks = latency.chunks_with_tokens(requests)
+    return _of_chunks(chunks, chunks.gap_s)
+
+
+def _chunk_tokens(requests: RequestTable) -> MetricValues:
+    chunks = latency.chunks_with_tokens(requests)
+    return _of_chunks(chunks, chunks.tokens.astype(np.float64))
+
+
+def _of_chunks(chunks: latency.Chunks, values: NDArray[np.float64]) -> MetricValues:
+    """Return the known values; chunks that were on the host at the same nanosecond came from one step."""
+    known = np.isfinite(values)
+    _, step = np.unique(chunks.end_unix_ns[known], return_inverse=True)
+    return MetricValues(value=values[known], request=chunks.request[known], group=step)
+
+
+LATENCY_METRICS: tuple[LatencyMetric, ...] = (
+    LatencyMetric(
+        name="ttft_s",
+        label="Time to first token",
+        unit="s",
+        better="lower",
+        formula="first token − scheduled, by the client's clock. The first token is in the first message with at least "
+        "one token of any kind; messages without one (a role, empty, a comment) are ignored",
+        differs="vLLM, AIPerf and guidellm start when the client sends, which hides the client's own delay. vLLM stops "
+        "at the first event, a role alone or an empty one included; AIPerf, guidellm and SGLang at the first text, "
+        "reasoning or tool call",
+        missing_because="the backend reports no time of the first token",
+        counts_failures=True,
+        of=_by_request(latency.ttft_s),
+    ),
+    LatencyMetric(
+        name="ttft_sent_s",
+        label="Time to first token, from sending",
+        unit="s",
+        better="lower",
+        formula="first token − sent: `ttft_s` without the delay of the client",
+        differs="what vLLM, AIPerf and guidellm call TTFT",
+        missing_because="the backend reports no time of the first token, or none at which a request was sent",
+        counts_failures=True,
+        of=_by_request(latency.ttft_sent_s),
+    ),
+    LatencyMetric(
+        name="tpot_s",
+        label="Time per output token",
+        unit="s",
+        better="lower",
+        formula="(last token − first token) / (output tokens − tokens of the first chunk). Output tokens are those "
+        "that the backend counts (`usage` of a server); an answer without a token after its first chunk has none",
+        differs="vLLM and MLPerf Inference divide by output tokens − 1, however many came first; guidellm divides "
+        "(last token − start) by the output tokens, the first one included",
+        missing_because=f"{NO_TOKEN_TIMES}, or no request has a token after its first chunk",
+        counts_failures=True,
+        of=_by_request(latency.tpot_s),
+    ),
+    LatencyMetric(
+        name="chunk_gap_s",
+        label="Gap between chunks",
+        label_of_single_tokens="Inter-token latency (ITL)",
+        unit="s",
+        better="lower",
+        things="gaps between chunks",
+        groups="steps",
+        formula="time from one chunk with a token to the next of the same request: raw gaps, pooled over the requests "
+        "of a window. It is labelled inter-token latency (ITL) only where every chunk has one token",
+        differs="ITL is one sample a chunk in vLLM, the gap over its tokens in genai-perf, that quotient once for each "
+        "of its tokens in SGLang, and a mean per request in AIPerf and guidellm, which hides stalls",
+        missing_because=f"{NO_TOKEN_TIMES}, or no answer has a second chunk",
+        of=_chunk_gaps,
+    ),
+    LatencyMetric(
+        name="tokens_per_chunk",
+        label="Tokens per chunk",
+        unit="tokens",
+        better=None,
+        things="chunks",
+        groups="steps",
+        formula="output tokens of each chunk that has one, the first of a request included",
+        missing_because=NO_TOKEN_TIMES,
+        of=_chunk_tokens,
+    ),
+    LatencyMetric(
+        name="e2e_s",
+        label="Time of a request",
+        unit="s",
+        better="lower",
+        formula="last token − scheduled",
+        differs="others start when the client sends, and some end when the stream is closed; that time is kept in "
+        "`requests.parquet` (`closed_unix_ns`)",
+        missing_because="the backend reports no time of the last token",
+        counts_failures=True,
+        of=_by_request(latency.e2e_s),
+    ),
+    LatencyMetric(
+        name="decode_tokens_per_s_per_request",
+        label="Decode speed of a request",
+        unit="tokens/s",
+        better="higher",
+        formula="(output tokens − tokens of the first chunk) / (last token − first token): 1 / `tpot_s` of the same "
+        "request. Its high percentiles are its fastest requests; the slowest are in `tpot_s`",
+        missing_because=f"{NO_TOKEN_TIMES}, or no request has a token after its first chunk",
+        of=_by_request(latency.decode_tokens_per_s),
+    ),
+    LatencyMetric(
+        name="e2e_tokens_per_s_per_request",
+        label="Speed of a request",
+        unit="tokens/s",
+        better="higher",
+        formula="output tokens / `e2e_s` of the same request, time in a queue and for the prompt included",
+        missing_because="the backend reports no time of the last token",
+        of=_by_request(latency.e2e_tokens_per_s),
+    ),
+)
+"""A new metric is one row here: result, `llem show` and the reference page then have it."""

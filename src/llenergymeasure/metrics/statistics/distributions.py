@@ -1,0 +1,180 @@
+"""Mean, percentiles and maximum of the values of several windows, each with a 95 % interval."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from llenergymeasure.domain.estimate import Estimate
+from llenergymeasure.metrics.statistics.clusters import design_effect
+from llenergymeasure.metrics.statistics.estimates import SINGLE_REPEAT, mean_estimate
+from llenergymeasure.metrics.statistics.order_statistics import (
+    quantile,
+    rank_fractions,
+    values_needed,
+    values_needed_in_each,
+)
+from llenergymeasure.metrics.statistics.student import mean_half_width
+
+PERCENTILES = {"p50": 0.50, "p90": 0.90, "p95": 0.95, "p99": 0.99}
+STATISTICS = ("mean", *PERCENTILES, "max")
+WELL_FILLED = 0.90
+OBSERVED = "the largest that was observed: a sample does not bound the maximum"
+INFINITE = "failed requests are infinitely late"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Values:
+    """The values of one window, shape (n,), and the group of each; groups are numbered from 0.
+
+    Values of one group may depend on each other, as those of the requests of one static batch do. An infinite value
+    stands for a request that was never answered.
+    """
+
+    value: NDArray[np.float64]
+    group: NDArray[np.intp]
+
+    def __len__(self) -> int:
+        return len(self.value)
+
+    @cached_property
+    def ordered(self) -> NDArray[np.float64]:
+        """The values in ascending order."""
+        return np.sort(self.value)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Described:
+    """Statistics by name, and why the others are unknown."""
+
+    statistics: dict[str, Estimate]
+    unknown: dict[str, str]
+
+
+def describe(windows: Sequence[Values], *, unit: str, things: str, groups: str = "groups") -> Described:
+    """Return mean, percentiles and maximum of what the windows have; `things` and `groups` name both in a reason.
+
+    Mean and percentiles are means over the windows of a window's own.
+    """
+    sample = _Sample(windows, unit, things, groups)
+    found = {name: sample.statistic(name) for name in STATISTICS}
+    return Described(
+        statistics={name: each for name, each in found.items() if isinstance(each, Estimate)},
+        unknown={name: each for name, each in found.items() if isinstance(each, str)},
+    )
+
+
+class _Sample:
+    """The values of all windows."""
+
+    def __init__(self, windows: Sequence[Values], unit: str, things: str, groups: str) -> None:
+        self._windows = windows
+        self._unit, self._things, self._groups = unit, things, groups
+        self._n = sum(map(len, windows))
+
+    def statistic(self, name: str) -> Estimate | str:
+        """Return one statistic, or why it is unknown."""
+        if not self._n:
+            return f"there are no {self._things}"
+        if name in PERCENTILES:
+            return self._percentile(name, PERCENTILES[name])
+        largest = max(float(each.ordered[-1]) for each in self._windows if len(each))
+        if not math.isfinite(largest):
+            return INFINITE
+        if name == "max":
+            return Estimate(value=largest, unit=self._unit, method="derived", reason=OBSERVED)
+        return self._mean()
+
+    def _mean(self) -> Estimate | str:
+        if not all(map(len, self._windows)):
+            return f"a window has no {self._things}"
+        means = [float(each.value.mean()) for each in self._windows]
+        return mean_estimate(means, unit=self._unit, method="derived") or "no window was completed"
+
+    def _percentile(self, name: str, fraction: float) -> Estimate | str:
+        too_few = self._too_few(name, fraction, 1.0)
+        if too_few is not None:
+            return too_few
+        points = self._points(fraction)
+        if not all(map(math.isfinite, points)):
+            return f"{name} falls among the failed requests, which are infinitely late"
+        effect = self._design_effect(fraction)
+        return self._too_few(name, fraction, effect) or self._with_interval(
+            points, fraction, self._n / effect
+        )
+
+    def _points(self, fraction: float) -> list[float]:
+        return [quantile(each.ordered, fraction) for each in self._windows]
+
+    def _too_few(self, name: str, fraction: float, effect: float) -> str | None:
+        """Return why the values do not support a percentile, where so many of them count as one."""
+        needed, in_each = values_needed(fraction), values_needed_in_each(fraction)
+        fewest = min(map(len, self._windows))
+        if round(self._n / effect, 6) >= needed and round(fewest / effect, 6) >= in_each:
+            return None
+        what = f"{name} needs at least {needed:,} {self._things}, {in_each:,} of them in each window"
+        if effect == 1.0:
+            return f"{what}; there are {self._n:,}, {fewest:,} in the shortest window"
+        return (
+            f"{what}; those of one of the {self._n_groups:,} {self._groups} depend on each other, "
+            f"so that the {self._n:,} count as {self._n / effect:,.0f}"
+        )
+
+    def _with_interval(self, points: Sequence[float], fraction: float, independent: float) -> Estimate:
+        """Return the mean of the windows' percentiles with the wider of two intervals, on each side.
+
+        Student's t of the percentiles, window by window: values within a window depend on each other in ways that
+        nobody knows (queues, temperature), windows do not. And the order statistics of what differs within the
+        windows: a few windows that agree by chance would make the first too narrow.
+        """
+        value = math.fsum(points) / len(points)
+        half = mean_half_width(points)
+        if half is None:
+            return Estimate(value=value, unit=self._unit, method="derived", reason=SINGLE_REPEAT)
+        below, above = self._order_statistics(points, fraction, independent)
+        if not math.isfinite(above):
+            reason = (
+                "the upper end of the interval falls among the failed requests, which are infinitely late"
+            )
+            return Estimate(value=value, unit=self._unit, method="derived", reason=reason)
+        low, high = value - max(half, below), value + max(half, above)
+        return Estimate(value=value, low=low, high=high, unit=self._unit, method="derived")
+
+    def _order_statistics(
+        self, points: Sequence[float], fraction: float, independent: float
+    ) -> tuple[float, float]:
+        """Return how far the interval of order statistics reaches below and above; values as differences of windows."""
+        n = self._n
+        low, high = rank_fractions(fraction, independent)
+        first = max(math.floor(low * n * (1 + 1e-12)), 1) - 1
+        last = min(math.ceil(high * n * (1 - 1e-12)), n) - 1
+        differences = np.concatenate(
+            [each.value - point for each, point in zip(self._windows, points, strict=True)]
+        )
+        ends = np.partition(differences, (first, last))[[first, last]]
+        return max(-float(ends[0]), 0.0), max(float(ends[1]), 0.0)
+
+    def _design_effect(self, fraction: float) -> float:
+        """Return how many values count as one, by how those above a percentile are spread over the groups.
+
+        Few values lie above a high percentile, so it is at least that of the 90th.
+        """
+        if self._n_groups == self._n:
+            return 1.0
+        return max(self._effect_at(each) for each in {fraction, min(fraction, WELL_FILLED)})
+
+    def _effect_at(self, fraction: float) -> float:
+        above = [
+            ((each.value > point).astype(float) + (each.value >= point)) / 2
+            for each, point in zip(self._windows, self._points(fraction), strict=True)
+        ]
+        return design_effect(above, [each.group for each in self._windows])
+
+    @cached_property
+    def _n_groups(self) -> int:
+        return sum(int(each.group.max()) + 1 for each in self._windows if len(each))
