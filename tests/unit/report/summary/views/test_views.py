@@ -1,0 +1,71 @@
+"""Views open one part of a result each: on screen, and as data."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from llenergymeasure.cli.app import app
+from llenergymeasure.report.summary.views.document import VIEWS
+from tests.support.bundles import write_run
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_run(tmp_path_factory.mktemp("views"))
+
+
+def shown(bundle: Path, *options: str) -> str:
+    ended = CliRunner().invoke(app, ["show", str(bundle), *options])
+    assert ended.exit_code == 0, ended.output
+    return ended.output
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_every_view_is_an_option_and_has_the_same_content_as_data(bundle, view):
+    text = shown(bundle, f"--{view}")
+    assert text.startswith("any · standin")
+    document = json.loads(shown(bundle, f"--{view}", "--json"))
+    assert list(document) == [view]
+    assert document[view]
+
+
+def test_several_views_stand_below_each_other_under_one_title(bundle):
+    text = shown(bundle, *(f"--{view}" for view in VIEWS))
+    assert text.count("any · standin") == 1
+    document = json.loads(shown(bundle, *(f"--{view}" for view in VIEWS), "--json"))
+    assert list(document) == list(VIEWS)
+
+
+def test_energy_shows_power_over_the_phases_of_the_run(bundle):
+    lines = shown(bundle, "--energy").splitlines()
+    at = next(number for number, line in enumerate(lines) if line.startswith("Power over"))
+    assert "from 0 to 300.0 W" in lines[at]
+    line, names = lines[at + 1], lines[at + 2]
+    assert line[names.index("idle")] == "▃"
+    assert line[names.index("window 1")] == "█"
+
+
+def test_energy_is_stated_gross_net_and_marginal(bundle):
+    text = shown(bundle, "--energy")
+    for label in (
+        "Energy per output token",
+        "Net energy per output token",
+        "Marginal energy per output token",
+    ):
+        assert f"  {label} " in text
+    figures = json.loads(shown(bundle, "--energy", "--json"))["energy"]["figures"]
+    assert figures["net_energy_per_1000_requests_wh"]["unit"] == "Wh"
+    assert figures["energy_per_computed_input_token_j"]["value"] is None
+    assert figures["energy_per_computed_input_token_j"]["reason"]
+
+
+def test_a_result_alone_without_its_tables_cannot_be_opened_further(bundle, tmp_path):
+    alone = tmp_path / "result.json"
+    alone.write_text((bundle / "result.json").read_text())
+    ended = CliRunner().invoke(app, ["show", str(alone), "--energy"])
+    assert ended.exit_code == 6
+    assert "there is no phases.parquet" in ended.output
