@@ -31,6 +31,12 @@ def show(
             help="Print the uncertainty budgets of the windows' energies and mean power instead.",
         ),
     ] = False,
+    latency: Annotated[
+        bool,
+        typer.Option(
+            "--latency", help="Print mean, percentiles and maximum of each latency, with intervals."
+        ),
+    ] = False,
     energy: Annotated[
         bool,
         typer.Option(
@@ -60,7 +66,7 @@ def show(
     opened = open_bundle(bundle)
     if not opened.is_interrupted:
         place = folder_of(bundle)
-        views = [name for name, asked in (("energy", energy),) if asked]
+        views = [name for name, asked in (("latency", latency), ("energy", energy)) if asked]
         if views:
             print_views(opened, views, as_json, output_format)
         elif uncertainty and not as_json:

@@ -84,4 +84,4 @@ def _grid(grid: Grid) -> Iterator[str]:
     widths = [max(map(len, column)) for column in list(zip(*lines, strict=True))[:-1]]
     for line in lines:
         cells = (f"{cell:<{width}}" for cell, width in zip(line, widths, strict=False))
-        yield f"{INDENT}{'  '.join(cells)}  {line[-1]}"
+        yield f"{INDENT}{'  '.join(cells)}  {line[-1]}".rstrip()

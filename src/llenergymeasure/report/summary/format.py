@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from llenergymeasure.domain.estimate import Estimate
 
@@ -50,8 +51,18 @@ def quantity(value: float, unit: str) -> str:
     """Return a figure without an interval, to four significant digits."""
     value = _resolved(value, unit)
     factor, prefix = _scale(value, unit)
-    value /= factor
-    return f"{_rounded(value, _places(value, SIGNIFICANT))} {prefix}{unit}"
+    return f"{number(value / factor)} {prefix}{unit}"
+
+
+def common_unit(values: Sequence[float], unit: str) -> tuple[float, str]:
+    """Return what to divide several figures of one unit by, and the unit that they then have: that of the largest."""
+    factor, prefix = _scale(max(map(abs, values), default=0.0), unit)
+    return factor, f"{prefix}{unit}"
+
+
+def number(value: float) -> str:
+    """Return a number to four significant digits."""
+    return _rounded(value, _places(value, SIGNIFICANT))
 
 
 def bytes_text(size: float) -> str:

@@ -12,6 +12,7 @@ from llenergymeasure.report.summary.document import Block, Document, Rows
 from llenergymeasure.report.summary.footnotes import with_footnotes
 from llenergymeasure.report.summary.result import title
 from llenergymeasure.report.summary.views.energy import energy_blocks
+from llenergymeasure.report.summary.views.latency import latency_blocks
 from llenergymeasure.results.opening import Bundle
 
 
@@ -27,6 +28,9 @@ class View:
 
 
 VIEWS: dict[str, View] = {
+    "latency": View(
+        blocks=latency_blocks, sections=("latency",), fields=("latency", "latency_with_failures")
+    ),
     "energy": View(
         blocks=energy_blocks, sections=("energy", "power", "phases"), fields=("energy", "phase_split")
     ),

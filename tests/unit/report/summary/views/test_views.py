@@ -69,3 +69,17 @@ def test_a_result_alone_without_its_tables_cannot_be_opened_further(bundle, tmp_
     ended = CliRunner().invoke(app, ["show", str(alone), "--energy"])
     assert ended.exit_code == 6
     assert "there is no phases.parquet" in ended.output
+
+
+def test_latency_states_each_metric_with_its_interval_and_why_a_percentile_is_unknown(bundle):
+    lines = shown(bundle, "--latency").splitlines()
+    at = next(number for number, line in enumerate(lines) if line.startswith("  TTFT, ms "))
+    assert lines[at].split() == ["TTFT,", "ms", "60", "50.00", "50.00", "50.00", "-", "-", "50.00"]
+    assert lines[at + 1].split() == ["95", "%", "interval", "from", "50.00", "50.00", "50.00"]
+    assert any(line.startswith("p99 needs at least ") for line in lines)
+    assert "Time to first token of 60 requests" in lines
+
+
+def test_a_table_of_latency_fits_eighty_columns(bundle):
+    table = shown(bundle, "--latency").split("\n\n")[1]
+    assert max(map(len, table.splitlines())) <= 80

@@ -1,0 +1,102 @@
+"""The latency of a result: mean, percentiles and maximum of each metric, with their intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from llenergymeasure.domain.breakdowns.distribution import Distribution
+from llenergymeasure.domain.estimate import Estimate
+from llenergymeasure.domain.trace import complete_windows
+from llenergymeasure.report.summary.document import Block, Grid, Note, Notes, Paragraph
+from llenergymeasure.report.summary.format import common_unit, number, plural
+from llenergymeasure.report.summary.views.histogram import histogram
+from llenergymeasure.results.opening import Bundle
+
+STATISTICS = ("mean", "p50", "p90", "p95", "p99", "max")
+HEAD = ("", "n", *STATISTICS)
+UNKNOWN = "-"
+SHORT_LABELS = {
+    "ttft_s": "TTFT",
+    "ttft_sent_s": "TTFT from sending",
+    "tpot_s": "TPOT",
+    "e2e_s": "Whole request",
+    "decode_tokens_per_s_per_request": "Decode speed",
+    "e2e_tokens_per_s_per_request": "Speed",
+}
+"""Of metrics whose own label leaves no room for the numbers in 80 columns."""
+
+
+def latency_blocks(bundle: Bundle) -> Iterator[Block]:
+    """Yield the metrics as a table, the distribution of the time to first token, and what is unknown.
+
+    Raises:
+        ExperimentError: a file of the bundle cannot be read.
+    """
+    result = bundle.result
+    if not result.latency:
+        yield Paragraph(text="This result states no latency.", tone="unknown")
+        return
+    yield Grid(head=HEAD, lines=tuple(_lines(result.latency)))
+    chart = _ttft_chart(bundle)
+    if chart is not None:
+        yield chart
+    if result.failed_requests:
+        failed = plural(result.failed_requests, "request")
+        yield Paragraph(text=f"With failed requests ({failed}) as infinitely late:")
+        yield Grid(head=HEAD, lines=tuple(_lines(result.latency_with_failures)))
+    notes = tuple(_notes(result.latency))
+    if notes:
+        yield Notes(notes=notes)
+
+
+def _lines(latency: Mapping[str, Distribution]) -> Iterator[tuple[str, ...]]:
+    """Yield three lines for each metric: its statistics, and the two ends of their intervals."""
+    for name, each in latency.items():
+        found = [each.statistics.get(one) for one in STATISTICS]
+        factor, unit = common_unit([one.value for one in found if one is not None], each.unit)
+        label = SHORT_LABELS.get(name, each.label)
+        values, lows, highs = ([_end(one, end, factor) for one in found] for end in ("value", "low", "high"))
+        yield (label if unit == "tokens" else f"{label}, {unit}", f"{each.n:,}", *values)
+        if any(lows):
+            yield ("  95 % interval from", "", *lows)
+            yield ("                  to", "", *highs)
+
+
+def _end(estimate: Estimate | None, end: str, factor: float) -> str:
+    if estimate is None:
+        return UNKNOWN if end == "value" else ""
+    value: float | None = getattr(estimate, end)
+    return "" if value is None else number(value / factor)
+
+
+def _ttft_chart(bundle: Bundle) -> Block | None:
+    import numpy as np
+
+    from llenergymeasure.metrics.performance.latency import ttft_s
+
+    requests = bundle.requests
+    inside = np.zeros(len(requests), dtype=bool)
+    for window in complete_windows(bundle.phases):
+        inside |= requests.lies_within(window.start_unix_ns, window.end_unix_ns)
+    values = ttft_s(requests.select(inside & requests.is_ok()))
+    known = values[np.isfinite(values)]
+    return histogram(known, "s", f"Time to first token of {plural(len(known), 'request')}")
+
+
+def _notes(latency: Mapping[str, Distribution]) -> Iterator[Note]:
+    """Yield how many requests were left out, and once each why statistics are unknown or have no interval."""
+    cut_off = max((each.cut_off for each in latency.values()), default=0)
+    if cut_off:
+        yield Note(text=f"{plural(cut_off, 'request')} under way at an edge of a window: left out.")
+    labels: dict[str, list[str]] = {}
+    for metric, each in latency.items():
+        for name in STATISTICS:
+            stated = each.statistics.get(name)
+            reason = each.unknown.get(name) if stated is None else stated.reason
+            if reason is not None:
+                labels.setdefault(reason if reason.startswith(name) else f"{name}: {reason}", []).append(
+                    SHORT_LABELS.get(metric, each.label)
+                )
+    for reason, names in labels.items():
+        of = "" if len(names) == len(latency) else f" ({', '.join(names)})"
+        yield Note(text=f"{reason}{of}.")
