@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from scripts.reference.breakdowns import breakdown_lines
+
 from llenergymeasure.metrics.figures import table
 from llenergymeasure.metrics.figures.figure import Figure, Section
 from llenergymeasure.metrics.performance.latency_metrics import LATENCY_METRICS, LatencyMetric
@@ -47,7 +49,8 @@ there. [Latency](../explanation/latency.md) explains the intervals.
 
 def metrics_page() -> str:
     """Return docs/reference/metrics.md: the table of figures, section by section."""
-    return "\n".join([METRICS_HEAD, *(line for section in HEADINGS for line in _section(section))])
+    sections = (line for section in HEADINGS for line in _section(section))
+    return "\n".join([METRICS_HEAD, *sections, *breakdown_lines()])
 
 
 def _section(section: Section) -> Iterator[str]:
