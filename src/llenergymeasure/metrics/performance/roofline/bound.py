@@ -1,0 +1,54 @@
+"""What bounds a phase: the rule, and its sentence with the numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from llenergymeasure.domain.breakdowns.roofline import Bound
+
+NEAR_A_ROOF = 0.25
+"""Share of a peak below which neither arithmetic nor memory explains the time. A judgement: tuned engines reach 40 to
+70 % of one of the two, and eager PyTorch with small batches, whose cards wait for each kernel to be launched, a few
+percent to a fifth."""
+SMS_IDLE_PCT = 50.0
+"""Mean SM activity below which the card mostly waits. Source: NVIDIA's DCGM user guide, "Profiling metrics": less than
+0.5 likely indicates ineffective use of the GPU, 0.8 is needed for an effective one."""
+RULE = (
+    "host: the SMs had work for less than "
+    f"{SMS_IDLE_PCT:.0f} % of the phase's time, or, on a card without that reading, neither MFU nor MBU reaches "
+    f"{NEAR_A_ROOF:.0%} (a judgement); else compute where the FLOPs per byte are at or above the ridge "
+    "(peak over bandwidth), memory below it"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PhaseUse:
+    """How a phase used its cards; `sm_activity_pct` is None where the cards do not tell."""
+
+    mfu: float
+    mbu: float
+    intensity_flop_per_byte: float
+    ridge_flop_per_byte: float
+    sm_activity_pct: float | None = None
+
+
+def what_bounds(use: PhaseUse) -> tuple[Bound, str]:
+    """Return what bounds a phase, and why.
+
+    `metrics.performance.host_bound` finds a device that waits for its host from two operating points, by power and
+    latency; here there is one.
+    """
+    near = f"MFU {use.mfu:.1%}, MBU {use.mbu:.1%}"
+    if use.sm_activity_pct is not None and use.sm_activity_pct < SMS_IDLE_PCT:
+        return "host", f"the SMs had work for {use.sm_activity_pct:.0f} % of the time ({near})"
+    if use.sm_activity_pct is None and max(use.mfu, use.mbu) < NEAR_A_ROOF:
+        return "host", (
+            f"neither roof is near ({near}): the card waits for its host, or its kernels are too small to fill it"
+        )
+    busy = "" if use.sm_activity_pct is None else f", SM activity {use.sm_activity_pct:.0f} %"
+    side: Bound = "compute" if use.intensity_flop_per_byte >= use.ridge_flop_per_byte else "memory"
+    relation = "at or above" if side == "compute" else "below"
+    return side, (
+        f"{use.intensity_flop_per_byte:.3g} FLOP per byte is {relation} the ridge of {use.ridge_flop_per_byte:.3g} "
+        f"({near}{busy})"
+    )

@@ -1,0 +1,43 @@
+"""When an engine did prefill, and when it decoded."""
+
+from __future__ import annotations
+
+from llenergymeasure.domain.step import StepRecord
+from llenergymeasure.domain.step_table import StepTable
+from llenergymeasure.domain.trace import Phase
+from llenergymeasure.metrics.performance.roofline.step_times import step_times
+
+MS = 1_000_000
+WINDOW = Phase(name="window", start_unix_ns=100 * MS, end_unix_ns=400 * MS, repeat=0)
+
+
+def step(start_ms: int, end_ms: int, prefill: int = 0, decode: int = 0) -> StepRecord:
+    return StepRecord(
+        start_unix_ns=start_ms * MS,
+        end_unix_ns=end_ms * MS,
+        prefill_tokens=prefill,
+        decode_tokens=decode,
+        requests=1,
+        context_tokens=1,
+    )
+
+
+def test_steps_that_follow_each_other_are_one_stretch_and_the_window_cuts_them() -> None:
+    steps = StepTable.from_records(
+        [
+            step(90, 120, prefill=8),
+            step(120, 140, decode=1),
+            step(140, 160, decode=1),
+            step(300, 500, decode=1),
+        ]
+    )
+    times = step_times(steps, WINDOW)
+    assert (times.prefill.duration_s, times.decode.duration_s, times.mixed) == (0.020, 0.140, 0)
+    assert times.decode.start_unix_ns.tolist() == [120 * MS, 300 * MS]
+    assert times.decode.end_unix_ns.tolist() == [160 * MS, 400 * MS]
+
+
+def test_mixed_steps_are_counted_and_belong_to_no_phase() -> None:
+    times = step_times(StepTable.from_records([step(100, 150, 8, 1), step(150, 200, decode=2)]), WINDOW)
+    assert (times.steps, times.mixed) == (2, 1)
+    assert (times.prefill.duration_s, times.decode.duration_s) == (0.0, 0.050)
