@@ -11,6 +11,7 @@ from llenergymeasure.constants import SCHEMA_VERSION
 from llenergymeasure.core.record import Record
 from llenergymeasure.domain.baseline import BaselineReuse, Origin
 from llenergymeasure.domain.breakdowns.distribution import Distribution
+from llenergymeasure.domain.breakdowns.phase_split import PhaseSplit
 from llenergymeasure.domain.environment import EnvironmentMetadata, EnvironmentSnapshot
 from llenergymeasure.domain.estimate import Estimate, Method
 from llenergymeasure.domain.fingerprints import Fingerprints
@@ -224,6 +225,8 @@ class ExperimentResult(Record):
     warnings: tuple[RunWarning, ...] = ()
     repeats: tuple[Repeat, ...] = ()
     phases: tuple[PhaseSummary, ...] = ()
+    phase_split: PhaseSplit = PhaseSplit()
+    """How the energy of the windows was split into prefill and decode."""
     conditions: tuple[DeviceConditions, ...] = ()
     """Temperature, clocks and throttling of each device that reports them."""
     interference: Interference = Interference()

@@ -9,6 +9,7 @@ from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.domain.experiment import ExperimentResult, PhaseSummary, Repeat
 from llenergymeasure.domain.fingerprints import experiment_hash
 from llenergymeasure.domain.run_facts import RunFacts
+from llenergymeasure.metrics.attribution.phases.split import SplitEnergies, split_phases
 from llenergymeasure.metrics.checks.inputs import CheckInputs
 from llenergymeasure.metrics.checks.verdict import run_warnings, verdict
 from llenergymeasure.metrics.energy.account import EnergyAccount
@@ -45,7 +46,8 @@ def assemble(config: ExperimentConfig, raw: RawRun) -> ExperimentResult:
     facts, protocol, account = raw.facts, config.measurement, _account(raw)
     rows = window_totals(account, raw.phases, raw.requests)
     baselines = find_idle_power(account, raw.phases, facts.baseline)
-    figures = _figures(config, raw, account, rows, baselines)
+    split = split_phases(account, rows, raw.requests, raw.steps)
+    figures = _figures(config, raw, account, rows, baselines, split)
     energy = energy_breakdown(account, raw.phases, baselines)
     conditions = device_conditions(raw.trace, raw.phases)
     cooldown = summarise_cooldown(raw.trace, raw.phases, protocol.cooldown.max_temperature_c)
@@ -80,6 +82,7 @@ def assemble(config: ExperimentConfig, raw: RawRun) -> ExperimentResult:
         warnings=warnings,
         repeats=tuple(_repeat(row) for row in rows),
         phases=_phase_summaries(account, raw),
+        phase_split=split.split,
         conditions=conditions,
         cooldown=cooldown,
         warmup=warmup,
@@ -97,6 +100,7 @@ def _figures(
     account: EnergyAccount,
     rows: Sequence[WindowTotals],
     baselines: Baselines,
+    split: SplitEnergies,
 ) -> FigureValues:
     return compute_figures(
         FigureInputs(
@@ -108,6 +112,7 @@ def _figures(
             model_info=raw.facts.model_info,
             requests=raw.requests,
             steps=raw.steps,
+            phase_split=split,
             device=config.device,
             meters_are_read=config.energy.meters != "none",
             serves_whole_passes=config.load.kind == "offline",

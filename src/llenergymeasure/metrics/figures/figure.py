@@ -14,6 +14,7 @@ from llenergymeasure.domain.request_table import RequestTable
 from llenergymeasure.domain.step_table import StepTable
 from llenergymeasure.domain.trace import Phase
 from llenergymeasure.domain.uncertainty import UncertaintyBudget
+from llenergymeasure.metrics.attribution.phases.split import NOT_SPLIT, SplitEnergies
 from llenergymeasure.metrics.energy.account import EnergyAccount
 from llenergymeasure.metrics.energy.idle_power import Baselines
 from llenergymeasure.metrics.energy.windows import WindowTotals
@@ -37,6 +38,7 @@ class FigureInputs:
     requests: RequestTable = field(default_factory=RequestTable.empty)
     steps: StepTable | None = None
     """None where the backend reports none."""
+    phase_split: SplitEnergies = NOT_SPLIT
     device: str = "cuda"
     meters_are_read: bool = True
     """False where the configuration asks for no meter."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from llenergymeasure.domain.breakdowns.distribution import Distribution
 from llenergymeasure.domain.estimate import Estimate
 from llenergymeasure.domain.uncertainty import UncertaintyBudget
-from llenergymeasure.metrics.figures import energies, idle, speculation, speed, views, work
+from llenergymeasure.metrics.figures import energies, idle, phases, speculation, speed, views, work
 from llenergymeasure.metrics.figures.figure import Figure, FigureInputs, Unknown
 from llenergymeasure.metrics.figures.latency import latency_with_failures
 from llenergymeasure.metrics.statistics.estimates import budget_estimate
@@ -27,6 +27,7 @@ FIGURES: tuple[Figure, ...] = (
     idle.NET_ENERGY,
     idle.MARGINAL_ENERGY,
     idle.LOAD_ENERGY,
+    *phases.PHASES,
     speed.DURATION_OF_WINDOWS,
     speed.OUTPUT_THROUGHPUT,
     speed.TTFT,

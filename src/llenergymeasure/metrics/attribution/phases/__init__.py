@@ -1,0 +1,1 @@
+"""The energy of the windows split into prefill, decode and rest."""
