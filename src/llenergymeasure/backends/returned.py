@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from llenergymeasure.backends.base import Chunk, EncodedRequest
+from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.domain.model.info import ModelInfo
 from llenergymeasure.domain.model.prompt_facts import PromptFacts
 from llenergymeasure.domain.request import ServerTimes
@@ -154,6 +155,14 @@ def _ends_early(step: StepRecord) -> str:
     return f"a step ends at {step.end_unix_ns}, before it starts at {step.start_unix_ns}"
 
 
+def models_problem(value: object, _arguments: Sequence[Any] = ()) -> str | None:
+    """Return what is wrong with what `other_models` returned, or None."""
+    is_models = isinstance(value, Mapping) and all(
+        isinstance(setting, str) and isinstance(each, ExperimentConfig) for setting, each in value.items()
+    )
+    return None if is_models else _not(value, "a dict of ExperimentConfig by the setting that names a model")
+
+
 _CHECKS: dict[str, Callable[[object, Sequence[Any]], str | None]] = {
     "load": _model_info,
     "encode": _encoded,
@@ -163,6 +172,7 @@ _CHECKS: dict[str, Callable[[object, Sequence[Any]], str | None]] = {
     "fingerprints": _digests,
     "prompt_facts": _facts,
     "steps": _steps,
+    "other_models": models_problem,
 }
 
 

@@ -150,7 +150,12 @@ def _of_model(
 
 def _of_assistant(config: ExperimentConfig, backend: Backend, found: _Found) -> None:
     """Take the weights of what the backend loads beside the model; there is one such at most."""
-    for setting, other in other_models(backend, config).items():
+    try:
+        others = other_models(backend, config)
+    except LLEMError as error:
+        logger.debug("the backend does not tell what it loads beside the model: %s", error)
+        return
+    for setting, other in others.items():
         if config.weights == "random":
             found.unknown["assistant_sha256"] = "the weights are random, drawn from random_seed"
             continue

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from llenergymeasure import plugins
 from llenergymeasure.backends.base import MOST_TRIED, Backend, checks_prompts, other_models
-from llenergymeasure.backends.returned import texts_problem
+from llenergymeasure.backends.returned import models_problem, texts_problem
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.config.redact import free_settings
 from llenergymeasure.core.packages import broken_entry_points
@@ -47,7 +47,7 @@ def models_beside(config: ExperimentConfig) -> Mapping[str, ExperimentConfig]:
     """Return what the backend loads beside the model, by the setting that names it; nothing where it cannot say."""
     try:
         with explained(partial(_check_fails, config.backend)):
-            return other_models(plugins.find("backends", config.backend)(), config)
+            return _models(other_models(plugins.find("backends", config.backend)(), config))
     except LLEMError:
         return {}  # said by the check of its options
 
@@ -120,6 +120,7 @@ def check_backend_options(config: ExperimentConfig) -> list[str]:
         backend: type[Backend] = plugin.load()
         with explained(partial(_check_fails, config.backend)):
             problem = load_problem(config.load, backend)
+            _models(other_models(backend(), config))
             return [*([problem] if problem else []), *_texts(backend().check(config))]
     except LLEMError as error:
         return [str(error)]
@@ -130,6 +131,13 @@ def _texts(returned: object) -> list[str]:
     if problem is not None:
         raise TypeError(problem)
     return list(cast("list[str]", returned))
+
+
+def _models(returned: object) -> Mapping[str, ExperimentConfig]:
+    problem = models_problem(returned)
+    if problem is not None:
+        raise TypeError(problem)
+    return cast("Mapping[str, ExperimentConfig]", returned)
 
 
 def _check_fails(backend: str, cause: str) -> BackendError:

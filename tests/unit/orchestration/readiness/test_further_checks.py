@@ -22,6 +22,7 @@ standin = llenergymeasure.testing:STANDIN
 halfway = acme_backend:HALFWAY
 lacking = acme_backend:LACKING
 raising = acme_backend:RAISING
+misnaming = acme_backend:MISNAMING
 nowhere = acme_backend:NOWHERE
 broken = acme_broken:BROKEN
 classy = acme_backend:Raising
@@ -35,8 +36,17 @@ from llenergymeasure.plugins import Plugin
 INSTALL = "pip install acme-backend"
 HALFWAY = Plugin(name="halfway", target="acme_backend:Raising", requires=("json", "acme_missing"), install=INSTALL)
 LACKING = Plugin(name="lacking", target="acme_backend:Raising", requires=("acme_missing",), install=INSTALL)
+MISNAMING = Plugin(name="misnaming", target="acme_backend:Misnaming", install=INSTALL)
 RAISING = Plugin(name="raising", target="acme_backend:Raising", install=INSTALL)
 NOWHERE = Plugin(name="nowhere", target="acme_backend:Nowhere", install=INSTALL)
+
+class Misnaming:
+    name = "misnaming"
+    def run(self, requests, done): ...
+    def check(self, config):
+        return []
+    def other_models(self, config):
+        return {"misnaming.draft": "a/b"}
 
 class Raising:
     name = "raising"
@@ -195,6 +205,14 @@ def test_a_check_that_crashes_is_a_failure_that_names_the_backend_and_the_error(
     assert failure.startswith(
         "backend 'raising' failed while checking the configuration: ZeroDivisionError: oops"
     )
+
+
+def test_a_backend_that_names_no_models_as_its_other_models_is_named(settings: Settings) -> None:
+    failure = _only_failure(settings(backend="misnaming"))
+    assert failure.startswith(
+        "backend 'misnaming' failed while checking the configuration: TypeError: it returns"
+    )
+    assert "by the setting that names a model" in failure
 
 
 def test_a_declaration_that_does_not_import_is_reported_with_its_cause_and_remedy(settings: Settings) -> None:
