@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,8 @@ def test_another_assistant_changes_no_token_and_proposes_as_many_in_every_repeat
     config = configure(tiny_llama, max_output_tokens=24, decoder=IGNORING_EOS, pytorch=options)
     with loaded(config) as backend:
         first, second = (serve(backend, as_prompts(TEXTS)) for _ in range(2))
+        info = backend._loaded()._info
+    assert 0 < info.assistant_weight_bytes < info.weight_bytes
     assert [each.output_ids for each in first] == [each.output_ids for each in plain]
     assert [each.drafted_tokens for each in first] == [each.drafted_tokens for each in second]
     assert max(max(each.drafted_tokens) for each in first) == 5
@@ -91,7 +94,7 @@ def _with_more_tokens(model: Path, folder: Path) -> Path:
 def test_an_assistant_with_other_tokens_is_refused(tiny_llama, tmp_path):
     other = _with_more_tokens(tiny_llama, tmp_path / "other")
     (refusal,) = _check(tiny_llama, assistant_model=str(other))
-    assert refusal.startswith(f"pytorch.assistant_model: {other} has ")
+    assert refusal.startswith(f"pytorch.assistant_model: {other} has embeddings of ")
     assert "smaller model of the same family" in refusal
 
     renamed = Path(shutil.copytree(tiny_llama, tmp_path / "renamed"))
@@ -100,6 +103,20 @@ def test_an_assistant_with_other_tokens_is_refused(tiny_llama, tmp_path):
     assert _check(tiny_llama, assistant_model=str(renamed)) == []
     with pytest.raises(BackendError, match="writes other tokens than the model"):
         generate(tiny_llama, pytorch={"assistant_model": str(renamed)})
+
+
+@pytest.mark.model
+def test_a_model_that_cannot_forget_rejected_tokens_is_refused(tiny_llama, tmp_path):
+    from transformers import MambaConfig, MambaForCausalLM
+
+    mamba = Path(shutil.copytree(tiny_llama, tmp_path / "mamba"))
+    size = json.loads((mamba / "config.json").read_text())["vocab_size"]
+    MambaForCausalLM(MambaConfig(vocab_size=size, hidden_size=16, num_hidden_layers=1)).save_pretrained(mamba)
+    assert _check(mamba) == []
+    (refusal,) = _check(mamba, prompt_lookup_num_tokens=2)
+    assert "rejected ones cannot be removed" in refusal
+    (refusal,) = _check(tiny_llama, assistant_model=str(mamba))
+    assert refusal.startswith(f"pytorch.assistant_model: model {mamba} (model_type mamba) keeps a state")
 
 
 @pytest.mark.model

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from llenergymeasure.backends.pytorch.rehearsal.generator import state_refusal
 from llenergymeasure.backends.pytorch.rehearsal.rehearse import readable_shape, rehearse
 from llenergymeasure.backends.pytorch.speculation.assistant import (
     SETTING,
@@ -38,7 +39,11 @@ def _problems(assistant: ExperimentConfig) -> Iterator[str]:
 
 
 def _strange(config: ExperimentConfig, assistant: ExperimentConfig) -> Iterator[str]:
-    of_assistant, of_model = (_vocabulary(readable_shape(each)) for each in (assistant, config))
+    shape = readable_shape(assistant)
+    state = None if shape is None else state_refusal(assistant.model, shape)
+    if state is not None:
+        yield f"{SETTING}: {state}"
+    of_assistant, of_model = _vocabulary(shape), _vocabulary(readable_shape(config))
     if of_assistant is not None and of_model is not None:
         refusal = vocabulary_refusal(assistant.model, of_assistant, of_model)
         if refusal is not None:

@@ -40,6 +40,20 @@ def generator_refusal(name: str, shape: Any) -> str | None:
     return None
 
 
+def state_refusal(name: str, shape: Any) -> str | None:
+    """Return why a model can neither propose tokens nor take back those that were proposed to it, or None."""
+    from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING
+
+    if type(shape) not in MODEL_FOR_CAUSAL_LM_MAPPING:
+        return None
+    if not getattr(MODEL_FOR_CAUSAL_LM_MAPPING[type(shape)], "_is_stateful", False):
+        return None
+    return (
+        f"model {name} (model_type {shape.model_type}) keeps a state of all tokens that it has read, from which "
+        "rejected ones cannot be removed → set neither pytorch.prompt_lookup_num_tokens nor pytorch.assistant_model"
+    )
+
+
 def _is_encoder(shape: Any) -> bool:
     """Architectures of masked language models have a causal class too, which needs is_decoder to be one."""
     from transformers.models.auto.modeling_auto import (

@@ -5,15 +5,17 @@ from __future__ import annotations
 import importlib.util
 from typing import Any
 
+from llenergymeasure.backends.pytorch.arguments import options_of
 from llenergymeasure.backends.pytorch.loading import quieten_libraries, read_shape
 from llenergymeasure.backends.pytorch.rehearsal.architecture import (
     require_architecture,
     require_decoding,
     require_quantisation,
 )
-from llenergymeasure.backends.pytorch.rehearsal.generator import generator_refusal
+from llenergymeasure.backends.pytorch.rehearsal.generator import generator_refusal, state_refusal
 from llenergymeasure.backends.pytorch.rehearsal.gguf import gguf_refusal
 from llenergymeasure.backends.pytorch.rehearsal.hub import readable_source
+from llenergymeasure.backends.pytorch.speculation.drafts import speculates
 from llenergymeasure.backends.pytorch.weights.in_files import tensor_refusal
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.domain.model.files.content import read_json_object
@@ -76,6 +78,8 @@ def _refusals(config: ExperimentConfig, source: ModelSource, files: LocalFiles |
     try:
         shape: Any = read_shape(config, source)
         refusal = generator_refusal(config.model, shape)
+        if refusal is None and speculates(options_of(config)):
+            refusal = state_refusal(config.model, shape)
         if refusal is None:
             _require_loadable(config, source, files, shape)
     except LLEMError as error:
