@@ -73,9 +73,10 @@ class PyTorchBackend:
     def load(self, config: ExperimentConfig, clock: Clock) -> ModelInfo:
         seed_everything(config.random_seed)
         loaded = load(config)
+        assistant = load_assistant(config, loaded)
         with explain_loading(f"model {config.model}"):  # a model's own code answers here
-            info = describe(loaded, config)
-            self._run = _Run(loaded, info, config, clock, load_assistant(config, loaded))
+            info = describe(loaded, config, assistant)
+            self._run = _Run(loaded, info, config, clock, assistant)
         return info
 
     def encode(self, prompts: Sequence[Prompt]) -> list[EncodedRequest]:

@@ -31,6 +31,8 @@ class ModelInfo(Record):
     """The attention implementation in force, which may differ from the one asked for."""
     weight_bytes: int | None = Field(default=None, ge=0)
     """The weights in memory, with the scales that packed ones are read with."""
+    assistant_weight_bytes: int | None = Field(default=None, ge=0)
+    """As `weight_bytes`, of the assistant that proposes tokens; None without one."""
     devices: tuple[str, ...] = ()
     """Where the weights lie: `cpu`, `cuda:0`..."""
     gpu_uuids: dict[str, str] = Field(default_factory=dict)

@@ -12,7 +12,7 @@ from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.domain.model.info import ModelInfo
 
 
-def describe(loaded: Loaded, config: ExperimentConfig) -> ModelInfo:
+def describe(loaded: Loaded, config: ExperimentConfig, assistant: Any = None) -> ModelInfo:
     """Return shape and provenance of the model as it was loaded, which may differ from the configuration."""
     import torch
 
@@ -36,6 +36,7 @@ def describe(loaded: Loaded, config: ExperimentConfig) -> ModelInfo:
         quantisation=loaded.quantisation or (None if config.weights == "random" else _quantisation(model)),
         attention=getattr(shape, "_attn_implementation", None),
         weight_bytes=counts.weight_bytes,
+        assistant_weight_bytes=None if assistant is None else count_parameters(assistant).weight_bytes,
         devices=devices_of(model),
         gpu_uuids=uuids_of(devices_of(model)),
         cpu_threads=torch.get_num_threads(),

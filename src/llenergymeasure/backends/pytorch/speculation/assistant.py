@@ -58,8 +58,8 @@ def vocabulary_refusal(name: str, rows_of_assistant: int, rows_of_model: int) ->
     if rows_of_assistant == rows_of_model:
         return None
     return (
-        f"{SETTING}: {name} has {rows_of_assistant:,} tokens and the model {rows_of_model:,}, so that one does not "
-        "know the tokens of the other: use a smaller model of the same family, with the same vocabulary"
+        f"{SETTING}: {name} has embeddings of {rows_of_assistant:,} tokens and the model of {rows_of_model:,}, and "
+        "tokens are proposed by their number: use a smaller model of the same family, with as many (vocab_size)"
     )
 
 
