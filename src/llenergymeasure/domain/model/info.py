@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from llenergymeasure.core.record import Record
+from llenergymeasure.domain.model.shape import Execution, ModelShape
 from llenergymeasure.domain.model.weight_faults import WeightFaults
 
 
@@ -44,5 +45,10 @@ class ModelInfo(Record):
     """`pretrained`, `random` (as asked for), or `partly random`: tensors were missing, see `weight_faults`."""
     weight_faults: WeightFaults | None = None
     """None where every tensor was read, and where nothing reports it."""
+    shape: ModelShape | None = None
+    """What FLOPs and bytes follow from; None for an architecture that is not understood, and where the backend does not
+    tell."""
+    execution: Execution | None = None
+    """What the implementation executes; None where the backend does not tell."""
     unknown: dict[str, str] = Field(default_factory=dict)
-    """By the name of a count that is None: why."""
+    """By the name of a count, or of `shape`, that is None: why."""

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from llenergymeasure.backends.pytorch.arguments import options_of
+from llenergymeasure.backends.pytorch.facts.execution import read_execution
+from llenergymeasure.backends.pytorch.facts.layers.read import read_shape
 from llenergymeasure.backends.pytorch.facts.parameters import count_parameters
 from llenergymeasure.backends.pytorch.facts.shape import context_length, head_dim, whole
 from llenergymeasure.backends.pytorch.loading import Loaded
@@ -19,6 +22,8 @@ def describe(loaded: Loaded, config: ExperimentConfig, assistant: Any = None) ->
     model, faults = loaded.model, loaded.weight_faults
     shape = model.config.get_text_config()
     counts = count_parameters(model)
+    options = options_of(config)
+    layers, not_understood = read_shape(model, options.cache_implementation)
     heads = whole(shape, "num_attention_heads")
     return ModelInfo(
         name=config.model,
@@ -46,7 +51,9 @@ def describe(loaded: Loaded, config: ExperimentConfig, assistant: Any = None) ->
         or config.revision,
         weights="partly random" if faults is not None and faults.n_random else config.weights,
         weight_faults=faults,
-        unknown=counts.unknown,
+        shape=layers,
+        execution=read_execution(model, options),
+        unknown={**counts.unknown, **({} if not_understood is None else {"shape": not_understood})},
     )
 
 

@@ -1,0 +1,1 @@
+"""The layers of a loaded model, read from its modules."""
