@@ -16,23 +16,43 @@ pytestmark = pytest.mark.model
 LAYERS, HEADS = 2, 4
 
 
-def _flops_by_hand(bundle: Path, n_matmul: int, head_dim: int) -> int:
-    """Each token but the last costs 2 per weight, and 4 per layer, head, dimension and token that it looks back at."""
+def _flops_by_hand(bundle: Path, layers: int, output: int, head_dim: int) -> int:
+    """Each token but the last costs 2 per weight of the layers, and 4 per head dimension and token looked back at.
+
+    The output layer costs 2 per weight and output token.
+    """
     total = 0
     for request in read_requests(bundle / "requests.parquet").rows():
         if request.repeat >= 0:  # not of the warm-up
             n = request.prompt_tokens + request.output_tokens - 1
-            total += 2 * n_matmul * n + 4 * LAYERS * HEADS * head_dim * n * (n + 1) // 2
+            total += 2 * layers * n + 2 * output * request.output_tokens
+            total += 4 * LAYERS * HEADS * head_dim * n * (n + 1) // 2
     return total
 
 
-def _check(result: dict[str, Any], n_parameters: int, n_matmul: int, n_bytes: int, head_dim: int) -> None:
+def _check(
+    result: dict[str, Any],
+    n_parameters: int,
+    n_matmul: int,
+    n_bytes: int,
+    *,
+    norms: int,
+    output: int,
+    head_dim: int,
+) -> None:
     info = result["model_info"]
     assert info["unknown"] == {}
     assert info["n_parameters"] == n_parameters
     assert info["n_matmul_parameters"] == n_matmul
     assert info["weight_bytes"] == n_bytes
-    assert result["total_flops"] == _flops_by_hand(Path(result["bundle"]), n_matmul, head_dim)
+    layers = n_matmul - norms - output
+    assert result["total_flops"] == _flops_by_hand(Path(result["bundle"]), layers, output, head_dim)
+    assert (
+        result["executed_flops"] >= result["total_flops"] == result["prefill_flops"] + result["decode_flops"]
+    )
+    assert result["energy_per_gflop_j"] == pytest.approx(
+        1e9 * result["total_energy_j"] / result["total_flops"]
+    )
 
 
 def _pack(folder: Path) -> None:
@@ -65,6 +85,8 @@ def test_packed_weights_count_as_those_that_they_stand_for(tmp_path: Path) -> No
         n_parameters=2 * table + packed + norms,
         n_matmul=table + packed + norms,
         n_bytes=packed // 4 + 14 * 4 + 4 * (2 * table + norms),
+        norms=norms,
+        output=table,
         head_dim=16,
     )
 
@@ -94,4 +116,4 @@ def test_experts_of_a_nested_section_count_as_often_as_a_token_meets_them(tmp_pa
     table = vocab * 32
     n_parameters = 2 * (beside + 6 * expert) + 32 + 2 * table
     n_matmul = 2 * (beside + 2 * expert) + 32 + table
-    _check(result, n_parameters, n_matmul, n_bytes=4 * n_parameters, head_dim=8)
+    _check(result, n_parameters, n_matmul, n_bytes=4 * n_parameters, norms=5 * 32, output=table, head_dim=8)

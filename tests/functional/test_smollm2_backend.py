@@ -11,7 +11,8 @@ from llenergymeasure.backends.pytorch.backend import PyTorchBackend
 from llenergymeasure.backends.pytorch.generation import Generation
 from llenergymeasure.core.clock import AnchoredClock
 from llenergymeasure.domain.model.info import ModelInfo
-from llenergymeasure.metrics.performance.flops import request_flops
+from llenergymeasure.metrics.performance.work.window_work import window_work
+from tests.support.flop_counting import batch
 from tests.support.pytorch_runs import as_prompts, configure, serve
 
 pytestmark = [pytest.mark.model, pytest.mark.weights, pytest.mark.slow]
@@ -57,11 +58,13 @@ def test_its_size_and_provenance_are_told(served):
 
 
 def test_its_flops_are_two_per_parameter_and_a_little_attention(served):
+    """The output layer, a fifth of its parameters, multiplies once per output token."""
     info, generation, _text = served
     n_prompt, n_output = generation.request.prompt_tokens, len(generation.output_ids)
-    flops = request_flops(info, n_prompt, n_output)
-    processed = n_prompt + n_output - 1
-    assert flops == pytest.approx(2 * N_PARAMETERS * processed, rel=0.01)
+    flops = window_work(info, batch([n_prompt], [n_output])).total.flops_model
+    output_layer = 49152 * 576
+    layers = (N_PARAMETERS - output_layer) * (n_prompt + n_output - 1)
+    assert flops == pytest.approx(2 * (layers + output_layer * n_output), rel=0.01)
 
 
 def test_the_package_that_ships_the_weights_was_not_imported(served):

@@ -24,6 +24,7 @@ from llenergymeasure.domain.environment import EnvironmentSnapshot
 from llenergymeasure.domain.fingerprints import Fingerprints
 from llenergymeasure.domain.interference import Interference, OtherGpuLoad, OtherLoad
 from llenergymeasure.domain.model.prompt_facts import PromptFacts
+from llenergymeasure.domain.model.shape import AttentionShape, Execution, LayerShape, ModelShape
 from llenergymeasure.domain.request import Prompt
 from llenergymeasure.domain.run_facts import RunFacts
 from llenergymeasure.domain.trace import EnergyTrace, LeftOut, MeterPace
@@ -67,7 +68,27 @@ _NEIGHBOURS = OtherLoad(
         ),
     ),
 )
-SHAPE = {"n_layers": 2, "hidden_size": 64, "n_attention_heads": 4, "n_kv_heads": 2, "head_dim": 16}
+_ATTENTION = AttentionShape(
+    kind="gqa", heads=4, kv_heads=2, qk_head_dim=16, v_head_dim=16, parameters=12288, cached_elements=64
+)
+_LAYER = LayerShape(layers=2, attention=_ATTENTION, mlp_parameters=24576, n_bytes=73984)
+SHAPE = {
+    "shape": ModelShape(
+        hidden_size=64,
+        vocab_size=100,
+        layers=(_LAYER,),
+        output_parameters=6400,
+        output_bytes=12800,
+        kv_dtype="bfloat16",
+        kv_element_bytes=2,
+    ),
+    "execution": Execution(attention="rectangle"),
+    "n_layers": 2,
+    "hidden_size": 64,
+    "n_attention_heads": 4,
+    "n_kv_heads": 2,
+    "head_dim": 16,
+}
 
 
 @cache

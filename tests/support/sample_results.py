@@ -48,7 +48,7 @@ def unmeasured_result(**changes: Any) -> ExperimentResult:
     energies = dict.fromkeys(ENERGIES, "no energy was measured: energy.meters is none")
     others = {
         "ttft_s": "the backend reports no time of the first token",
-        "total_flops": "the model does not state its shape",
+        "total_flops": "the backend does not state the shape of the model",
     }
     nothing: dict[str, Any] = {
         "estimates": estimates,

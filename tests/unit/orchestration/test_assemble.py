@@ -22,6 +22,7 @@ from llenergymeasure.harness.repeats import measure_repeats
 from llenergymeasure.metrics.energy.counter_curve import CounterCurve
 from llenergymeasure.metrics.energy.curve import IntervalEnergies
 from llenergymeasure.metrics.figures.table import FIGURES
+from llenergymeasure.metrics.performance.work.window_work import NO_SHAPE
 from llenergymeasure.orchestration.assemble import assemble
 from llenergymeasure.orchestration.raw import RawRun
 from llenergymeasure.testing import KnownPower, StandInBackend, VirtualClock
@@ -202,12 +203,10 @@ def test_why_a_figure_is_unknown_stands_in_the_result() -> None:
     without = assemble(CONFIG, _raw(lambda _at_work: 200.0, trace=Unmetered().trace()))
     assert without.unknown["total_energy_j"] == "no energy source was read, in 3 of 3 windows"
     assert without.unknown["loaded_power_w"] == "not measured: measurement.baseline.loaded_s is 0"
-    assert without.unknown["total_flops"] == "the model does not state its shape"
+    assert without.unknown["total_flops"] == NO_SHAPE
     raw = _raw(lambda _at_work: 200.0)
     assert raw.facts.model_info is not None
-    packed = raw.facts.model_info.model_copy(
-        update={"n_matmul_parameters": None, "unknown": {"n_matmul_parameters": "weights are packed"}}
-    )
+    packed = raw.facts.model_info.model_copy(update={"unknown": {"shape": "weights are packed"}})
     uncounted = assemble(CONFIG, replace(raw, facts=raw.facts.model_copy(update={"model_info": packed})))
     assert uncounted.unknown["total_flops"] == "weights are packed"
     none = ExperimentConfig.model_validate({**CONFIG.model_dump(), "energy": {"meters": "none"}})

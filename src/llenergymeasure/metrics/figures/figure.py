@@ -19,6 +19,7 @@ from llenergymeasure.metrics.energy.account import EnergyAccount
 from llenergymeasure.metrics.energy.idle_power import Baselines
 from llenergymeasure.metrics.energy.windows import WindowTotals
 from llenergymeasure.metrics.figures.latency import latency_distributions
+from llenergymeasure.metrics.performance.work.window_work import Work, window_work
 
 Better = Literal["lower", "higher"]
 Section = Literal["energy", "power", "speed", "latency", "work", "phases", "prices", "memory"]
@@ -61,6 +62,17 @@ class FigureInputs:
         if not self.serves_whole_passes or not all(served):
             return [1 / len(self.rows)] * len(self.rows)
         return [requests / sum(served) for requests in served]
+
+    def work_of(self, row: WindowTotals) -> Work:
+        """Return the FLOPs and bytes of the requests that were answered in a window."""
+        start = row.window.start_unix_ns
+        if start not in self._works:
+            self._works[start] = window_work(self.model_info, row.served)
+        return self._works[start]
+
+    @cached_property
+    def _works(self) -> dict[int, Work]:
+        return {}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from llenergymeasure.domain.breakdowns.distribution import Distribution
 from llenergymeasure.domain.estimate import Estimate
 from llenergymeasure.domain.uncertainty import UncertaintyBudget
-from llenergymeasure.metrics.figures import energies, idle, phases, speculation, speed, views, work
+from llenergymeasure.metrics.figures import energies, idle, phases, speculation, speed, views, work, work_done
 from llenergymeasure.metrics.figures.figure import Figure, FigureInputs, Unknown
 from llenergymeasure.metrics.figures.latency import latency_with_failures
 from llenergymeasure.metrics.statistics.estimates import budget_estimate
@@ -38,7 +38,7 @@ FIGURES: tuple[Figure, ...] = (
     views.CACHED_INPUT,
     work.TOTAL_OUTPUT_TOKENS,
     work.TOTAL_TOKENS,
-    work.TOTAL_FLOPS,
+    *work_done.WORK_DONE,
     speculation.ACCEPTANCE_RATE,
     speculation.TOKENS_PER_STEP,
     speculation.ENERGY_PER_ACCEPTED_TOKEN,

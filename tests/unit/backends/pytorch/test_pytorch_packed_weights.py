@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 
 from llenergymeasure.backends.pytorch.backend import PyTorchBackend
+from llenergymeasure.backends.pytorch.facts.layers.read import read_shape
 from llenergymeasure.backends.pytorch.facts.parameters import count_parameters
 from llenergymeasure.core.clock import AnchoredClock
-from llenergymeasure.domain.model.info import ModelInfo
-from llenergymeasure.metrics.performance.flops import request_flops
 from tests.support.models import edit_json
 from tests.support.pytorch_runs import configure
 
@@ -94,6 +93,10 @@ def test_packed_weights_count_as_what_they_stand_for_and_take_the_memory_that_th
     assert counts.n_parameters == plain.n_parameters + bias
     assert counts.n_matmul_parameters == plain.n_matmul_parameters + bias
     assert counts.weight_bytes == plain.weight_bytes - 4 * IN * OUT + kept_bytes(packed)
+    shape, reason = read_shape(model)
+    assert reason is None
+    assert shape.parameters_per_token == read_shape(llama())[0].parameters_per_token
+    assert shape.bytes_per_pass + shape.embedding_bytes == counts.weight_bytes
 
 
 def test_bitnet_packed_counts_as_bitnet_unpacked():
@@ -143,18 +146,9 @@ def test_packed_weights_of_an_unknown_shape_leave_every_count_unknown():
     assert counts.n_parameters is counts.n_matmul_parameters is None
     assert "does not say how many they stand for" in counts.unknown["n_parameters"]
     assert counts.weight_bytes > 0
-    info = ModelInfo(
-        name="m",
-        architecture="A",
-        n_parameters=None,
-        n_matmul_parameters=None,
-        n_layers=2,
-        n_attention_heads=4,
-        head_dim=16,
-        dtype="float32",
-        unknown=counts.unknown,
-    )
-    assert request_flops(info, 5, 3) is None
+    shape, reason = read_shape(model)
+    assert shape is None
+    assert "does not say how many they stand for" in (reason or "")
 
 
 def test_masks_and_positions_are_no_weights():

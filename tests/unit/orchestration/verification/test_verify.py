@@ -140,10 +140,10 @@ def test_facts_that_nothing_can_recompute_are_few_and_named(bundle: Path) -> Non
 
 def test_changed_fact_contradicts_the_result(bundle: Path) -> None:
     facts = _facts(bundle)
-    facts["model_info"]["n_matmul_parameters"] += 1
+    facts["model_info"]["shape"]["output_parameters"] += 1
     _write_facts(bundle, facts)
     fields = {finding.field for finding in _findings(bundle)}
-    assert {"model_info.n_matmul_parameters", "total_flops"} <= fields
+    assert {"model_info.shape.output_parameters", "total_flops"} <= fields
 
 
 def test_changed_figure_is_told_with_what_it_should_be(bundle: Path) -> None:

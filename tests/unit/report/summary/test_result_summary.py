@@ -35,7 +35,7 @@ def test_every_headline_has_its_interval_and_method() -> None:
     assert shown["Time to first token"].value == "21.34 ± 0.40 ms"
     assert shown["Windows"].value == "3 × 10.2 s (the interval is as narrow as asked)"
     assert shown["Peak memory, cuda:0"].value == "1.15 GiB"
-    assert shown["FLOPs (reference)"].value == "5.830 TFLOP"
+    assert shown["FLOPs (model)"].value == "5.830 TFLOP"
     assert shown["Verdict"].value == "valid"
 
 
@@ -91,7 +91,7 @@ def test_what_is_unknown_has_a_reason_and_never_a_number() -> None:
     for label in ENERGY_LABELS:
         assert shown[label].value == "unknown: no energy was measured: energy.meters is none"
     assert shown["Time to first token"].value.startswith("unknown: the backend")
-    assert shown["FLOPs (reference)"].value.startswith("unknown: the model")
+    assert shown["FLOPs (model)"].value.startswith("unknown: the backend")
     assert shown["Peak memory"].value.startswith("unknown: the backend")
     assert all(row.tone == "unknown" for row in shown.values() if row.value.startswith("unknown"))
 
