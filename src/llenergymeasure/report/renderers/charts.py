@@ -58,10 +58,11 @@ def _fitted(levels: Sequence[float | None], width: int) -> list[float | None]:
 
 
 def _marked(marks: Sequence[Mark], width: int) -> str:
-    """Return the names at their places; one that has no room before the next is left out."""
+    """Return the names at their places; one that has no room before the next is shortened, or left out."""
     line = ""
     places = [min(round(mark.at * width), width) for mark in marks] + [width + 1]
     for mark, place, following in zip(marks, places, places[1:], strict=False):
-        if place >= len(line) and place + len(mark.text) < following:
-            line = f"{line:<{place}}{mark.text} "
+        text = next((each for each in (mark.text, mark.short) if place + len(each) < following), "")
+        if text and place >= len(line):
+            line = f"{line:<{place}}{text} "
     return line.rstrip()

@@ -92,6 +92,8 @@ class Mark:
 
     at: float
     text: str
+    short: str = ""
+    """What stands there where the name has no room."""
 
 
 @dataclass(frozen=True, kw_only=True)

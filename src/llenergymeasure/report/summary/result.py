@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from llenergymeasure.domain.experiment import DeviceEnergy, ExperimentResult
@@ -84,6 +85,7 @@ def _energy(result: ExperimentResult) -> Iterator[Row]:
         yield figure_row(result, figure.name, figure.label)
         if figure.name == "total_energy_j":
             yield from map(_device_row, result.energy.by_device)
+            yield from _phase_rows(result)
 
 
 def _figures(result: ExperimentResult, section: Section) -> Iterator[Row]:
@@ -113,6 +115,13 @@ def _device_row(device: DeviceEnergy) -> Row:
         return Row(label=label, value=f"unknown: {reason}", tone="unknown")
     method = device.method if device.method == "estimated" else f"{device.method}, {device.meter}"
     return Row(label=label, value=quantity(device.energy_j, "J"), method=method, tone="detail")
+
+
+def _phase_rows(result: ExperimentResult) -> Iterator[Row]:
+    """Yield the energies of prefill and decode where they could be told apart."""
+    for name, label in (("prefill_energy_j", "  Prefill"), ("decode_energy_j", "  Decode")):
+        if name in result.estimates:
+            yield replace(figure_row(result, name, label), tone="detail")
 
 
 def _peak_memory(result: ExperimentResult) -> Iterator[Row]:

@@ -53,3 +53,9 @@ def test_marks_stand_where_they_begin_and_one_without_room_is_left_out():
 @pytest.mark.parametrize("width", [1, 3, 8])
 def test_a_very_narrow_terminal_is_no_error(width):
     assert list(chart_lines(bars(0.3, 0.9), width))
+
+
+def test_a_name_without_room_is_shortened_where_it_has_a_short_form():
+    marks = tuple(Mark(at=0.25 * n, text=f"window {n}", short=str(n)) for n in range(4))
+    _, line = chart_lines(Sparkline(heading="h", levels=(0.5,) * 20, marks=marks), 60)
+    assert line == "0    1    2    3"

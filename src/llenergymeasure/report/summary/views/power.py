@@ -55,4 +55,5 @@ def power_chart(bundle: Bundle) -> Sparkline | None:
 def _marks(phases: Sequence[Phase], start_ns: int, end_ns: int) -> Iterator[Mark]:
     for phase in sorted(phases, key=lambda each: each.start_unix_ns):
         name = SHORT_NAMES.get(phase.name) or f"window {phase.repeat}"
-        yield Mark(at=(phase.start_unix_ns - start_ns) / max(end_ns - start_ns, 1), text=name)
+        at = (phase.start_unix_ns - start_ns) / max(end_ns - start_ns, 1)
+        yield Mark(at=at, text=name, short="" if phase.repeat is None else str(phase.repeat))

@@ -83,3 +83,13 @@ def test_latency_states_each_metric_with_its_interval_and_why_a_percentile_is_un
 def test_a_table_of_latency_fits_eighty_columns(bundle):
     table = shown(bundle, "--latency").split("\n\n")[1]
     assert max(map(len, table.splitlines())) <= 80
+
+
+def test_energy_is_split_into_prefill_and_decode(bundle):
+    lines = shown(bundle, "--energy").splitlines()
+    at = lines.index("Prefill and decode")
+    assert [line.split()[0] for line in lines[at + 1 : at + 4]] == ["Prefill", "Decode", "Rest"]
+    summary = shown(bundle).splitlines()
+    assert any(line.startswith("  Prefill  ") for line in summary)
+    split = json.loads(shown(bundle, "--energy", "--json"))["energy"]["phase_split"]
+    assert split["method"] is not None
