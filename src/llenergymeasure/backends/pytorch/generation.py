@@ -137,6 +137,7 @@ def as_record(scheduled: ScheduledRequest, generation: Generation, batch_index: 
         request_id=scheduled.request_id,
         repeat=scheduled.repeat,
         prompt_tokens=generation.request.prompt_tokens,
+        cached_prompt_tokens=0,  # `generate` begins each batch with an empty cache
         output_tokens=len(generation.output_ids),
         scheduled_unix_ns=scheduled.scheduled_unix_ns,
         sent_unix_ns=generation.sent_unix_ns,

@@ -39,17 +39,29 @@ def generation(prompt_tokens: int, chunk_tokens: Sequence[int], start_ns: int, *
 
 def served(model: Path, texts: Sequence[str], **fields: Any) -> tuple[list[RequestRecord], StepTable | None]:
     """Serve each text once in a backend, and return requests and steps."""
+    records, steps, _widths = watched(model, texts, **fields)
+    return records, steps
+
+
+def watched(
+    model: Path, texts: Sequence[str], **fields: Any
+) -> tuple[list[RequestRecord], StepTable | None, list[int]]:
+    """As `served`, and how many tokens of each row every forward pass of the model was given."""
     records: list[RequestRecord] = []
+    widths: list[int] = []
     with loaded(configure(model, **fields)) as backend:
         workload = backend.encode(as_prompts(texts))
         requests = [
             ScheduledRequest(request_id=f"r{each.index}", repeat=0, scheduled_unix_ns=1, encoded=each)
             for each in workload
         ]
+        backend._loaded()._model.register_forward_pre_hook(
+            lambda _model, _args, given: widths.append(given["input_ids"].shape[1]), with_kwargs=True
+        )
         backend.run(requests, records.append)
         steps = backend.steps()
         assert steps is None or not backend.steps(), "each step is told once"
-        return records, steps
+        return records, steps, widths
 
 
 def test_requests_that_have_ended_take_no_part_in_a_step():
@@ -108,8 +120,31 @@ def test_steps_have_the_tokens_and_times_of_the_requests(tiny_llama, options):
     assert steps.end_unix_ns.tolist() == [*first.chunk_unix_ns, *last.chunk_unix_ns]
     assert steps.start_unix_ns[0] == first.sent_unix_ns
     assert steps.start_unix_ns[12] == last.sent_unix_ns
+    assert {each.cached_prompt_tokens for each in records} == {0}
     together = sum(each.prompt_tokens for each in records[:2])
     assert steps.context_tokens[:12].tolist() == [together + 2 * step for step in range(12)]
+
+
+@pytest.mark.model
+@pytest.mark.parametrize("kind", ["plain", "no cache", "prompt lookup", "assistant"])
+def test_each_forward_pass_is_one_step_that_read_what_it_says(tiny_llama, kind):
+    options = {
+        "plain": {},
+        "no cache": {"use_cache": False},
+        "prompt lookup": {"prompt_lookup_num_tokens": 4},
+        "assistant": {"assistant_model": str(tiny_llama)},
+    }[kind]
+    _records, steps, widths = watched(
+        tiny_llama, [COPYING, TEXTS[0]], max_output_tokens=20, decoder={"ignore_eos": True}, pytorch=options
+    )
+    assert steps is not None
+    assert len(steps) == len(widths)
+    if kind == "no cache":
+        assert widths == steps.context_tokens.tolist()
+    else:
+        first = steps.prefill_tokens > 0
+        read = np.where(first, steps.prefill_tokens, 1) + np.maximum(steps.drafted_tokens, 0)
+        assert widths == read.tolist()
 
 
 @pytest.mark.model
