@@ -22,7 +22,7 @@ ASKED := pyproject.toml constraints.txt requirements/weights.txt
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help quickstart test test-fast test-wheel check format docs-reference bench bench-accuracy bench-coverage bench-real bench-slow-calls bench-freezes bench-beating bench-latency wheel clean distclean
+.PHONY: help quickstart test test-fast test-wheel check format docs-reference bench bench-accuracy bench-coverage bench-real bench-slow-calls bench-freezes bench-beating bench-latency bench-split wheel clean distclean
 
 help: ## List these targets.
 	@awk -F ':.*## ' '/^[a-z%.-]+:.*## / { sub(/%/, "X.Y", $$1); printf "  %-14s %s\n", $$1, $$2 }' Makefile
@@ -83,6 +83,9 @@ bench-beating: $(DEV_STAMP) ## Count warnings of loads in step with a sensor, an
 
 bench-latency: $(DEV_STAMP) ## Count how often intervals of latency percentiles contain the true one (two minutes).
 	OMP_NUM_THREADS=1 PYTHONPATH=. $(BIN)/python -m benchmarks.latency_coverage
+
+bench-split: $(DEV_STAMP) ## Compare the split into prefill and decode with the truth, sensor by sensor (ten minutes).
+	OMP_NUM_THREADS=1 PYTHONPATH=. $(BIN)/python -m benchmarks.phase_split
 
 wheel: $(BIN)/python ## Build the wheel into dist/.
 	$(BIN)/python $(PIP_INSTALL:install=wheel) --no-deps --wheel-dir dist .

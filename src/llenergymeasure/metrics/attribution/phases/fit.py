@@ -13,8 +13,11 @@ from llenergymeasure.metrics.attribution.phases.rows import FitData, fit_rows, p
 from llenergymeasure.metrics.energy.sampled_curve import NORMAL_95
 from llenergymeasure.metrics.statistics.nonnegative import fit_nonnegative
 
-ILL_CONDITIONED = 100.0
-"""Of the columns, each scaled to length 1: an error of 1 % in them may then be as large as a coefficient."""
+ILL_CONDITIONED = 30.0
+"""Of the columns, each scaled to length 1: an error of 3 % in them may then be as large as a coefficient."""
+SMOOTH = 2.0
+"""Times that the step from a straight line to a parabola counts: along a smooth curve each further degree moves the
+energies by half as much at most, and such steps add up to twice the first."""
 QUADRATURE = ((-np.sqrt(3), 1 / 6), (0.0, 2 / 3), (np.sqrt(3), 1 / 6))
 """Places and weights by which a mean over a normal distribution is exact for a polynomial of degree 5."""
 
@@ -61,7 +64,7 @@ def fit_phases(data: FitData, columns: PhaseColumns) -> ChannelPhases | str:
     return ChannelPhases(
         energy_j=energy_j,
         influence_j=influence_j,
-        shape_j=np.abs(_of_other_shape(data, columns, filtered, late.late_s) - energy_j),
+        shape_j=SMOOTH * np.abs(_of_other_shape(data, columns, filtered, late.late_s) - energy_j),
         ticks_j=np.abs(_of_scattered_times(data, columns, filtered, late) @ weights),
         cells=data.cells,
         relative_residual=first.relative_residual,

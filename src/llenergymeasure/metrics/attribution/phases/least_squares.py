@@ -66,6 +66,8 @@ def fitted_energies(
     durations_s = _durations_s(times, windows_ns)
     fits = []
     for each in channels:
+        if each.observed.reason is not None:
+            return f"{each.channel.label}: {each.observed.reason}"
         if _is_locked(each, times):
             return (
                 f"{each.channel.label}: prefills always begin at the same place within the sensor's intervals"

@@ -19,7 +19,8 @@ Floats = NDArray[np.float64]
 class Observations:
     """Energies `energy_j` of m intervals in time order, seconds after `origin_ns`; arrays of shape (m,).
 
-    Those of readings may overlap, or leave time between them that the sensor does not see.
+    Those of readings may leave time between them that the sensor does not see. They are empty where each reading
+    averages over many of their periods, and `reason` says so.
     """
 
     origin_ns: int
@@ -28,6 +29,8 @@ class Observations:
     energy_j: Floats
     error_s: Floats
     """95 % half-width of the times of its edges."""
+    averaging_s: float = 0.0
+    reason: str | None = None
 
     def __len__(self) -> int:
         return len(self.energy_j)
@@ -42,8 +45,10 @@ class Observations:
 
     @property
     def resolution_s(self) -> float:
-        """The usual duration."""
-        return float(np.median(self.end_s - self.start_s)) if len(self) else 0.0
+        """The usual time from one to the next, or the time that a reading averages over where that is longer."""
+        if len(self) < 2:
+            return self.averaging_s
+        return float(np.median(np.diff(self.end_s)))
 
     def between(self, start_s: float, end_s: float) -> Observations:
         """Return those that lie within an interval."""
@@ -82,18 +87,24 @@ def observations(curve: EnergyCurve) -> Observations | None:
 
 
 def _of_means(curve: DeconvolvedCurve) -> Observations:
-    """Return the readings themselves, not the power behind them: that is smoothed."""
-    power = curve.power
-    width_s = max(power.averaging_s, power.period_s) if curve.smears else power.period_s
-    end_s = power.edges_s[power.edges_s >= power.edges_s[0] + width_s * (1 - 1e-9)]
-    start_s = np.maximum(end_s - width_s, power.edges_s[0])
-    until_j = np.interp([start_s, end_s], power.edges_s, power.energy_j)
+    """Return the update intervals; none where the power in them was deconvolved, for that is smoothed.
+
+    Nor can the readings stand for it: what they say of a prefill of 20 ms depends on their averaging time to the
+    hundredth (an error of 10 % in it moves the energy by 20 %), and no card states it so exactly.
+    """
+    power, origin_ns = curve.power, curve.known.origin_ns
+    if not curve.smears:
+        late_s = np.full(len(power.power_w), LATENCY_S)
+        return _adjoining(origin_ns, power.edges_s, np.diff(power.energy_j), late_s)
+    nothing = np.empty(0)
     return Observations(
-        origin_ns=curve.known.origin_ns,
-        start_s=start_s,
-        end_s=end_s,
-        energy_j=until_j[1] - until_j[0],
-        error_s=np.full(len(end_s), LATENCY_S),
+        origin_ns=origin_ns,
+        start_s=nothing,
+        end_s=nothing,
+        energy_j=nothing,
+        error_s=nothing,
+        averaging_s=power.averaging_s,
+        reason=f"each power reading averages over {power.averaging_s:.2g} s, many times its period",
     )
 
 

@@ -1,0 +1,185 @@
+"""How far the split into prefill and decode is from the truth, and how often its interval contains it."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from benchmarks.report import machine, write
+
+from llenergymeasure.domain.step_table import StepTable
+from tests.support.simulated_phases import Load, PhasedRun, phased_run
+from tests.support.simulated_power import COUNTERS, POWER_ONLY, REAL, Sensor
+
+BAR_SEEDS, OTHER_SEEDS, REASON_SEEDS = 200, 100, 10
+JITTERED = "a100 whose ticks stray by 2 ms"
+SENSORS: Mapping[str, Sensor] = {
+    **COUNTERS,
+    **{f"{name}, power alone": each for name, each in POWER_ONLY.items()},
+    JITTERED: REAL["a100"],
+}
+DEVIATES = {JITTERED: {"linearity": REAL["a100"].wander}}
+"""What the meter would state of it."""
+MIXED = "steps of both phases"
+HEADS = f"{'bias':>7} {'mean':>6} {'p95':>6} {'max':>6} {'bar':>4} {'±':>6} {'held':>7} {'decode':>7}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """A sensor and a load; `bar` is the largest error of the prefill that it is held to, in percent."""
+
+    sensor: str
+    load: Load
+    name: str
+    bar: float | None = None
+    seeds: int = OTHER_SEEDS
+    cards: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """Error and half-width of the prefill's energy and of the decode's, in percent of the truth; or the reason."""
+
+    error_pct: tuple[float, float] = (0.0, 0.0)
+    half_width_pct: tuple[float, float] = (0.0, 0.0)
+    reason: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One line of the table."""
+
+    sensor: str
+    load: str
+    runs: int
+    unknown: int
+    reason: str | None
+    mean_error_pct: float | None = None
+    p95_error_pct: float | None = None
+    largest_error_pct: float | None = None
+    bias_pct: float | None = None
+    half_width_pct: float | None = None
+    held: float | None = None
+    held_decode: float | None = None
+    bar_pct: float | None = None
+
+
+def main() -> None:
+    """Print the table and write `out/phase_split.json`."""
+    with ProcessPoolExecutor() as pool:
+        rows = [
+            _row(case, list(pool.map(_outcome, [case] * case.seeds, range(case.seeds)))) for case in _cases()
+        ]
+    write("phase_split", {"rows": [asdict(row) for row in rows]})
+    here = machine()
+    print(
+        f"\nphase_split ({here['cores']} cores, Python {here['python']}): energy of the prefills, without the gain"
+    )
+    print(f"{'sensor':34} {'load':34} {'runs':>4} {HEADS}")
+    for row in rows:
+        print(_line(row))
+
+
+def _cases() -> Iterator[Case]:
+    for prefill_ms, bar in ((5, 3.0), (20, 1.0), (50, 1.0), (200, 1.0)):
+        load = Load(prefill_s=prefill_ms / 1e3)
+        yield Case(sensor="a100", load=load, name=f"{prefill_ms} ms", bar=bar, seeds=BAR_SEEDS)
+    for sensor in ("v100", "h100 instant", "rapl", JITTERED):
+        for prefill_ms in (5, 20):
+            yield Case(sensor=sensor, load=Load(prefill_s=prefill_ms / 1e3), name=f"{prefill_ms} ms")
+    for name in POWER_ONLY:
+        seeds = REASON_SEEDS if name == "h100 average" else OTHER_SEEDS
+        for prefill_ms in (5, 20, 100):
+            load = Load(prefill_s=prefill_ms / 1e3)
+            yield Case(sensor=f"{name}, power alone", load=load, name=f"{prefill_ms} ms", seeds=seeds)
+    yield Case(sensor="a100", load=Load(prefill_s=0.02), name="20 ms, eight cards", cards=8, seeds=20)
+    for name, load in _other_loads().items():
+        yield Case(sensor="a100", load=load, name=name)
+    for name, load in _not_identifiable().items():
+        yield Case(sensor="a100", load=load, name=name, seeds=REASON_SEEDS)
+
+
+def _other_loads() -> Mapping[str, Load]:
+    return {
+        "20 ms, decode grows by 10 %": Load(grows=0.1),
+        "5 ms, decode grows by 10 %": Load(prefill_s=0.005, grows=0.1),
+        "20 ms, it grows as a square root": Load(grows=0.1, bends=1.0),
+        "5 ms, it grows as a square root": Load(prefill_s=0.005, grows=0.1, bends=1.0),
+        "20 ms, prefills scatter by 10 %": Load(prefill_scatters=0.1),
+        "20 ms, decode scatters by 5 %": Load(decode_scatters=0.05),
+        "20 ms, rests of 200 ms": Load(rest_s=0.2),
+        "20 ms, rests of 30 ms": Load(rest_s=0.03),
+        "20 ms, durations ±50 %": Load(varies=0.5),
+        "20 ms, batches of 0.1 s": Load(decode_s=0.08),
+        "20 ms, batches of 3 s": Load(decode_s=3.0),
+        "20 ms, 30 batches": Load(batches=30),
+    }
+
+
+def _not_identifiable() -> Mapping[str, Load]:
+    return {
+        "one prefill": Load(batches=1, decode_s=20.0),
+        "locked to the tick": Load(decode_s=0.48, varies=0.0),
+        "locked to within 0.1 %": Load(decode_s=0.48, varies=0.0001),
+        "several in each tick": Load(prefill_s=0.01, decode_s=0.015, step_s=0.015, varies=0.0),
+        MIXED: Load(),
+    }
+
+
+def _outcome(case: Case, seed: int) -> Outcome:
+    run = phased_run(SENSORS[case.sensor], case.load, seed, cards=case.cards, **DEVIATES.get(case.sensor, {}))
+    found = run.split(_mixed(run) if case.name == MIXED else None)
+    split, half_width_j = found.split, found.half_width_j
+    if half_width_j is None or split.prefill_energy_j is None or split.decode_energy_j is None:
+        return Outcome(reason=split.reason)
+    stated = np.array([split.prefill_energy_j, split.decode_energy_j])
+    error, half = 100 * (stated / run.true_j[:2] - 1), 100 * half_width_j[:2] / run.true_j[:2]
+    return Outcome(
+        error_pct=(float(error[0]), float(error[1])), half_width_pct=(float(half[0]), float(half[1]))
+    )
+
+
+def _mixed(run: PhasedRun) -> StepTable:
+    """Return the steps as if each generated tokens too."""
+    return StepTable(**{**vars(run.steps), "decode_tokens": np.ones(len(run.steps), dtype=np.int32)})
+
+
+def _row(case: Case, outcomes: list[Outcome]) -> Row:
+    found = [each for each in outcomes if each.reason is None]
+    reasons = [each.reason for each in outcomes if each.reason is not None]
+    row = {"sensor": case.sensor, "load": case.name, "runs": len(outcomes), "unknown": len(reasons)}
+    if not found:
+        return Row(**row, reason=statistics.mode(reasons))
+    errors = np.array([each.error_pct for each in found])
+    held = np.abs(errors) <= np.array([each.half_width_pct for each in found])
+    return Row(
+        **row,
+        reason=statistics.mode(reasons) if reasons else None,
+        bias_pct=float(errors[:, 0].mean()),
+        mean_error_pct=float(np.abs(errors[:, 0]).mean()),
+        p95_error_pct=float(np.quantile(np.abs(errors[:, 0]), 0.95)),
+        largest_error_pct=float(np.abs(errors[:, 0]).max()),
+        half_width_pct=statistics.median(each.half_width_pct[0] for each in found),
+        held=float(held[:, 0].mean()),
+        held_decode=float(held[:, 1].mean()),
+        bar_pct=case.bar,
+    )
+
+
+def _line(row: Row) -> str:
+    start = f"{row.sensor:34} {row.load:34} {row.runs:4}"
+    if row.held is None or row.held_decode is None:
+        return f"{start} {row.reason}"
+    errors = (row.bias_pct, row.mean_error_pct, row.p95_error_pct, row.largest_error_pct)
+    bias, mean, p95, largest = (f"{each:.2f}" for each in errors)
+    bar = "" if row.bar_pct is None else f"{row.bar_pct:g}"
+    held = f"{100 * row.held:5.1f} % {100 * row.held_decode:5.1f} %"
+    unknown = f"  ({row.unknown} unknown: {row.reason})" if row.unknown else ""
+    return f"{start} {bias:>7} {mean:>6} {p95:>6} {largest:>6} {bar:>4} {row.half_width_pct:6.2f} {held}{unknown}"
+
+
+if __name__ == "__main__":
+    main()
