@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,8 @@ class GpuUse:
     memory_used_bytes: int | None
     memory_total_bytes: int | None
     pids: tuple[int, ...] | None
+    memory_by_pid: Mapping[int, int] = field(default_factory=dict)
+    """The memory of each process, as far as the driver says; it says it of none in many containers and under MIG."""
 
 
 def read_processor_time(own: Collection[int]) -> ProcessorTime | None:
@@ -68,6 +70,20 @@ def read_run_delays(pids: Collection[int]) -> dict[int, tuple[float, float]]:
             if len(fields) == 3:
                 delays[int(file.parent.name)] = (int(fields[0]) / 1e9, int(fields[1]) / 1e9)
     return delays
+
+
+def available_memory_bytes() -> int | None:
+    """Return what programs can still take of the machine's memory without swapping; None where it is not known.
+
+    The limit of a container is not part of it.
+    """
+    import psutil
+
+    try:
+        return int(psutil.virtual_memory().available)
+    except (OSError, RuntimeError) as error:
+        logger.debug("the memory that is available is unknown: %s", error)
+        return None
 
 
 def own_processes() -> tuple[int, ...]:
@@ -115,11 +131,14 @@ def _process_s(pid: int) -> float:
 
 def _read_use(pynvml: Any, gpu: nvml.Gpu) -> GpuUse:
     used = total = pids = None
+    by_pid: dict[int, int] = {}
     try:
         handle = pynvml.nvmlDeviceGetHandleByUUID(gpu.uuid)
         memory = pynvml.nvmlDeviceGetMemoryInfo(handle)
         used, total = int(memory.used), int(memory.total)
-        pids = tuple(int(process.pid) for process in pynvml.nvmlDeviceGetComputeRunningProcesses(handle))
+        processes = pynvml.nvmlDeviceGetComputeRunningProcesses(handle)
+        pids = tuple(int(process.pid) for process in processes)
+        by_pid = {int(each.pid): int(each.usedGpuMemory) for each in processes if each.usedGpuMemory}
     except (nvml.NVMLError, *nvml.FOREIGN) as error:
         logger.debug("%s does not say who uses it: %s", gpu.name, error)
     return GpuUse(
@@ -128,4 +147,5 @@ def _read_use(pynvml: Any, gpu: nvml.Gpu) -> GpuUse:
         memory_used_bytes=used,
         memory_total_bytes=total,
         pids=pids,
+        memory_by_pid=by_pid,
     )

@@ -20,6 +20,8 @@ class OtherGpuLoad(Record):
     foreign_pids: tuple[int, ...] | None = None
     memory_used_bytes: int | None = None
     memory_total_bytes: int | None = None
+    own_memory_bytes: int | None = None
+    """What the driver counts for the run's own processes; None where it does not say it of each."""
 
 
 class OtherLoad(Record):
@@ -31,6 +33,8 @@ class OtherLoad(Record):
     """The same of the run's own processes."""
     cpu_cores: int | None = None
     """Processors of the machine, as the system counts them."""
+    host_memory_available_bytes: int | None = None
+    """At the end of this part of the run."""
     gpus: tuple[OtherGpuLoad, ...] = ()
 
     def cpu_problems(self) -> Iterator[str]:

@@ -9,6 +9,7 @@ from llenergymeasure.core.clock import Clock
 from llenergymeasure.core.machine_load import (
     GpuUse,
     ProcessorTime,
+    available_memory_bytes,
     own_processes,
     read_gpu_use,
     read_processor_time,
@@ -45,6 +46,7 @@ class OtherLoadWatch:
             foreign_cpu_cores=foreign_cores,
             own_cpu_cores=own_cores,
             cpu_cores=os.cpu_count(),
+            host_memory_available_bytes=available_memory_bytes(),
             gpus=tuple(_gpu(use, ours, known) for use in read_gpu_use()),
         )
 
@@ -94,13 +96,21 @@ def _stands_still(before: ProcessorTime, after: ProcessorTime, elapsed_s: float)
 
 
 def _gpu(use: GpuUse, ours: Collection[int], known: Mapping[str, tuple[int, ...]] | None) -> OtherGpuLoad:
+    foreign = None if use.pids is None else _foreign(use, ours, known)
     return OtherGpuLoad(
         device=use.uuid,
         label=use.label,
-        foreign_pids=None if use.pids is None else _foreign(use, ours, known),
+        foreign_pids=foreign,
         memory_used_bytes=use.memory_used_bytes,
         memory_total_bytes=use.memory_total_bytes,
+        own_memory_bytes=None if foreign is None else _own_memory(use, foreign),
     )
+
+
+def _own_memory(use: GpuUse, foreign: Collection[int]) -> int | None:
+    sizes = [use.memory_by_pid.get(pid) for pid in use.pids or () if pid not in foreign]
+    known = [size for size in sizes if size is not None]
+    return sum(known) if known and len(known) == len(sizes) else None
 
 
 def _foreign(

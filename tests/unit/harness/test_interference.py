@@ -63,6 +63,18 @@ def test_processes_of_a_server_that_we_did_not_start_are_not_foreign(
     assert seen["gpus"][0]["foreign_pids"] == [70002]
 
 
+@pytest.mark.simulator
+def test_the_memory_of_our_own_processes_is_told_apart(
+    nvml_simulator: NvmlSimulator, child_json: ChildJson
+) -> None:
+    empty = OtherLoad(gpus=(OtherGpuLoad(device=h100().uuid, label="GPU 0", foreign_pids=(70001, 70002)),))
+    ours, theirs = Process(pid=70001, memory_bytes=3 << 30), Process(pid=70002, memory_bytes=1 << 30)
+    machine = NvmlMachine(gpus=(h100(processes=(ours, theirs)),))
+    seen = child_json(LOOK, nvml_simulator(machine), empty.model_dump_json(), "70001")
+    assert seen["gpus"][0]["own_memory_bytes"] == 3 << 30
+    assert seen["host_memory_available_bytes"] > 1 << 20
+
+
 def test_own_processes_include_those_we_started() -> None:
     child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     try:

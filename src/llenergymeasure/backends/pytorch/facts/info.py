@@ -41,6 +41,7 @@ def describe(loaded: Loaded, config: ExperimentConfig, assistant: Any = None) ->
         quantisation=loaded.quantisation or (None if config.weights == "random" else _quantisation(model)),
         attention=getattr(shape, "_attn_implementation", None),
         weight_bytes=counts.weight_bytes,
+        weight_bytes_by_device=counts.bytes_by_device,
         assistant_weight_bytes=None if assistant is None else count_parameters(assistant).weight_bytes,
         devices=devices_of(model),
         gpu_uuids=uuids_of(devices_of(model)),

@@ -17,6 +17,7 @@ class ParameterCounts:
     n_parameters: int | None
     n_matmul_parameters: int | None
     weight_bytes: int
+    bytes_by_device: dict[str, int]
     unknown: dict[str, str] = field(default_factory=dict)
 
 
@@ -29,11 +30,13 @@ def count_parameters(model: Any) -> ParameterCounts:
     routing = Routing(model)
     output = model.get_output_embeddings()
     shared = None if output is None else getattr(output, "weight", None)
-    total, n_bytes = 0, 0
+    total = 0
+    by_device: dict[str, int] = {}
     by_share: dict[Share, int] = {}
     unknown: dict[str, str] = {}
     for name, module, weight in _unique(model):
-        n_bytes += weight.n_bytes
+        device = str(weight.tensor.device).replace("meta", "disk")
+        by_device[device] = by_device.get(device, 0) + weight.n_bytes
         if weight.size is None:
             unknown.setdefault("n_parameters", unknown_shape(module))
             continue
@@ -50,7 +53,8 @@ def count_parameters(model: Any) -> ParameterCounts:
     return ParameterCounts(
         n_parameters=None if "n_parameters" in unknown else total,
         n_matmul_parameters=None if "n_matmul_parameters" in unknown else active,
-        weight_bytes=n_bytes,
+        weight_bytes=sum(by_device.values()),
+        bytes_by_device=by_device,
         unknown=unknown,
     )
 
