@@ -29,6 +29,7 @@ class Generator:
 
     title: str
     window: Draw
+    in_order_of_time: bool = False
     group: int = 1
     """Requests of one batch."""
     drift: float = 0.0
@@ -75,16 +76,19 @@ def queued(rng: np.random.Generator, n: int) -> NDArray[np.float64]:
 
 
 GENERATORS: Sequence[Generator] = (
-    Generator(title="independent requests", window=independent),
+    Generator(title="independent requests", window=independent, in_order_of_time=True),
     Generator(title="static batches, times shared", window=shared, group=BATCH),
     Generator(title="static batches, times partly shared", window=partly_shared, group=BATCH),
-    Generator(title="slow drift between repeats (10 %)", window=independent, drift=0.10),
+    Generator(
+        title="slow drift between repeats (10 %)", window=independent, in_order_of_time=True, drift=0.10
+    ),
     Generator(
         title="drift larger than what differs within (10 % and 2 %)",
         window=lambda rng, n: 0.02 * np.exp(0.02 * rng.standard_t(8, n)),
+        in_order_of_time=True,
         drift=0.10,
     ),
-    Generator(title="a queue, 60 % busy", window=queued),
+    Generator(title="a queue, 60 % busy", window=queued, in_order_of_time=True),
 )
 
 
@@ -121,7 +125,8 @@ def coverage(generator: Generator, windows: int, requests: int, runs: int = RUNS
 
 def _window(generator: Generator, rng: np.random.Generator, requests: int) -> Values:
     values = generator.window(rng, requests) * np.exp(generator.drift * rng.normal())
-    return Values(value=values, group=np.arange(len(values)) // generator.group)
+    group = np.arange(len(values)) // generator.group
+    return Values(value=values, group=group, in_order_of_time=generator.in_order_of_time)
 
 
 def _true_percentiles(generator: Generator, rng: np.random.Generator) -> dict[str, float]:

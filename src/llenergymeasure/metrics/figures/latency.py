@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from llenergymeasure.domain.breakdowns.distribution import Distribution
+from llenergymeasure.domain.request_table import UNKNOWN, RequestTable
 from llenergymeasure.metrics.energy.windows import WindowTotals
 from llenergymeasure.metrics.performance.latency_metrics import LATENCY_METRICS, LatencyMetric, MetricValues
 from llenergymeasure.metrics.statistics.distributions import STATISTICS, Values, describe
@@ -39,15 +40,14 @@ def _distribution(
     metric: LatencyMetric, rows: Sequence[WindowTotals], *, with_failures: bool
 ) -> Distribution:
     known = [metric.of(row.whole) for row in rows]
-    failed = [len(row.whole_failed) if with_failures else 0 for row in rows]
-    windows = [_values(each, lost) for each, lost in zip(known, failed, strict=True)]
+    windows = [_values(metric, row, each, with_failures) for row, each in zip(rows, known, strict=True)]
     n = sum(map(len, windows))
     described = describe(windows, unit=metric.unit, things=metric.things, groups=metric.groups)
     return Distribution(
         label=metric.label,
         unit=metric.unit,
         n=n,
-        failed=sum(failed),
+        failed=sum(len(row.whole_failed) for row in rows) if with_failures else 0,
         not_defined=sum(
             len(row.whole) - len(np.unique(each.request)) for row, each in zip(rows, known, strict=True)
         ),
@@ -57,11 +57,21 @@ def _distribution(
     )
 
 
-def _values(known: MetricValues, failed: int) -> Values:
-    """Return the known values, and an infinite one for each failed request; groups are numbered without gaps."""
+def _values(metric: LatencyMetric, row: WindowTotals, known: MetricValues, with_failures: bool) -> Values:
+    """Return the values of one window, with an infinite one for each failed request if those count.
+
+    Requests outside static batches are in the order in which they were served: they may have waited for each other.
+    """
+    failed = row.whole_failed if with_failures else RequestTable.empty()
+    value = np.concatenate([known.value, np.full(len(failed), np.inf)])
     used = np.bincount(known.group) > 0
-    group = (np.cumsum(used) - 1)[known.group]
-    alone = np.count_nonzero(used) + np.arange(failed)
-    return Values(
-        value=np.concatenate([known.value, np.full(failed, np.inf)]), group=np.concatenate([group, alone])
+    group = np.concatenate(
+        [(np.cumsum(used) - 1)[known.group], np.count_nonzero(used) + np.arange(len(failed))]
     )
+    if metric.groups != "batches" or (row.whole.batch != UNKNOWN).any():
+        return Values(value=value, group=group)
+    starts = np.concatenate(
+        [row.whole.service_start_unix_ns()[known.request], failed.service_start_unix_ns()]
+    )
+    order = np.argsort(starts, kind="stable")
+    return Values(value=value[order], group=np.arange(len(value)), in_order_of_time=True)

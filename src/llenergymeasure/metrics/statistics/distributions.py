@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llenergymeasure.domain.estimate import Estimate
-from llenergymeasure.metrics.statistics.clusters import design_effect
+from llenergymeasure.metrics.statistics.clusters import design_effect, serial_effect
 from llenergymeasure.metrics.statistics.estimates import SINGLE_REPEAT, mean_estimate
 from llenergymeasure.metrics.statistics.order_statistics import (
     quantile,
@@ -38,6 +38,8 @@ class Values:
 
     value: NDArray[np.float64]
     group: NDArray[np.intp]
+    in_order_of_time: bool = False
+    """Whether neighbours may depend on each other, as requests in one queue do; then each value is its own group."""
 
     def __len__(self) -> int:
         return len(self.value)
@@ -114,16 +116,19 @@ class _Sample:
     def _too_few(self, name: str, fraction: float, effect: float) -> str | None:
         """Return why the values do not support a percentile, where so many of them count as one."""
         needed, in_each = values_needed(fraction), values_needed_in_each(fraction)
-        fewest = min(map(len, self._windows))
-        if round(self._n / effect, 6) >= needed and round(fewest / effect, 6) >= in_each:
+        fewest, fewest_groups = min(map(len, self._windows)), min(self._group_counts)
+        if round(self._n / effect, 6) >= needed and round(fewest / effect, 6) >= in_each <= fewest_groups:
             return None
         what = f"{name} needs at least {needed:,} {self._things}, {in_each:,} of them in each window"
-        if effect == 1.0:
+        if self._n < needed or fewest < in_each:
             return f"{what}; there are {self._n:,}, {fewest:,} in the shortest window"
-        return (
-            f"{what}; those of one of the {self._n_groups:,} {self._groups} depend on each other, "
-            f"so that the {self._n:,} count as {self._n / effect:,.0f}"
-        )
+        what = f"{what}, that do not depend on each other; the {self._n:,}"
+        if self._n_groups == self._n:
+            return f"{what} waited for each other and count as {self._n / effect:,.0f}"
+        what = f"{what} came in {self._n_groups:,} {self._groups}"
+        if fewest_groups < in_each:
+            return f"{what}, {fewest_groups:,} in the shortest window"
+        return f"{what} and count as {self._n / effect:,.0f}"
 
     def _with_interval(self, points: Sequence[float], fraction: float, independent: float) -> Estimate:
         """Return the mean of the windows' percentiles with the wider of two intervals, on each side.
@@ -164,6 +169,8 @@ class _Sample:
 
         Few values lie above a high percentile, so it is at least that of the 90th.
         """
+        if all(each.in_order_of_time for each in self._windows):
+            return self._serial_effect
         if self._n_groups == self._n:
             return 1.0
         return max(self._effect_at(each) for each in {fraction, min(fraction, WELL_FILLED)})
@@ -176,5 +183,13 @@ class _Sample:
         return design_effect(above, [each.group for each in self._windows])
 
     @cached_property
+    def _serial_effect(self) -> float:
+        return serial_effect([each.value for each in self._windows])
+
+    @cached_property
     def _n_groups(self) -> int:
-        return sum(int(each.group.max()) + 1 for each in self._windows if len(each))
+        return sum(self._group_counts)
+
+    @cached_property
+    def _group_counts(self) -> list[int]:
+        return [int(each.group.max(initial=-1)) + 1 for each in self._windows]

@@ -63,8 +63,8 @@ def test_a_percentile_of_too_few_requests_is_unknown_with_their_number() -> None
 def test_requests_of_one_batch_that_share_their_times_count_once() -> None:
     found = _described(_windows(3, 200, group_size=8))
     assert found.unknown["p99"] == (
-        "p99 needs at least 368 requests, 67 of them in each window; those of one of the 75 batches depend on each "
-        "other, so that the 600 count as 72"
+        "p99 needs at least 368 requests, 67 of them in each window, that do not depend on each other; "
+        "the 600 came in 75 batches, 25 in the shortest window"
     )
     assert "p90" in found.statistics
     assert set(_described(_windows(3, 200)).statistics) == {"mean", "p50", "p90", "p95", "p99", "max"}
@@ -82,6 +82,33 @@ def test_a_single_batch_in_each_window_is_compared_with_those_of_the_others() ->
     found = _described([_values(np.full(40, value), 40) for value in (1.0, 1.1, 1.2)])
     assert set(found.statistics) == {"mean", "max"}
     assert "count as" in found.unknown["p50"]
+
+
+def _in_time(values: NDArray[np.float64]) -> Values:
+    return Values(value=values, group=np.arange(len(values)), in_order_of_time=True)
+
+
+def test_requests_that_waited_in_one_queue_count_less() -> None:
+    rng = np.random.default_rng(3)
+    slow = [np.repeat(rng.gamma(2, 1, 20), 20) + rng.gamma(2, 0.1, 400) for _ in range(3)]
+    found = _described([_in_time(each) for each in slow])
+    assert "waited for each other and count as" in found.unknown["p99"]
+    wide, narrow = (
+        describe(each, unit="s", things="r").statistics["p90"] for each in _both_orders(slow, rng)
+    )
+    assert (wide.half_width or 0) >= (narrow.half_width or 0)
+
+
+def _both_orders(
+    windows: list[NDArray[np.float64]], rng: np.random.Generator
+) -> tuple[list[Values], list[Values]]:
+    return [_in_time(each) for each in windows], [_in_time(rng.permutation(each)) for each in windows]
+
+
+def test_a_queue_that_only_fills_up_is_the_same_in_every_window_and_counts_whole() -> None:
+    rng = np.random.default_rng(4)
+    filling = [_in_time(np.arange(400) * 0.01 + rng.gamma(2, 0.1, 400)) for _ in range(3)]
+    assert set(_described(filling).statistics) == {"mean", "p50", "p90", "p95", "p99", "max"}
 
 
 def test_one_window_has_no_interval() -> None:
