@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Iterator
 from typing import Any, get_args
 
@@ -36,21 +37,14 @@ def breakdown_lines() -> Iterator[str]:
 
 
 def _rows(path: str, model: type[BaseModel]) -> Iterator[str]:
-    """Yield the fields of a record and of the records in it; a docstring counts for the fields right above it too."""
-    texts, waiting = docstrings_of(model), []
+    """Yield the fields of a record and of the records in it; a record in it may say for its field what it is."""
+    texts = docstrings_of(model)
     for name, field in model.model_fields.items():
         below = [*_records(field.annotation)]
-        waiting.append(f"`{_path(f'{path}.{name}', field.annotation)}`")
-        if name in texts:
-            yield f"| {', '.join(waiting)} | {_text(texts[name])} |"
-            waiting = []
+        meaning = texts.get(name) or " ".join(inspect.getdoc(record) or "" for record in below)
+        yield f"| `{_path(f'{path}.{name}', field.annotation)}` | {_text(meaning)} |"
         for record in below:
-            if waiting:
-                yield f"| {', '.join(waiting)} | {_text(inspect.getdoc(record) or '')} |"
-                waiting = []
             yield from _rows(_path(f"{path}.{name}", field.annotation), record)
-    if waiting:
-        yield f"| {', '.join(waiting)} | |"
 
 
 def _path(name: str, annotation: Any) -> str:
@@ -68,4 +62,4 @@ def _records(annotation: Any) -> Iterator[type[BaseModel]]:
 
 
 def _text(text: str) -> str:
-    return " ".join(text.split()).replace("|", "\\|")
+    return re.sub(r"\bNone\b", "null", " ".join(text.split()).replace("|", "\\|"))

@@ -20,7 +20,9 @@ from llenergymeasure.results import layout
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
 PAGE = (REFERENCE / "bundle.md").read_text(encoding="utf-8")
-WORDS = set(re.findall(r"`([^`\n]+)`", PAGE + (REFERENCE / "metrics.md").read_text(encoding="utf-8")))
+NAMES = re.findall(r"`([^`\n]+)`", PAGE + (REFERENCE / "metrics.md").read_text(encoding="utf-8"))
+WORDS = {*NAMES, *(name.rpartition(".")[2] for name in NAMES)}
+"""Fields of a breakdown stand on the page of figures with the path to them."""
 
 
 def _models(annotation: Any) -> Iterator[type[BaseModel]]:

@@ -60,6 +60,14 @@ def test_every_figure_of_a_result_has_its_row(tmp_path: Path) -> None:
     assert sorted(_without_row(document, metrics_page())) == []
 
 
+def test_every_field_of_a_breakdown_says_what_it_is() -> None:
+    rows = [
+        line for line in metrics_page().partition("## Breakdowns")[2].splitlines() if line.startswith("| `")
+    ]
+    assert len(rows) > 10
+    assert [row for row in rows if not row.removesuffix("|").rpartition("` |")[2].strip()] == []
+
+
 def test_a_figure_without_a_row_is_found(tmp_path: Path) -> None:
     document = read_json(write_run(tmp_path))
     document["carbon_g"] = 1.0

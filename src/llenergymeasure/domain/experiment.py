@@ -11,6 +11,7 @@ from llenergymeasure.constants import SCHEMA_VERSION
 from llenergymeasure.core.record import Record
 from llenergymeasure.domain.baseline import BaselineReuse, Origin
 from llenergymeasure.domain.breakdowns.distribution import Distribution
+from llenergymeasure.domain.breakdowns.memory import MemoryUse
 from llenergymeasure.domain.breakdowns.phase_split import PhaseSplit
 from llenergymeasure.domain.environment import EnvironmentMetadata, EnvironmentSnapshot
 from llenergymeasure.domain.estimate import Estimate, Method
@@ -211,6 +212,8 @@ class ExperimentResult(Record):
     total_flops: float | None = None
     peak_memory_bytes: dict[str, int] = Field(default_factory=dict)
     """Peak during the windows, by device (`cuda:0`, `host`)."""
+    memory: MemoryUse = MemoryUse()
+    """What took the memory of each device in the windows, and what more would fit."""
     energy: EnergyBreakdown = EnergyBreakdown()
     estimates: dict[str, Estimate] = Field(default_factory=dict)
     """By the name of a figure: its value and interval."""

@@ -19,6 +19,7 @@ from llenergymeasure.metrics.energy.windows import WindowTotals, window_totals
 from llenergymeasure.metrics.figures.breakdown import energy_breakdown, energy_method
 from llenergymeasure.metrics.figures.figure import FigureInputs
 from llenergymeasure.metrics.figures.table import FigureValues, compute_figures
+from llenergymeasure.metrics.performance.memory_use import memory_use
 from llenergymeasure.metrics.performance.peak_memory import peak_memory
 from llenergymeasure.metrics.protocol.cooldown import summarise_cooldown
 from llenergymeasure.metrics.protocol.device_conditions import device_conditions
@@ -87,6 +88,7 @@ def assemble(config: ExperimentConfig, raw: RawRun) -> ExperimentResult:
         cooldown=cooldown,
         warmup=warmup,
         peak_memory_bytes=peak_memory(raw.phases),
+        memory=memory_use(facts.model_info, raw.requests, raw.phases, facts.interference.windows),
     )
 
 

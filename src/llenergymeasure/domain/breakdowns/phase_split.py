@@ -20,6 +20,7 @@ class PhaseSplit(Record):
     `least_squares`: fitted to all intervals that the sensors resolve. `model`: steps mix the phases, and a fitted cost
     of tokens and steps shares them."""
     reason: str | None = None
+    """Why there is no split."""
     phases_from: Literal["steps", "requests"] | None = None
     """Whether the engine stated its steps, or the times of the requests stand for them."""
     prefills: int | None = None
@@ -27,7 +28,9 @@ class PhaseSplit(Record):
     cells: int | None = None
     """Intervals of the sensors that the split was fitted to."""
     prefill_s: float | None = None
+    """Time in the windows in which the model read prompts."""
     decode_s: float | None = None
+    """Time in the windows in which it wrote tokens after the first."""
     rest_s: float | None = None
     """Time in the windows in which the model did neither."""
     prefill_tokens: int | None = None
@@ -35,8 +38,11 @@ class PhaseSplit(Record):
     decode_tokens: int | None = None
     """Output tokens after the first of each request."""
     prefill_energy_j: float | None = None
+    """Energy of the windows while the model read prompts."""
     decode_energy_j: float | None = None
+    """Energy of the windows while it wrote tokens after the first."""
     rest_energy_j: float | None = None
+    """Energy of the windows while it did neither."""
     relative_residual: float | None = None
     """Root mean square of what the energies of the cells differ from the fit, over that of these energies."""
     condition_number: float | None = None
