@@ -32,14 +32,13 @@ class StepColumns:
         if not all(each.chunk_unix_ns for each in batch):
             return
         n_steps = len(longest.chunk_unix_ns)
-        self._sent.append(longest.sent_unix_ns)
-        self._batch_steps.append(n_steps)
-        self._batch_requests.append(len(batch))
         self._ends.extend(longest.chunk_unix_ns)
         self._tokens.extend(longest.chunk_tokens)
         self._drafted.extend(longest.drafted_tokens or (UNKNOWN,) * n_steps)
         self._prompts.extend([each.request.prompt_tokens for each in batch])
         self._request_steps.extend([len(each.chunk_unix_ns) for each in batch])
+        # Last, and at once: what an interrupt leaves without it belongs to no batch.
+        self._batches.extend((longest.sent_unix_ns, n_steps, len(batch)))
 
     def take(self) -> StepTable:
         """Return the steps since the last call."""
@@ -48,25 +47,29 @@ class StepColumns:
         return table
 
     def _clear(self) -> None:
-        self._sent, self._ends = array("q"), array("q")
-        self._batch_steps, self._batch_requests = array("q"), array("q")
-        self._tokens, self._drafted = array("i"), array("i")
+        self._batches = array("q")
+        """Of each batch: when it was sent, its steps, its requests."""
+        self._ends, self._tokens, self._drafted = array("q"), array("i"), array("i")
         self._prompts, self._request_steps = array("q"), array("q")
 
     def _table(self) -> StepTable:
         import numpy as np
 
-        ends, tokens, drafted = np.array(self._ends), np.array(self._tokens), np.array(self._drafted)
-        first = np.cumsum(self._batch_steps) - np.array(self._batch_steps)  # of each batch
+        sent, n_steps, n_requests = np.array(self._batches).reshape(-1, 3).T
+        ends, tokens, drafted = (
+            np.array(each)[: n_steps.sum()] for each in (self._ends, self._tokens, self._drafted)
+        )
+        first = np.cumsum(n_steps) - n_steps  # of each batch
         starts = np.empty_like(ends)
         starts[1:] = ends[:-1]
-        starts[first] = self._sent
-        began = np.repeat(first, self._batch_requests)
-        requests = self._running(began, np.ones_like(began))
-        prompts = self._running(began, np.array(self._prompts))
+        starts[first] = sent
+        began = np.repeat(first, n_requests)
+        prompts, lasted = (np.array(each)[: len(began)] for each in (self._prompts, self._request_steps))
+        requests = _running(np.ones_like(began), began, lasted, len(ends))
+        prompts = _running(prompts, began, lasted, len(ends))
         is_first = np.zeros(len(ends), dtype=bool)
         is_first[first] = True
-        written = np.cumsum(tokens) - np.repeat(np.cumsum(tokens)[first] - tokens[first], self._batch_steps)
+        written = np.cumsum(tokens) - np.repeat(np.cumsum(tokens)[first] - tokens[first], n_steps)
         return StepTable(
             start_unix_ns=starts,
             end_unix_ns=ends,
@@ -78,12 +81,15 @@ class StepColumns:
             accepted_tokens=np.where(drafted == UNKNOWN, UNKNOWN, tokens - 1).astype(np.int32),
         )
 
-    def _running(self, began: NDArray[np.int64], each: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return, step by step, the sum over the requests that take part of what each of them has."""
-        import numpy as np
 
-        changes = np.zeros(len(self._ends) + 1, dtype=np.int64)
-        np.add.at(changes, began, each)
-        np.subtract.at(changes, began + np.array(self._request_steps), each)
-        running: NDArray[np.int64] = np.cumsum(changes)[:-1]
-        return running
+def _running(
+    each: NDArray[np.int64], began: NDArray[np.int64], lasted: NDArray[np.int64], n_steps: int
+) -> NDArray[np.int64]:
+    """Return, step by step, the sum over the requests that take part of what each has; they begin and last in steps."""
+    import numpy as np
+
+    changes = np.zeros(n_steps + 1, dtype=np.int64)
+    np.add.at(changes, began, each)
+    np.subtract.at(changes, began + lasted, each)
+    running: NDArray[np.int64] = np.cumsum(changes)[:-1]
+    return running

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +89,18 @@ def test_a_step_that_verifies_proposed_tokens_says_how_many_and_how_many_were_ri
     assert steps.drafted_tokens.tolist() == [3, 0, 3]
     assert steps.accepted_tokens.tolist() == [1, 0, 3]
     assert steps.context_tokens.tolist() == [6, 7, 11]
+
+
+def test_a_batch_of_which_an_interrupt_left_a_part_is_none():
+    class Stopped(tuple):
+        def __iter__(self):
+            raise KeyboardInterrupt
+
+    columns = StepColumns()
+    columns.append([generation(5, [1] * 2, 0)])
+    with pytest.raises(KeyboardInterrupt):
+        columns.append([replace(generation(5, [1] * 3, 90), drafted_tokens=Stopped((1, 1, 1)))])
+    assert columns.take().end_unix_ns.tolist() == [10, 20]
 
 
 def test_two_million_steps_take_little_memory_and_time():

@@ -23,7 +23,11 @@ class DraftWatch:
         @functools.wraps(prepare)
         def prepare_and_note(*args: Any, **kwargs: Any) -> Any:
             inputs = prepare(*args, **kwargs)
-            self._widths.append(int(inputs["input_ids"].shape[-1]))
+            ids = inputs.get("input_ids")
+            if (
+                ids is not None
+            ):  # a model's own code may prepare something else, of which the width says nothing
+                self._widths.append(int(ids.shape[-1]))
             return inputs
 
         model.prepare_inputs_for_generation = prepare_and_note
