@@ -47,9 +47,9 @@ def fit_phases(data: FitData, columns: PhaseColumns) -> ChannelPhases | str:
 
     docs/explanation/phases.md has the equations.
     """
-    if not data.cells:
+    if not len(data):
         return "it has no reading within a window"
-    weights, rows = phase_weights(columns, data.edges_s), fit_rows(data, columns)
+    weights, rows = phase_weights(columns, data.windows_s), fit_rows(data, columns)
     first = fit_nonnegative(rows.design, rows.values, np.ones(len(rows.values)), rows.groups)
     if first.condition_number > ILL_CONDITIONED or not all(first.is_estimable(each) for each in weights.T):
         return (
@@ -66,7 +66,7 @@ def fit_phases(data: FitData, columns: PhaseColumns) -> ChannelPhases | str:
         influence_j=influence_j,
         shape_j=SMOOTH * np.abs(_of_other_shape(data, columns, filtered, late.late_s) - energy_j),
         ticks_j=np.abs(_of_scattered_times(data, columns, filtered, late) @ weights),
-        cells=data.cells,
+        cells=len(data),
         relative_residual=first.relative_residual,
         condition_number=first.condition_number,
     )
@@ -77,7 +77,7 @@ def _of_other_shape(data: FitData, columns: PhaseColumns, filtered: Floats, late
     bent = replace(columns, degree=columns.degree + 1)
     rows = fit_rows(data, bent, filtered, late_s)
     fit = fit_nonnegative(rows.design, rows.values, np.ones(len(rows.values)), rows.groups)
-    energy_j: Floats = fit.coefficients @ phase_weights(bent, data.edges_s)
+    energy_j: Floats = fit.coefficients @ phase_weights(bent, data.windows_s)
     return energy_j
 
 

@@ -15,8 +15,6 @@ from llenergymeasure.metrics.statistics.nonnegative import NonNegativeFit, fit_n
 WIDEST = 2.0
 """Errors of the sensor's times that are searched, to either side."""
 TRIALS = 9
-REFINED = 2
-"""Steps of Gauss and Newton from the best of these trials."""
 DIFFERENCE = 0.05
 """Of that error, over which the design is differentiated."""
 
@@ -36,19 +34,19 @@ class LateFit:
 
 
 def fit_with_lateness(data: FitData, columns: PhaseColumns, filtered: Floats) -> LateFit:
-    """Fit the powers and one lateness of all times, which is known beforehand to their error only."""
+    """Fit the powers and one lateness of all times, which is known beforehand to their error only.
+
+    From the best of some trials it is one step of Gauss and Newton to the lateness, and one to the powers with it.
+    """
     error_s = data.error_s
     if error_s <= 0:
         rows = fit_rows(data, columns, filtered)
         fit = fit_nonnegative(rows.design, rows.values, np.ones(len(rows.values)), rows.groups)
         return LateFit(fit=fit, coefficients=fit.coefficients, late_s=0.0, groups=np.unique(rows.groups))
     late_s, coefficients, noise = _best_trial(data, columns, filtered, error_s)
-    for _ in range(REFINED):
-        fit, further_s = _fit_further(data, columns, filtered, late_s, coefficients, noise)
-        coefficients = fit.coefficients[:-1]
-        late_s = float(np.clip(late_s + further_s, -WIDEST * error_s, WIDEST * error_s))
-    fit, _ = _fit_further(data, columns, filtered, late_s, coefficients, noise)
-    groups = np.unique(fit_rows(data, columns, filtered).groups)
+    fit, further_s, groups = _fit_further(data, columns, filtered, late_s, coefficients, noise)
+    late_s = float(np.clip(late_s + further_s, -WIDEST * error_s, WIDEST * error_s))
+    fit, _, groups = _fit_further(data, columns, filtered, late_s, fit.coefficients[:-1], noise)
     return LateFit(fit=fit, coefficients=fit.coefficients[:-1], late_s=late_s, groups=groups)
 
 
@@ -74,8 +72,10 @@ def _least_squares(rows: Rows) -> tuple[Floats, float, int]:
 
 def _fit_further(
     data: FitData, columns: PhaseColumns, filtered: Floats, late_s: float, coefficients: Floats, noise: float
-) -> tuple[NonNegativeFit, float]:
+) -> tuple[NonNegativeFit, float, NDArray[np.intp]]:
     """Fit the powers and a further lateness, with what is known of it beforehand shared out among the groups.
+
+    Return the fit, that lateness, and the numbers of the groups.
 
     The lateness has either sign. It is counted from `-bound_s`, so that its coefficient is positive.
     """
@@ -91,4 +91,4 @@ def _fit_further(
     design = np.concatenate([np.column_stack([rows.design, moves]), prior])
     values = np.concatenate([rows.values + bound_s * moves, np.full(len(groups), known * (bound_s - late_s))])
     fit = fit_nonnegative(design, values, np.ones(len(values)), np.concatenate([rows.groups, groups]))
-    return fit, float(fit.coefficients[-1]) - bound_s
+    return fit, float(fit.coefficients[-1]) - bound_s, groups

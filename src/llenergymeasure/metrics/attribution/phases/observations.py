@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,15 +51,14 @@ class Observations:
             return self.averaging_s
         return float(np.median(np.diff(self.end_s)))
 
-    def between(self, start_s: float, end_s: float) -> Observations:
-        """Return those that lie within an interval."""
-        inside = (self.start_s >= start_s) & (self.end_s <= end_s)
-        return Observations(
-            origin_ns=self.origin_ns,
-            start_s=self.start_s[inside],
-            end_s=self.end_s[inside],
-            energy_j=self.energy_j[inside],
-            error_s=self.error_s[inside],
+    def select(self, rows: NDArray[Any]) -> Observations:
+        """Return some of them, by a mask of shape (m,) or by their indices."""
+        return replace(
+            self,
+            start_s=self.start_s[rows],
+            end_s=self.end_s[rows],
+            energy_j=self.energy_j[rows],
+            error_s=self.error_s[rows],
         )
 
 
