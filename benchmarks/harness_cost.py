@@ -65,7 +65,7 @@ def _assemblies_s() -> list[float]:
     spent = []
     for _ in range(ASSEMBLIES):
         start = time.perf_counter()
-        result = assemble(config, raw)
+        result = assemble(config, raw).result
         spent.append(time.perf_counter() - start)
         assert result.total_energy_j is not None
     return spent

@@ -36,6 +36,7 @@ from llenergymeasure.orchestration.assemble import assemble
 from llenergymeasure.orchestration.raw import RawRun
 from llenergymeasure.results import layout
 from llenergymeasure.results.bundle import Writer, facts_json, result_json, write_bundle
+from llenergymeasure.results.parquet.attribution import write_attribution
 from llenergymeasure.results.parquet.requests import write_requests
 from llenergymeasure.results.parquet.steps import write_steps
 from llenergymeasure.results.parquet.trace_phases import write_phases, write_trace
@@ -172,7 +173,10 @@ def write_run(
     if raw.steps is not None:
         files[layout.STEPS] = partial(write_steps, raw.steps)
     if not interrupted:
-        files[layout.RESULT] = partial(_write_text, text=result_json(assemble(CONFIG, raw)))
+        assembled = assemble(CONFIG, raw)
+        files[layout.RESULT] = partial(_write_text, text=result_json(assembled.result))
+        if assembled.attribution is not None:
+            files[layout.ATTRIBUTION] = partial(write_attribution, assembled.attribution)
     return write_bundle(parent, name, files)
 
 

@@ -104,7 +104,7 @@ def _outcome(machine: NvmlMachine, trace: EnergyTrace, isolation: Interference) 
         requests=RequestTable.empty(),
         facts=RunFacts(experiment_id="faults", interference=isolation),
     )
-    result = assemble(ExperimentConfig(model="any"), raw)
+    result = assemble(ExperimentConfig(model="any"), raw).result
     account = EnergyAccount(trace)
     knobs = {
         knob: {

@@ -96,4 +96,4 @@ def run(
         requests=log.requests.table(),
         facts=RunFacts(experiment_id="run", model_info=info, baseline=reuse, stopped_because=reason),
     )
-    return assemble(settings, raw)
+    return assemble(settings, raw).result

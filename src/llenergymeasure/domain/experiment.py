@@ -10,6 +10,7 @@ from pydantic import ConfigDict, Field, PrivateAttr
 from llenergymeasure.constants import SCHEMA_VERSION
 from llenergymeasure.core.record import Record
 from llenergymeasure.domain.baseline import BaselineReuse, Origin
+from llenergymeasure.domain.breakdowns.attribution import AttributionSummary
 from llenergymeasure.domain.breakdowns.distribution import Distribution
 from llenergymeasure.domain.breakdowns.memory import MemoryUse
 from llenergymeasure.domain.breakdowns.phase_split import PhaseSplit
@@ -240,6 +241,8 @@ class ExperimentResult(Record):
     """Where the bare idle power came from; None where no stored one was allowed."""
     warmup: WarmupSummary | None = None
     """None where there was none."""
+    attribution: AttributionSummary | None = None
+    """How the energy was shared among requests; None where the backend reports no steps, and `unknown` says why."""
     stopped_because: str | None = None
     """Why no further repeat was made: `fixed`, `target_reached`, `max_reached`."""
     model_info: ModelInfo | None = None

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from llenergymeasure.config.models import ExperimentConfig
+from llenergymeasure.domain.breakdowns.attribution import AttributionTable
 from llenergymeasure.domain.experiment import ExperimentResult, PhaseSummary, Repeat
 from llenergymeasure.domain.fingerprints import experiment_hash
 from llenergymeasure.domain.run_facts import RunFacts
+from llenergymeasure.metrics.attribution.by_request.attribute import Attribution, attribute
+from llenergymeasure.metrics.attribution.by_request.summary import summarise_attribution
+from llenergymeasure.metrics.attribution.by_request.table import attribution_table
 from llenergymeasure.metrics.attribution.phases.split import SplitEnergies, split_phases
 from llenergymeasure.metrics.checks.inputs import CheckInputs
 from llenergymeasure.metrics.checks.verdict import run_warnings, verdict
@@ -42,13 +47,33 @@ CHECKED_FACTS = (
 """Fields of `RunFacts` that the checks look at, under the same name."""
 
 
-def assemble(config: ExperimentConfig, raw: RawRun) -> ExperimentResult:
-    """Compute every figure of a result from the raw tables and facts of a run."""
-    facts, protocol, account = raw.facts, config.measurement, _account(raw)
+@dataclass(frozen=True, kw_only=True)
+class Assembled:
+    """All that follows from the raw tables and facts of a run."""
+
+    result: ExperimentResult
+    attribution: AttributionTable | None
+    """Energy by request; None where it is unknown, and `unknown` of the result says why."""
+
+
+def assemble(config: ExperimentConfig, raw: RawRun) -> Assembled:
+    """Compute every figure of a result, and the derived tables, from the raw tables and facts of a run."""
+    account = EnergyAccount(raw.trace, quiet_intervals(raw.phases, raw.requests))
+    attribution = attribute(account, raw.phases, raw.requests, raw.steps)
+    result = _result(config, raw, account, attribution)
+    if isinstance(attribution, str):
+        return Assembled(result=result, attribution=None)
+    return Assembled(result=result, attribution=attribution_table(attribution.energies, raw.requests))
+
+
+def _result(
+    config: ExperimentConfig, raw: RawRun, account: EnergyAccount, attribution: Attribution | str
+) -> ExperimentResult:
+    facts, protocol = raw.facts, config.measurement
     rows = window_totals(account, raw.phases, raw.requests)
     baselines = find_idle_power(account, raw.phases, facts.baseline)
     split = split_phases(account, rows, raw.requests, raw.steps)
-    figures = _figures(config, raw, account, rows, baselines, split)
+    figures = _figures(config, raw, account, rows, baselines, split, attribution)
     energy = energy_breakdown(account, raw.phases, baselines)
     conditions = device_conditions(raw.trace, raw.phases)
     cooldown = summarise_cooldown(raw.trace, raw.phases, protocol.cooldown.max_temperature_c)
@@ -76,7 +101,7 @@ def assemble(config: ExperimentConfig, raw: RawRun) -> ExperimentResult:
         **figures.headline,
         energy=energy,
         estimates=figures.estimates,
-        unknown={**figures.unknown, **_unknown_facts(facts)},
+        unknown={**figures.unknown, **_unknown_facts(facts, attribution)},
         uncertainty=figures.uncertainty,
         latency=figures.latency,
         latency_with_failures=figures.latency_with_failures,
@@ -87,13 +112,10 @@ def assemble(config: ExperimentConfig, raw: RawRun) -> ExperimentResult:
         conditions=conditions,
         cooldown=cooldown,
         warmup=warmup,
+        attribution=None if isinstance(attribution, str) else summarise_attribution(attribution),
         peak_memory_bytes=peak_memory(raw.phases),
         memory=memory_use(facts.model_info, raw.requests, raw.phases, facts.interference.windows),
     )
-
-
-def _account(raw: RawRun) -> EnergyAccount:
-    return EnergyAccount(raw.trace, quiet_intervals(raw.phases, raw.requests))
 
 
 def _figures(
@@ -103,6 +125,7 @@ def _figures(
     rows: Sequence[WindowTotals],
     baselines: Baselines,
     split: SplitEnergies,
+    attribution: Attribution | str,
 ) -> FigureValues:
     return compute_figures(
         FigureInputs(
@@ -115,6 +138,7 @@ def _figures(
             requests=raw.requests,
             steps=raw.steps,
             phase_split=split,
+            attribution=attribution,
             device=config.device,
             meters_are_read=config.energy.meters != "none",
             serves_whole_passes=config.load.kind == "offline",
@@ -142,8 +166,12 @@ def _taken_over(config: ExperimentConfig, facts: RunFacts) -> dict[str, Any]:
     }
 
 
-def _unknown_facts(facts: RunFacts) -> dict[str, str]:
-    return {"environment_snapshot": facts.snapshot_unknown} if facts.snapshot_unknown else {}
+def _unknown_facts(facts: RunFacts, attribution: Attribution | str) -> dict[str, str]:
+    """Return why records are unknown that are no figures."""
+    unknown = {"attribution": attribution} if isinstance(attribution, str) else {}
+    if facts.snapshot_unknown:
+        unknown["environment_snapshot"] = facts.snapshot_unknown
+    return unknown
 
 
 def _experiment_hash(config: ExperimentConfig, facts: RunFacts) -> str | None:

@@ -42,13 +42,14 @@ from llenergymeasure.harness.request_log import RequestLog
 from llenergymeasure.harness.warmup import warm_up
 from llenergymeasure.launchers.job_folder import SPOOL, read_job
 from llenergymeasure.load.drivers import open_driver
-from llenergymeasure.orchestration.assemble import assemble
+from llenergymeasure.orchestration.assemble import Assembled, assemble
 from llenergymeasure.orchestration.fingerprinting import fingerprint, local_weights
 from llenergymeasure.orchestration.raw import RawRun
 from llenergymeasure.orchestration.readiness.ready import require_ready
 from llenergymeasure.orchestration.readiness.selection import find_workload, read_prompts
 from llenergymeasure.results import layout
 from llenergymeasure.results.bundle import Writer, facts_json, result_json, write_bundle
+from llenergymeasure.results.parquet.attribution import write_attribution
 from llenergymeasure.results.parquet.requests import write_requests
 from llenergymeasure.results.parquet.steps import write_steps
 from llenergymeasure.results.parquet.trace_phases import write_phases, write_trace
@@ -93,10 +94,18 @@ def execute(folder: Path, emit: Emit = ignore_event) -> Path:
     with stop_signals_ignored():
         try:
             raw = _raw(log)
-            result = result_json(assemble(config, raw))
+            derived = _derived(assemble(config, raw))
         except Exception as error:  # noqa: BLE001 - what was measured is kept first
             raise _failed(job, config, log, error) from None
-        return _write(job, config, raw, more={layout.RESULT: partial(_write_text, text=result)})
+        return _write(job, config, raw, more=derived)
+
+
+def _derived(assembled: Assembled) -> dict[str, Writer]:
+    """Return the files that follow from the raw tables."""
+    files: dict[str, Writer] = {layout.RESULT: partial(_write_text, text=result_json(assembled.result))}
+    if assembled.attribution is not None:
+        files[layout.ATTRIBUTION] = partial(write_attribution, assembled.attribution)
+    return files
 
 
 def _refusals(bundles: Path) -> tuple[str, ...]:

@@ -14,12 +14,13 @@ TRACE = "trace.parquet"
 REQUESTS = "requests.parquet"
 PHASES = "phases.parquet"
 STEPS = "steps.parquet"
+ATTRIBUTION = "attribution.parquet"
 CHECKSUMS = "SHA256SUMS"
 
 TABLES: tuple[str, ...] = (TRACE, REQUESTS, PHASES, STEPS)
 """The raw tables."""
 
-FILES: tuple[str, ...] = (RESULT, FACTS, CONFIG, *TABLES)
+FILES: tuple[str, ...] = (RESULT, FACTS, CONFIG, *TABLES, ATTRIBUTION)
 """The files of a bundle beside the checksums; an interrupted run has no result, and not every backend reports steps."""
 
 SINGLE = "single"

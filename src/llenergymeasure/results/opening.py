@@ -15,6 +15,7 @@ from llenergymeasure.domain.run_facts import RunFacts
 from llenergymeasure.exceptions import ExperimentError, LLEMError
 from llenergymeasure.results import layout
 from llenergymeasure.results.documents import DocumentError, read_document
+from llenergymeasure.results.parquet.attribution import read_attribution
 from llenergymeasure.results.parquet.requests import read_requests
 from llenergymeasure.results.parquet.steps import read_steps
 from llenergymeasure.results.parquet.trace_phases import read_phases, read_trace
@@ -22,6 +23,7 @@ from llenergymeasure.results.stored_facts import read_facts
 
 if TYPE_CHECKING:
     from llenergymeasure.config.models import ExperimentConfig
+    from llenergymeasure.domain.breakdowns.attribution import AttributionTable
     from llenergymeasure.domain.reports.verification import Finding
     from llenergymeasure.domain.request_table import RequestTable
     from llenergymeasure.domain.step_table import StepTable
@@ -154,6 +156,12 @@ class Bundle:
     def steps(self) -> StepTable | None:
         """The engine's steps; None where the backend reported none."""
         return self._read(layout.STEPS, read_steps) if (self.path / layout.STEPS).exists() else None
+
+    @cached_property
+    def attribution(self) -> AttributionTable | None:
+        """The energy of each request; None where it is unknown, as the result says in `unknown`."""
+        exists = (self.path / layout.ATTRIBUTION).exists()
+        return self._read(layout.ATTRIBUTION, read_attribution) if exists else None
 
     @property
     def is_interrupted(self) -> bool:

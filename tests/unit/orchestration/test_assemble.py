@@ -59,7 +59,7 @@ def _raw(power_w: Callable[[bool], float], trace: EnergyTrace | None = None) -> 
 
 
 def _result(power_w: Callable[[bool], float]) -> ExperimentResult:
-    return assemble(CONFIG, _raw(power_w))
+    return assemble(CONFIG, _raw(power_w)).result
 
 
 def test_energy_is_power_times_window_time() -> None:
@@ -136,7 +136,7 @@ def test_every_measured_headline_has_an_interval_around_it() -> None:
     unknown = {"context_power_w", "loaded_power_w", "marginal_energy_j", "load_energy_j", "total_flops"}
     assert measured <= set(result.estimates)
     assert unknown <= set(result.unknown)
-    assert {figure.name for figure in FIGURES} == {*result.estimates, *result.unknown}
+    assert {figure.name for figure in FIGURES} == {*result.estimates, *result.unknown} - {"attribution"}
     assert not set(result.estimates) & set(result.unknown)
     assert all(result.unknown.values())
     for name, estimate in result.estimates.items():
@@ -146,7 +146,7 @@ def test_every_measured_headline_has_an_interval_around_it() -> None:
 
 
 def test_run_without_a_meter_has_no_energy_but_all_the_rest() -> None:
-    result = assemble(CONFIG, _raw(lambda _at_work: 200.0, trace=Unmetered().trace()))
+    result = assemble(CONFIG, _raw(lambda _at_work: 200.0, trace=Unmetered().trace())).result
     assert result.total_energy_j is result.energy_per_token_j is result.mean_power_w is None
     assert result.energy.by_device == ()
     assert result.output_tokens_per_s is not None
@@ -160,7 +160,7 @@ def test_trace_that_ends_early_leaves_energy_unknown_never_zero() -> None:
     cut = EnergyTrace(
         channels=raw.trace.channels, samples=raw.trace.samples[:half], interrupted="killed by signal 9"
     )
-    result = assemble(CONFIG, replace(raw, trace=cut))
+    result = assemble(CONFIG, replace(raw, trace=cut)).result
     assert result.total_energy_j is None
     assert [repeat.energy_j is None for repeat in result.repeats][-1]
     assert {"sampler_died", "energy_unknown"} <= {warning.code for warning in result.warnings}
@@ -188,7 +188,7 @@ def test_headline_fields_come_first_and_in_the_published_order() -> None:
 def test_interrupted_window_is_not_counted() -> None:
     raw = _raw(lambda _at_work: 200.0)
     phases = (*raw.phases[:-1], replace(raw.phases[-1], complete=False))
-    result = assemble(CONFIG, replace(raw, phases=phases))
+    result = assemble(CONFIG, replace(raw, phases=phases)).result
     assert len(result.repeats) == 2
     assert result.total_requests == (raw.requests.repeat < 2).sum()
     assert np.isfinite(result.total_energy_j or math.nan)
@@ -200,17 +200,19 @@ def test_a_result_has_no_further_fields_than_figures_of_the_table() -> None:
 
 
 def test_why_a_figure_is_unknown_stands_in_the_result() -> None:
-    without = assemble(CONFIG, _raw(lambda _at_work: 200.0, trace=Unmetered().trace()))
+    without = assemble(CONFIG, _raw(lambda _at_work: 200.0, trace=Unmetered().trace())).result
     assert without.unknown["total_energy_j"] == "no energy source was read, in 3 of 3 windows"
     assert without.unknown["loaded_power_w"] == "not measured: measurement.baseline.loaded_s is 0"
     assert without.unknown["total_flops"] == NO_SHAPE
     raw = _raw(lambda _at_work: 200.0)
     assert raw.facts.model_info is not None
     packed = raw.facts.model_info.model_copy(update={"unknown": {"shape": "weights are packed"}})
-    uncounted = assemble(CONFIG, replace(raw, facts=raw.facts.model_copy(update={"model_info": packed})))
+    uncounted = assemble(
+        CONFIG, replace(raw, facts=raw.facts.model_copy(update={"model_info": packed}))
+    ).result
     assert uncounted.unknown["total_flops"] == "weights are packed"
     none = ExperimentConfig.model_validate({**CONFIG.model_dump(), "energy": {"meters": "none"}})
-    nothing = assemble(none, _raw(lambda _at_work: 200.0, trace=Unmetered().trace()))
+    nothing = assemble(none, _raw(lambda _at_work: 200.0, trace=Unmetered().trace())).result
     assert nothing.unknown["net_energy_j"] == "no energy was measured: energy.meters is none"
     assert all(getattr(nothing, name) is None for name in nothing.unknown)
 
@@ -218,6 +220,6 @@ def test_why_a_figure_is_unknown_stands_in_the_result() -> None:
 def test_a_snapshot_that_failed_is_unknown_with_its_reason() -> None:
     raw = _raw(lambda busy: 300.0 if busy else 50.0)
     facts = raw.facts.model_copy(update={"snapshot_unknown": "the snapshot failed: OSError"})
-    result = assemble(CONFIG, replace(raw, facts=facts))
+    result = assemble(CONFIG, replace(raw, facts=facts)).result
     assert result.environment_snapshot is None
     assert result.unknown["environment_snapshot"] == "the snapshot failed: OSError"

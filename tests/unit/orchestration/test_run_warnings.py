@@ -76,7 +76,7 @@ def _run(cost: Cost, noise: float = 0.02, config: ExperimentConfig | None = None
 
 
 def _result(raw: RawRun, config: ExperimentConfig | None = None) -> ExperimentResult:
-    return assemble(config or _config(), raw)
+    return assemble(config or _config(), raw).result
 
 
 def _codes(result: ExperimentResult) -> set[str]:

@@ -56,7 +56,7 @@ def test_facts_are_found_where_the_older_bundle_had_them(bundle: Bundle) -> None
 def test_figures_are_recomputed_from_an_older_bundles_tables(bundle: Bundle) -> None:
     assert bundle.trace.channels[0].included_in_total
     raw = RawRun(facts=bundle.facts, trace=bundle.trace, phases=bundle.phases, requests=bundle.requests)
-    recomputed, stored = assemble(bundle.config, raw), bundle.result
+    recomputed, stored = assemble(bundle.config, raw).result, bundle.result
     assert recomputed.total_energy_j == pytest.approx(stored.total_energy_j)
     assert recomputed.output_tokens == stored.output_tokens
     assert recomputed.ttft_s == pytest.approx(stored.ttft_s)

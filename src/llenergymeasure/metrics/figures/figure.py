@@ -14,6 +14,7 @@ from llenergymeasure.domain.request_table import RequestTable
 from llenergymeasure.domain.step_table import StepTable
 from llenergymeasure.domain.trace import Phase
 from llenergymeasure.domain.uncertainty import UncertaintyBudget
+from llenergymeasure.metrics.attribution.by_request.attribute import NO_STEPS, Attribution
 from llenergymeasure.metrics.attribution.phases.split import NOT_SPLIT, SplitEnergies
 from llenergymeasure.metrics.energy.account import EnergyAccount
 from llenergymeasure.metrics.energy.idle_power import Baselines
@@ -40,6 +41,8 @@ class FigureInputs:
     steps: StepTable | None = None
     """None where the backend reports none."""
     phase_split: SplitEnergies = NOT_SPLIT
+    attribution: Attribution | str = NO_STEPS
+    """The energy of the windows by request; why it is unknown, where it is."""
     device: str = "cuda"
     meters_are_read: bool = True
     """False where the configuration asks for no meter."""

@@ -8,7 +8,17 @@ from dataclasses import dataclass, field
 from llenergymeasure.domain.breakdowns.distribution import Distribution
 from llenergymeasure.domain.estimate import Estimate
 from llenergymeasure.domain.uncertainty import UncertaintyBudget
-from llenergymeasure.metrics.figures import energies, idle, phases, speculation, speed, views, work, work_done
+from llenergymeasure.metrics.figures import (
+    energies,
+    idle,
+    phases,
+    prices,
+    speculation,
+    speed,
+    views,
+    work,
+    work_done,
+)
 from llenergymeasure.metrics.figures.figure import Figure, FigureInputs, Unknown
 from llenergymeasure.metrics.figures.latency import latency_with_failures
 from llenergymeasure.metrics.statistics.estimates import budget_estimate
@@ -42,6 +52,10 @@ FIGURES: tuple[Figure, ...] = (
     speculation.ACCEPTANCE_RATE,
     speculation.TOKENS_PER_STEP,
     speculation.ENERGY_PER_ACCEPTED_TOKEN,
+    prices.PER_PROMPT_TOKEN,
+    prices.PER_OUTPUT_TOKEN,
+    prices.PER_REQUEST,
+    prices.PER_STEP,
 )
 """A new figure is one row here, in the file of its group or in one of its own."""
 

@@ -16,6 +16,7 @@ from llenergymeasure.domain.reports.verification import Finding, Verification, V
 from llenergymeasure.domain.run_facts import RunFacts
 from llenergymeasure.orchestration.assemble import assemble
 from llenergymeasure.orchestration.raw import RawRun
+from llenergymeasure.orchestration.verification.attribution_differences import attribution_differences
 from llenergymeasure.orchestration.verification.contradictions import (
     phase_contradictions,
     trace_contradictions,
@@ -93,6 +94,8 @@ def _is_required(name: str, stored: UntrustedBundle) -> bool:
     """An interrupted run has no result; a draft of schema 2.0.0 has its facts in the result."""
     if name == layout.RESULT:
         return not stored.is_interrupted
+    if name == layout.ATTRIBUTION:
+        return stored.result is not None and stored.result.attribution is not None
     if name == layout.STEPS:
         return stored.facts is not None and stored.facts.steps is not None
     return name != layout.FACTS or stored.version != DRAFT
@@ -137,11 +140,11 @@ def _recompute(stored: UntrustedBundle) -> Recomputation:
     if raw is None or stored.result is None or stored.config is None:
         return Recomputation()
     try:
-        recomputed = assemble(stored.config, raw)
+        assembled = assemble(stored.config, raw)
     except Exception as error:  # noqa: BLE001 - tables that nobody wrote can break any formula
         message = f"the figures cannot be recomputed from the tables: {error_text(error)}"
         return Recomputation(findings=(Finding(file=layout.RESULT, message=message),))
-    expected = {**_document(recomputed), "schema_version": raw.facts.schema_version}
+    expected = {**_document(assembled.result), "schema_version": raw.facts.schema_version}
     differing = list(differences(stored.result.model_dump(mode="json", exclude_unset=True), expected))
     if any(each.stored is ABSENT for each in differing):
         filled = {**_document(stored.result), "config": with_defaults(stored.result.config)}
@@ -153,7 +156,10 @@ def _recompute(stored: UntrustedBundle) -> Recomputation:
     unknown = [each for each in differing if stored.is_newer and each.recomputed is ABSENT]
     return Recomputation(
         recomputed=True,
-        findings=tuple(_finding(each) for each in differing if each not in unknown),
+        findings=(
+            *(_finding(each) for each in differing if each not in unknown),
+            *attribution_differences(stored.attribution, assembled.attribution),
+        ),
         unknown=tuple(f"{each.field} of {layout.RESULT}" for each in unknown),
     )
 

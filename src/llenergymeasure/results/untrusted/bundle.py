@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from llenergymeasure.config.loader import load_config
 from llenergymeasure.config.models import ExperimentConfig
+from llenergymeasure.domain.breakdowns.attribution import AttributionTable
 from llenergymeasure.domain.experiment import ExperimentResult
 from llenergymeasure.domain.reports.verification import Finding
 from llenergymeasure.domain.request_table import RequestTable
@@ -21,6 +22,7 @@ from llenergymeasure.domain.trace import EnergyTrace, Phase
 from llenergymeasure.exceptions import ConfigError
 from llenergymeasure.results import layout
 from llenergymeasure.results.documents import DocumentError, Parsed, read_document
+from llenergymeasure.results.parquet.attribution import read_attribution, write_attribution
 from llenergymeasure.results.parquet.requests import read_requests, write_requests
 from llenergymeasure.results.parquet.steps import read_steps, write_steps
 from llenergymeasure.results.parquet.trace_phases import read_phases, read_trace, write_phases, write_trace
@@ -50,6 +52,7 @@ class UntrustedBundle:
     requests: RequestTable | None
     phases: tuple[Phase, ...] | None
     steps: StepTable | None
+    attribution: AttributionTable | None
     findings: tuple[Finding, ...]
     unknown: tuple[str, ...]
     """Fields and columns that a newer version added; they cannot be recomputed here."""
@@ -87,6 +90,7 @@ def read_untrusted(folder: Path, readable: Collection[str]) -> UntrustedBundle:
     trace = raw(layout.TRACE, TableFormat(read=read_trace, write=write_trace))
     requests = raw(layout.REQUESTS, TableFormat(read=read_requests, write=write_requests))
     steps = raw(layout.STEPS, TableFormat(read=read_steps, write=write_steps))
+    attribution = raw(layout.ATTRIBUTION, TableFormat(read=read_attribution, write=write_attribution))
     phases = raw(layout.PHASES, TableFormat(read=read_phases, write=write_phases, row=Phase))
     return UntrustedBundle(
         version=version,
@@ -99,6 +103,7 @@ def read_untrusted(folder: Path, readable: Collection[str]) -> UntrustedBundle:
         requests=requests,
         phases=phases,
         steps=steps,
+        attribution=attribution,
         findings=tuple(findings if newer else [*findings, *unknown]),
         unknown=tuple(f"{each.field} of {each.file}" for each in unknown) if newer else (),
     )

@@ -28,7 +28,7 @@ def assembled(drafted: int, accepted: int) -> ExperimentResult:
         drafted_tokens=np.where(proposes, drafted, 0).astype("i4"),
         accepted_tokens=np.where(proposes, accepted, 0).astype("i4"),
     )
-    return assemble(CONFIG, replace(run, steps=steps))
+    return assemble(CONFIG, replace(run, steps=steps)).result
 
 
 def steps_in_windows(steps: StepTable) -> int:
@@ -57,8 +57,8 @@ def test_the_energy_of_an_accepted_token_is_that_of_the_windows():
 
 
 def test_nothing_is_said_of_what_nothing_proposes():
-    plain, idle = assemble(CONFIG, raw_run()), assembled(drafted=0, accepted=0)
-    unreported = assemble(CONFIG, replace(raw_run(), steps=None))
+    plain, idle = assemble(CONFIG, raw_run()).result, assembled(drafted=0, accepted=0)
+    unreported = assemble(CONFIG, replace(raw_run(), steps=None)).result
     assert set(raw_run().steps.drafted_tokens.tolist()) == {UNKNOWN}
     for name in NAMES:
         assert plain.unknown[name] == idle.unknown[name] == NOTHING_PROPOSED

@@ -19,7 +19,7 @@ TOTALS = {"": "total_energy_j", "net_": "net_energy_j", "marginal_": "marginal_e
 
 @pytest.fixture(scope="module")
 def result() -> ExperimentResult:
-    return assemble(CONFIG, raw_run())
+    return assemble(CONFIG, raw_run()).result
 
 
 @pytest.mark.parametrize("basis", TOTALS)

@@ -32,6 +32,7 @@ from tests.support import bundles
 from tests.support.bundles import NAME, leaves, read_json, refresh_sums, write_json, write_run
 
 FILES = (
+    "attribution.parquet",
     "config.yaml",
     "phases.parquet",
     "requests.parquet",
@@ -40,7 +41,7 @@ FILES = (
     "steps.parquet",
     "trace.parquet",
 )
-TABLES = ("phases.parquet", "requests.parquet", "steps.parquet", "trace.parquet")
+TABLES = ("attribution.parquet", "phases.parquet", "requests.parquet", "steps.parquet", "trace.parquet")
 SHARDS = 4
 """Leaves are tampered with one by one; in parts, so that several processes can share the work."""
 
@@ -259,16 +260,16 @@ def test_one_flipped_bit_anywhere_in_the_sums_is_found(bundle: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        (f"{'0' * 64}  ../secret", "line 8 is not"),
-        (f"{'0' * 64}  /etc/passwd", "line 8 is not"),
-        (f"{'0' * 64}  ..", "line 8 is not"),
-        (f"{'0' * 64}  a\\b", "line 8 is not"),
-        (f"{'0' * 63}  trace.parquet", "line 8 is not"),
-        (f"{'A' * 64}  other", "line 8 is not"),
-        (f"{'0' * 64}  result.json", "line 8 lists result.json again"),
+        (f"{'0' * 64}  ../secret", "line 9 is not"),
+        (f"{'0' * 64}  /etc/passwd", "line 9 is not"),
+        (f"{'0' * 64}  ..", "line 9 is not"),
+        (f"{'0' * 64}  a\\b", "line 9 is not"),
+        (f"{'0' * 63}  trace.parquet", "line 9 is not"),
+        (f"{'A' * 64}  other", "line 9 is not"),
+        (f"{'0' * 64}  result.json", "line 9 lists result.json again"),
         (f"{'0' * 64}  other", "lists 'other', which is no file of a bundle"),
         (f"{'0' * 64}  SHA256SUMS", "lists 'SHA256SUMS', which is no file of a bundle"),
-        ("", "line 8 is not"),
+        ("", "line 9 is not"),
         ("x" * 70_000, "larger than 64 KiB"),
         ("\udcff", "can't decode"),
     ],
@@ -417,6 +418,7 @@ def test_table_larger_than_memory_is_refused_before_it_is_read(
         "trace.parquet",
         "requests.parquet",
         "steps.parquet",
+        "attribution.parquet",
     }
     monkeypatch.setattr("llenergymeasure.results.untrusted.tables.MAX_ROWS", 10**9)
     monkeypatch.setattr("llenergymeasure.results.untrusted.tables.MAX_UNPACKED_BYTES", 10)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,6 +48,14 @@ class Attribution:
     participation: Participation
     shares: StepShares
     requests: RequestTable
+
+    @cached_property
+    def is_whole(self) -> NDArray[np.bool_]:
+        """Which requests were answered, and scheduled and ended in one of the windows."""
+        inside = np.zeros(len(self.requests), dtype=bool)
+        for each in self.windows:
+            inside |= self.requests.lies_within(each.window.start_unix_ns, each.window.end_unix_ns)
+        return inside & self.requests.is_ok()
 
 
 def attribute(

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llenergymeasure.domain.breakdowns.attribution import AttributionSummary, EnergySpread, ObservedRange
-from llenergymeasure.domain.request_table import RequestTable
 from llenergymeasure.metrics.attribution.by_request.attribute import Attribution
 from llenergymeasure.metrics.attribution.by_request.shapley import ShapleyValues, sampled_shapley
 from llenergymeasure.metrics.attribution.by_request.step_cost import out_of_sample_errors
@@ -44,22 +43,13 @@ def summarise_attribution(attribution: Attribution) -> AttributionSummary:
     )
 
 
-def served_in_windows(attribution: Attribution) -> RequestTable:
-    """Return the answered requests that were scheduled and ended in one of the windows."""
-    requests = attribution.requests
-    inside = np.zeros(len(requests), dtype=bool)
-    for each in attribution.windows:
-        inside |= requests.lies_within(each.window.start_unix_ns, each.window.end_unix_ns)
-    return requests.select(requests.is_ok() & inside)
-
-
 def _of_whole_requests(attribution: Attribution) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the energies by phase of the answered requests that were scheduled and ended in a window."""
-    requests, is_ok = attribution.requests, attribution.requests.is_ok()
     prefill, decode = [np.empty(0)], [np.empty(0)]
     for each in attribution.energies:
-        inside = is_ok & requests.lies_within(each.window.start_unix_ns, each.window.end_unix_ns)
-        kept = inside[each.request]
+        kept = attribution.is_whole[each.request]
+        kept &= attribution.requests.closed_unix_ns[each.request] <= each.window.end_unix_ns
+        kept &= attribution.requests.closed_unix_ns[each.request] > each.window.start_unix_ns
         prefill.append(each.prefill_j[kept])
         decode.append(each.decode_j[kept])
     return np.concatenate(prefill), np.concatenate(decode)
@@ -116,7 +106,7 @@ def _ranges(attribution: Attribution) -> dict[str, ObservedRange | None]:
     steps = np.concatenate([each.timeline.step for each in attribution.windows])
     is_inside = np.zeros(len(shares.members), dtype=bool)
     is_inside[steps[steps >= 0]] = True
-    served = served_in_windows(attribution)
+    served = attribution.requests.select(attribution.is_whole)
     return {
         "prompt_tokens": _range(served.prompt_tokens),
         "output_tokens": _range(served.output_tokens),
