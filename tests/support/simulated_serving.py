@@ -165,3 +165,10 @@ def serve(
         steps=StepTable.from_records(engine.steps),
         power=power,
     )
+
+
+def serve_steps(mix: Mix, seed: int, until_s: float = 3.0) -> StepTable:
+    """Return the steps alone of some seconds of a mix, without a sensor."""
+    engine = Engine(mix=mix, rng=np.random.default_rng([seed, 2]), now_s=0.0)
+    engine.serve(until_s, 0)
+    return StepTable.from_records(engine.steps)

@@ -70,16 +70,22 @@ class EnergySpread(Record):
     """Energies of requests: their mean, median, 95th percentile and highest, in joules."""
 
     mean_j: float
+    """Mean over the requests."""
     p50_j: float
+    """Median."""
     p95_j: float
+    """95th percentile."""
     max_j: float
+    """The most that one request took."""
 
 
 class ObservedRange(Record):
     """The least and the most of what was observed in the windows."""
 
     least: float
+    """The least that was observed."""
     most: float
+    """The most that was observed."""
 
 
 class AttributionSummary(Record):
@@ -88,9 +94,11 @@ class AttributionSummary(Record):
     requests: int
     """Answered requests that were scheduled and ended in a window: the spreads are of these."""
     prefill: EnergySpread | None = None
-    """None without such a request, and so are `decode` and `total`."""
+    """Energy until the first token, of these requests; None without one."""
     decode: EnergySpread | None = None
+    """Energy after the first token, of these requests; None without one."""
     total: EnergySpread | None = None
+    """Energy of these requests; None without one."""
     requests_energy_j: float
     """Of all requests, those that failed or were cut off included."""
     idle_energy_j: float
@@ -98,8 +106,9 @@ class AttributionSummary(Record):
     overhead_energy_j: float
     """Of the time in which requests were in flight and no step computed, and of steps that no request was part of."""
     idle_share: float | None = None
-    """Over the energy of the windows; None where that is 0."""
+    """`idle_energy_j` over the energy of the windows; None where that is 0."""
     overhead_share: float | None = None
+    """`overhead_energy_j` over the energy of the windows; None where that is 0."""
     r2: float | None = None
     """Share of the variance of the energies of the sensor's cells that the model of step costs explains."""
     condition_number: float | None = None
@@ -107,16 +116,18 @@ class AttributionSummary(Record):
     out_of_sample_error: float | None = None
     """Root mean square of the relative error of the energy of a repeat, by a model fitted on the others."""
     out_of_sample_reason: str | None = None
-    """Why that is None."""
+    """Why `out_of_sample_error` is None."""
     shapley_distance: float | None = None
     """Mean absolute difference between the energies of requests and their Shapley values, over the mean energy."""
     shapley_sampling_error: float | None = None
     """Mean standard error of the sampled values, over the mean energy."""
     shapley_orders: int = 0
-    """How many random orders were sampled."""
+    """How many random orders of each step were sampled."""
     prompt_tokens: ObservedRange | None = None
-    """Of the requests: the prices are valid within these ranges. None where nothing was observed."""
+    """Of the answered requests: the prices are valid within these ranges. None where nothing was observed."""
     output_tokens: ObservedRange | None = None
+    """Of the answered requests."""
     requests_per_step: ObservedRange | None = None
+    """Requests that took part in one step."""
     context_tokens: ObservedRange | None = None
-    """Of one request in one step."""
+    """Tokens in the KV cache of one request in one step."""
