@@ -162,7 +162,7 @@ def main() -> None:
 def _cell(row: Row) -> str:
     if row.covered is None or row.half_width is None:
         return "-"
-    share = "" if row.stated == RUNS else f" ({100 * row.stated / RUNS:.0f} %)"
+    share = "" if row.stated > 0.995 * RUNS else f" ({100 * row.stated / RUNS:.0f} %)"
     return f"{100 * row.covered:.1f} %, ±{100 * row.half_width:.0f} %{share}"
 
 
