@@ -100,6 +100,7 @@ _METERS = (
         target="llenergymeasure.meters.nvml.meter:NvmlMeter",
         requires=("pynvml",),
         install="pip install nvidia-ml-py",
+        options="llenergymeasure.meters.nvml.options:NvmlOptions",
         capabilities=frozenset({"measures"}),
     ),
     Plugin(

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.simulators.nvml.machine import NvmlMachine
-from tests.simulators.nvml.profiles import a100, h100
+from tests.simulators.nvml.profiles import BUSY, a100, h100
 from tests.simulators.powercap import PowercapTree, Zone
 from tests.simulators.signals import Constant, Signal, Square
 from tests.support.simulator_fixtures import NvmlSimulator, PowercapSimulator
@@ -81,12 +81,23 @@ def test_gpu_energy_is_within_one_percent_of_the_truth(
         assert reported[uuid]["method"] == "counter"
     total = sum(device["energy_j"] for device in reported.values())
     assert result["total_energy_j"] == pytest.approx(total)
+    _check_activity(result["conditions"])
     for repeat in result["repeats"]:
         each = sum(
             machine.true_energy_j(gpu, repeat["start_unix_ns"], repeat["end_unix_ns"]) for gpu in (0, 1)
         )
         assert repeat["energy_j"] == pytest.approx(each, rel=0.01)
         assert repeat["duration_s"] >= 3
+
+
+def _check_activity(conditions: list[dict[str, Any]]) -> None:
+    """A Hopper card tells how busy its parts are, one before Hopper why it does not."""
+    hopper, ampere = ({each["device"]: each for each in conditions}[uuid] for uuid in (FIRST, SECOND))
+    for name, percent in (("sm", BUSY.sm_pct), ("tensor", BUSY.tensor_pct), ("dram", BUSY.dram_pct)):
+        assert hopper[f"{name}_activity_pct"]["mean"] == pytest.approx(percent.at(0.0), abs=0.01)
+        assert ampere[f"{name}_activity_pct"] is None
+    assert hopper["activity_unknown"] is None
+    assert ampere["activity_unknown"].startswith("the card has no GPM metrics")
 
 
 def test_only_the_visible_gpu_is_counted(

@@ -26,6 +26,7 @@ MOST_TIME = 0.005
 JOIN_TIMEOUT_S = 2.0
 OLD = "the NVIDIA driver, or its Python binding, is too old for the GPM metrics"
 WITHOUT = "the card has no GPM metrics (NVIDIA GPUs have them from Hopper on)"
+NOT_ASKED = "energy.nvml.activity is false"
 IN_INSTANCES = "the card is cut into MIG instances, and the GPM metrics are read of whole cards"
 
 

@@ -14,7 +14,7 @@ from llenergymeasure.domain.sample import NAN, UNKNOWN_REASONS, Sample
 from llenergymeasure.domain.trace import Scope
 from llenergymeasure.exceptions import MeterUnavailable
 from llenergymeasure.meters.gpu_choice import gpu_channel, gpu_label
-from llenergymeasure.meters.nvml.activity import open_activity
+from llenergymeasure.meters.nvml.activity import NOT_ASKED, open_activity
 from llenergymeasure.meters.nvml.power import NO_DATA, Reader, not_blank, power_readings
 
 ATTEMPTS = 3
@@ -36,7 +36,9 @@ class Card:
     name: ClassVar[str] = "nvml"
     period_s: float = 0.02
 
-    def __init__(self, pynvml: Any, gpu: Gpu, caveat: str | None = None) -> None:
+    def __init__(
+        self, pynvml: Any, gpu: Gpu, caveat: str | None = None, *, with_activity: bool = True
+    ) -> None:
         try:
             handle = pynvml.nvmlDeviceGetHandleByUUID(gpu.uuid)
         except NVMLError as error:
@@ -57,7 +59,7 @@ class Card:
         scope: Scope = "shared_card" if virtual else "device"
         channel = gpu_channel(self.name, gpu, self._energy_j is not None, shared, caveat, scope=scope)
         averages_s = [each.averaging_window_s for each in readings if each.read is self._power_w]
-        activity = open_activity(pynvml, handle, gpu)
+        activity = open_activity(pynvml, handle, gpu) if with_activity else NOT_ASKED
         self.activity = None if isinstance(activity, str) else activity
         """Whoever opens the card has it read: see `ActivityReader`."""
         self.channel = channel.model_copy(

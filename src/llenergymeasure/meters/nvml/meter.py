@@ -15,6 +15,7 @@ from llenergymeasure.meters.base import MeterOptions
 from llenergymeasure.meters.gpu_choice import choose_gpus, left_out_gpu
 from llenergymeasure.meters.nvml.activity import ActivityReader
 from llenergymeasure.meters.nvml.card import Card
+from llenergymeasure.meters.nvml.options import NvmlOptions
 
 FAST_S = 0.01
 """P100 has no counter, and publishes its power every 20 ms: read only as often, a third of that would be missed."""
@@ -68,7 +69,8 @@ def _open_cards(pynvml: Any, options: MeterOptions) -> tuple[tuple[Card, ...], t
         MeterUnavailable: none can, or one that was asked for by its UUID.
     """
     chosen = choose_gpus(options, NvmlMeter.name)
-    opened = [_open_card(pynvml, gpu, chosen.caveat) for gpu in chosen.gpus]
+    with_activity = options.energy.options_of(NvmlMeter.name, NvmlOptions).activity
+    opened = [_open_card(pynvml, gpu, chosen.caveat, with_activity) for gpu in chosen.gpus]
     cards = tuple(each for each in opened if isinstance(each, Card))
     faults = [each for each in opened if isinstance(each, MeterUnavailable)]
     if faults and (not cards or options.gpu_uuids is not None):
@@ -81,8 +83,8 @@ def _open_cards(pynvml: Any, options: MeterOptions) -> tuple[tuple[Card, ...], t
     return cards, (*chosen.left_out, *left_out)
 
 
-def _open_card(pynvml: Any, gpu: Gpu, caveat: str | None) -> Card | MeterUnavailable:
+def _open_card(pynvml: Any, gpu: Gpu, caveat: str | None, with_activity: bool) -> Card | MeterUnavailable:
     try:
-        return Card(pynvml, gpu, caveat)
+        return Card(pynvml, gpu, caveat, with_activity=with_activity)
     except MeterUnavailable as error:
         return error

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from llenergymeasure.config.models import EnergyConfig
+from llenergymeasure.meters.base import MeterOptions
 from tests.simulators.nvml.machine import NOT_SUPPORTED, UNKNOWN, Activity, Fault, NvmlMachine, SimulatedGpu
 from tests.simulators.nvml.profiles import a100, h100
 from tests.simulators.signals import Constant, Square
@@ -21,11 +23,11 @@ SAMPLER = """
     import numpy as np
     from llenergymeasure.core.clock import AnchoredClock
     from llenergymeasure.meters.base import MeterOptions
-    from llenergymeasure.meters.nvml import activity
     from llenergymeasure.meters.nvml.meter import NvmlMeter
     from llenergymeasure.meters.sampling.sampler import Sampler
 
-    sampler = Sampler([NvmlMeter], MeterOptions(), AnchoredClock(), Path(sys.argv[1]))
+    options = MeterOptions.model_validate_json(sys.argv[3])
+    sampler = Sampler([NvmlMeter], options, AnchoredClock(), Path(sys.argv[1]))
     sampler.start()
     time.sleep(float(sys.argv[2]))
     trace = sampler.stop()
@@ -45,9 +47,15 @@ SAMPLER = """
 def sampled(nvml_simulator: NvmlSimulator, child_json: ChildJson, tmp_path: Any) -> Any:
     """A function `(card, ..., seconds=...)` that runs the sampler and returns the activities it recorded."""
 
-    def run(*cards: SimulatedGpu, seconds: float = 1.3) -> Any:
+    def run(*cards: SimulatedGpu, seconds: float = 1.3, options: MeterOptions | None = None) -> Any:
         environment = nvml_simulator(NvmlMachine(gpus=cards))
-        return child_json(SAMPLER, environment, str(tmp_path / "samples.bin"), str(seconds))
+        return child_json(
+            SAMPLER,
+            environment,
+            str(tmp_path / "samples.bin"),
+            str(seconds),
+            (options or MeterOptions()).model_dump_json(),
+        )
 
     return run
 
@@ -87,6 +95,12 @@ def test_a_card_without_activity_says_why(sampled: Any) -> None:
         "the NVIDIA driver, or its Python binding, is too old for the GPM metrics",
         "the GPM metrics cannot be read: Not Supported",
     ]
+
+
+def test_activity_is_not_read_where_the_configuration_says_so(sampled: Any) -> None:
+    options = MeterOptions(energy=EnergyConfig.model_validate({"nvml": {"activity": False}}))
+    outcome = sampled(h100(), seconds=0.1, options=options)
+    assert outcome["unknown"] == ["energy.nvml.activity is false"]
 
 
 def test_readings_that_fail_later_leave_no_value(sampled: Any) -> None:
