@@ -8,6 +8,7 @@ from pathlib import Path
 
 from scripts.reference.configuration import configuration_page
 from scripts.reference.figures import metrics_page
+from scripts.reference.gpu_peaks import gpu_peaks_page
 from scripts.reference.python_api import python_api_page
 from scripts.reference.warning_codes import warnings_page
 
@@ -25,6 +26,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "metrics.md": metrics_page,
     "configuration.md": configuration_page,
     "warnings.md": warnings_page,
+    "gpu-peaks.md": gpu_peaks_page,
     "python-api.md": python_api_page,
     "result.schema.json": schema_file,
 }

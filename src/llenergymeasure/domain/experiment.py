@@ -14,6 +14,7 @@ from llenergymeasure.domain.breakdowns.attribution import AttributionSummary
 from llenergymeasure.domain.breakdowns.distribution import Distribution
 from llenergymeasure.domain.breakdowns.memory import MemoryUse
 from llenergymeasure.domain.breakdowns.phase_split import PhaseSplit
+from llenergymeasure.domain.breakdowns.roofline import Roofline
 from llenergymeasure.domain.environment import EnvironmentMetadata, EnvironmentSnapshot
 from llenergymeasure.domain.estimate import Estimate, Method
 from llenergymeasure.domain.fingerprints import Fingerprints
@@ -173,7 +174,7 @@ class PhaseSummary(Record):
 class ExperimentResult(Record):
     """One experiment: figures with their 95 % intervals, and what is needed to judge them.
 
-    The headline fields from `total_energy_j` to `total_flops` are the figures of the table in `metrics.figures`, which
+    The headline fields from `total_energy_j` to `mbu` are the figures of the table in `metrics.figures`, which
     docs/reference/metrics.md describes. A figure that the table has and this class does not declare is a further field
     of the same kind. A figure that could not be measured is None, and `unknown` says why.
     """
@@ -211,6 +212,8 @@ class ExperimentResult(Record):
     output_tokens: int = 0
     total_tokens: int = 0
     total_flops: float | None = None
+    mfu: float | None = None
+    mbu: float | None = None
     peak_memory_bytes: dict[str, int] = Field(default_factory=dict)
     """Peak during the windows, by device (`cuda:0`, `host`)."""
     memory: MemoryUse = MemoryUse()
@@ -222,6 +225,8 @@ class ExperimentResult(Record):
     """By the name of a figure that is None: why."""
     uncertainty: dict[str, UncertaintyBudget] = Field(default_factory=dict)
     """By the name of an energy or power among the estimates: the terms of its interval."""
+    roofline: Roofline | None = None
+    """What the cards could do, and what bounds prefill and decoding; None where an older release measured."""
     latency: dict[str, Distribution] = Field(default_factory=dict)
     """By the name of a metric: its distribution over the answered requests that began and ended inside a window."""
     latency_with_failures: dict[str, Distribution] = Field(default_factory=dict)

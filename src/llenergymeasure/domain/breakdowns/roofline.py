@@ -14,6 +14,7 @@ class PhaseRoofline(Record):
     """One phase over all windows; what is not known is None."""
 
     bound: Bound | None = None
+    """The limit: `compute`, `memory`, or the `host` for which the cards wait."""
     reason: str
     """Why it is bound so, with the numbers; where `bound` is None, why that is not known."""
     arithmetic_intensity_flop_per_byte: float | None = None
@@ -23,7 +24,9 @@ class PhaseRoofline(Record):
     sm_activity_pct: float | None = None
     """Mean of the readings that lie wholly within this phase, over all cards; so are the two after it."""
     tensor_activity_pct: float | None = None
+    """How busy the tensor cores were."""
     dram_activity_pct: float | None = None
+    """Memory traffic over what the memory can do."""
 
 
 class Roofline(Record):
@@ -45,11 +48,16 @@ class Roofline(Record):
     ridge_flop_per_byte: float | None = None
     """Peak over bandwidth: with more FLOPs per byte than that, arithmetic is the limit, with fewer memory."""
     sheet: str | None = None
+    """The maker's sheet with these peaks."""
     url: str | None = None
+    """Where it is published."""
     limits: tuple[str, ...] = ()
     """What keeps a card below its sheet by a setting: a power limit below the default."""
     rule: str
+    """By which `bound` of each phase was found."""
     prefill: PhaseRoofline
+    """The passes over prompts."""
     decode: PhaseRoofline
+    """The passes after those."""
     unknown: str | None = None
     """Why there are no peaks to compare with."""

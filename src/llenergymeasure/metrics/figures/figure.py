@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Literal
 
 from llenergymeasure.domain.breakdowns.distribution import Distribution
+from llenergymeasure.domain.environment import EnvironmentMetadata
 from llenergymeasure.domain.estimate import Estimate, Method
 from llenergymeasure.domain.model.info import ModelInfo
 from llenergymeasure.domain.request_table import RequestTable
@@ -20,6 +21,8 @@ from llenergymeasure.metrics.energy.account import EnergyAccount
 from llenergymeasure.metrics.energy.idle_power import Baselines
 from llenergymeasure.metrics.energy.windows import WindowTotals
 from llenergymeasure.metrics.figures.latency import latency_distributions
+from llenergymeasure.metrics.performance.roofline.cards import Cards, cards_of
+from llenergymeasure.metrics.performance.roofline.step_times import StepTimes, step_times
 from llenergymeasure.metrics.performance.work.window_work import Work, window_work
 
 Better = Literal["lower", "higher"]
@@ -43,6 +46,8 @@ class FigureInputs:
     phase_split: SplitEnergies = NOT_SPLIT
     attribution: Attribution | str = NO_STEPS
     """The energy of the windows by request; why it is unknown, where it is."""
+    hardware: EnvironmentMetadata | None = None
+    """None where there is no snapshot."""
     device: str = "cuda"
     meters_are_read: bool = True
     """False where the configuration asks for no meter."""
@@ -53,6 +58,22 @@ class FigureInputs:
     def latency(self) -> Mapping[str, Distribution]:
         """The distribution of each latency metric over the answered requests."""
         return latency_distributions(self.rows)
+
+    @cached_property
+    def cards(self) -> Cards | str:
+        """The GPUs of the model with their peaks; where there are none to compare with, why."""
+        return cards_of(self.model_info, self.hardware)
+
+    def step_times(self, row: WindowTotals) -> StepTimes | None:
+        """Return when the steps of a window did what; None where the backend reports no steps."""
+        start = row.window.start_unix_ns
+        if start not in self._step_times and self.steps is not None:
+            self._step_times[start] = step_times(self.steps, row.window)
+        return self._step_times.get(start)
+
+    @cached_property
+    def _step_times(self) -> dict[int, StepTimes]:
+        return {}
 
     @property
     def shares(self) -> list[float]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from llenergymeasure.domain.breakdowns.distribution import Distribution
+from llenergymeasure.domain.breakdowns.roofline import Roofline
 from llenergymeasure.domain.estimate import Estimate
 from llenergymeasure.domain.uncertainty import UncertaintyBudget
 from llenergymeasure.metrics.figures import (
@@ -21,6 +22,8 @@ from llenergymeasure.metrics.figures import (
 )
 from llenergymeasure.metrics.figures.figure import Figure, FigureInputs, Unknown
 from llenergymeasure.metrics.figures.latency import latency_with_failures
+from llenergymeasure.metrics.figures.roofline import roofline
+from llenergymeasure.metrics.figures.utilisation import UTILISATIONS
 from llenergymeasure.metrics.statistics.estimates import budget_estimate
 
 FIGURES: tuple[Figure, ...] = (
@@ -49,6 +52,7 @@ FIGURES: tuple[Figure, ...] = (
     work.TOTAL_OUTPUT_TOKENS,
     work.TOTAL_TOKENS,
     *work_done.WORK_DONE,
+    *UTILISATIONS,
     speculation.ACCEPTANCE_RATE,
     speculation.TOKENS_PER_STEP,
     speculation.ENERGY_PER_ACCEPTED_TOKEN,
@@ -67,6 +71,7 @@ class FigureValues:
     estimates: Mapping[str, Estimate]
     uncertainty: Mapping[str, UncertaintyBudget]
     unknown: Mapping[str, str]
+    roofline: Roofline | None = None
     latency: Mapping[str, Distribution] = field(default_factory=dict)
     latency_with_failures: Mapping[str, Distribution] = field(default_factory=dict)
 
@@ -93,6 +98,7 @@ def compute_figures(inputs: FigureInputs) -> FigureValues:
         estimates=estimates,
         uncertainty=budgets,
         unknown=unknown,
+        roofline=roofline(inputs),
         latency=inputs.latency,
         latency_with_failures=latency_with_failures(inputs.rows),
     )

@@ -16,8 +16,8 @@ SMS_IDLE_PCT = 50.0
 RULE = (
     "host: the SMs had work for less than "
     f"{SMS_IDLE_PCT:.0f} % of the phase's time, or, on a card without that reading, neither MFU nor MBU reaches "
-    f"{NEAR_A_ROOF:.0%} (a judgement); else compute where the FLOPs per byte are at or above the ridge "
-    "(peak over bandwidth), memory below it"
+    f"{NEAR_A_ROOF:.0%} (a judgement); of several cards, which may take turns, these are multiplied by their number; "
+    "else compute where the FLOPs per byte are at or above the ridge (peak over bandwidth), memory below it"
 )
 
 
@@ -30,6 +30,9 @@ class PhaseUse:
     intensity_flop_per_byte: float
     ridge_flop_per_byte: float
     sm_activity_pct: float | None = None
+    cards: int = 1
+    """How many share the model. Layers on several cards are computed one card after the other, so that each waits for
+    the others: only what would be too little even then is the host's doing."""
 
 
 def what_bounds(use: PhaseUse) -> tuple[Bound, str]:
@@ -39,9 +42,9 @@ def what_bounds(use: PhaseUse) -> tuple[Bound, str]:
     latency; here there is one.
     """
     near = f"MFU {use.mfu:.1%}, MBU {use.mbu:.1%}"
-    if use.sm_activity_pct is not None and use.sm_activity_pct < SMS_IDLE_PCT:
+    if use.sm_activity_pct is not None and use.cards * use.sm_activity_pct < SMS_IDLE_PCT:
         return "host", f"the SMs had work for {use.sm_activity_pct:.0f} % of the time ({near})"
-    if use.sm_activity_pct is None and max(use.mfu, use.mbu) < NEAR_A_ROOF:
+    if use.sm_activity_pct is None and use.cards * max(use.mfu, use.mbu) < NEAR_A_ROOF:
         return "host", (
             f"neither roof is near ({near}): the card waits for its host, or its kernels are too small to fill it"
         )

@@ -46,3 +46,11 @@ def test_sm_activity_decides_where_the_card_tells_it() -> None:
     assert what_bounds(slow_kernels)[0] == "memory"
     bound, reason = what_bounds(use(mfu=0.3, sm_activity_pct=35.0))
     assert (bound, reason) == ("host", "the SMs had work for 35 % of the time (MFU 30.0%, MBU 10.0%)")
+
+
+def test_cards_that_take_turns_do_not_wait_for_their_host() -> None:
+    """Four cards with a quarter of the layers each: the one whose turn it is may be busy while three wait."""
+    assert what_bounds(use(mfu=0.01, mbu=0.15, intensity_flop_per_byte=2.0, cards=4))[0] == "memory"
+    assert what_bounds(use(mfu=0.01, mbu=0.05, intensity_flop_per_byte=2.0, cards=4))[0] == "host"
+    busy = use(mfu=0.01, mbu=0.15, intensity_flop_per_byte=2.0, cards=4, sm_activity_pct=22.0)
+    assert what_bounds(busy)[0] == "memory"
