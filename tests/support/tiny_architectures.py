@@ -40,6 +40,14 @@ _DEEPSEEK = {
 }
 _WINDOW = {"sliding_window": 5}
 _PARTS = ["sliding_attention", "full_attention", "sliding_attention"]
+_VISION = {
+    "hidden_size": 32,
+    "intermediate_size": 32,
+    "num_hidden_layers": 1,
+    "num_attention_heads": 2,
+    "image_size": 28,
+    "patch_size": 14,
+}
 _OPT = {"ffn_dim": _FF, "hidden_size": _H, "vocab_size": _V, "num_hidden_layers": 3, "num_attention_heads": 4}
 
 TINY: dict[str, tuple[str, dict[str, Any]]] = {
@@ -52,6 +60,14 @@ TINY: dict[str, tuple[str, dict[str, Any]]] = {
     "Gemma": ("GemmaForCausalLM", _WIDE_HEADS),
     "Gemma 2": ("Gemma2ForCausalLM", {**_WIDE_HEADS, **_WINDOW, "layer_types": _PARTS}),
     "Gemma 3": ("Gemma3ForCausalLM", {**_WIDE_HEADS, **_WINDOW, "layer_types": _PARTS}),
+    "Gemma 3, with images": (
+        "Gemma3ForConditionalGeneration",
+        {
+            "text_config": {**_WIDE_HEADS, **_WINDOW, "layer_types": _PARTS},
+            "vision_config": {**_VISION, "model_type": "siglip_vision_model"},
+            "mm_tokens_per_image": 4,
+        },
+    ),
     "GPT-2": ("GPT2LMHeadModel", _GPT2),
     "GPT-BigCode, MQA": ("GPTBigCodeForCausalLM", _GPT2),
     "OPT": ("OPTForCausalLM", {**_OPT, "word_embed_proj_dim": 32, "do_layer_norm_before": False, **_SPECIAL}),

@@ -19,13 +19,44 @@ def shape_of(model, **options):
     return shape
 
 
-@pytest.mark.parametrize("name", ["Llama, MQA", "Mistral, window", "OPT", "Qwen2-MoE", "DeepSeek-V3"])
+@pytest.mark.parametrize(
+    "name", ["Llama, MQA", "Mistral, window", "OPT", "Qwen2-MoE", "DeepSeek-V3", "Gemma 3, with images"]
+)
 @pytest.mark.parametrize("prompts", [(11,), (12, 7)])
 def test_executed_flops_are_exactly_those_that_torch_counts(name, prompts):
     model = build_tiny(name)
     prefill, both = counted_flops(model, prompts, 1), counted_flops(model, prompts, 3)
     work = computed_work(model, prompts, 3)
     assert (work.prefill.flops_executed, work.decode.flops_executed) == (prefill, both - prefill)
+
+
+def fused_attention_flops(calls):
+    """Return the FLOPs of calls of fused attention: causal ones skip the masked half, a mask asks for the rectangle."""
+    total = 0
+    for query, key, value, is_causal in calls:
+        rows, heads, width, dim = query.shape
+        pairs = width * (width + 1) // 2 if is_causal else width * key.shape[2]
+        total += 2 * rows * heads * pairs * (dim + value.shape[3])
+    return total
+
+
+@pytest.mark.parametrize("name", ["Llama", "Mistral, window"])
+@pytest.mark.parametrize("prompts", [(4,), (5,), (9,), (9, 9), (9, 6)])
+def test_fused_attention_executes_what_the_calls_of_its_kernel_ask_for(name, prompts, monkeypatch):
+    import torch
+
+    model, calls = build_tiny(name), []
+    model.set_attn_implementation("sdpa")
+    kernel = torch.nn.functional.scaled_dot_product_attention
+
+    def recorded(query, key, value, *, attn_mask=None, is_causal=False, **settings):
+        calls.append((query, key, value, is_causal))
+        return kernel(query, key, value, attn_mask=attn_mask, is_causal=is_causal, **settings)
+
+    monkeypatch.setattr(torch.nn.functional, "scaled_dot_product_attention", recorded)
+    matrices = counted_flops(model, prompts, 3)  # torch counts nothing for fused attention on a CPU
+    work = computed_work(model, prompts, 3)
+    assert work.total.flops_executed == matrices + fused_attention_flops(calls)
 
 
 @pytest.mark.parametrize("name", ["Llama, GQA, tied", "OPT", "Mixtral", "DeepSeek-V3", "GPT-BigCode, MQA"])

@@ -30,7 +30,10 @@ def attention_path(weights: Sequence[Weight], layer: str) -> str:
     if len(paths) != 1:
         kind = "no attention that is known" if not paths else f"{len(paths)} modules that attend"
         raise NotUnderstoodError(f"{layer} has {kind}")
-    return paths.pop()
+    path = paths.pop()
+    if "cross" in path:
+        raise NotUnderstoodError(f"{layer} attends to something else than the text ({path})")
+    return path
 
 
 def read_attention(module: Any, weights: Sequence[Weight], heads: int, window: int | None) -> AttentionShape:

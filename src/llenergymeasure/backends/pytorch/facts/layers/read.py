@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -23,6 +24,8 @@ from llenergymeasure.backends.pytorch.facts.stored import stored_weights
 from llenergymeasure.domain.model.shape import ExpertsShape, LayerShape, ModelShape
 from llenergymeasure.exceptions import BackendError
 from llenergymeasure.foreign_code import explained
+
+_NOT_TEXT = re.compile(r"vision|visual|image|audio|speech|multi_?modal|mm_projector", re.IGNORECASE)
 
 
 def read_shape(model: Any, cache_implementation: str | None = None) -> tuple[ModelShape | None, str | None]:
@@ -169,8 +172,13 @@ def _weight_of(output: Any) -> Any:
 
 
 def _require_nothing_else(model: Any, decoder: Any, output: Any) -> None:
-    """Refuse a model with matrices outside its decoder and output layer: nobody says when these multiply."""
+    """Refuse a model with matrices outside its decoder and output layer: nobody says when these multiply.
+
+    Parts for images and sound are left out: prompts are text, so they neither multiply nor are read.
+    """
     known = {id(below) for each in (decoder, output) for below in each.modules()}
     for name, module in model.named_modules():
-        if id(module) not in known and any(len(each.shape) > 1 for each in stored_weights(module)):
+        if id(module) in known or _NOT_TEXT.search(name):
+            continue
+        if any(len(each.shape) > 1 for each in stored_weights(module)):
             raise NotUnderstoodError(f"{name} ({type(module).__name__}) lies outside its decoder")
