@@ -82,6 +82,10 @@ class StepTable:
         """Return the mask of the steps of which a part lies in an interval."""
         return (self.end_unix_ns > start_unix_ns) & (self.start_unix_ns < end_unix_ns)
 
+    def ended_in(self, start_unix_ns: int, end_unix_ns: int) -> NDArray[np.bool_]:
+        """Return the mask of the steps that belong to an interval: those that ended in it."""
+        return (self.end_unix_ns > start_unix_ns) & (self.end_unix_ns <= end_unix_ns)
+
 
 def _column(rows: Sequence[StepRecord], name: str, kind: str) -> NDArray[Any]:
     import numpy as np

@@ -91,8 +91,16 @@ class FigureInputs:
         """Return the FLOPs and bytes of the requests that were answered in a window."""
         start = row.window.start_unix_ns
         if start not in self._works:
-            self._works[start] = window_work(self.model_info, row.served)
+            self._works[start] = window_work(self.model_info, row.served, self._steps_in(row))
         return self._works[start]
+
+    def _steps_in(self, row: WindowTotals) -> StepTable | None:
+        steps = self.steps
+        return (
+            None
+            if steps is None
+            else steps.select(steps.ended_in(row.window.start_unix_ns, row.window.end_unix_ns))
+        )
 
     @cached_property
     def _works(self) -> dict[int, Work]:

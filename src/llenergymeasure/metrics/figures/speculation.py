@@ -21,7 +21,7 @@ NO_STEPS = "the backend reports no steps"
 def _verifying(row: WindowTotals, inputs: FigureInputs) -> StepTable:
     """Return the steps of a window that could verify proposed tokens; a step belongs to the window in which it ends."""
     steps = StepTable.empty() if inputs.steps is None else inputs.steps
-    inside = (steps.end_unix_ns > row.window.start_unix_ns) & (steps.end_unix_ns <= row.window.end_unix_ns)
+    inside = steps.ended_in(row.window.start_unix_ns, row.window.end_unix_ns)
     return steps.select(inside & (steps.drafted_tokens != UNKNOWN))
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llenergymeasure.domain.request_table import UNKNOWN, RequestTable
+from llenergymeasure.metrics.performance.batches import batch_numbers
 
 Floats = NDArray[np.float64]
 
@@ -65,12 +66,11 @@ class Batches:
 
     @classmethod
     def of(cls, requests: RequestTable) -> Batches | None:
-        """Return the static batches of requests: those of one number that were sent together; None where not known."""
-        if bool((requests.batch == UNKNOWN).any()) or bool((requests.sent_unix_ns == UNKNOWN).any()):
+        """Return the static batches of requests; None where a request does not say which one it was in."""
+        if bool((requests.batch == UNKNOWN).any()):
             return None
-        keys = np.stack([requests.repeat, requests.batch, requests.sent_unix_ns], axis=1).astype(np.int64)
-        unique, of_request = np.unique(keys, axis=0, return_inverse=True)
-        return cls(of_request=of_request.reshape(-1), count=len(unique))
+        of_request = batch_numbers(requests)
+        return cls(of_request=of_request, count=int(of_request.max(initial=-1)) + 1)
 
     @classmethod
     def single(cls, n_requests: int) -> Batches:

@@ -1,23 +1,13 @@
-"""The least bytes that the work of requests moves between a device and its memory."""
+"""The least bytes of KV cache and of embedding tables that requests move between a device and its memory."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from llenergymeasure.domain.model.info import ModelInfo
-from llenergymeasure.domain.model.shape import AttentionShape, ExpertsShape, ModelShape
+from llenergymeasure.domain.model.shape import AttentionShape, ModelShape
 from llenergymeasure.metrics.performance.work.flops import Phases
-from llenergymeasure.metrics.performance.work.lengths import Batches, Floats, Lengths, looks
-
-
-def expected_experts(experts: ExpertsShape, tokens: Floats) -> Floats:
-    """Return how many distinct experts so many tokens are expected to meet: E (1 - (1 - k/E)^T).
-
-    It assumes that routing is even and that tokens choose independently.
-    """
-    missed = (1 - experts.per_token / experts.number) ** np.asarray(tokens, dtype=np.float64)
-    result: Floats = experts.number * (1 - missed)
-    return result
+from llenergymeasure.metrics.performance.work.lengths import Floats, Lengths, looks
 
 
 def kv_bytes_per_token(info: ModelInfo) -> float | None:
@@ -33,63 +23,29 @@ def kv_cache_bytes(shape: ModelShape, tokens: Floats) -> Floats | None:
     if shape.kv_element_bytes is None:
         return None
     count = np.asarray(tokens, dtype=np.float64)
-    return sum(
-        (_per_token(shape, each.attention) * each.layers * _bounded(count, each.attention.window))
-        for each in shape.layers
-    ) + np.zeros_like(count)
-
-
-def bytes_moved(shape: ModelShape, lengths: Lengths, batches: Batches) -> Phases:
-    """Return the bytes that the forward passes of each batch read and write at least; shape (count,).
-
-    Weights once in each forward pass (of experts, the expected number of distinct ones), rows of embedding tables, and
-    the KV cache: what tokens add to it, and what they look at. Activations stay out, and so does padding.
-    """
-    new = lengths.prompt - lengths.cached
-    rows = shape.embedding_bytes_per_token
-    prefill, decode = rows * batches.total(new), rows * batches.total(lengths.decoded)
-    steps = batches.most(lengths.decoded)
-    prefill, decode = prefill + shape.bytes_per_pass, decode + shape.bytes_per_pass * steps
+    total = np.zeros_like(count)
     for layer in shape.layers:
-        cache = _cache_traffic(shape, layer.attention, lengths)
-        prefill = prefill + layer.layers * batches.total(cache.prefill)
-        decode = decode + layer.layers * batches.total(cache.decode)
-        if layer.experts is not None:
-            per_expert = layer.layers * layer.experts.n_bytes
-            prefill = prefill + per_expert * expected_experts(layer.experts, batches.total(new))
-            decode = decode + per_expert * _experts_of_steps(layer.experts, lengths, batches)
-    return Phases(prefill=prefill, decode=decode)
+        window = layer.attention.window
+        kept = count if window is None else np.minimum(count, window)
+        total = total + layer.layers * _per_token(shape, layer.attention) * kept
+    return total
 
 
-def _cache_traffic(shape: ModelShape, attention: AttentionShape, lengths: Lengths) -> Phases:
-    """Return the bytes of one layer's KV cache that each request writes and reads; shape (n,)."""
-    new, window = lengths.prompt - lengths.cached, attention.window
-    reused = lengths.cached if window is None else np.minimum(lengths.cached, window - 1)
-    per_token = _per_token(shape, attention)
-    return Phases(
-        prefill=per_token * (new + reused + new),
-        decode=per_token * (lengths.decoded + looks(lengths.prompt, lengths.context, window)),
-    )
+def request_bytes(shape: ModelShape, lengths: Lengths) -> Phases:
+    """Return what each request reads and writes beside the weights; shape (n,).
 
-
-def _experts_of_steps(experts: ExpertsShape, lengths: Lengths, batches: Batches) -> Floats:
-    """Return how many experts the decoding steps of each batch read together; a row takes part until its answer ends.
-
-    In the order of their lengths, the answers of a batch divide its steps into stretches with as many rows as are left.
+    Rows of embedding tables, and the KV cache: what its tokens add to it, and what they look at. Activations stay out.
     """
-    order = np.lexsort((lengths.decoded, batches.of_request))
-    decoded, batch = lengths.decoded[order], batches.of_request[order]
-    sizes = np.bincount(batches.of_request, minlength=batches.count)
-    first = np.concatenate([[0], np.cumsum(sizes)[:-1]])
-    rank = np.arange(len(order)) - first[batch]
-    before = np.where(rank == 0, 0.0, np.concatenate([[0.0], decoded[:-1]]))
-    read = (decoded - before) * expected_experts(experts, (sizes[batch] - rank).astype(np.float64))
-    return np.bincount(batch, weights=read, minlength=batches.count).astype(np.float64)
+    new, row = lengths.prompt - lengths.cached, shape.embedding_bytes_per_token
+    prefill, decode = row * new, row * lengths.decoded
+    for layer in shape.layers:
+        window, per_token = layer.attention.window, layer.layers * _per_token(shape, layer.attention)
+        reused = lengths.cached if window is None else np.minimum(lengths.cached, window - 1)
+        read = looks(lengths.prompt, lengths.context, window)
+        prefill = prefill + per_token * (new + reused + new)
+        decode = decode + per_token * (lengths.decoded + read)
+    return Phases(prefill=prefill, decode=decode)
 
 
 def _per_token(shape: ModelShape, attention: AttentionShape) -> float:
     return attention.cached_elements * (shape.kv_element_bytes or 0.0)
-
-
-def _bounded(tokens: Floats, window: int | None) -> Floats:
-    return tokens if window is None else np.minimum(tokens, window)

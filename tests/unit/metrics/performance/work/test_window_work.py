@@ -11,12 +11,17 @@ from hypothesis import strategies as st
 
 from llenergymeasure.domain.model.shape import AttentionShape, Execution, LayerShape, ModelShape
 from llenergymeasure.domain.request_table import UNKNOWN, RequestTable
-from llenergymeasure.metrics.performance.work.traffic import (
-    expected_experts,
-    kv_bytes_per_token,
-    kv_cache_bytes,
+from llenergymeasure.domain.step import StepRecord
+from llenergymeasure.domain.step_table import StepTable
+from llenergymeasure.metrics.performance.work.traffic import kv_bytes_per_token, kv_cache_bytes
+from llenergymeasure.metrics.performance.work.weights import expected_experts
+from llenergymeasure.metrics.performance.work.window_work import (
+    NO_BATCHES,
+    NO_PASSES,
+    NO_SHAPE,
+    Work,
+    window_work,
 )
-from llenergymeasure.metrics.performance.work.window_work import NO_BATCHES, NO_SHAPE, Work, window_work
 from tests.support.flop_counting import batch
 from tests.unit.metrics.performance.work.shapes import EAGER, EXPERTS, PER_LOOK, info, layer, shape
 
@@ -110,6 +115,13 @@ def test_fused_attention_skips_the_masked_half_unless_padding_needs_a_mask():
     assert padded.prefill.flops_executed == work([(5, 1), (4, 1)]).prefill.flops_executed
 
 
+def test_an_engine_that_does_not_pad_executes_each_request_alone():
+    requests = dataclasses.replace(batch([5, 2], [3, 1]), batch=np.array([UNKNOWN] * 2, dtype=np.int32))
+    found = work([(5, 3)], execution=Execution(attention="rectangle", pads=False), requests=requests)
+    alone = [work([each]).total.flops_executed or 0 for each in ((5, 3), (2, 1))]
+    assert found.total.flops_executed == sum(alone)
+
+
 def test_an_output_layer_at_every_position_costs_that_of_the_whole_prompt():
     all_positions = work([(5, 1)], execution=Execution(attention="rectangle", output_positions="all"))
     assert all_positions.prefill.flops_executed == (work([(5, 1)]).prefill.flops_executed or 0) + 4 * HEAD
@@ -168,6 +180,37 @@ def test_a_step_reads_the_experts_of_the_rows_that_still_decode():
     assert routed == pytest.approx(2 * 100 * (two_rows + 2 * one_row))
 
 
+def step(prefill: int, decode: int) -> StepRecord:
+    return StepRecord(
+        start_unix_ns=1,
+        end_unix_ns=2,
+        prefill_tokens=prefill,
+        decode_tokens=decode,
+        requests=decode + (prefill > 0),
+        context_tokens=prefill + decode,
+    )
+
+
+def test_without_batches_the_steps_say_how_often_weights_were_read():
+    of = shape(layer(experts=EXPERTS))
+    in_batch = work([(5, 3)], of)
+    requests = dataclasses.replace(batch([5], [3]), batch=np.array([UNKNOWN], dtype=np.int32))
+    steps = StepTable.from_records([step(5, 0), step(0, 1), step(0, 1)])
+    by_steps = window_work(info(of), requests, steps)
+    assert (by_steps.prefill.passes, by_steps.decode.passes) == (1, 2)
+    assert by_steps.prefill.n_bytes == pytest.approx(in_batch.prefill.n_bytes)
+    assert by_steps.decode.n_bytes == pytest.approx(in_batch.decode.n_bytes)
+
+
+def test_a_step_of_both_phases_reads_the_weights_once_and_shares_them_out_by_tokens():
+    requests = dataclasses.replace(batch([6], [3]), batch=np.array([UNKNOWN], dtype=np.int32))
+    mixed = window_work(info(shape()), requests, StepTable.from_records([step(6, 2)]))
+    nothing = window_work(info(shape()), requests, StepTable.empty())
+    weights = 2 * 1000 + 640 + 64
+    assert (mixed.prefill.n_bytes or 0) - (nothing.prefill.n_bytes or 0) == pytest.approx(0.75 * weights)
+    assert (mixed.decode.n_bytes or 0) - (nothing.decode.n_bytes or 0) == pytest.approx(0.25 * weights)
+
+
 def test_the_cache_of_a_layer_with_a_window_ends_growing():
     of = shape(layer(3), layer(None))
     assert kv_bytes_per_token(info(of)) == 4 * 32 * 2
@@ -189,7 +232,7 @@ def test_without_batches_only_the_mathematics_is_known():
     found = work([(5, 3)], requests=requests)
     assert found.total.flops_model == work([(5, 3)]).total.flops_model
     assert found.total.n_bytes is found.total.flops_executed is None
-    assert found.unknown == {"flops_executed": NO_BATCHES, "n_bytes": NO_BATCHES}
+    assert found.unknown == {"flops_executed": NO_BATCHES, "n_bytes": NO_PASSES}
 
 
 def test_speculation_leaves_passes_unknown():
