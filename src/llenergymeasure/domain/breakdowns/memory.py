@@ -46,7 +46,7 @@ class MemoryUse(Record):
     compressed latent. Layers with a sliding window add nothing beyond it."""
     kv_cache_bytes: float | None = None
     """Of the most tokens in the cache at one time, over all devices; computed. In a static batch every row is as long
-    as the longest, padding included."""
+    as the longest, padding included. That of an assistant that proposes tokens is not in it."""
     kv_cache_tokens: int | None = None
     """Tokens in the cache then, padding included."""
     longest_context_tokens: int | None = None
