@@ -68,7 +68,7 @@ def _hub_failures(config: ExperimentConfig, known: Sequence[str]) -> Sequence[st
 def _other_model_failures(config: ExperimentConfig) -> Sequence[str]:
     """What a backend loads beside the model is looked for, and looked into, as the model is."""
     return [
-        f"{setting}: {failure}"
+        f"{setting}: {failure}".replace("`model`", f"`{setting}`")
         for setting, other in models_beside(config).items()
         for failure in _failures_of_model(other)
     ]

@@ -15,6 +15,7 @@ from llenergymeasure.backends.pytorch.options import PyTorchConfig
 from llenergymeasure.exceptions import BackendError
 from llenergymeasure.orchestration.fingerprinting import fingerprint, local_weights
 from llenergymeasure.orchestration.readiness.selection import find_workload
+from tests.support.model_files import write_gguf
 from tests.support.models import build_llama, save_tokenizer
 from tests.support.pytorch_runs import TEXTS, as_prompts, configure, generate, loaded, serve
 
@@ -97,6 +98,10 @@ def test_an_assistant_with_other_tokens_is_refused(tiny_llama, tmp_path):
     assert refusal.startswith(f"pytorch.assistant_model: {other} has embeddings of ")
     assert "smaller model of the same family" in refusal
 
+    gguf = write_gguf(tmp_path / "draft.gguf")
+    (refusal,) = _check(tiny_llama, assistant_model=str(gguf))
+    assert refusal.startswith(f"pytorch.assistant_model: {gguf} has embeddings of 8 tokens")
+
     renamed = Path(shutil.copytree(tiny_llama, tmp_path / "renamed"))
     specials = {"bos_token": "<b>", "eos_token": "<e>", "pad_token": "<p>", "unk_token": "<u>"}
     save_tokenizer(renamed, specials=specials)
@@ -120,7 +125,7 @@ def test_a_model_that_cannot_forget_rejected_tokens_is_refused(tiny_llama, tmp_p
 
 
 @pytest.mark.model
-def test_an_assistant_is_looked_into_before_anything_is_loaded(tiny_llama, tmp_path):
+def test_an_assistant_is_looked_into_before_anything_is_loaded(tiny_llama, tmp_path, monkeypatch):
     from typer.testing import CliRunner
 
     from llenergymeasure.cli.app import app
@@ -132,6 +137,10 @@ def test_an_assistant_is_looked_into_before_anything_is_loaded(tiny_llama, tmp_p
         assert done.exit_code == 3, done.output
         return done.stderr
 
+    assert refusal("http://x/y").count("pytorch.assistant_model: ") == 1
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    assert "set `pytorch.assistant_model` to its folder" in refusal("nobody/nothing")
     nowhere = tmp_path / "nowhere"
     assert f"pytorch.assistant_model: model {nowhere} does not exist" in refusal(nowhere)
     broken = Path(shutil.copytree(tiny_llama, tmp_path / "broken"))

@@ -33,6 +33,8 @@ def rehearse(config: ExperimentConfig) -> list[str]:
     its configuration if that can be fetched in a few seconds. A model's own code is not run for it.
     """
     ref = parse_model_ref(config.model)
+    if ref.kind == "url":
+        return []  # said by another check
     files = _files(ref, config)
     if files is not None and files.problem(random_weights=config.weights == "random"):
         return []
