@@ -43,6 +43,15 @@ def show(
             "--energy", help="Print power over time, prefill and decode, and every view of the energy."
         ),
     ] = False,
+    requests: Annotated[
+        bool,
+        typer.Option(
+            "--requests", help="Print where the energy went: requests, idle, overhead; the costliest."
+        ),
+    ] = False,
+    prices: Annotated[
+        bool, typer.Option("--prices", help="Print what one more token, request and step costs.")
+    ] = False,
     output_format: Annotated[
         str | None,
         typer.Option(
@@ -66,7 +75,7 @@ def show(
     opened = open_bundle(bundle)
     if not opened.is_interrupted:
         place = folder_of(bundle)
-        views = [name for name, asked in (("latency", latency), ("energy", energy)) if asked]
+        views = asked_views(latency=latency, energy=energy, requests=requests, prices=prices)
         if views:
             print_views(opened, views, as_json, output_format)
         elif uncertainty and not as_json:
@@ -119,3 +128,8 @@ def print_views(
         print_json(json.dumps(views_json(bundle, views), indent=2, ensure_ascii=False))
     else:
         render(views_document(bundle, views), sys.stdout, output_format)
+
+
+def asked_views(**options: bool) -> list[str]:
+    """Return the names of the views that were asked for."""
+    return [name for name, asked in options.items() if asked]

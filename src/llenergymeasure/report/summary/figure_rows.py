@@ -9,7 +9,7 @@ from llenergymeasure.domain.experiment import ExperimentResult
 from llenergymeasure.metrics.figures import table
 from llenergymeasure.metrics.figures.figure import Figure, Section
 from llenergymeasure.report.summary.document import Row
-from llenergymeasure.report.summary.format import duration_text, estimate_text
+from llenergymeasure.report.summary.format import bytes_text, duration_text, estimate_text
 
 UNSHOWN_METHODS = ("derived", "counted")
 """Methods that say nothing about a meter."""
@@ -32,6 +32,8 @@ def figure_row(result: ExperimentResult, name: str, label: str) -> Row:
     if estimate is None:
         reason = result.unknown.get(name, "the release that wrote this result gave no reason")
         return Row(label=label, value=f"unknown: {reason}", tone="unknown")
+    if estimate.unit == "B":
+        return Row(label=label, value=bytes_text(estimate.value))
     if isinstance(estimate.value, int):
         return Row(label=label, value=f"{estimate.value:,}")  # the label names what is counted
     age = _age(result) if name == "idle_power_w" else ""

@@ -13,6 +13,8 @@ from llenergymeasure.report.summary.footnotes import with_footnotes
 from llenergymeasure.report.summary.result import title
 from llenergymeasure.report.summary.views.energy import energy_blocks
 from llenergymeasure.report.summary.views.latency import latency_blocks
+from llenergymeasure.report.summary.views.prices import price_blocks
+from llenergymeasure.report.summary.views.requests import request_blocks, request_rows
 from llenergymeasure.results.opening import Bundle
 
 
@@ -25,6 +27,8 @@ class View:
     """Sections of the table of figures."""
     fields: tuple[str, ...] = ()
     """Further fields of the result."""
+    rows: Callable[[Bundle], list[dict[str, Any]]] | None = None
+    """Rows of a table of the bundle."""
 
 
 VIEWS: dict[str, View] = {
@@ -34,6 +38,8 @@ VIEWS: dict[str, View] = {
     "energy": View(
         blocks=energy_blocks, sections=("energy", "power", "phases"), fields=("energy", "phase_split")
     ),
+    "requests": View(blocks=request_blocks, fields=("attribution",), rows=request_rows),
+    "prices": View(blocks=price_blocks, sections=("prices",), fields=("attribution",)),
 }
 """In the order in which they are shown."""
 
@@ -63,6 +69,7 @@ def _data(bundle: Bundle, view: View) -> dict[str, Any]:
             if name in document["estimates"] or name in document["unknown"]
         },
         **{name: document[name] for name in view.fields if name in document},
+        **({} if view.rows is None else {"rows": view.rows(bundle)}),
     }
 
 

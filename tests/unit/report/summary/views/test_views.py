@@ -9,7 +9,10 @@ import pytest
 from typer.testing import CliRunner
 
 from llenergymeasure.cli.app import app
+from llenergymeasure.domain.estimate import Estimate
+from llenergymeasure.report.summary.format import estimate_text
 from llenergymeasure.report.summary.views.document import VIEWS
+from llenergymeasure.report.summary.views.prices import in_mj
 from tests.support.bundles import write_run
 
 
@@ -93,3 +96,25 @@ def test_energy_is_split_into_prefill_and_decode(bundle):
     assert any(line.startswith("  Prefill  ") for line in summary)
     split = json.loads(shown(bundle, "--energy", "--json"))["energy"]["phase_split"]
     assert split["method"] is not None
+
+
+def test_requests_idle_and_overhead_add_up_to_the_energy_of_the_windows(bundle):
+    text = shown(bundle, "--requests")
+    assert "Energy of the windows" in text
+    document = json.loads(shown(bundle, "--requests", "--json"))["requests"]
+    energy_j = json.loads((bundle / "result.json").read_text())["total_energy_j"]
+    assert sum(row["energy_j"] for row in document["rows"]) == pytest.approx(energy_j, rel=1e-9)
+    assert {row["kind"] for row in document["rows"]} == {"request", "idle", "overhead"}
+    assert next(row for row in document["rows"] if row["kind"] == "idle")["request_id"] is None
+
+
+def test_prices_say_why_they_are_unknown_and_where_they_are_valid(bundle):
+    text = shown(bundle, "--prices")
+    assert "One more prompt token" in text
+    assert "not identifiable" in text
+    assert "  Requests in a step    " in text
+
+
+def test_a_price_is_stated_in_millijoules():
+    price = Estimate(value=0.0125, low=0.012, high=0.013, unit="J/token", method="derived")
+    assert estimate_text(in_mj(price)) == "12.50 ± 0.50 mJ/token"

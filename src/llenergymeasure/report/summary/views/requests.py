@@ -1,0 +1,127 @@
+"""The requests of a result: what each cost, and which cost most."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from llenergymeasure.domain.breakdowns.attribution import AttributionSummary, AttributionTable
+from llenergymeasure.report.summary.document import Bar, Bars, Block, Grid, Paragraph, Row, Rows
+from llenergymeasure.report.summary.format import plural, quantity
+from llenergymeasure.report.summary.views.histogram import histogram
+from llenergymeasure.results.opening import Bundle
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+MOST_SHOWN = 10
+"""The requests that cost most; all are in `attribution.parquet`."""
+HEAD = ("request", "window", "prompt", "output", "prefill", "decode", "energy", "status")
+
+
+def request_blocks(bundle: Bundle) -> Iterator[Block]:
+    """Yield where the energy of the windows went, how it spreads over requests, and the requests that cost most.
+
+    Raises:
+        ExperimentError: a file of the bundle cannot be read.
+    """
+    summary, table = bundle.result.attribution, bundle.attribution
+    if summary is None or table is None:
+        reason = bundle.result.unknown.get(
+            "attribution", "the release that wrote this result shared out none"
+        )
+        yield Paragraph(text=f"The energy of single requests is unknown: {reason}.", tone="unknown")
+        return
+    yield _shares(summary)
+    yield Rows(heading="Trust", rows=tuple(_trust(summary)))
+    requests = table.of_kind("request")
+    chart = histogram(requests.energy_j, "J", f"Energy of {plural(len(requests), 'request')}")
+    if chart is not None:
+        yield chart
+    yield Paragraph(text=f"The requests that cost most, of {len(requests):,}:")
+    yield Grid(head=HEAD, lines=tuple(_lines(requests, _costliest(requests))))
+
+
+def request_rows(bundle: Bundle) -> list[dict[str, Any]]:
+    """Return every row of the attribution as data; empty where there is none."""
+    import math
+
+    from llenergymeasure.domain.breakdowns.attribution import ATTRIBUTION_COLUMNS
+    from llenergymeasure.domain.request_table import UNKNOWN
+
+    table = bundle.attribution
+    if table is None:
+        return []
+    columns = {name: getattr(table, name).tolist() for name, _ in ATTRIBUTION_COLUMNS}
+    return [
+        {
+            name: None if value == UNKNOWN or (isinstance(value, float) and math.isnan(value)) else value
+            for name, value in zip(columns, row, strict=True)
+        }
+        for row in zip(*columns.values(), strict=True)
+    ]
+
+
+def _shares(summary: AttributionSummary) -> Bars:
+    parts = {
+        "Requests": summary.requests_energy_j,
+        "Overhead": summary.overhead_energy_j,
+        "Idle": summary.idle_energy_j,
+    }
+    whole = sum(parts.values())
+    return Bars(
+        heading="Energy of the windows",
+        bars=tuple(
+            Bar(
+                label=name,
+                share=part / whole if whole else 0.0,
+                value=f"{quantity(part, 'J')} ({part / whole:.1%})" if whole else quantity(part, "J"),
+            )
+            for name, part in parts.items()
+        ),
+    )
+
+
+def _trust(summary: AttributionSummary) -> Iterator[Row]:
+    """Yield how well the model of step costs fits, and how far the shares are from those of Shapley."""
+    yield _row("R² of the step costs", summary.r2, "{:.4f}")
+    yield _row(
+        "Error on repeats left out", summary.out_of_sample_error, "{:.2%}", summary.out_of_sample_reason
+    )
+    error = summary.shapley_sampling_error or 0.0
+    yield _row("Distance to Shapley values", summary.shapley_distance, f"{{:.2%}}, sampled to {error:.2%}")
+    for label, spread in (
+        ("Prefill", summary.prefill),
+        ("Decode", summary.decode),
+        ("Request", summary.total),
+    ):
+        if spread is not None:
+            numbers = f"mean {quantity(spread.mean_j, 'J')}, median {quantity(spread.p50_j, 'J')}"
+            tail = f"95th percentile {quantity(spread.p95_j, 'J')}, most {quantity(spread.max_j, 'J')}"
+            yield Row(label=label, value=f"{numbers}, {tail}")
+
+
+def _row(label: str, value: float | None, form: str, reason: str | None = None) -> Row:
+    if value is None:
+        return Row(label=label, value=f"unknown: {reason or 'the fit does not determine it'}", tone="unknown")
+    return Row(label=label, value=form.format(value))
+
+
+def _costliest(requests: AttributionTable) -> NDArray[np.intp]:
+    import numpy as np
+
+    return np.argsort(-requests.energy_j, kind="stable")[:MOST_SHOWN]
+
+
+def _lines(requests: AttributionTable, rows: NDArray[np.intp]) -> Iterator[tuple[str, ...]]:
+    for row in rows.tolist():
+        energies = (requests.prefill_energy_j, requests.decode_energy_j, requests.energy_j)
+        yield (
+            str(requests.request_id[row]),
+            str(requests.repeat[row]),
+            f"{requests.prompt_tokens[row]:,}",
+            f"{requests.output_tokens[row]:,}",
+            *(quantity(float(each[row]), "J") for each in energies),
+            str(requests.status[row]),
+        )
