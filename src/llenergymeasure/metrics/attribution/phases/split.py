@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from llenergymeasure.domain.breakdowns.phase_split import PhaseSplit
 from llenergymeasure.domain.request_table import RequestTable
 from llenergymeasure.domain.step_table import StepTable
-from llenergymeasure.metrics.attribution.phases.intervals import energies_of_runs
+from llenergymeasure.metrics.attribution.phases.intervals import energies_of_runs, error_parts
 from llenergymeasure.metrics.attribution.phases.least_squares import ChannelData, fitted_energies
 from llenergymeasure.metrics.attribution.phases.observations import observations
 from llenergymeasure.metrics.attribution.phases.times import PhaseTimes, Runs, phase_times
@@ -69,7 +69,7 @@ def _split(
 ) -> SplitEnergies:
     total_j = math.fsum(row.energy.energy_j or 0.0 for row in rows)
     terms = meter_terms(rows)
-    total_half_j = math.hypot(terms.gain_j, terms.linearity_alike_j, terms.edges_alike_j, terms.random_j)
+    total = error_parts(terms)
     channels = list(_channels(account))
     lasts_s = [_seconds(runs) for runs in (times.prefill_ns, times.decode_ns)]
     facts: dict[str, Any] = {
@@ -83,7 +83,7 @@ def _split(
         return _none("steps compute the prompts of some requests and the tokens of others at once", **facts)
     resolution_s = max((each.observed.resolution_s for each in channels), default=0.0)
     if all(float(np.median(each)) >= RESOLVED * resolution_s for each in lasts_s if len(each)):
-        read = energies_of_runs(account, times.prefill_ns, times.decode_ns, total_j, total_half_j)
+        read = energies_of_runs(account, times.prefill_ns, times.decode_ns, total_j, total)
         if isinstance(read, str):
             return _none(read, **facts)
         return _outcome(*read, method="intervals", **facts)
@@ -91,7 +91,7 @@ def _split(
     if isinstance(fitted, str):
         return _none(fitted, **facts)
     share = float(fitted.energy_j.sum()) / total_j
-    random_share = math.hypot(terms.edges_j, terms.resolution_j, terms.alias_j or 0.0) / total_j
+    random_share = total.random_j / total_j
     half_width_j = np.hypot(fitted.half_width_j, random_share * fitted.energy_j) / share
     return _outcome(
         fitted.energy_j / share,
