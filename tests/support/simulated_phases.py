@@ -14,7 +14,7 @@ from llenergymeasure.domain.request_table import RequestTable
 from llenergymeasure.domain.step import StepRecord
 from llenergymeasure.domain.step_table import StepTable
 from llenergymeasure.domain.trace import EnergyTrace, Phase
-from llenergymeasure.metrics.attribution.phases.split import SplitEnergies, split_phases
+from llenergymeasure.metrics.attribution.phases.split import PhaseShares, SplitEnergies, split_phases
 from llenergymeasure.metrics.energy.account import EnergyAccount
 from llenergymeasure.metrics.energy.windows import window_totals
 from tests.simulators.signals import Steps
@@ -57,11 +57,14 @@ class PhasedRun:
     windows: tuple[Phase, ...]
     true_j: NDArray[np.float64]
 
-    def split(self, steps: StepTable | None = None) -> SplitEnergies:
+    def split(
+        self, steps: StepTable | None = None, shares: PhaseShares | str = "no model was fitted"
+    ) -> SplitEnergies:
         """Return the split of the energy of the window by its steps, or by others."""
         account = EnergyAccount(self.trace)
         rows = window_totals(account, self.windows, RequestTable.empty())
-        return split_phases(account, rows, RequestTable.empty(), self.steps if steps is None else steps)
+        steps = self.steps if steps is None else steps
+        return split_phases(account, rows, RequestTable.empty(), steps, shares)
 
 
 @dataclass

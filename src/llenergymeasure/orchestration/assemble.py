@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +15,7 @@ from llenergymeasure.domain.run_facts import RunFacts
 from llenergymeasure.metrics.attribution.by_request.attribute import Attribution, attribute
 from llenergymeasure.metrics.attribution.by_request.summary import summarise_attribution
 from llenergymeasure.metrics.attribution.by_request.table import attribution_table
-from llenergymeasure.metrics.attribution.phases.split import SplitEnergies, split_phases
+from llenergymeasure.metrics.attribution.phases.split import PhaseShares, SplitEnergies, split_phases
 from llenergymeasure.metrics.checks.inputs import CheckInputs
 from llenergymeasure.metrics.checks.verdict import run_warnings, verdict
 from llenergymeasure.metrics.energy.account import EnergyAccount
@@ -72,7 +73,7 @@ def _result(
     facts, protocol = raw.facts, config.measurement
     rows = window_totals(account, raw.phases, raw.requests)
     baselines = find_idle_power(account, raw.phases, facts.baseline)
-    split = split_phases(account, rows, raw.requests, raw.steps)
+    split = split_phases(account, rows, raw.requests, raw.steps, _phase_shares(attribution))
     figures = _figures(config, raw, account, rows, baselines, split, attribution)
     energy = energy_breakdown(account, raw.phases, baselines)
     conditions = device_conditions(raw.trace, raw.phases)
@@ -166,6 +167,17 @@ def _taken_over(config: ExperimentConfig, facts: RunFacts) -> dict[str, Any]:
         "environment": facts.snapshot.hardware if facts.snapshot else None,
         "environment_snapshot": facts.snapshot,
     }
+
+
+def _phase_shares(attribution: Attribution | str) -> PhaseShares | str:
+    if isinstance(attribution, str):
+        return attribution
+    windows = attribution.energies
+    return PhaseShares(
+        prefill_j=math.fsum(float(each.prefill_j.sum()) for each in windows),
+        decode_j=math.fsum(float(each.decode_j.sum()) for each in windows),
+        rest_j=math.fsum(each.idle_j + each.overhead_j for each in windows),
+    )
 
 
 def _unknown_facts(facts: RunFacts, attribution: Attribution | str) -> dict[str, str]:

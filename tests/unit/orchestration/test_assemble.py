@@ -27,6 +27,8 @@ from llenergymeasure.orchestration.assemble import assemble
 from llenergymeasure.orchestration.raw import RawRun
 from llenergymeasure.testing import KnownPower, StandInBackend, VirtualClock
 from tests.support.driving import offline
+from tests.support.simulated_power import COUNTERS
+from tests.support.simulated_serving import Mix, serve
 
 PROMPTS = [Prompt(prompt_id=f"p{number}", n_tokens=10, token_seed=number) for number in range(4)]
 CONFIG = ExperimentConfig.model_validate(
@@ -85,6 +87,21 @@ def test_the_energy_of_each_interval_of_a_run_is_computed_once(monkeypatch: pyte
     windows = {(each.start_unix_ns, each.end_unix_ns) for each in raw.phases if each.name == "window"}
     assert windows <= set(computed)
     assert len(computed) == len(set(computed))
+
+
+def test_steps_that_mix_both_phases_are_split_by_the_cost_model_and_labelled_derived() -> None:
+    run = serve(Mix(fills=True), 1, COUNTERS["v100"], windows=2, window_s=4.0)
+    facts = RunFacts(experiment_id="run")
+    raw = RawRun(trace=run.trace, phases=run.phases, requests=run.requests, steps=run.steps, facts=facts)
+    result = assemble(CONFIG, raw).result
+    split, prefill = result.phase_split, result.estimates["prefill_energy_j"]
+    assert split is not None
+    assert split.method == "model"
+    parts = (split.prefill_energy_j or 0, split.decode_energy_j or 0, split.rest_energy_j or 0)
+    assert math.fsum(parts) == pytest.approx(result.total_energy_j, rel=1e-9)
+    assert min(parts[:2]) > 0
+    assert (prefill.method, prefill.low) == ("derived", None)
+    assert "no interval" in str(prefill.reason)
 
 
 def test_net_energy_is_gross_less_idle_and_keeps_its_sign() -> None:

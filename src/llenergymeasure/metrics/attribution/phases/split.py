@@ -25,6 +25,8 @@ RESOLVED = 10.0
 """Intervals of the sensors that the usual prefill and the usual run of decoding last at least, where their energies are
 read off the trace: what lies between a tick and an edge is then a small part of them."""
 
+MIXED = "steps compute the prompts of some requests and the tokens of others at once"
+
 Floats = NDArray[np.float64]
 Source = Literal["steps", "requests"]
 
@@ -37,13 +39,29 @@ class SplitEnergies:
     half_width_j: Floats | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class PhaseShares:
+    """What a fitted cost of tokens and steps gives each phase of the energy of all windows; they add up to it."""
+
+    prefill_j: float
+    decode_j: float
+    rest_j: float
+
+
 NOT_SPLIT = SplitEnergies(split=PhaseSplit(reason="no window was completed"))
 
 
 def split_phases(
-    account: EnergyAccount, rows: Sequence[WindowTotals], requests: RequestTable, steps: StepTable | None
+    account: EnergyAccount,
+    rows: Sequence[WindowTotals],
+    requests: RequestTable,
+    steps: StepTable | None,
+    shares: PhaseShares | str,
 ) -> SplitEnergies:
-    """Split the energy of all windows together; without a split, the reason is in the record."""
+    """Split the energy of all windows together; without a split, the reason is in the record.
+
+    `shares`, or why there are none, are used where steps mix both phases.
+    """
     if not rows:
         return NOT_SPLIT
     unknown = next((row.energy.reason for row in rows if row.energy.energy_j is None), None)
@@ -55,9 +73,20 @@ def split_phases(
     found = phase_times(steps, requests, windows_ns)
     if isinstance(found, str):
         return _none(found)
+    if float(sum(row.energy.energy_j or 0.0 for row in rows)) <= 0:
+        return _none("the energy of the windows is 0")
     source, tokens = _tokens(steps, requests, windows_ns)
     facts = {"phases_from": source, "prefill_tokens": tokens[0], "decode_tokens": tokens[1]}
+    if found.is_mixed:
+        return _shared(shares, facts)
     return _split(account, rows, found, windows_ns, facts)
+
+
+def _shared(shares: PhaseShares | str, facts: dict[str, Any]) -> SplitEnergies:
+    if isinstance(shares, str):
+        return _none(f"{MIXED}, and their energy cannot be shared: {shares}", **facts)
+    energy_j = np.array([shares.prefill_j, shares.decode_j, shares.rest_j])
+    return _outcome(energy_j, None, method="model", **facts)
 
 
 def _split(
@@ -79,8 +108,6 @@ def _split(
         "decode_s": float(lasts_s[1].sum()),
         "rest_s": max(float(_seconds(windows_ns).sum() - lasts_s[0].sum() - lasts_s[1].sum()), 0.0),
     }
-    if times.is_mixed:
-        return _none("steps compute the prompts of some requests and the tokens of others at once", **facts)
     resolution_s = max((each.observed.resolution_s for each in channels), default=0.0)
     if all(float(np.median(each)) >= RESOLVED * resolution_s for each in lasts_s if len(each)):
         read = energies_of_runs(account, times.prefill_ns, times.decode_ns, total_j, total)
@@ -136,7 +163,7 @@ def _seconds(runs: Runs) -> Floats:
     return seconds
 
 
-def _outcome(energy_j: Floats, half_width_j: Floats, **facts: Any) -> SplitEnergies:
+def _outcome(energy_j: Floats, half_width_j: Floats | None, **facts: Any) -> SplitEnergies:
     prefill_j, decode_j, rest_j = map(float, energy_j)
     split = PhaseSplit(prefill_energy_j=prefill_j, decode_energy_j=decode_j, rest_energy_j=rest_j, **facts)
     return SplitEnergies(split=split, half_width_j=half_width_j)

@@ -9,7 +9,7 @@ import pytest
 
 from llenergymeasure.domain.step_table import StepTable
 from llenergymeasure.domain.trace import EnergyTrace
-from llenergymeasure.metrics.attribution.phases.split import SplitEnergies
+from llenergymeasure.metrics.attribution.phases.split import PhaseShares, SplitEnergies
 from llenergymeasure.metrics.energy.account import EnergyAccount
 from tests.support.simulated_phases import Load, PhasedRun, phased_run
 from tests.support.simulated_power import COUNTERS, POWER_ONLY
@@ -86,7 +86,16 @@ def test_phases_in_fixed_proportions_within_a_tick_are_not_identifiable() -> Non
 def test_steps_of_both_phases_are_not_identifiable_by_their_times_alone() -> None:
     run = phased_run(A100, Load(batches=20), 1)
     mixed = StepTable(**{**vars(run.steps), "decode_tokens": np.ones(len(run.steps), dtype=np.int32)})
-    assert "at once" in str(run.split(mixed).split.reason)
+    assert "at once, and their energy cannot be shared: no model" in str(run.split(mixed).split.reason)
+
+
+def test_steps_of_both_phases_are_shared_by_the_cost_model_without_an_interval() -> None:
+    run = phased_run(A100, Load(batches=20), 1)
+    mixed = StepTable(**{**vars(run.steps), "decode_tokens": np.ones(len(run.steps), dtype=np.int32)})
+    outcome = run.split(mixed, PhaseShares(prefill_j=30.0, decode_j=50.0, rest_j=1.0))
+    assert (outcome.split.method, outcome.half_width_j) == ("model", None)
+    assert _energies(outcome).tolist() == [30.0, 50.0, 1.0]
+    assert outcome.split.prefill_s is None
 
 
 def test_an_unknown_energy_leaves_the_split_unknown_with_its_reason() -> None:
