@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from pydantic import Field, NonNegativeInt
 
 from llenergymeasure.core.record import Record
 from llenergymeasure.domain.model.shape import Execution, ModelShape
@@ -32,7 +32,7 @@ class ModelInfo(Record):
     """The attention implementation in force, which may differ from the one asked for."""
     weight_bytes: int | None = Field(default=None, ge=0)
     """The weights in memory, with the scales that packed ones are read with."""
-    weight_bytes_by_device: dict[str, int] = Field(default_factory=dict)
+    weight_bytes_by_device: dict[str, NonNegativeInt] = Field(default_factory=dict)
     """The same on each of `devices`; empty where the backend does not tell."""
     assistant_weight_bytes: int | None = Field(default=None, ge=0)
     """As `weight_bytes`, of the assistant that proposes tokens; None without one."""

@@ -94,15 +94,9 @@ def _device(
     if rest is None:
         unknown["activations_bytes"] = HOST_PARTS if is_host else "peak, weights or KV cache are unknown"
     driver = _host_memory(after) if is_host else _card_memory(_card(name, info, after))
-    unknown |= {
-        field: NOT_A_CARD
-        if is_host and field != "available_bytes"
-        else NO_NVML
-        if not is_host
-        else "not read"
-        for field, value in driver.items()
-        if value is None
-    }
+    reasons = {"available_bytes": "the system does not tell"} if is_host else {}
+    no_reading = NOT_A_CARD if is_host else NO_NVML
+    unknown |= {field: reasons.get(field, no_reading) for field, value in driver.items() if value is None}
     return DeviceMemory(
         device=name,
         weights_bytes=weights,
