@@ -43,6 +43,10 @@ def show(
             "--energy", help="Print power over time, prefill and decode, and every view of the energy."
         ),
     ] = False,
+    work: Annotated[
+        bool,
+        typer.Option("--work", help="Print FLOPs and bytes by phase, what bounds each phase, and memory."),
+    ] = False,
     requests: Annotated[
         bool,
         typer.Option(
@@ -75,7 +79,7 @@ def show(
     opened = open_bundle(bundle)
     if not opened.is_interrupted:
         place = folder_of(bundle)
-        views = asked_views(latency=latency, energy=energy, requests=requests, prices=prices)
+        views = asked_views(latency=latency, energy=energy, work=work, requests=requests, prices=prices)
         if views:
             print_views(opened, views, as_json, output_format)
         elif uncertainty and not as_json:

@@ -15,6 +15,7 @@ from llenergymeasure.report.summary.views.energy import energy_blocks
 from llenergymeasure.report.summary.views.latency import latency_blocks
 from llenergymeasure.report.summary.views.prices import price_blocks
 from llenergymeasure.report.summary.views.requests import request_blocks, request_rows
+from llenergymeasure.report.summary.views.work import work_blocks
 from llenergymeasure.results.opening import Bundle
 
 
@@ -38,6 +39,7 @@ VIEWS: dict[str, View] = {
     "energy": View(
         blocks=energy_blocks, sections=("energy", "power", "phases"), fields=("energy", "phase_split")
     ),
+    "work": View(blocks=work_blocks, sections=("work",), fields=("roofline", "memory")),
     "requests": View(blocks=request_blocks, fields=("attribution",), rows=request_rows),
     "prices": View(blocks=price_blocks, sections=("prices",), fields=("attribution",)),
 }

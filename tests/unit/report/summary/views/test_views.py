@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -77,8 +78,8 @@ def test_a_result_alone_without_its_tables_cannot_be_opened_further(bundle, tmp_
 def test_latency_states_each_metric_with_its_interval_and_why_a_percentile_is_unknown(bundle):
     lines = shown(bundle, "--latency").splitlines()
     at = next(number for number, line in enumerate(lines) if line.startswith("  TTFT, ms "))
-    assert lines[at].split() == ["TTFT,", "ms", "60", "50.00", "50.00", "50.00", "-", "-", "50.00"]
-    assert lines[at + 1].split() == ["95", "%", "interval", "from", "50.00", "50.00", "50.00"]
+    assert lines[at].split() == ["TTFT,", "ms", "60", "50.00", "50.00", "-", "-", "-", "50.00"]
+    assert lines[at + 1].split() == ["95", "%", "interval", "from", "50.00", "50.00"]
     assert any(line.startswith("p99 needs at least ") for line in lines)
     assert "Time to first token of 60 requests" in lines
 
@@ -118,3 +119,10 @@ def test_prices_say_why_they_are_unknown_and_where_they_are_valid(bundle):
 def test_a_price_is_stated_in_millijoules():
     price = Estimate(value=0.0125, low=0.012, high=0.013, unit="J/token", method="derived")
     assert estimate_text(in_mj(price)) == "12.50 ± 0.50 mJ/token"
+
+
+def test_work_states_flops_and_bytes_by_phase_and_each_reason_once(bundle):
+    text = shown(bundle, "--work")
+    assert "  Prefill FLOPs (model)    " in text
+    assert re.search(r"KV cache of one token +256 B", text)
+    assert text.count("the backend does not state on which devices the model lies") == 2

@@ -1,0 +1,73 @@
+"""The work of a result: tokens, FLOPs and bytes by phase, what bounds each phase, and memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from itertools import groupby
+
+from llenergymeasure.domain.breakdowns.roofline import PhaseRoofline, Roofline
+from llenergymeasure.domain.experiment import ExperimentResult
+from llenergymeasure.metrics.figures.figure import Section
+from llenergymeasure.metrics.figures.speculation import NO_STEPS, NOTHING_PROPOSED
+from llenergymeasure.report.summary.document import Block, Row, Rows
+from llenergymeasure.report.summary.figure_rows import figure_row, stated_figures
+from llenergymeasure.report.summary.format import plural, quantity
+from llenergymeasure.report.summary.views.memory import memory_blocks
+from llenergymeasure.results.opening import Bundle
+
+HIDDEN_REASONS = (NO_STEPS, NOTHING_PROPOSED)
+"""Of figures of speculation, which say nothing of a run without any."""
+
+
+def work_blocks(bundle: Bundle) -> Iterator[Block]:
+    """Yield what was computed and moved, the roofline, and the memory that it took.
+
+    Raises:
+        ExperimentError: the result cannot be read.
+    """
+    result = bundle.result
+    yield Rows(heading="Work", rows=tuple(_once(_section(result, "work"))))
+    if result.roofline is not None:
+        yield Rows(heading="Roofline", rows=tuple(_roofline(result.roofline)))
+    if result.memory.by_device or result.memory.unknown:
+        yield from memory_blocks(result.memory)
+
+
+def _section(result: ExperimentResult, section: Section) -> Iterator[Row]:
+    for figure in stated_figures(result, section, everything=True):
+        if result.unknown.get(figure.name) not in HIDDEN_REASONS:
+            yield figure_row(result, figure.name, figure.label)
+
+
+def _once(rows: Iterable[Row]) -> Iterator[Row]:
+    """Yield rows, those that are unknown for the same reason one after the other as one row."""
+    for _, group in groupby(rows, key=lambda row: row.value if row.tone == "unknown" else id(row)):
+        first, *others = group
+        yield replace(first, label=f"{first.label}, and {len(others)} more") if others else first
+
+
+def _roofline(roofline: Roofline) -> Iterator[Row]:
+    """Yield the card with its peaks, and what bounds each phase."""
+    if roofline.unknown is not None:
+        yield Row(label="Peaks", value=f"unknown: {roofline.unknown}", tone="unknown")
+    if roofline.card is not None:
+        yield Row(label="Card", value=f"{plural(roofline.cards or 1, 'card')}: {roofline.card}")
+    if roofline.peak_flops_per_s is not None:
+        peak = quantity(roofline.peak_flops_per_s, "FLOP/s")
+        yield Row(label="Peak of a card", value=f"{peak}, dense {roofline.precision}", tone="detail")
+    if roofline.memory_bandwidth_bytes_per_s is not None:
+        bandwidth = f"{roofline.memory_bandwidth_bytes_per_s / 1e9:,.0f} GB/s"
+        yield Row(label="Memory bandwidth", value=bandwidth, tone="detail")
+    if roofline.ridge_flop_per_byte is not None:
+        yield Row(label="Ridge", value=f"{roofline.ridge_flop_per_byte:,.0f} FLOP/B", tone="detail")
+    for limit in roofline.limits:
+        yield Row(label="Limit", value=limit, tone="warning")
+    phases = (_bound("Prefill", roofline.prefill), _bound("Decode", roofline.decode))
+    yield from (each for each in phases if roofline.unknown is None or each.tone != "unknown")
+
+
+def _bound(label: str, phase: PhaseRoofline) -> Row:
+    if phase.bound is None:
+        return Row(label=label, value=f"unknown: {phase.reason}", tone="unknown")
+    return Row(label=label, value=f"{phase.bound}-bound: {phase.reason}")
