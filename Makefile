@@ -58,7 +58,7 @@ docs-reference: $(DEV_STAMP) ## Write the pages of docs/reference that are gener
 	$(BIN)/python -m scripts.write_reference
 
 bench: $(DEV_STAMP) ## Measure start-up, overhead and time to the first token; JSON goes to benchmarks/out.
-	@export PYTHONPATH=.; for each in startup harness_cost live_trace request_tables first_token overhead overhead_batches token_times; do $(BIN)/python -m benchmarks.$$each || exit 1; done
+	@export PYTHONPATH=.; for each in startup harness_cost live_trace request_tables pricing_speed first_token overhead overhead_batches token_times; do $(BIN)/python -m benchmarks.$$each || exit 1; done
 
 bench-accuracy: $(DEV_STAMP) ## Compare the energy of ours, Zeus, CodeCarbon and naive polling with the truth (five minutes).
 	PYTHONPATH=. $(BIN)/python -m benchmarks.accuracy

@@ -61,7 +61,7 @@ def _windows_ms() -> list[float]:
 
 
 def _assemblies_s() -> list[float]:
-    raw, config = _large_run(), ExperimentConfig(model="any", backend="standin")
+    raw, config = large_run(), ExperimentConfig(model="any", backend="standin")
     spent = []
     for _ in range(ASSEMBLIES):
         start = time.perf_counter()
@@ -73,11 +73,11 @@ def _assemblies_s() -> list[float]:
 
 def _energies_s() -> list[float]:
     """Time prefill and decoding of 10,000 requests that overlap, as a server with continuous batching has them."""
-    trace, random = _large_run().trace, np.random.default_rng(0)
+    trace, random = large_run().trace, np.random.default_rng(0)
     sent_s = np.sort(random.uniform(5, SECONDS - 15, REQUESTS))
     first_token_s = sent_s + random.uniform(0.05, 0.4, REQUESTS)
     ended_s = first_token_s + random.uniform(0.5, 8.0, REQUESTS)
-    edges_ns = [(each * 1e9).astype("i8") + _ns(0) for each in (sent_s, first_token_s, ended_s)]
+    edges_ns = [(each * 1e9).astype("i8") + unix_ns(0) for each in (sent_s, first_token_s, ended_s)]
     start_ns, end_ns = np.concatenate(edges_ns[:2]), np.concatenate(edges_ns[1:])
     spent = []
     for _ in range(ASSEMBLIES):
@@ -91,7 +91,8 @@ def _energies_s() -> list[float]:
     return spent
 
 
-def _large_run() -> RawRun:
+def large_run() -> RawRun:
+    """Return ten minutes of eight GPUs, without requests."""
     parts = [_samples(channel) for channel in range(GPUS)]
     samples = np.concatenate(parts)
     samples = samples[np.argsort(samples["t_unix_ns"], kind="stable")]
@@ -110,8 +111,8 @@ def _large_run() -> RawRun:
         Phase(
             name="window",
             repeat=number,
-            start_unix_ns=_ns(30 + 55 * number),
-            end_unix_ns=_ns(80 + 55 * number),
+            start_unix_ns=unix_ns(30 + 55 * number),
+            end_unix_ns=unix_ns(80 + 55 * number),
         )
         for number in range(10)
     )
@@ -131,14 +132,15 @@ def _samples(channel: int) -> np.ndarray:
     power_w = 300 + 100 * np.sin(ticks / random.uniform(3, 30)) + random.normal(0, 5, len(ticks))
     energy_j = np.concatenate([[0.0], np.cumsum(power_w * TICK_S)])
     samples = np.zeros(len(times), dtype=sample_dtype())
-    samples["channel"], samples["t_unix_ns"] = channel, (times * 1e9).astype("i8") + _ns(0)
+    samples["channel"], samples["t_unix_ns"] = channel, (times * 1e9).astype("i8") + unix_ns(0)
     shown = (times / TICK_S).astype(int)
     samples["power_w"] = (power_w + random.normal(0, 20, len(ticks)))[shown]
     samples["energy_j"] = energy_j[shown]
     return samples
 
 
-def _ns(seconds: float) -> int:
+def unix_ns(seconds: float) -> int:
+    """Return a moment of the run as Unix time."""
     return 1_700_000_000_000_000_000 + round(seconds * 1e9)
 
 

@@ -18,6 +18,9 @@ LONGEST_INTERVAL_S = 1.0
 """An edge between two ticks that are further apart cannot be placed: ten periods of the slowest counter known, 100 ms
 (NVML on A100 and GH200)."""
 
+ROUNDING_S = 2e-9
+"""A moment nearer to a tick is that tick, rounded to nanoseconds: the counter itself shows its energy."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class CounterCurve:
@@ -75,7 +78,9 @@ class CounterCurve:
         around_w = power_w[np.clip(number + np.arange(-2, 3)[:, None], 0, len(power_w) - 1)]
         beyond = (fraction < 0) | (fraction > 1)
         within = edge_energy(np.clip(fraction, 0.0, 1.0), length_s, around_w, float(power_w.max()))
-        energy_j = np.where(beyond, around_w[2] * (t_s - start_s), self._shaped(within, number, t_s, ~beyond))
+        off_tick_s = np.minimum(np.abs(t_s - start_s), np.abs(start_s + length_s - t_s))
+        inside = ~beyond & (off_tick_s > ROUNDING_S)
+        energy_j = np.where(beyond, around_w[2] * (t_s - start_s), self._shaped(within, number, t_s, inside))
         beyond_s = np.abs(t_s - start_s - np.where(fraction > 1, length_s, 0.0))
         error_j = np.where(beyond, around_w[2] * beyond_s, within.error_j)
         late_j = around_w[2] * np.maximum(ticks.error_s[number], ticks.error_s[number + 1])
