@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from llenergymeasure.domain.breakdowns.roofline import Bound
+from llenergymeasure.domain.estimate import digits
 
 NEAR_A_ROOF = 0.25
 """Share of a peak below which neither arithmetic nor memory explains the time. A judgement: tuned engines reach 40 to
@@ -16,7 +17,7 @@ SMS_IDLE_PCT = 50.0
 RULE = (
     "host: the SMs had work for less than "
     f"{SMS_IDLE_PCT:.0f} % of the phase's time, or, on a card without that reading, neither MFU nor MBU reaches "
-    f"{NEAR_A_ROOF:.0%} (a judgement); of several cards, which may take turns, these are multiplied by their number; "
+    f"{100 * NEAR_A_ROOF:.0f} % (a judgement); of several cards, which may take turns, these are multiplied by their number; "
     "else compute where the FLOPs per byte are at or above the ridge (peak over bandwidth), memory below it"
 )
 
@@ -41,7 +42,7 @@ def what_bounds(use: PhaseUse) -> tuple[Bound, str]:
     `metrics.performance.host_bound` finds a device that waits for its host from two operating points, by power and
     latency; here there is one.
     """
-    near = f"MFU {use.mfu:.1%}, MBU {use.mbu:.1%}"
+    near = f"MFU {digits(100 * use.mfu)} %, MBU {digits(100 * use.mbu)} %"
     if use.sm_activity_pct is not None and use.cards * use.sm_activity_pct < SMS_IDLE_PCT:
         return "host", f"the SMs had work for {use.sm_activity_pct:.0f} % of the time ({near})"
     if use.sm_activity_pct is None and use.cards * max(use.mfu, use.mbu) < NEAR_A_ROOF:
@@ -52,6 +53,6 @@ def what_bounds(use: PhaseUse) -> tuple[Bound, str]:
     side: Bound = "compute" if use.intensity_flop_per_byte >= use.ridge_flop_per_byte else "memory"
     relation = "at or above" if side == "compute" else "below"
     return side, (
-        f"{use.intensity_flop_per_byte:.3g} FLOP per byte is {relation} the ridge of {use.ridge_flop_per_byte:.3g} "
-        f"({near}{busy})"
+        f"{digits(use.intensity_flop_per_byte, 3)} FLOP per byte is {relation} the ridge of "
+        f"{digits(use.ridge_flop_per_byte, 3)} ({near}{busy})"
     )

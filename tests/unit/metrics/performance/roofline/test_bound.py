@@ -24,7 +24,7 @@ def use(**fields: Any) -> PhaseUse:
 def test_many_flops_per_byte_are_bound_by_arithmetic() -> None:
     bound, reason = what_bounds(use())
     assert bound == "compute"
-    assert reason == "1e+03 FLOP per byte is at or above the ridge of 295 (MFU 50.0%, MBU 10.0%)"
+    assert reason == "1000 FLOP per byte is at or above the ridge of 295 (MFU 50 %, MBU 10 %)"
 
 
 def test_few_flops_per_byte_are_bound_by_memory() -> None:
@@ -45,7 +45,7 @@ def test_sm_activity_decides_where_the_card_tells_it() -> None:
     slow_kernels = use(mfu=0.01, mbu=0.1, intensity_flop_per_byte=2.0, sm_activity_pct=90.0)
     assert what_bounds(slow_kernels)[0] == "memory"
     bound, reason = what_bounds(use(mfu=0.3, sm_activity_pct=35.0))
-    assert (bound, reason) == ("host", "the SMs had work for 35 % of the time (MFU 30.0%, MBU 10.0%)")
+    assert (bound, reason) == ("host", "the SMs had work for 35 % of the time (MFU 30 %, MBU 10 %)")
 
 
 def test_cards_that_take_turns_do_not_wait_for_their_host() -> None:
