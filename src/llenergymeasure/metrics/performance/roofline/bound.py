@@ -17,8 +17,8 @@ SMS_IDLE_PCT = 50.0
 RULE = (
     "host: the SMs had work for less than "
     f"{SMS_IDLE_PCT:.0f} % of the phase's time, or, on a card without that reading, neither MFU nor MBU reaches "
-    f"{100 * NEAR_A_ROOF:.0f} % (a judgement); of several cards, which may take turns, these are multiplied by their number; "
-    "else compute where the FLOPs per byte are at or above the ridge (peak over bandwidth), memory below it"
+    f"{100 * NEAR_A_ROOF:.0f} % (a judgement); of several cards, which may take turns, these are multiplied by their "
+    "number; else compute where the FLOPs per byte are at or above the ridge (peak over bandwidth), memory below it"
 )
 
 
