@@ -75,7 +75,7 @@ bench-slow-calls: $(DEV_STAMP) ## Run llem on eight simulated cards with slow ca
 bench-freezes: $(DEV_STAMP) ## Count healthy counters called frozen, and true freezes found (ten seconds).
 	PYTHONPATH=. $(BIN)/python -m benchmarks.freezes
 
-bench-flops: $(DEV_STAMP) ## Compare computed FLOPs with those that torch counts, on 26 tiny architectures (a minute).
+bench-flops: $(DEV_STAMP) ## Compare computed FLOPs with those that torch counts, on 27 tiny architectures (a minute).
 	PYTHONPATH=. $(BIN)/python -m benchmarks.flops
 
 bench-beating: $(DEV_STAMP) ## Count warnings of loads in step with a sensor, and of ordinary ones (five minutes).

@@ -41,10 +41,10 @@ def main() -> int:
     rows = [row for name in TINY for row in _rows(name, build_tiny(name))]
     here = machine()
     print(f"\nflops (transformers {transformers.__version__}, eager attention, Python {here['python']})")
-    print(f"{'model':<18} {'batch':<15} {'phase':<8} {'counted':>12} {'computed':>12} {'difference':>10}")
+    print(f"{'model':<23} {'batch':<15} {'phase':<8} {'counted':>12} {'computed':>12} {'difference':>10}")
     for row in rows:
         print(
-            f"{row.model:<18} {row.batch:<15} {row.phase:<8} {row.counted:>12,} {_number(row.computed):>12} "
+            f"{row.model:<23} {row.batch:<15} {row.phase:<8} {row.counted:>12,} {_number(row.computed):>12} "
             f"{_number(row.difference):>10}"
         )
     unequal = [row for row in rows if row.difference != 0]

@@ -90,6 +90,10 @@ TINY: dict[str, tuple[str, dict[str, Any]]] = {
     "Mixtral": ("MixtralForCausalLM", {**_GROUPED, **_EXPERTS}),
     "Qwen2-MoE": ("Qwen2MoeForCausalLM", {**_GROUPED, **_EXPERTS, "shared_expert_intermediate_size": 48}),
     "Qwen3-MoE": ("Qwen3MoeForCausalLM", {**_WIDE_HEADS, **_EXPERTS}),
+    "AFMoE, gated attention": (
+        "AfmoeForCausalLM",
+        {**_WIDE_HEADS, **_EXPERTS, **_WINDOW, "num_dense_layers": 1, "layer_types": _PARTS},
+    ),
     "gpt-oss": ("GptOssForCausalLM", {**_WIDE_HEADS, **_EXPERTS, **_WINDOW, "layer_types": _PARTS}),
     "DeepSeek-V2": ("DeepseekV2ForCausalLM", {**_DEEPSEEK, "q_lora_rank": None}),
     "DeepSeek-V3": ("DeepseekV3ForCausalLM", {**_DEEPSEEK, "q_lora_rank": 24}),

@@ -7,6 +7,7 @@ import pytest
 from llenergymeasure.backends.pytorch.facts.execution import read_execution
 from llenergymeasure.backends.pytorch.facts.layers.read import read_shape
 from llenergymeasure.backends.pytorch.options import PyTorchConfig
+from llenergymeasure.metrics.performance.work.traffic import kv_bytes_per_token
 from tests.support.flop_counting import computed_work, counted_flops, info_of
 from tests.support.tiny_architectures import build_tiny
 
@@ -100,6 +101,35 @@ def test_latent_attention_caches_its_latent():
     attention = shape_of(build_tiny("DeepSeek-V3")).layers[0].attention
     assert (attention.kind, attention.q_lora_rank, attention.kv_lora_rank) == ("mla", 24, 20)
     assert attention.cached_elements == 20 + 8
+
+
+LLAMA_405B = {
+    "hidden_size": 16384,
+    "intermediate_size": 53248,
+    "num_hidden_layers": 126,
+    "num_attention_heads": 128,
+    "num_key_value_heads": 8,
+    "vocab_size": 128256,
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings", "kv_bytes", "billions_per_token"),
+    [("Llama", LLAMA_405B, 516_096, 404), ("DeepseekV3", {}, 70_272, 37)],
+)
+def test_large_models_have_the_sizes_that_are_published(kind, settings, kv_bytes, billions_per_token):
+    """KV bytes per token as arXiv:2505.09343, table 1, has them; no memory is taken for the weights."""
+    import torch
+    import transformers
+
+    with torch.device("meta"):
+        config = getattr(transformers, f"{kind}Config")(**settings)
+        model = transformers.AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16)
+    info = info_of(model)
+    assert info.shape is not None
+    assert kv_bytes_per_token(info) == kv_bytes
+    active = info.shape.parameters_per_token + info.shape.output_parameters
+    assert round(active / 1e9) == billions_per_token
 
 
 def test_the_kv_cache_has_the_type_of_the_model_or_no_fixed_one():

@@ -15,8 +15,10 @@ _VALUE = frozenset({"v_proj", "value", "wv", "v"})
 _FUSED = frozenset({"qkv_proj", "query_key_value", "c_attn", "Wqkv", "qkv", "att_proj"})
 _OUT = frozenset({"o_proj", "out_proj", "dense", "c_proj", "wo", "attn_out", "resid_attn_proj"})
 _LATENT = frozenset({"q_a_proj", "q_b_proj", "kv_a_proj_with_mqa", "kv_b_proj"})
+_GATE = frozenset({"gate_proj", "g_proj"})
+"""Projections of the hidden state that scale what attention gives, element by element."""
 _FIRST = _QUERY | _FUSED | _LATENT
-_KNOWN = _FIRST | _KEY | _VALUE | _OUT
+_KNOWN = _FIRST | _KEY | _VALUE | _OUT | _GATE
 _VECTORS = frozenset({"weight", "bias", "sinks", "scale"})
 
 
@@ -53,6 +55,7 @@ def read_attention(module: Any, weights: Sequence[Weight], heads: int, window: i
     if len(by_name) != len(matrices):
         raise NotUnderstoodError(f"{type(module).__name__} has two projections of one name")
     parameters = sum(each.size for each in matrices)
+    by_name = {name: each for name, each in by_name.items() if name not in _GATE}
     try:
         sizes = _latent(module, by_name) if _LATENT & set(by_name) else _by_heads(by_name, heads)
     except (KeyError, ZeroDivisionError):
