@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from llenergymeasure.domain.step_table import StepTable
 from llenergymeasure.domain.trace import Phase
 
-TOUCHING_NS = 1_000_000
-"""Steps a millisecond apart are one stretch of work; a judgement."""
+TOUCHING_NS = 10_000
+"""Steps so close are one stretch of work: no step of another phase is as short. A judgement."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,10 +20,8 @@ class Stretches:
 
     start_unix_ns: NDArray[np.int64]
     end_unix_ns: NDArray[np.int64]
-
-    @property
-    def duration_s(self) -> float:
-        return float((self.end_unix_ns - self.start_unix_ns).sum()) / 1e9
+    duration_s: float
+    """Of the steps alone, without what lies between them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,8 +52,12 @@ def _stretches(steps: StepTable, window: Phase) -> Stretches:
     starts = np.maximum(steps.start_unix_ns[order], window.start_unix_ns)
     ends = np.maximum.accumulate(np.minimum(steps.end_unix_ns[order], window.end_unix_ns))
     if not len(starts):
-        return Stretches(start_unix_ns=starts, end_unix_ns=ends)
-    begins = np.append(True, starts[1:] > ends[:-1] + TOUCHING_NS)
-    first = np.flatnonzero(begins)
+        return Stretches(start_unix_ns=starts, end_unix_ns=ends, duration_s=0.0)
+    fresh = np.append(starts[0], np.maximum(starts[1:], ends[:-1]))
+    first = np.append(0, np.flatnonzero(starts[1:] > ends[:-1] + TOUCHING_NS) + 1)
     last = np.append(first[1:], len(starts)) - 1
-    return Stretches(start_unix_ns=starts[first], end_unix_ns=ends[last])
+    return Stretches(
+        start_unix_ns=starts[first],
+        end_unix_ns=ends[last],
+        duration_s=float(np.maximum(ends - fresh, 0).sum()) / 1e9,
+    )

@@ -41,3 +41,20 @@ def test_mixed_steps_are_counted_and_belong_to_no_phase() -> None:
     times = step_times(StepTable.from_records([step(100, 150, 8, 1), step(150, 200, decode=2)]), WINDOW)
     assert (times.steps, times.mixed) == (2, 1)
     assert (times.prefill.duration_s, times.decode.duration_s) == (0.0, 0.050)
+
+
+def test_a_short_prefill_between_steps_is_no_part_of_decoding() -> None:
+    steps = [step(100 + 2 * number, 102 + 2 * number, decode=1) for number in range(5)]
+    steps += [step(110, 111, prefill=4), step(111, 113, decode=1)]
+    times = step_times(StepTable.from_records(steps), WINDOW)
+    assert (times.prefill.duration_s, times.decode.duration_s) == (0.001, 0.012)
+    assert times.decode.start_unix_ns.tolist() == [100 * MS, 111 * MS]
+
+
+def test_time_that_two_engines_share_counts_once() -> None:
+    both = StepTable.from_records(
+        [step(100, 140, decode=1), step(110, 130, decode=1), step(120, 150, decode=1)]
+    )
+    times = step_times(both, WINDOW)
+    assert times.decode.duration_s == 0.050
+    assert len(times.decode.start_unix_ns) == 1
