@@ -48,7 +48,9 @@ def _check(
     layers = n_matmul - norms - output
     assert result["total_flops"] == _flops_by_hand(Path(result["bundle"]), layers, output, head_dim)
     assert (
-        result["executed_flops"] >= result["total_flops"] == result["prefill_flops"] + result["decode_flops"]
+        result["flops_executed"]
+        >= result["total_flops"]
+        == result["prefill_flops_model"] + result["decode_flops_model"]
     )
     assert result["energy_per_gflop_j"] == pytest.approx(
         1e9 * result["total_energy_j"] / result["total_flops"]

@@ -115,14 +115,14 @@ _PREFILL = ", of the passes over prompts"
 _DECODE = ", of the passes after those over prompts"
 
 TOTAL_FLOPS = _flops_model("total_flops", "FLOPs (model)", in_both, "")
-PREFILL_FLOPS = _flops_model("prefill_flops", "Prefill FLOPs (model)", in_prefill, _PREFILL)
-DECODE_FLOPS = _flops_model("decode_flops", "Decode FLOPs (model)", in_decoding, _DECODE)
-EXECUTED_FLOPS = _flops_executed("executed_flops", "FLOPs (executed)", in_both, "")
+PREFILL_FLOPS = _flops_model("prefill_flops_model", "Prefill FLOPs (model)", in_prefill, _PREFILL)
+DECODE_FLOPS = _flops_model("decode_flops_model", "Decode FLOPs (model)", in_decoding, _DECODE)
+EXECUTED_FLOPS = _flops_executed("flops_executed", "FLOPs (executed)", in_both, "")
 PREFILL_EXECUTED_FLOPS = _flops_executed(
-    "prefill_executed_flops", "Prefill FLOPs (executed)", in_prefill, _PREFILL
+    "prefill_flops_executed", "Prefill FLOPs (executed)", in_prefill, _PREFILL
 )
 DECODE_EXECUTED_FLOPS = _flops_executed(
-    "decode_executed_flops", "Decode FLOPs (executed)", in_decoding, _DECODE
+    "decode_flops_executed", "Decode FLOPs (executed)", in_decoding, _DECODE
 )
 MOVED_BYTES = _bytes("moved_bytes", "Bytes moved", in_both, "")
 PREFILL_MOVED_BYTES = _bytes("prefill_moved_bytes", "Prefill bytes moved", in_prefill, _PREFILL)
