@@ -14,6 +14,7 @@ from llenergymeasure.domain.model.shape import ModelShape
 from llenergymeasure.metrics.performance.kv_cache import KvCache
 from llenergymeasure.metrics.performance.work.traffic import kv_cache_bytes
 
+NO_DEVICES = "the backend does not state on which devices the model lies"
 MOST_TOKENS = 2**40
 """Nobody has memory for more; a context without a limit ends here."""
 
@@ -37,7 +38,9 @@ def memory_room(
     """
     if isinstance(cache, str):
         return cache
-    if info is None or info.shape is None or len(info.devices) != 1:
+    if info is None or info.shape is None or not info.devices:
+        return NO_DEVICES
+    if len(info.devices) > 1:
         return "the model lies on several devices, which fill up one by one"
     device = next(
         each for each in devices if each.device == ("host" if info.devices[0] == "cpu" else info.devices[0])

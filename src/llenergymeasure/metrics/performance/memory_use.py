@@ -14,7 +14,7 @@ from llenergymeasure.domain.model.info import ModelInfo
 from llenergymeasure.domain.request_table import RequestTable
 from llenergymeasure.domain.trace import Phase, complete_windows
 from llenergymeasure.metrics.performance.kv_cache import KvCache, largest_kv_cache
-from llenergymeasure.metrics.performance.memory_room import memory_room
+from llenergymeasure.metrics.performance.memory_room import NO_DEVICES, memory_room
 from llenergymeasure.metrics.performance.peak_memory import peak_memory
 from llenergymeasure.metrics.performance.work.traffic import kv_bytes_per_token
 
@@ -92,7 +92,7 @@ def _device(
     parts = (peak, weights, None if isinstance(cached, str) else cached)
     rest = None if is_host else _less(*parts)
     if rest is None:
-        unknown["activations_bytes"] = HOST_PARTS if is_host else "peak, weights or KV cache are unknown"
+        unknown["activations_bytes"] = HOST_PARTS if is_host else _why_no_rest(*parts)
     driver = _host_memory(after) if is_host else _card_memory(_card(name, info, after))
     reasons = {"available_bytes": "the system does not tell"} if is_host else {}
     no_reading = NOT_A_CARD if is_host else NO_NVML
@@ -124,7 +124,7 @@ def _cache_of(name: str, info: ModelInfo | None, cache: KvCache | str) -> float 
         return cache
     devices = () if info is None else info.devices
     if len(devices) != 1:
-        return SEVERAL
+        return SEVERAL if devices else NO_DEVICES
     return cache.n_bytes if devices[0] == ("cpu" if name == "host" else name) else 0.0
 
 
@@ -133,6 +133,14 @@ def _less(peak: int | None, weights: int | None, cached: float | None) -> float 
         return None
     rest = peak - weights - cached
     return rest if rest >= 0 else None
+
+
+def _why_no_rest(peak: int | None, weights: int | None, cached: float | None) -> str:
+    parts = {"peak": peak, "weights": weights, "KV cache": cached}
+    missing = [name for name, size in parts.items() if size is None]
+    if missing:
+        return f"not known of this device: {', '.join(missing)}"
+    return "the peak is below weights and KV cache together: the framework did not count all of them"
 
 
 def _card(name: str, info: ModelInfo | None, after: OtherLoad | None) -> OtherGpuLoad | None:

@@ -187,6 +187,20 @@ def test_what_is_unknown_has_its_reason() -> None:
     assert "NVML" in device.unknown["used_bytes"]
 
 
+def test_a_model_of_which_the_devices_are_not_stated_is_not_said_to_lie_on_several() -> None:
+    used = _used(_info(devices=(), weight_bytes_by_device={}), _batch(0, [(9, 2)]), after=_card())
+    (device,) = used.by_device
+    assert used.unknown["largest_batch"] == device.unknown["kv_cache_bytes"]
+    assert used.unknown["largest_batch"] == "the backend does not state on which devices the model lies"
+    assert device.unknown["activations_bytes"] == "not known of this device: weights, KV cache"
+
+
+def test_a_peak_below_the_weights_leaves_the_activations_unknown() -> None:
+    (device,) = _used(_info(), _batch(0, [(9, 2)]), {"cuda:0": GIB}).by_device
+    assert device.activations_bytes is None
+    assert "did not count all" in device.unknown["activations_bytes"]
+
+
 def test_a_run_without_a_cache_says_so() -> None:
     execution = Execution(passes_unknown="pytorch.use_cache is false")
     used = _used(_info(execution=execution), _batch(0, [(9, 2)]), after=_card())
