@@ -61,7 +61,7 @@ class Described:
 def describe(windows: Sequence[Values], *, unit: str, things: str, groups: str = "groups") -> Described:
     """Return mean, percentiles and maximum of what the windows have; `things` and `groups` name both in a reason.
 
-    Mean and percentiles are means over the windows of a window's own.
+    Mean and percentiles are means over the windows of a window's own. No value is negative, nor is an interval's end.
     """
     sample = _Sample(windows, unit, things, groups)
     found = {name: sample.statistic(name) for name in STATISTICS}
@@ -96,7 +96,8 @@ class _Sample:
         if not all(map(len, self._windows)):
             return f"a window has no {self._things}"
         means = [float(each.value.mean()) for each in self._windows]
-        return mean_estimate(means, unit=self._unit, method="derived") or "no window was completed"
+        estimate = mean_estimate(means, unit=self._unit, method="derived")
+        return "no window was completed" if estimate is None else _not_negative(estimate)
 
     def _percentile(self, name: str, fraction: float) -> Estimate | str:
         too_few = self._too_few(name, fraction, 1.0)
@@ -148,7 +149,7 @@ class _Sample:
             )
             return Estimate(value=value, unit=self._unit, method="derived", reason=reason)
         low, high = value - max(half, below), value + max(half, above)
-        return Estimate(value=value, low=low, high=high, unit=self._unit, method="derived")
+        return _not_negative(Estimate(value=value, low=low, high=high, unit=self._unit, method="derived"))
 
     def _order_statistics(
         self, points: Sequence[float], fraction: float, independent: float
@@ -193,3 +194,10 @@ class _Sample:
     @cached_property
     def _group_counts(self) -> list[int]:
         return [int(each.group.max(initial=-1)) + 1 for each in self._windows]
+
+
+def _not_negative(estimate: Estimate) -> Estimate:
+    """Return an estimate of what cannot be negative, the lower end at 0 where Student's symmetry takes it below."""
+    if estimate.low is None or estimate.low >= 0:
+        return estimate
+    return estimate.model_copy(update={"low": 0.0})

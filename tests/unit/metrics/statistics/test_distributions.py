@@ -111,6 +111,16 @@ def test_a_queue_that_only_fills_up_is_the_same_in_every_window_and_counts_whole
     assert set(_described(filling).statistics) == {"mean", "p50", "p90", "p95", "p99", "max"}
 
 
+def test_no_interval_of_a_time_reaches_below_0() -> None:
+    windows = [
+        _values(each.value * scale) for each, scale in zip(_windows(3, 400), (0.1, 1.0, 9.0), strict=True)
+    ]
+    found = _described(windows).statistics
+    assert {name: each.low for name, each in found.items() if name != "max"} == dict.fromkeys(
+        ("mean", "p50", "p90", "p95", "p99"), 0.0
+    )
+
+
 def test_one_window_has_no_interval() -> None:
     for estimate in _described(_windows(1, 500)).statistics.values():
         assert estimate.low is None
