@@ -22,11 +22,13 @@ from tests.support.standin_runs import LONG, QUICK, bundles_in, wait_for, with_m
 
 BUNDLE = {
     "SHA256SUMS",
+    "attribution.parquet",
     "config.yaml",
     "phases.parquet",
     "requests.parquet",
     "result.json",
     "run.json",
+    "steps.parquet",
     "trace.parquet",
 }
 
@@ -133,7 +135,7 @@ def test_ctrl_c_keeps_what_was_measured_under_a_name_that_says_so(
     (bundle,) = bundles_in(tmp_path)
     assert bundle.name.endswith(".interrupted")
     assert bundle.name in err
-    assert {path.name for path in bundle.iterdir()} == BUNDLE - {"result.json"}
+    assert {path.name for path in bundle.iterdir()} == BUNDLE - {"result.json", "attribution.parquet"}
     phases = read_phases(bundle / "phases.parquet")
     assert [(phase.name, phase.complete) for phase in phases][-1] == ("window", False)
     assert len(read_requests(bundle / "requests.parquet")) > 0

@@ -110,7 +110,8 @@ class AttributionSummary(Record):
     overhead_share: float | None = None
     """`overhead_energy_j` over the energy of the windows; None where that is 0."""
     r2: float | None = None
-    """Share of the variance of the energies of the sensor's cells that the model of step costs explains."""
+    """Share of the variance of the energies of the sensor's cells that the model of step costs explains; below 0 where
+    a constant power explains more."""
     condition_number: float | None = None
     """Of the model's least squares; None where columns depend on each other."""
     out_of_sample_error: float | None = None

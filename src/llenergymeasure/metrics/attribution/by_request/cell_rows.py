@@ -12,7 +12,10 @@ from llenergymeasure.domain.trace import Phase
 from llenergymeasure.metrics.attribution.accrual import accrued
 from llenergymeasure.metrics.attribution.by_request.timeline import COSTS, Timeline
 from llenergymeasure.metrics.attribution.cells import Cells, channel_cells
+from llenergymeasure.metrics.attribution.phases.observations import observations
 from llenergymeasure.metrics.energy.account import EnergyAccount
+from llenergymeasure.metrics.energy.curve import EnergyCurve
+from llenergymeasure.metrics.energy.sampled_curve import SampledCurve
 
 NORMAL_95 = 1.96
 
@@ -31,12 +34,27 @@ class CellRows:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class Seen:
+    """What a sensor saw of a window, arrays of shape (m,): its cells, or the parts of them that its readings cover."""
+
+    start_ns: NDArray[np.int64]
+    end_ns: NDArray[np.int64]
+    energy_j: NDArray[np.float64]
+    deviation_j: NDArray[np.float64]
+    """Standard deviation of each energy by the times of its edges."""
+
+    def __len__(self) -> int:
+        return len(self.energy_j)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class WindowCells:
-    """One window: its timeline, and the cells of each included channel."""
+    """One window: its timeline, and of each included channel the cells, and what the sensor saw of them."""
 
     window: Phase
     timeline: Timeline
     cells: tuple[Cells, ...]
+    seen: tuple[Seen, ...]
 
     @property
     def energy_j(self) -> float:
@@ -46,13 +64,37 @@ class WindowCells:
 
 def window_cells(account: EnergyAccount, window: Phase, timeline: Timeline) -> WindowCells | str:
     """Return the cells of a window; why they are unknown, where one of a channel is."""
-    found: list[Cells] = []
+    found, seen = [], []
     for curve in account.included:
         cells = channel_cells(curve, window.start_unix_ns, window.end_unix_ns)
         if cells.reason is not None:
             return f"{curve.channel.label}: {cells.reason}"
         found.append(cells)
-    return WindowCells(window=window, timeline=timeline, cells=tuple(found))
+        seen.append(_seen(curve, cells, window))
+    return WindowCells(window=window, timeline=timeline, cells=tuple(found), seen=tuple(seen))
+
+
+def _seen(curve: EnergyCurve, cells: Cells, window: Phase) -> Seen:
+    """Return the cells; of power readings that cover a part of their period (A100: 25 of 100 ms), that part alone."""
+    readings = observations(curve) if isinstance(curve, SampledCurve) else None
+    if readings is None or readings.reason is not None:
+        return Seen(
+            start_ns=cells.edges_ns[:-1],
+            end_ns=cells.edges_ns[1:],
+            energy_j=cells.energy_j,
+            deviation_j=cells.error_j / NORMAL_95,
+        )
+    start_ns, end_ns = (
+        readings.origin_ns + np.rint(at_s * 1e9).astype(np.int64)
+        for at_s in (readings.start_s, readings.end_s)
+    )
+    inside = (start_ns >= window.start_unix_ns) & (end_ns <= window.end_unix_ns)
+    return Seen(
+        start_ns=start_ns[inside],
+        end_ns=end_ns[inside],
+        energy_j=readings.energy_j[inside],
+        deviation_j=readings.deviation_j[inside],
+    )
 
 
 def cell_rows(windows: Sequence[WindowCells]) -> list[CellRows]:
@@ -62,21 +104,23 @@ def cell_rows(windows: Sequence[WindowCells]) -> list[CellRows]:
 
 
 def _rows_of(number: int, window: WindowCells) -> list[CellRows]:
-    timeline, edges = window.timeline, [each.edges_ns for each in window.cells]
-    if not edges:
+    timeline, begin_ns = window.timeline, window.window.start_unix_ns
+    if not window.seen:
         return []
-    until = accrued(timeline.start_ns, timeline.end_ns, timeline.amounts, np.concatenate(edges))
-    splits = np.cumsum([len(each) for each in edges])[:-1]
-    length_ns = window.window.end_unix_ns - window.window.start_unix_ns
+    at_ns = np.concatenate([edge for each in window.seen for edge in (each.start_ns, each.end_ns)])
+    until = accrued(timeline.start_ns, timeline.end_ns, timeline.amounts, at_ns)
+    splits = np.cumsum([len(each) for each in window.seen for _ in range(2)])[:-1]
+    edges = np.split(until, splits)
+    length_ns = window.window.end_unix_ns - begin_ns
     return [
         CellRows(
-            design=np.diff(of_channel, axis=0).reshape(-1, len(COSTS)),
-            energy_j=cells.energy_j,
-            deviation_j=cells.error_j / NORMAL_95,
-            window=np.full(len(cells), number),
-            place=((cells.edges_ns[:-1] + cells.edges_ns[1:]) / 2 - window.window.start_unix_ns) / length_ns,
+            design=(at_end - at_start).reshape(-1, len(COSTS)),
+            energy_j=seen.energy_j,
+            deviation_j=seen.deviation_j,
+            window=np.full(len(seen), number),
+            place=((seen.start_ns - begin_ns) + (seen.end_ns - begin_ns)) / 2 / length_ns,
         )
-        for cells, of_channel in zip(window.cells, np.split(until, splits), strict=True)
+        for seen, at_start, at_end in zip(window.seen, edges[::2], edges[1::2], strict=True)
     ]
 
 
