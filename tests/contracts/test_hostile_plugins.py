@@ -145,8 +145,9 @@ def test_a_meter_that_raises_never_ends_the_sampler_or_doctor(
             with ExitStack() as stack:
                 (opened,) = open_meters([Hostile], [], MeterOptions(), stack).meters
                 packed = OpenMeter(opened.meter, opened.channels, 5, 0.0).read(0)
-            assert RECORD.unpack(packed)[0] == 5
-            assert (RECORD.unpack(packed)[-1] == READ_FAILED) == (method == "read")
+            sample = Sample(*RECORD.unpack(packed))
+            assert sample.channel == 5
+            assert (sample.error == READ_FAILED) == (method == "read")
             assert _is_one_sentence(caplog.messages[-1], "meter 'hostile' failed", described(raised))
             assert not any(record.exc_info for record in caplog.records)
         else:
@@ -204,7 +205,8 @@ def test_a_sensor_with_facts_that_cannot_be_is_refused_by_name(fields: dict[str,
 def test_a_meter_that_reads_what_it_must_not_writes_no_sample_of_another_meter(returned: object) -> None:
     with _hostile("meters", "read", lambda: returned):
         packed = OpenMeter(Hostile(), [CHANNEL], 5, 0.0).read(0)
-    assert (RECORD.unpack(packed)[0], RECORD.unpack(packed)[-1]) == (5, READ_FAILED)
+    sample = Sample(*RECORD.unpack(packed))
+    assert (sample.channel, sample.error) == (5, READ_FAILED)
 
 
 def test_a_meter_whose_period_fails_later_is_read_as_often_as_before() -> None:
