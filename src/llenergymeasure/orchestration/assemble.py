@@ -86,6 +86,7 @@ def _result(
             rows=rows,
             energy=energy,
             account=account,
+            phase_split=split.split,
             requests=raw.requests,
             phases=raw.phases,
             conditions=conditions,

@@ -21,6 +21,8 @@ class PhaseSplit(Record):
     of tokens and steps shares them."""
     reason: str | None = None
     """Why there is no split."""
+    remedy: str | None = None
+    """What makes the phases identifiable; null where the load would have to be another one."""
     phases_from: Literal["steps", "requests"] | None = None
     """Whether the engine stated its steps, or the times of the requests stand for them."""
     prefills: int | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from llenergymeasure.domain.experiment import RunWarning
+from llenergymeasure.metrics.attribution.phases.reasons import BREAK
 from llenergymeasure.metrics.checks.code import Levels, WarningCode
 from llenergymeasure.metrics.checks.inputs import CheckInputs
 
@@ -43,6 +44,24 @@ COMPUTE_DEVICE_NOT_METERED = WarningCode(
     severity="invalid",
     because="What the model cost is then mostly outside the total, by an unknown amount.",
 )
+
+PHASES_LOCKED = WarningCode(
+    code="phases_locked",
+    meaning="Prefills keep to one place, or to one share, within the intervals that a sensor resolves, so the "
+    "energies of prefill and of decode cannot be told apart.",
+    remedy=BREAK,
+    severity="info",
+    because="Only the split into prefill and decode is missing; no other figure is affected.",
+)
+
+
+def check_phases_are_not_locked(inputs: CheckInputs) -> Iterable[RunWarning]:
+    """A load that beats with a sensor: the phases of all its batches look alike to it."""
+    split = inputs.phase_split
+    if split.remedy is not None:
+        yield from PHASES_LOCKED.raised(
+            f"Prefill and decode are not identifiable: {split.reason}.", remedy=split.remedy
+        )
 
 
 def check_energy_is_known(inputs: CheckInputs) -> Iterable[RunWarning]:

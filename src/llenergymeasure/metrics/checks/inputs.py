@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from llenergymeasure.config.models import ExperimentConfig
+from llenergymeasure.domain.breakdowns.phase_split import PhaseSplit
 from llenergymeasure.domain.estimate import Estimate
 from llenergymeasure.domain.experiment import (
     CooldownSummary,
@@ -36,6 +37,8 @@ class CheckInputs:
     rows: Sequence[WindowTotals]
     energy: EnergyBreakdown
     account: EnergyAccount
+    phase_split: PhaseSplit = field(default_factory=PhaseSplit)
+    """How the energy was split into prefill and decode."""
     requests: RequestTable = field(default_factory=RequestTable.empty)
     """All requests of the run."""
     phases: Sequence[Phase] = ()

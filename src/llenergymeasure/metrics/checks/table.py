@@ -28,6 +28,7 @@ WARNING_CODES: tuple[WarningCode, ...] = (
     energy.ENERGY_UNKNOWN,
     energy.ENERGY_ESTIMATED,
     energy.COMPUTE_DEVICE_NOT_METERED,
+    energy.PHASES_LOCKED,
     *sensors.COUNTER_FAULTS,
     sampling.SAMPLE_GAP,
     sampling.SAMPLING_SLOW,

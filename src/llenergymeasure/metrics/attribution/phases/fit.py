@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from llenergymeasure.metrics.attribution.phases.columns import PHASES, PhaseColumns
 from llenergymeasure.metrics.attribution.phases.lateness import LateFit, fit_with_lateness
+from llenergymeasure.metrics.attribution.phases.reasons import BREAK, NotIdentifiable
 from llenergymeasure.metrics.attribution.phases.rows import FitData, fit_rows, phase_weights, whitening
 from llenergymeasure.metrics.energy.sampled_curve import NORMAL_95
 from llenergymeasure.metrics.statistics.nonnegative import fit_nonnegative
@@ -42,19 +43,20 @@ class ChannelPhases:
     condition_number: float
 
 
-def fit_phases(data: FitData, columns: PhaseColumns) -> ChannelPhases | str:
+def fit_phases(data: FitData, columns: PhaseColumns) -> ChannelPhases | NotIdentifiable:
     """Return the energies of the phases, or why they are not identifiable.
 
     docs/explanation/phases.md has the equations.
     """
     if not len(data):
-        return "it has no reading within a window"
+        return NotIdentifiable(reason="it has no reading within a window")
     weights, rows = phase_weights(columns, data.windows_s), fit_rows(data, columns)
     first = fit_nonnegative(rows.design, rows.values, np.ones(len(rows.values)), rows.groups)
     if first.condition_number > ILL_CONDITIONED or not all(first.is_estimable(each) for each in weights.T):
-        return (
-            "the intervals that it resolves hold prefill and decode in nearly fixed proportions "
-            f"(condition number {first.condition_number:.3g}, of at most {ILL_CONDITIONED:g})"
+        return NotIdentifiable(
+            reason="the intervals that it resolves hold prefill and decode in nearly fixed proportions "
+            f"(condition number {first.condition_number:.3g}, of at most {ILL_CONDITIONED:g})",
+            remedy=BREAK,
         )
     filtered = whitening(data, rows, first.coefficients)
     late = fit_with_lateness(data, columns, filtered)

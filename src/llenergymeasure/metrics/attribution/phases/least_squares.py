@@ -13,8 +13,9 @@ from llenergymeasure.domain.trace import Channel
 from llenergymeasure.metrics.attribution.phases.columns import PHASES, columns_of
 from llenergymeasure.metrics.attribution.phases.fit import ChannelPhases, fit_phases
 from llenergymeasure.metrics.attribution.phases.observations import Observations
+from llenergymeasure.metrics.attribution.phases.reasons import BREAK, NotIdentifiable
 from llenergymeasure.metrics.attribution.phases.rows import FitData
-from llenergymeasure.metrics.attribution.phases.times import PhaseTimes
+from llenergymeasure.metrics.attribution.phases.times import PhaseTimes, Runs
 from llenergymeasure.metrics.energy.sampled_curve import NORMAL_95
 from llenergymeasure.metrics.statistics.student import student_t
 from llenergymeasure.metrics.uncertainty.meter_terms import combine_gains
@@ -57,30 +58,36 @@ class FittedEnergies:
 
 def fitted_energies(
     channels: Sequence[ChannelData], times: PhaseTimes, windows_ns: NDArray[np.int64]
-) -> FittedEnergies | str:
+) -> FittedEnergies | NotIdentifiable:
     """Return the energies over the windows, shape (n, 2), or the reason why they are not identifiable."""
     prefills = len(times.prefill_ns)
     if prefills < FEWEST_PREFILLS:
         number = "one prefill" if prefills == 1 else f"{prefills} prefills"
-        return f"only {number} shorter than the sensors resolve: it takes at least {FEWEST_PREFILLS}"
+        reason = f"only {number} shorter than the sensors resolve: it takes at least {FEWEST_PREFILLS}"
+        return NotIdentifiable(reason=reason)
     groups = min(prefills, MOST_GROUPS)
     begins = np.arange(groups) * prefills // groups
     begins_ns = times.prefill_ns[begins, 0]
     durations_s = _durations_s(times, windows_ns)
     fits = []
     for each in channels:
-        if each.observed.reason is not None:
-            return f"{each.channel.label}: {each.observed.reason}"
-        if _is_locked(each, times):
-            return (
-                f"{each.channel.label}: prefills always begin at the same place within the sensor's intervals"
-            )
-        columns = columns_of(times, each.observed.origin_ns, rest_s=float(durations_s[2]))
-        fit = fit_phases(_fit_data(each, windows_ns, begins_ns), columns)
-        if isinstance(fit, str):
-            return f"{each.channel.label}: {fit}"
+        fit = _fit_channel(each, times, windows_ns, begins_ns, rest_s=float(durations_s[2]))
+        if isinstance(fit, NotIdentifiable):
+            return fit.at(each.channel.label)
         fits.append(fit)
     return _summed([each.channel for each in channels], fits, durations_s)
+
+
+def _fit_channel(
+    data: ChannelData, times: PhaseTimes, windows_ns: Runs, begins_ns: NDArray[np.int64], rest_s: float
+) -> ChannelPhases | NotIdentifiable:
+    if data.observed.reason is not None:
+        return NotIdentifiable(reason=data.observed.reason)
+    if _is_locked(data, times):
+        reason = "prefills always begin at the same place within the sensor's intervals"
+        return NotIdentifiable(reason=reason, remedy=BREAK)
+    columns = columns_of(times, data.observed.origin_ns, rest_s)
+    return fit_phases(_fit_data(data, windows_ns, begins_ns), columns)
 
 
 def _is_locked(data: ChannelData, times: PhaseTimes) -> bool:

@@ -16,6 +16,7 @@ from llenergymeasure.domain.step_table import StepTable
 from llenergymeasure.metrics.attribution.phases.intervals import energies_of_runs, error_parts
 from llenergymeasure.metrics.attribution.phases.least_squares import ChannelData, fitted_energies
 from llenergymeasure.metrics.attribution.phases.observations import observations
+from llenergymeasure.metrics.attribution.phases.reasons import NotIdentifiable
 from llenergymeasure.metrics.attribution.phases.times import PhaseTimes, Runs, phase_times
 from llenergymeasure.metrics.energy.account import EnergyAccount
 from llenergymeasure.metrics.energy.windows import WindowTotals
@@ -115,11 +116,12 @@ def _split(
             return _none(read, **facts)
         return _outcome(*read, method="intervals", **facts)
     fitted = fitted_energies(channels, times, windows_ns)
-    if isinstance(fitted, str):
-        return _none(fitted, **facts)
+    if isinstance(fitted, NotIdentifiable):
+        return _none(fitted.reason, remedy=fitted.remedy, **facts)
     share = float(fitted.energy_j.sum()) / total_j
-    random_share = total.random_j / total_j
-    half_width_j = np.hypot(fitted.half_width_j, random_share * fitted.energy_j) / share
+    # What the fit lacks of the measured energy may belong to any of the phases, whatever the scale gives each.
+    scaled_share = math.hypot(total.random_j / total_j, 1 - share)
+    half_width_j = np.hypot(fitted.half_width_j, scaled_share * fitted.energy_j) / share
     return _outcome(
         fitted.energy_j / share,
         half_width_j,

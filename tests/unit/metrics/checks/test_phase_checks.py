@@ -1,0 +1,33 @@
+"""A load whose phases a sensor cannot tell apart is warned of where another load would help."""
+
+from __future__ import annotations
+
+from llenergymeasure.config.models import ExperimentConfig
+from llenergymeasure.domain.breakdowns.phase_split import PhaseSplit
+from llenergymeasure.domain.experiment import EnergyBreakdown, RunWarning
+from llenergymeasure.harness.metering import Unmetered
+from llenergymeasure.metrics.checks.energy import check_phases_are_not_locked
+from llenergymeasure.metrics.checks.inputs import CheckInputs
+from llenergymeasure.metrics.energy.account import EnergyAccount
+from tests.support.simulated_phases import Load, phased_run
+from tests.support.simulated_power import COUNTERS
+
+
+def _warnings(split: PhaseSplit) -> list[RunWarning]:
+    config, account = ExperimentConfig(model="any", device="cpu"), EnergyAccount(Unmetered().trace())
+    inputs = CheckInputs(config=config, rows=(), energy=EnergyBreakdown(), account=account, phase_split=split)
+    return list(check_phases_are_not_locked(inputs))
+
+
+def test_prefills_locked_to_the_tick_are_information_with_a_remedy() -> None:
+    run = phased_run(COUNTERS["a100"], Load(batches=20, decode_s=0.48, varies=0.0), 1)
+    (warning,) = _warnings(run.split().split)
+    assert (warning.code, warning.severity) == ("phases_locked", "info")
+    assert "same place" in warning.message
+    assert "another batch size" in str(warning.remedy)
+
+
+def test_a_single_prefill_is_no_warning() -> None:
+    run = phased_run(COUNTERS["a100"], Load(batches=1, decode_s=3.0), 1)
+    assert run.split().split.reason is not None
+    assert _warnings(run.split().split) == []
