@@ -1,7 +1,7 @@
 """Whether recording the times of tokens, and the steps that follow from them, slows generation: one model, by turns.
 
-Bare, recorded, recorded, bare: a round takes seconds, so that most of the machine's drift cancels. Processor time is
-what others on the machine disturb least.
+Bare, recorded, recorded, bare: a round takes a few seconds, so that most of the machine's drift cancels. Processor time
+is what others on the machine disturb least.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from llenergymeasure.config.loader import load_config
 from llenergymeasure.core.clock import AnchoredClock
 from llenergymeasure.orchestration.readiness.selection import find_workload
 
-ROUNDS = 24
-NEW_TOKENS = 16
+ROUNDS = 40
+NEW_TOKENS = 6
 STEPS_TIMED = 20_000
 BAR_PERCENT = 1.0
 CLOCKS: Mapping[str, Callable[[], float]] = {"time": time.perf_counter, "processor time": time.process_time}
