@@ -23,7 +23,7 @@ from llenergymeasure.testing import STANDIN, installed
 from tests.support.simulated_serving import Engine, Mix
 
 RUNS = 5
-WINDOWS, WINDOW_S, REQUESTS = 10, 35.0, 10_000
+WINDOWS, WINDOW_S, REQUESTS = 10, 29.0, 10_000
 MIX = Mix(slots=64, prompt_tokens=(20, 100), output_tokens=(20, 100), fills=True)
 
 
