@@ -144,12 +144,16 @@ def _sums(design: Floats, values: Floats, weights: Floats, groups: NDArray[np.in
 
 def _bounded(eigenvalues: Floats, vectors: Floats, moment: Floats) -> Floats:
     """Solve the normal equations for coefficients >= 0: a problem of k rows, whatever the number of data."""
-    from scipy.optimize import nnls
+    from scipy.optimize import lsq_linear, nnls
 
     if not len(eigenvalues):
         return np.zeros(len(moment))
     roots = np.sqrt(eigenvalues)
-    solution: Floats = nnls(roots[:, None] * vectors.T, vectors.T @ moment / roots)[0]
+    matrix, target = roots[:, None] * vectors.T, vectors.T @ moment / roots
+    try:
+        solution: Floats = nnls(matrix, target)[0]
+    except RuntimeError:  # it may go in circles where two columns are nearly alike
+        solution = lsq_linear(matrix, target, bounds=(0.0, np.inf)).x
     return solution
 
 

@@ -94,6 +94,16 @@ def test_rows_that_are_not_known_are_left_out_and_none_is_no_error() -> None:
     assert (nothing.rows, nothing.is_estimable(TRUE), nothing.half_width(TRUE)) == (0, False, None)
 
 
+def test_coefficients_are_found_where_the_first_solver_gives_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    def gives_up(*_: object) -> None:
+        raise RuntimeError("Maximum number of iterations reached.")
+
+    monkeypatch.setattr("scipy.optimize.nnls", gives_up)
+    design = _design(np.random.default_rng(8), 30)
+    fit = fit_nonnegative(design, design @ TRUE, np.ones(30), np.arange(30))
+    assert fit.coefficients == pytest.approx(TRUE, rel=1e-4)
+
+
 def test_rows_with_smaller_deviations_count_for_more() -> None:
     design = np.ones((4, 1))
     fit = fit_nonnegative(design, np.array([1.0, 1, 2, 2]), np.array([0.01, 0.01, 1, 1]), np.arange(4))
