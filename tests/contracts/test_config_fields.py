@@ -125,8 +125,15 @@ REFUSED_BY = {
 """The words of a refusal that does not name the field: that of the switch without which the field has no effect."""
 
 
-READ_AROUND_THE_RUN = {"config_version", "launcher.kind", "launcher.python", "measurement.strict"}
-"""How the others are read, where `execute` runs, what its outcome means: tests of their own show that they are read."""
+READ_AROUND_THE_RUN = {
+    "config_version",
+    "launcher.kind",
+    "launcher.python",
+    "measurement.strict",
+    "energy.nvml.activity",
+}
+"""How the others are read, where `execute` runs, what its outcome means, and what only a machine with an NVIDIA card has:
+tests of their own show that they are read."""
 
 
 def _leaves(model: type[BaseModel], prefix: str = "") -> Iterator[str]:

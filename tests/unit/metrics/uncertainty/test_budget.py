@@ -151,6 +151,7 @@ def test_nothing_is_known_of_tokens_that_were_not_there_or_energy_that_was_not_r
         "total_energy_j",
         "mean_power_w",
         "energy_per_request_j",
+        "energy_per_1000_requests_wh",
     }
     unknown = WindowTotals(window=rows(1.0)[0].window, energy=TotalEnergy(energy_j=None, reason="gone"))
     assert energy_budgets([*rows(1000.0), unknown]) == {}
