@@ -132,8 +132,8 @@ READ_AROUND_THE_RUN = {
     "measurement.strict",
     "energy.nvml.activity",
 }
-"""How the others are read, where `execute` runs, what its outcome means, and what only a machine with an NVIDIA card has:
-tests of their own show that they are read."""
+"""How the others are read, where `execute` runs, what its outcome means, and what only a machine with an NVIDIA card
+has: tests of their own show that they are read."""
 
 
 def _leaves(model: type[BaseModel], prefix: str = "") -> Iterator[str]:

@@ -384,16 +384,22 @@ def _with_another_column(table: pa.Table) -> pa.Table:
     return table.append_column("more", pa.array([1] * table.num_rows))
 
 
+def _required_column(table: pa.Table) -> int:
+    """Return a column of integers without nulls: the first time, or the number of the window where there is none."""
+    names = table.schema.names
+    return next((index for index, name in enumerate(names) if name.endswith("unix_ns")), 0)
+
+
 def _of_another_type(table: pa.Table) -> pa.Table:
-    index = next(index for index, name in enumerate(table.schema.names) if name.endswith("unix_ns"))
+    index = _required_column(table)
     name = table.schema.names[index]
     return table.set_column(index, name, table.column(name).cast(pa.float64(), safe=False))
 
 
 def _with_a_null(table: pa.Table) -> pa.Table:
-    index = next(index for index, name in enumerate(table.schema.names) if name.endswith("unix_ns"))
-    values = table.column(index).to_pylist()
-    return table.set_column(index, table.schema.names[index], pa.array([None, *values[1:]], pa.int64()))
+    index = _required_column(table)
+    values, kind = table.column(index).to_pylist(), table.schema.field(index).type
+    return table.set_column(index, table.schema.names[index], pa.array([None, *values[1:]], kind))
 
 
 @pytest.mark.parametrize("name", TABLES)
