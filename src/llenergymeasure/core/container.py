@@ -82,7 +82,7 @@ def read_throttling(root: Path = Path("/")) -> Throttling:
 
     Source: Linux, Documentation/scheduler/sched-bwc.rst, `cpu.stat`; microseconds in version 2, nanoseconds in 1.
     """
-    found = ((group, _cpu_stat(group)) for group in dict.fromkeys(_groups(root, "cpu")))
+    found = ((group, _stat(group / "cpu.stat")) for group in dict.fromkeys(_groups(root, "cpu")))
     return {
         str(group): QuotaCount(
             periods=int(stat["nr_periods"]),
@@ -104,8 +104,8 @@ def _quota_cores(group: Path) -> float | None:
     return quota_us / period_us if quota_us and period_us and quota_us > 0 else None
 
 
-def _cpu_stat(group: Path) -> dict[str, int]:
-    pairs = (line.split() for line in (read_text(group / "cpu.stat") or "").splitlines())
+def _stat(file: Path) -> dict[str, int]:
+    pairs = (line.split() for line in (read_text(file) or "").splitlines())
     return {pair[0]: int(pair[1]) for pair in pairs if len(pair) == 2 and pair[1].isdigit()}
 
 
@@ -115,6 +115,29 @@ def _memory_limit_mb(root: Path) -> float | None:
     limits = [read_number(group / name) for group in _groups(root, "memory") for name in names]
     tightest = min((limit for limit in limits if limit is not None and limit < UNLIMITED), default=None)
     return None if tightest is None else round(tightest / 2**20, 1)
+
+
+def memory_left_bytes(root: Path = Path("/")) -> int | None:
+    """Return what the limits of the groups around the process leave of memory; None where there is no limit.
+
+    Pages of files that were not used lately are given up before a limit is reached, so they count as free (kernel
+    documentation, cgroup-v2, `inactive_file`).
+    """
+    left = [_left_in(group) for group in _groups(root, "memory")]
+    return min((each for each in left if each is not None), default=None)
+
+
+def _left_in(group: Path) -> int | None:
+    for limit_name, usage_name in (
+        ("memory.max", "memory.current"),
+        ("memory.limit_in_bytes", "memory.usage_in_bytes"),
+    ):
+        limit, usage = read_number(group / limit_name), read_number(group / usage_name)
+        if limit is not None and limit < UNLIMITED and usage is not None:
+            stat = _stat(group / "memory.stat")
+            unused = stat.get("total_inactive_file", stat.get("inactive_file", 0))
+            return max(int(limit - usage) + unused, 0)
+    return None
 
 
 def _groups(root: Path, controller: str) -> list[Path]:

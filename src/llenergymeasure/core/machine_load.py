@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from llenergymeasure.core.container import memory_left_bytes
 from llenergymeasure.core.nvidia import nvml
 from llenergymeasure.core.sysfs import read_text
 from llenergymeasure.exceptions import MeterUnavailable
@@ -73,14 +74,13 @@ def read_run_delays(pids: Collection[int]) -> dict[int, tuple[float, float]]:
 
 
 def available_memory_bytes() -> int | None:
-    """Return what programs can still take of the machine's memory without swapping; None where it is not known.
-
-    The limit of a container is not part of it.
-    """
+    """Return what programs can still take without swapping, within the limits of their container; None if not known."""
     import psutil
 
+    left = memory_left_bytes()
     try:
-        return int(psutil.virtual_memory().available)
+        available = int(psutil.virtual_memory().available)
+        return available if left is None else min(available, left)
     except (OSError, RuntimeError) as error:
         logger.debug("the memory that is available is unknown: %s", error)
         return None

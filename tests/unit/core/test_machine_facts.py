@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from llenergymeasure.core import environment
-from llenergymeasure.core.container import read_container
+from llenergymeasure.core.container import memory_left_bytes, read_container
 from llenergymeasure.core.cpu import read_cpu, read_os_name, read_ram_total_mb
 from llenergymeasure.core.hardware import ContainerEnvironment
 
@@ -163,3 +163,27 @@ def test_the_tightest_memory_limit_around_the_process_counts(tmp_path: Path) -> 
         "sys/fs/cgroup/jobs/7/memory.max": "8589934592\n",
     }
     assert read_container(_write(tmp_path, files), {}).memory_limit_mb == 4096
+
+
+def test_memory_that_is_left_is_that_of_the_tightest_group_with_unused_pages_of_files(tmp_path: Path) -> None:
+    files = {
+        "proc/self/cgroup": "0::/jobs/7\n",
+        "sys/fs/cgroup/jobs/memory.max": "4000\n",
+        "sys/fs/cgroup/jobs/memory.current": "3500\n",
+        "sys/fs/cgroup/jobs/memory.stat": "anon 3000\ninactive_file 400\n",
+        "sys/fs/cgroup/jobs/7/memory.max": "8000\n",
+        "sys/fs/cgroup/jobs/7/memory.current": "3000\n",
+        "sys/fs/cgroup/memory.max": "max\n",
+    }
+    assert memory_left_bytes(_write(tmp_path, files)) == 900
+
+
+def test_memory_that_is_left_is_read_in_version_1_and_unknown_without_a_limit(tmp_path: Path) -> None:
+    files = {
+        "proc/self/cgroup": "4:memory:/docker/x\n",
+        "sys/fs/cgroup/memory/memory.limit_in_bytes": "1000\n",
+        "sys/fs/cgroup/memory/memory.usage_in_bytes": "700\n",
+        "sys/fs/cgroup/memory/memory.stat": "inactive_file 1\ntotal_inactive_file 50\n",
+    }
+    assert memory_left_bytes(_write(tmp_path, files)) == 350
+    assert memory_left_bytes(tmp_path / "nowhere") is None

@@ -32,7 +32,7 @@ class DeviceMemory(Record):
     """Memory of the card; null for `host`."""
     available_bytes: int | None = None
     """What was left after the last window: `total_bytes` less `used_bytes`; of `host`, what programs could take without
-    swapping. The limit of a container is not part of it."""
+    swapping and within the memory limit of their container."""
     unknown: dict[str, str] = Field(default_factory=dict)
     """By the name of a field that is None: why."""
 

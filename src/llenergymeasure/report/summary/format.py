@@ -9,6 +9,8 @@ from llenergymeasure.domain.estimate import Estimate
 
 SIGNIFICANT = 4
 """Digits of a figure whose interval is unknown; a judgement: no meter is better than 0.1 %."""
+LOPSIDED = 0.05
+"""Difference of the two sides of an interval, over its width, from which both ends are shown."""
 ROUNDING = 1e-12
 """A relative half-width below it is what sums of floating-point numbers leave (2.2e-16 each)."""
 NOTHING = 1e-9
@@ -31,7 +33,8 @@ _PREFIXES = (
 def estimate_text(estimate: Estimate) -> str:
     """Return `12.34 ± 0.12 J`: the half-width to two significant digits, the value to the same place.
 
-    A count has no interval to show: `12,000 tokens`.
+    An interval that reaches further on one side is shown by its ends: `430 (0 to 1,700) J`. A count has none to show:
+    `12,000 tokens`.
     """
     if isinstance(estimate.value, int):
         return f"{estimate.value:,} {estimate.unit}"
@@ -44,7 +47,18 @@ def estimate_text(estimate: Estimate) -> str:
     factor, prefix = _scale(max(abs(value), half), estimate.unit)
     value, half = value / factor, half / factor
     places = _places(round(half, _places(half, 2)), 2) if half > 0 else _places(value, SIGNIFICANT)
+    if half > 0 and _is_lopsided(estimate):
+        low, high = (_rounded(end / factor, places) for end in (estimate.low or 0.0, estimate.high or 0.0))
+        return f"{_rounded(value, places)} ({low} to {high}) {prefix}{estimate.unit}"
     return f"{_rounded(value, places)} ± {_rounded(half, places)} {prefix}{estimate.unit}"
+
+
+def _is_lopsided(estimate: Estimate) -> bool:
+    """Whether one side of the interval is so much longer that ± half its width would be wrong."""
+    if estimate.low is None or estimate.high is None:
+        return False
+    below, above = estimate.value - estimate.low, estimate.high - estimate.value
+    return abs(above - below) > LOPSIDED * (above + below)
 
 
 def quantity(value: float, unit: str) -> str:

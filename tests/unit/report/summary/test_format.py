@@ -92,3 +92,12 @@ def test_small_figures_of_other_units_are_no_residue() -> None:
 def test_a_count_has_no_interval_and_a_count_of_flops_is_rounded() -> None:
     assert estimate_text(exact(12_000, "tokens", "counted")) == "12,000 tokens"
     assert estimate_text(exact(5.83e12, "FLOP", "counted")) == "5.830 TFLOP"
+
+
+def test_an_interval_that_reaches_further_on_one_side_is_shown_by_its_ends() -> None:
+    clipped = Estimate(value=430.0, low=0.0, high=1680.0, unit="mJ/token", method="derived")
+    assert estimate_text(clipped) == "430 (0 to 1,680) mJ/token"
+    inverse = Estimate(value=1.7, low=1.13, high=3.4, unit="tokens/J", method="estimated")
+    assert estimate_text(inverse) == "1.7 (1.1 to 3.4) tokens/J"
+    even = Estimate(value=10.0, low=9.0, high=11.01, unit="J", method="counter")
+    assert estimate_text(even) == "10.0 ± 1.0 J"
