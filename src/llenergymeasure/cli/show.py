@@ -28,7 +28,7 @@ def show(
         bool,
         typer.Option(
             "--uncertainty",
-            help="Print the uncertainty budgets of the windows' energies and mean power instead.",
+            help="Print the uncertainty budgets of energies and mean power: what each interval is made of.",
         ),
     ] = False,
     latency: Annotated[
@@ -79,11 +79,16 @@ def show(
     opened = open_bundle(bundle)
     if not opened.is_interrupted:
         place = folder_of(bundle)
-        views = asked_views(latency=latency, energy=energy, work=work, requests=requests, prices=prices)
+        views = asked_views(
+            latency=latency,
+            energy=energy,
+            work=work,
+            requests=requests,
+            prices=prices,
+            uncertainty=uncertainty,
+        )
         if views:
             print_views(opened, views, as_json, output_format)
-        elif uncertainty and not as_json:
-            print_budgets(place, output_format)
         else:
             print_bundle(place, as_json, output_format)
         return
@@ -110,15 +115,6 @@ def print_bundle(bundle: Path, as_json: bool, output_format: str | None = None) 
     from llenergymeasure.report.summary.result import result_document
 
     render(result_document(result, bundle), sys.stdout, output_format)
-
-
-def print_budgets(bundle: Path, output_format: str | None = None) -> None:
-    """Print the uncertainty budgets of the result in a bundle."""
-    from llenergymeasure.api import load_result
-    from llenergymeasure.report.render import render
-    from llenergymeasure.report.summary.uncertainty import uncertainty_document
-
-    render(uncertainty_document(load_result(bundle)), sys.stdout, output_format)
 
 
 def print_views(

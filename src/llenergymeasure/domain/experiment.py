@@ -212,6 +212,7 @@ class ExperimentResult(Record):
     output_tokens: int = 0
     total_tokens: int = 0
     total_flops: float | None = None
+    acceptance_rate: float | None = None
     mfu: float | None = None
     mbu: float | None = None
     peak_memory_bytes: dict[str, int] = Field(default_factory=dict)

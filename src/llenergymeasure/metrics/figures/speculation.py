@@ -76,7 +76,6 @@ ACCEPTANCE_RATE = Figure(
     differs="AIPerf (draft acceptance rate): the same",
     missing_because=f"{NO_STEPS}, or {NOTHING_PROPOSED}",
     compute=speculative_ratio,
-    in_summary=False,
 )
 TOKENS_PER_STEP = Figure(
     name="tokens_per_step",

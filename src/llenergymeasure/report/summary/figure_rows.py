@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from itertools import groupby
 
 from llenergymeasure.domain.estimate import Estimate, exact
 from llenergymeasure.domain.experiment import ExperimentResult
 from llenergymeasure.metrics.figures import table
 from llenergymeasure.metrics.figures.figure import Figure, Section
+from llenergymeasure.metrics.figures.speculation import NO_STEPS, NOTHING_PROPOSED
 from llenergymeasure.report.summary.document import Row
 from llenergymeasure.report.summary.format import bytes_text, duration_text, estimate_text
 
+HIDDEN_REASONS = (NO_STEPS, NOTHING_PROPOSED)
+"""Of figures of speculation, which say nothing of a run without any."""
 UNSHOWN_METHODS = ("derived", "counted")
 """Methods that say nothing about a meter."""
 
@@ -22,6 +27,7 @@ def stated_figures(
     names = {*result.estimates, *result.unknown, *result.model_fields_set}
     for figure in table.FIGURES:
         hidden = not (figure.in_summary or everything) or (figure.needs_gpu and result.device == "cpu")
+        hidden = hidden or result.unknown.get(figure.name) in HIDDEN_REASONS
         if figure.section == section and figure.name in names and not hidden:
             yield figure
 
@@ -69,3 +75,10 @@ def _age(result: ExperimentResult) -> str:
     if result.baseline is None or result.baseline.age_s is None:
         return ""
     return f" (measured {duration_text(result.baseline.age_s)} before)"
+
+
+def once_each(rows: Iterable[Row]) -> Iterator[Row]:
+    """Yield rows, those that are unknown for the same reason one after the other as one row."""
+    for _, group in groupby(rows, key=lambda row: row.value if row.tone == "unknown" else id(row)):
+        first, *others = group
+        yield replace(first, label=f"{first.label}, and {len(others)} more") if others else first

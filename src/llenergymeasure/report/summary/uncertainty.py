@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from llenergymeasure.domain.estimate import digits
 from llenergymeasure.domain.experiment import ExperimentResult
 from llenergymeasure.domain.uncertainty import BudgetTerm, UncertaintyBudget
-from llenergymeasure.metrics.figures.table import figure_label, in_table_order
+from llenergymeasure.metrics.figures.table import figure_label, find_figure, in_table_order
 from llenergymeasure.report.summary.document import Block, Document, Grid, Paragraph, Row, Rows
 from llenergymeasure.report.summary.format import estimate_text, quantity
 from llenergymeasure.report.summary.result import title
@@ -18,20 +18,34 @@ HEAD = ("term", "half-width", "share", "from")
 
 
 def uncertainty_document(result: ExperimentResult) -> Document:
-    """Return the budgets of a result, those that agree in every term together, or why there are none."""
-    blocks = tuple(block for group in _alike(result) for block in _group(result, group))
-    if not blocks:
-        blocks = (Paragraph(text=_why_none(result), tone="unknown"),)
-    return Document(title=title(result), blocks=blocks)
+    """Return the budgets of a result, or why there are none, as a document of their own."""
+    return Document(title=title(result), blocks=tuple(uncertainty_blocks(result)))
+
+
+def uncertainty_blocks(result: ExperimentResult) -> Iterator[Block]:
+    """Yield the budgets of a result, those that agree in every term together, or why there are none."""
+    if not result.uncertainty:
+        yield Paragraph(text=_why_none(result), tone="unknown")
+    for group in _alike(result):
+        yield from _group(result, group)
 
 
 def _alike(result: ExperimentResult) -> Iterator[list[UncertaintyBudget]]:
-    """Yield the budgets in the order of the table of figures, grouped where they agree in every term."""
+    """Yield the budgets in the order of the table of figures, grouped where they agree in every term.
+
+    Of figures that the summary states: a view of the same energy, such as net energy per token, has the same terms.
+    """
     groups: dict[object, list[UncertaintyBudget]] = {}
-    for name in in_table_order(result.uncertainty):
+    stated = [name for name in in_table_order(result.uncertainty) if _is_stated(name)]
+    for name in stated:
         budget = result.uncertainty[name]
         groups.setdefault(_reasons(budget), []).append(budget)
     yield from groups.values()
+
+
+def _is_stated(name: str) -> bool:
+    figure = find_figure(name)
+    return figure is None or figure.in_summary
 
 
 def _reasons(budget: UncertaintyBudget) -> object:

@@ -11,6 +11,7 @@ from llenergymeasure.metrics.figures.figure import Section
 from llenergymeasure.report.summary.document import Block, Document, Rows
 from llenergymeasure.report.summary.footnotes import with_footnotes
 from llenergymeasure.report.summary.result import title
+from llenergymeasure.report.summary.uncertainty import uncertainty_blocks
 from llenergymeasure.report.summary.views.energy import energy_blocks
 from llenergymeasure.report.summary.views.latency import latency_blocks
 from llenergymeasure.report.summary.views.prices import price_blocks
@@ -42,6 +43,7 @@ VIEWS: dict[str, View] = {
     "work": View(blocks=work_blocks, sections=("work",), fields=("roofline", "memory")),
     "requests": View(blocks=request_blocks, fields=("attribution",), rows=request_rows),
     "prices": View(blocks=price_blocks, sections=("prices",), fields=("attribution",)),
+    "uncertainty": View(blocks=lambda bundle: uncertainty_blocks(bundle.result), fields=("uncertainty",)),
 }
 """In the order in which they are shown."""
 

@@ -9,7 +9,7 @@ from llenergymeasure.domain.estimate import Estimate
 from llenergymeasure.domain.experiment import ExperimentResult
 from llenergymeasure.metrics.figures.figure import Figure
 from llenergymeasure.report.summary.document import Block, Paragraph, Row, Rows
-from llenergymeasure.report.summary.figure_rows import figure_row, stated_figures
+from llenergymeasure.report.summary.figure_rows import figure_row, once_each, stated_figures
 from llenergymeasure.report.summary.format import estimate_text
 from llenergymeasure.results.opening import Bundle
 
@@ -27,10 +27,13 @@ def price_blocks(bundle: Bundle) -> Iterator[Block]:
     if not figures:
         yield Paragraph(text="This result states no prices.", tone="unknown")
         return
-    yield Rows(heading="One more of each costs", rows=tuple(_price(result, each) for each in figures))
+    yield Rows(
+        heading="One more of each costs", rows=tuple(once_each(_price(result, each) for each in figures))
+    )
     if result.attribution is not None:
         yield Rows(heading="Valid within what was observed", rows=tuple(_ranges(result.attribution)))
-        yield Paragraph(text=_check(result.attribution))
+        if any(each.name in result.estimates for each in figures):
+            yield Paragraph(text=_check(result.attribution))
 
 
 def _price(result: ExperimentResult, figure: Figure) -> Row:

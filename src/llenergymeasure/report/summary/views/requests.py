@@ -35,6 +35,10 @@ def request_blocks(bundle: Bundle) -> Iterator[Block]:
         return
     yield _shares(summary)
     yield Rows(heading="Trust", rows=tuple(_trust(summary)))
+    split = bundle.result.phase_split
+    if split is not None and split.reason is not None:
+        shares = "Prefill and decode of a request are shares by the fitted cost of steps alone"
+        yield Paragraph(text=f"{shares}, since the sensor does not show them apart: {split.reason}.")
     requests = table.of_kind("request")
     chart = histogram(requests.energy_j, "J", f"Energy of {plural(len(requests), 'request')}")
     if chart is not None:

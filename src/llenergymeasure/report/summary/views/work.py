@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
-from itertools import groupby
+from collections.abc import Iterator
 
 from llenergymeasure.domain.breakdowns.roofline import PhaseRoofline, Roofline
 from llenergymeasure.domain.experiment import ExperimentResult
 from llenergymeasure.metrics.figures.figure import Section
-from llenergymeasure.metrics.figures.speculation import NO_STEPS, NOTHING_PROPOSED
 from llenergymeasure.report.summary.document import Block, Row, Rows
-from llenergymeasure.report.summary.figure_rows import figure_row, stated_figures
+from llenergymeasure.report.summary.figure_rows import figure_row, once_each, stated_figures
 from llenergymeasure.report.summary.format import plural, quantity
 from llenergymeasure.report.summary.views.memory import memory_blocks
 from llenergymeasure.results.opening import Bundle
-
-HIDDEN_REASONS = (NO_STEPS, NOTHING_PROPOSED)
-"""Of figures of speculation, which say nothing of a run without any."""
 
 
 def work_blocks(bundle: Bundle) -> Iterator[Block]:
@@ -27,7 +21,7 @@ def work_blocks(bundle: Bundle) -> Iterator[Block]:
         ExperimentError: the result cannot be read.
     """
     result = bundle.result
-    yield Rows(heading="Work", rows=tuple(_once(_section(result, "work"))))
+    yield Rows(heading="Work", rows=tuple(once_each(_section(result, "work"))))
     if result.roofline is not None:
         yield Rows(heading="Roofline", rows=tuple(_roofline(result.roofline)))
     if result.memory.by_device or result.memory.unknown:
@@ -36,15 +30,7 @@ def work_blocks(bundle: Bundle) -> Iterator[Block]:
 
 def _section(result: ExperimentResult, section: Section) -> Iterator[Row]:
     for figure in stated_figures(result, section, everything=True):
-        if result.unknown.get(figure.name) not in HIDDEN_REASONS:
-            yield figure_row(result, figure.name, figure.label)
-
-
-def _once(rows: Iterable[Row]) -> Iterator[Row]:
-    """Yield rows, those that are unknown for the same reason one after the other as one row."""
-    for _, group in groupby(rows, key=lambda row: row.value if row.tone == "unknown" else id(row)):
-        first, *others = group
-        yield replace(first, label=f"{first.label}, and {len(others)} more") if others else first
+        yield figure_row(result, figure.name, figure.label)
 
 
 def _roofline(roofline: Roofline) -> Iterator[Row]:
