@@ -80,6 +80,7 @@ def _result(
     cooldown = summarise_cooldown(raw.trace, raw.phases, protocol.cooldown.max_temperature_c)
     window_s = protocol.window.min_duration_s
     warmup = summarise_warmup(account, raw.phases, raw.requests, facts.warmup_ended, window_s)
+    shares = None if isinstance(attribution, str) else summarise_attribution(attribution)
     warnings = run_warnings(
         CheckInputs(
             config=config,
@@ -87,6 +88,7 @@ def _result(
             energy=energy,
             account=account,
             phase_split=split.split,
+            attribution=shares,
             requests=raw.requests,
             phases=raw.phases,
             conditions=conditions,
@@ -115,7 +117,7 @@ def _result(
         conditions=conditions,
         cooldown=cooldown,
         warmup=warmup,
-        attribution=None if isinstance(attribution, str) else summarise_attribution(attribution),
+        attribution=shares,
         peak_memory_bytes=peak_memory(raw.phases),
         memory=memory_use(facts.model_info, raw.requests, raw.phases, facts.interference.windows),
     )

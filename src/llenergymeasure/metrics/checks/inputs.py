@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from llenergymeasure.config.models import ExperimentConfig
+from llenergymeasure.domain.breakdowns.attribution import AttributionSummary
 from llenergymeasure.domain.breakdowns.phase_split import PhaseSplit
 from llenergymeasure.domain.estimate import Estimate
 from llenergymeasure.domain.experiment import (
@@ -39,6 +40,8 @@ class CheckInputs:
     account: EnergyAccount
     phase_split: PhaseSplit = field(default_factory=PhaseSplit)
     """How the energy was split into prefill and decode."""
+    attribution: AttributionSummary | None = None
+    """How the energy was shared among requests; None where that is unknown."""
     requests: RequestTable = field(default_factory=RequestTable.empty)
     """All requests of the run."""
     phases: Sequence[Phase] = ()

@@ -29,6 +29,7 @@ WARNING_CODES: tuple[WarningCode, ...] = (
     energy.ENERGY_ESTIMATED,
     energy.COMPUTE_DEVICE_NOT_METERED,
     energy.PHASES_LOCKED,
+    energy.STEP_COSTS_INACCURATE,
     *sensors.COUNTER_FAULTS,
     sampling.SAMPLE_GAP,
     sampling.SAMPLING_SLOW,

@@ -29,6 +29,7 @@ CHECKS: tuple[Check, ...] = (
     energy.check_energy_is_measured,
     energy.check_compute_device_is_metered,
     energy.check_phases_are_not_locked,
+    energy.check_step_costs_predict,
     sensors.check_counters_held,
     sampling.check_sampling_kept_up,
     sampling.check_period_was_held,

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from llenergymeasure.config.models import ExperimentConfig
+from llenergymeasure.domain.breakdowns.attribution import AttributionSummary
 from llenergymeasure.domain.breakdowns.phase_split import PhaseSplit
 from llenergymeasure.domain.experiment import EnergyBreakdown, RunWarning
 from llenergymeasure.harness.metering import Unmetered
-from llenergymeasure.metrics.checks.energy import check_phases_are_not_locked
+from llenergymeasure.metrics.checks.energy import check_phases_are_not_locked, check_step_costs_predict
 from llenergymeasure.metrics.checks.inputs import CheckInputs
 from llenergymeasure.metrics.energy.account import EnergyAccount
 from tests.support.simulated_phases import Load, phased_run
@@ -31,3 +32,25 @@ def test_a_single_prefill_is_no_warning() -> None:
     run = phased_run(COUNTERS["a100"], Load(batches=1, decode_s=3.0), 1)
     assert run.split().split.reason is not None
     assert _warnings(run.split().split) == []
+
+
+def _cost_warnings(error: float | None) -> list[RunWarning]:
+    summary = AttributionSummary(
+        requests=0, requests_energy_j=1.0, idle_energy_j=0.0, overhead_energy_j=0.0, out_of_sample_error=error
+    )
+    config, account = ExperimentConfig(model="any", device="cpu"), EnergyAccount(Unmetered().trace())
+    inputs = CheckInputs(
+        config=config, rows=(), energy=EnergyBreakdown(), account=account, attribution=summary
+    )
+    return list(check_step_costs_predict(inputs))
+
+
+def test_costs_that_do_not_hold_from_repeat_to_repeat_are_information_with_their_error() -> None:
+    (warning,) = _cost_warnings(0.23)
+    assert (warning.code, warning.severity, warning.magnitude) == ("step_costs_inaccurate", "info", 0.23)
+    assert "to 23% only" in warning.message
+
+
+def test_costs_that_hold_or_were_not_tried_are_no_warning() -> None:
+    assert _cost_warnings(0.02) == []
+    assert _cost_warnings(None) == []
