@@ -44,9 +44,7 @@ def latency_blocks(bundle: Bundle) -> Iterator[Block]:
         failed = plural(result.failed_requests, "request")
         yield Paragraph(text=f"With failed requests ({failed}) as infinitely late:")
         yield Grid(head=HEAD, lines=tuple(_lines(result.latency_with_failures)))
-    notes = tuple(_notes(result.latency))
-    if notes:
-        yield Notes(notes=notes)
+    yield Notes(notes=tuple(_notes(result.latency, len(result.repeats))))
 
 
 def _lines(latency: Mapping[str, Distribution]) -> Iterator[tuple[str, ...]]:
@@ -83,8 +81,12 @@ def _ttft_chart(bundle: Bundle) -> Block | None:
     return histogram(known, "s", f"Time to first token of {plural(len(known), 'request')}")
 
 
-def _notes(latency: Mapping[str, Distribution]) -> Iterator[Note]:
-    """Yield how many requests were left out, and once each why statistics are unknown or have no interval."""
+def _notes(latency: Mapping[str, Distribution], windows: int) -> Iterator[Note]:
+    """Yield what a percentile is, how many requests were left out, and once each why statistics are unknown."""
+    if windows > 1:
+        yield Note(
+            text=f"Means and percentiles are the mean over the {windows} windows of each window's own."
+        )
     cut_off = max((each.cut_off for each in latency.values()), default=0)
     if cut_off:
         yield Note(text=f"{plural(cut_off, 'request')} under way at an edge of a window: left out.")
