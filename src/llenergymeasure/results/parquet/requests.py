@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from llenergymeasure.domain.request import FinishReason, Status
-from llenergymeasure.domain.request_table import COLUMNS, UNKNOWN, RequestTable
+from llenergymeasure.domain.request_table import COLUMNS, RequestTable
 from llenergymeasure.results import layout
+from llenergymeasure.results.parquet.columns import from_arrow, to_arrow
 from llenergymeasure.results.parquet.file import load_table, save_table
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def write_requests(table: RequestTable, path: Path) -> None:
     """Write one row per request; unknown values are null."""
     import pyarrow as pa
 
-    columns = {name: _array(getattr(table, name), name, kind) for name, kind in COLUMNS}
+    columns = {name: to_arrow(getattr(table, name), is_required=name in _REQUIRED) for name, _ in COLUMNS}
     for name in _CHUNKS:
         columns[name] = pa.ListArray.from_arrays(
             pa.array(table.chunk_offsets, pa.int32()), getattr(table, name)
@@ -66,39 +67,18 @@ def read_requests(path: Path) -> RequestTable:
         ValueError: a null where none may be, or a word that has no meaning.
     """
     stored = load_table(path, layout.REQUESTS)
-    columns = {name: _values(stored.column(name), name, kind) for name, kind in COLUMNS}
+    columns = {
+        name: from_arrow(
+            stored.column(name), name, kind, is_required=name in _REQUIRED, words=_WORDS.get(name, ())
+        )
+        for name, kind in COLUMNS
+    }
     lists = [stored.column(name).combine_chunks() for name in _CHUNKS]
     offsets = [_offsets(name, each) for name, each in zip(_CHUNKS, lists, strict=True)]
     if not (offsets[0] == offsets[1]).all():
         raise ValueError("chunk_tokens: has not as many entries as chunk_unix_ns")
     flat = {name: _flat(name, each) for name, each in zip(_CHUNKS, lists, strict=True)}
     return RequestTable(**columns, **flat, chunk_offsets=offsets[0])
-
-
-def _array(values: NDArray[Any], name: str, kind: str) -> pa.Array:
-    import numpy as np
-    import pyarrow as pa
-
-    if kind == "O":
-        return pa.array(values, pa.string())
-    if name in _REQUIRED:
-        return pa.array(values)
-    return pa.array(values, mask=np.isnan(values) if kind == "f8" else values == UNKNOWN)
-
-
-def _values(column: pa.ChunkedArray, name: str, kind: str) -> NDArray[Any]:
-    import numpy as np
-
-    if column.null_count and name in _REQUIRED:
-        raise ValueError(f"{name}: is null in {column.null_count} rows")
-    if kind == "O":
-        values = np.array(column.to_pylist(), dtype=object)
-        strange = set(values.tolist()) - _WORDS.get(name, set(values.tolist()))
-        if strange:
-            raise ValueError(f"{name}: {sorted(strange, key=str)[0]!r} has no meaning here")
-        return values
-    filled: NDArray[Any] = column.fill_null(np.nan if kind == "f8" else UNKNOWN).to_numpy().astype(kind)
-    return filled
 
 
 def _offsets(name: str, lists: pa.ListArray) -> NDArray[np.int64]:
