@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from llenergymeasure.config.models import ExperimentConfig
+from llenergymeasure.config.models import ExperimentConfig, MeasurementConfig
 from llenergymeasure.domain.breakdowns.attribution import AttributionTable
-from llenergymeasure.domain.experiment import ExperimentResult, PhaseSummary, Repeat
+from llenergymeasure.domain.experiment import ExperimentResult, PhaseSummary, Repeat, WarmupSummary
 from llenergymeasure.domain.fingerprints import experiment_hash
 from llenergymeasure.domain.run_facts import RunFacts
 from llenergymeasure.metrics.attribution.by_request.attribute import Attribution, attribute
@@ -78,8 +78,7 @@ def _result(
     energy = energy_breakdown(account, raw.phases, baselines)
     conditions = device_conditions(raw.trace, raw.phases)
     cooldown = summarise_cooldown(raw.trace, raw.phases, protocol.cooldown.max_temperature_c)
-    window_s = protocol.window.min_duration_s
-    warmup = summarise_warmup(account, raw.phases, raw.requests, facts.warmup_ended, window_s)
+    warmup = _warmup(protocol, raw, account)
     shares = None if isinstance(attribution, str) else summarise_attribution(attribution)
     warnings = run_warnings(
         CheckInputs(
@@ -121,6 +120,11 @@ def _result(
         peak_memory_bytes=peak_memory(raw.phases),
         memory=memory_use(facts.model_info, raw.requests, raw.phases, facts.interference.windows),
     )
+
+
+def _warmup(protocol: MeasurementConfig, raw: RawRun, account: EnergyAccount) -> WarmupSummary | None:
+    window_s = protocol.window.min_duration_s
+    return summarise_warmup(account, raw.phases, raw.requests, raw.facts.warmup_ended, window_s)
 
 
 def _figures(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from itertools import groupby
 
 from llenergymeasure.domain.estimate import Estimate, exact
 from llenergymeasure.domain.experiment import ExperimentResult
@@ -78,7 +78,11 @@ def _age(result: ExperimentResult) -> str:
 
 
 def once_each(rows: Iterable[Row]) -> Iterator[Row]:
-    """Yield rows, those that are unknown for the same reason one after the other as one row."""
-    for _, group in groupby(rows, key=lambda row: row.value if row.tone == "unknown" else id(row)):
-        first, *others = group
-        yield replace(first, label=f"{first.label}, and {len(others)} more") if others else first
+    """Yield rows; a reason for which several are unknown becomes one footnote of them all."""
+    known = tuple(rows)
+    reasons = Counter(row.value for row in known if row.tone == "unknown")
+    for row in known:
+        if reasons[row.value] > 1 and row.tone == "unknown":
+            yield replace(row, value="unknown", footnote=row.value[0].upper() + row.value[1:] + ".")
+        else:
+            yield row

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from llenergymeasure.domain.breakdowns.memory import DeviceMemory, MemoryUse
 from llenergymeasure.report.summary.document import Block, Row, Rows
+from llenergymeasure.report.summary.figure_rows import once_each
 from llenergymeasure.report.summary.format import bytes_text
 
 PARTS = {
@@ -26,12 +27,12 @@ FITS = {"longest_context_tokens": "Longest context", "largest_batch": "Largest b
 def memory_blocks(memory: MemoryUse) -> Iterator[Block]:
     """Yield the memory of each device by what took it, then the KV cache and what would still fit."""
     for device in memory.by_device:
-        yield Rows(heading=f"Memory, {device.device}", rows=tuple(_device(device)))
+        yield Rows(heading=f"Memory, {device.device}", rows=tuple(once_each(_device(device))))
     rows = (
         _bytes("KV cache of one token", memory.kv_bytes_per_token, memory.unknown, "kv_bytes_per_token"),
         *(_fits(memory, name, label) for name, label in FITS.items()),
     )
-    yield Rows(heading="What would still fit", rows=rows)
+    yield Rows(heading="What would still fit", rows=tuple(once_each(rows)))
 
 
 def _device(device: DeviceMemory) -> Iterator[Row]:

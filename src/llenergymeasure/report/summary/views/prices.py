@@ -77,4 +77,4 @@ def _check(summary: AttributionSummary) -> str:
     if summary.out_of_sample_error is None:
         return f"Not checked on other repeats: {summary.out_of_sample_reason}."
     error = f"{summary.out_of_sample_error:.2%}"
-    return f"Fitted without it, the prices predict the energy of a repeat to {error} (root mean square)."
+    return f"Fitted on the other repeats, these costs predict the energy of a repeat to {error} (root mean square)."

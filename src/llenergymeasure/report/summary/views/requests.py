@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from llenergymeasure.domain.breakdowns.attribution import AttributionSummary, AttributionTable
+from llenergymeasure.domain.estimate import Method
 from llenergymeasure.report.summary.document import Bar, Bars, Block, Grid, Paragraph, Row, Rows
-from llenergymeasure.report.summary.format import plural, quantity
+from llenergymeasure.report.summary.format import common_unit, number, plural, quantity
 from llenergymeasure.report.summary.views.histogram import histogram
 from llenergymeasure.results.opening import Bundle
 
@@ -33,8 +34,9 @@ def request_blocks(bundle: Bundle) -> Iterator[Block]:
         )
         yield Paragraph(text=f"The energy of single requests is unknown: {reason}.", tone="unknown")
         return
-    yield _shares(summary)
-    yield Rows(heading="Trust", rows=tuple(_trust(summary)))
+    yield _shares(summary, bundle.result.energy.method)
+    yield Rows(heading="Energy of a request", rows=tuple(_spreads(summary)))
+    yield Rows(heading="How well the cost of steps holds", rows=tuple(_trust(summary)))
     split = bundle.result.phase_split
     if split is not None and split.reason is not None:
         shares = "Prefill and decode of a request are shares by the fitted cost of steps alone"
@@ -49,8 +51,6 @@ def request_blocks(bundle: Bundle) -> Iterator[Block]:
 
 def request_rows(bundle: Bundle) -> list[dict[str, Any]]:
     """Return every row of the attribution as data; empty where there is none."""
-    import math
-
     from llenergymeasure.domain.breakdowns.attribution import ATTRIBUTION_COLUMNS
     from llenergymeasure.domain.request_table import UNKNOWN
 
@@ -60,14 +60,14 @@ def request_rows(bundle: Bundle) -> list[dict[str, Any]]:
     columns = {name: getattr(table, name).tolist() for name, _ in ATTRIBUTION_COLUMNS}
     return [
         {
-            name: None if value == UNKNOWN or (isinstance(value, float) and math.isnan(value)) else value
+            name: None if value != value or (isinstance(value, int) and value == UNKNOWN) else value
             for name, value in zip(columns, row, strict=True)
         }
         for row in zip(*columns.values(), strict=True)
     ]
 
 
-def _shares(summary: AttributionSummary) -> Bars:
+def _shares(summary: AttributionSummary, method: Method | None) -> Bars:
     parts = {
         "Requests": summary.requests_energy_j,
         "Overhead": summary.overhead_energy_j,
@@ -75,7 +75,7 @@ def _shares(summary: AttributionSummary) -> Bars:
     }
     whole = sum(parts.values())
     return Bars(
-        heading="Energy of the windows",
+        heading="Energy of the windows" + (", estimated" if method == "estimated" else ""),
         bars=tuple(
             Bar(
                 label=name,
@@ -87,6 +87,15 @@ def _shares(summary: AttributionSummary) -> Bars:
     )
 
 
+def _spreads(summary: AttributionSummary) -> Iterator[Row]:
+    for label, spread in (("Prefill", summary.prefill), ("Decode", summary.decode), ("Whole", summary.total)):
+        if spread is not None:
+            energies = (spread.mean_j, spread.p50_j, spread.p95_j, spread.max_j)
+            factor, unit = common_unit(energies, "J")
+            mean, median, high, most = (number(each / factor) for each in energies)
+            yield Row(label=label, value=f"mean {mean}, p50 {median}, p95 {high}, max {most} {unit}")
+
+
 def _trust(summary: AttributionSummary) -> Iterator[Row]:
     """Yield how well the model of step costs fits, and how far the shares are from those of Shapley."""
     yield _row("R² of the step costs", summary.r2, "{:.4f}")
@@ -95,15 +104,6 @@ def _trust(summary: AttributionSummary) -> Iterator[Row]:
     )
     error = summary.shapley_sampling_error or 0.0
     yield _row("Distance to Shapley values", summary.shapley_distance, f"{{:.2%}}, sampled to {error:.2%}")
-    for label, spread in (
-        ("Prefill", summary.prefill),
-        ("Decode", summary.decode),
-        ("Request", summary.total),
-    ):
-        if spread is not None:
-            numbers = f"mean {quantity(spread.mean_j, 'J')}, median {quantity(spread.p50_j, 'J')}"
-            tail = f"95th percentile {quantity(spread.p95_j, 'J')}, most {quantity(spread.max_j, 'J')}"
-            yield Row(label=label, value=f"{numbers}, {tail}")
 
 
 def _row(label: str, value: float | None, form: str, reason: str | None = None) -> Row:
