@@ -9,7 +9,7 @@ from llenergymeasure.domain.breakdowns.phase_split import PhaseSplit
 from llenergymeasure.domain.estimate import Estimate, exact
 from llenergymeasure.metrics.figures.figure import Figure, FigureInputs, Unknown
 
-SOURCE = "docs/explanation/phases.md"
+SOURCE = "[phases](../explanation/phases.md)"
 NOT_SPLIT = "the phases are not identifiable; `phase_split.reason` says why"
 DIFFERS = (
     "others subtract a run that stops after the first token from a whole one, or multiply a mean power by the time to "
