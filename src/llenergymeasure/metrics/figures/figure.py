@@ -54,6 +54,11 @@ class FigureInputs:
     serves_whole_passes: bool = False
     """Whether windows do whole passes over the workload, of which a later one may do more than the first."""
 
+    @property
+    def model_method(self) -> Method:
+        """The method of an energy that a model shares out: an estimate stays one, for no arithmetic makes it better."""
+        return "estimated" if self.method == "estimated" else "derived"
+
     @cached_property
     def latency(self) -> Mapping[str, Distribution]:
         """The distribution of each latency metric over the answered requests."""
@@ -155,10 +160,3 @@ class Figure:
     """False for what follows from other rows of a summary."""
     needs_gpu: bool = False
     """Whether it has no meaning where the model runs on a CPU."""
-
-    @property
-    def title(self) -> str:
-        """Label and unit, as the reference page and the schema write them."""
-        if self.unit.startswith("of "):
-            return f"{self.label}, as a fraction {self.unit}"
-        return f"{self.label}, in {self.unit}"

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from llenergymeasure.domain.breakdowns.phase_split import PhaseSplit
 from llenergymeasure.domain.estimate import Estimate, exact
 from llenergymeasure.metrics.figures.figure import Figure, FigureInputs, Unknown
+from llenergymeasure.metrics.statistics.student import half_width_beyond, mean_half_width
+from llenergymeasure.metrics.uncertainty.budget import ONE_WINDOW
 
-SOURCE = "[phases](../explanation/phases.md)"
+SOURCE = "docs/explanation/phases.md"
 NOT_SPLIT = "the phases are not identifiable; `phase_split.reason` says why"
 DIFFERS = (
     "others subtract a run that stops after the first token from a whole one, or multiply a mean power by the time to "
@@ -34,14 +37,35 @@ class PhaseEnergy:
         count = 1.0 if self.over is None else self.over(split)
         if not count:
             return Unknown(reason="the windows have no such tokens")
-        value, half = energy_j / count, None
-        if half_width_j is not None:
-            half = float(half_width_j[self.phase]) / count
-        method = "derived" if split.method == "model" else inputs.method
-        if half is None:
+        value = energy_j / count
+        method = inputs.model_method if split.method == "model" else inputs.method
+        if half_width_j is None:
             reason = "the model that shares mixed steps states no interval"
             return Estimate(value=value, unit=figure.unit, method=method, reason=reason)
-        return Estimate(value=value, low=value - half, high=value + half, unit=figure.unit, method=method)
+        half = math.hypot(float(half_width_j[self.phase]), self._spread_j(inputs)) / count
+        is_one = inputs.phase_split.runs is not None and len(inputs.rows) < 2
+        return Estimate(
+            value=value,
+            low=value - half,
+            high=value + half,
+            unit=figure.unit,
+            method=method,
+            reason=ONE_WINDOW if is_one else None,
+        )
+
+    def _spread_j(self, inputs: FigureInputs) -> float:
+        """Return what repeats of the same work differ by beyond what the meters explain, as in the total's budget.
+
+        A fit has the spread of its parts instead.
+        """
+        runs = inputs.phase_split.runs
+        if runs is None:
+            return 0.0
+        energies_j = runs.by_window_j[:, self.phase].tolist()
+        spread = mean_half_width(
+            [each / share for each, share in zip(energies_j, inputs.shares, strict=True)]
+        )
+        return 0.0 if spread is None else half_width_beyond(spread, float(runs.fleeting_j[self.phase]))
 
 
 @dataclass(frozen=True, kw_only=True)

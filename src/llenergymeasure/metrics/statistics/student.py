@@ -21,6 +21,11 @@ def mean_half_width(values: Sequence[float]) -> float | None:
     return student_t(n - 1) * deviation / math.sqrt(n)
 
 
+def half_width_beyond(half_width: float, explained: float) -> float:
+    """Return what a half-width has beyond a known part of it: the two add in quadrature. 0 where it has no more."""
+    return math.sqrt(max(half_width**2 - explained**2, 0.0))
+
+
 def relative_half_width(values: Sequence[float]) -> float | None:
     """Return `mean_half_width` over the mean; None where either is not known or the mean is 0."""
     half = mean_half_width(values)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from llenergymeasure.domain.uncertainty import BudgetTerm, TermName, UncertaintyBudget, figure_words
 from llenergymeasure.metrics.energy.windows import WindowTotals
-from llenergymeasure.metrics.statistics.student import mean_half_width
+from llenergymeasure.metrics.statistics.student import half_width_beyond, mean_half_width
 from llenergymeasure.metrics.uncertainty import explanations, remedies
 from llenergymeasure.metrics.uncertainty.meter_terms import MeterTerms, channels_of, meter_terms
 from llenergymeasure.metrics.uncertainty.remedies import Windows
@@ -116,7 +116,7 @@ def _spread_part(
         return
     gross = _gross(series, rows)
     random = meters.random_j / math.fsum(series.denominators)
-    own = math.sqrt(max(spread**2 - random**2, 0.0))
+    own = half_width_beyond(spread, random)
     scatter = statistics.stdev(ratios) / gross if gross else 0.0
     scatter = scatter if scatter > ROUNDING else 0.0
     source = explanations.explain_spread(

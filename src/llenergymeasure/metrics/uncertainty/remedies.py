@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from llenergymeasure.domain.trace import Channel
-from llenergymeasure.metrics.statistics.student import student_t
+from llenergymeasure.metrics.statistics.student import half_width_beyond, student_t
 
 MOST_REPEATS = 10_000
 """Limit of the search, far above what `measurement.repeats` is used with."""
@@ -30,12 +30,12 @@ def halve_spread(half_width: float, random: float, windows: Windows) -> str:
 
     `random` is the half-width of the mean of the windows by the random terms of the meters alone.
     """
-    wanted = _own_part(half_width, random) / 2
+    wanted = half_width_beyond(half_width, random) / 2
     count = windows.count
     deviation = half_width / _mean_factor(count)
     for more in range(count + 1, MOST_REPEATS):
         random_then = random * math.sqrt(count / more)
-        if _own_part(deviation * _mean_factor(more), random_then) <= wanted:
+        if half_width_beyond(deviation * _mean_factor(more), random_then) <= wanted:
             added_s = (more - count) * windows.duration_s
             return (
                 f"repeat {seconds_text(added_s)} longer: {_plural(more - count, 'more window')} of "
@@ -81,10 +81,6 @@ def seconds_text(seconds: float) -> str:
     if seconds >= 600:
         return f"{seconds / 60:.0f} min"
     return f"{seconds:.2f} s" if seconds < 1 else f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
-
-
-def _own_part(half_width: float, random: float) -> float:
-    return math.sqrt(max(half_width**2 - random**2, 0.0))
 
 
 def _mean_factor(count: int) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +11,8 @@ from numpy.typing import NDArray
 
 from llenergymeasure.metrics.attribution.phases.times import Runs
 from llenergymeasure.metrics.energy.account import EnergyAccount
-from llenergymeasure.metrics.uncertainty.meter_terms import MeterTerms, combine_uncertainty
+from llenergymeasure.metrics.energy.windows import WindowTotals
+from llenergymeasure.metrics.uncertainty.meter_terms import MeterTerms, combine_uncertainty, meter_terms
 
 Floats = NDArray[np.float64]
 
@@ -28,6 +30,18 @@ class ErrorParts:
         return math.hypot(self.systematic_j, self.random_j)
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class RunEnergies:
+    """Energies of prefill, decode and rest, from the first to the last column."""
+
+    by_window_j: Floats
+    """Shape (windows, 3)."""
+    half_width_j: Floats
+    """95 % half-widths of the sums by the meters, shape (3,)."""
+    fleeting_j: Floats
+    """Their part by errors that differ from window to window, which make repeats differ as well."""
+
+
 def error_parts(terms: MeterTerms) -> ErrorParts:
     """Return the parts of the terms of the meters."""
     random_j = math.hypot(terms.edges_j, terms.resolution_j, terms.alias_j or 0.0)
@@ -35,31 +49,40 @@ def error_parts(terms: MeterTerms) -> ErrorParts:
 
 
 def energies_of_runs(
-    account: EnergyAccount, prefill_ns: Runs, decode_ns: Runs, total_j: float, total: ErrorParts
-) -> tuple[Floats, Floats] | str:
-    """Return the energies of prefill, decode and rest with their 95 % half-widths, shapes (3,); a reason where unknown.
+    account: EnergyAccount, prefill_ns: Runs, decode_ns: Runs, rows: Sequence[WindowTotals]
+) -> RunEnergies | str:
+    """Return the energies of prefill, decode and rest of the windows; a reason where unknown.
 
-    Rest is what the energy of all windows has more than the two, with its share of the systematic error: what has one
+    Rest is what the energy of a window has more than the two, with its share of the systematic error: what has one
     sign in all three is not counted against each other.
     """
-    prefill, decode = _energy(account, prefill_ns), _energy(account, decode_ns)
+    starts_ns = np.array([row.window.start_unix_ns for row in rows])
+    prefill, decode = (_energies(account, runs, starts_ns) for runs in (prefill_ns, decode_ns))
     if isinstance(prefill, str):
         return prefill
     if isinstance(decode, str):
         return decode
-    rest_j = total_j - prefill[0] - decode[0]
+    window_j, meters = np.array([row.energy.energy_j or 0.0 for row in rows]), meter_terms(rows)
+    rest_j, total_j = window_j - prefill[0] - decode[0], float(window_j.sum())
+    errors = [error_parts(terms) for terms in (prefill[1], decode[1], meters)]
     rest = ErrorParts(
-        systematic_j=total.systematic_j * abs(rest_j / total_j) if total_j else 0.0,
-        random_j=math.hypot(total.random_j, prefill[1].random_j, decode[1].random_j),
+        systematic_j=errors[2].systematic_j * abs(float(rest_j.sum()) / total_j) if total_j else 0.0,
+        random_j=math.hypot(*(each.random_j for each in errors)),
     )
-    half_width_j = [each.half_width_j for each in (prefill[1], decode[1], rest)]
-    return np.array([prefill[0], decode[0], rest_j]), np.array(half_width_j)
+    fleeting_j = [terms.random_j for terms in (prefill[1], decode[1], meters)]
+    return RunEnergies(
+        by_window_j=np.column_stack([prefill[0], decode[0], rest_j]),
+        half_width_j=np.array([each.half_width_j for each in (*errors[:2], rest)]),
+        fleeting_j=np.array([*fleeting_j[:2], math.hypot(*fleeting_j)]),
+    )
 
 
-def _energy(account: EnergyAccount, runs: Runs) -> tuple[float, ErrorParts] | str:
-    """Return the energy of all runs together, and its error; where edges may err alike, their errors add up."""
+def _energies(
+    account: EnergyAccount, runs: Runs, starts_ns: NDArray[np.int64]
+) -> tuple[Floats, MeterTerms] | str:
+    """Return the energy of the runs by window, and the error of their sum: edges that may err alike add up."""
     if not len(runs):
-        return 0.0, ErrorParts()
+        return np.zeros(len(starts_ns)), combine_uncertainty(())
     start_ns, end_ns = runs[:, 0], runs[:, 1]
     energies = account.total_energies(start_ns, end_ns)
     unknown = np.flatnonzero(np.isnan(energies.energy_j))
@@ -68,4 +91,7 @@ def _energy(account: EnergyAccount, runs: Runs) -> tuple[float, ErrorParts] | st
     by_channel = account.uncertainties(start_ns, end_ns)
     parts = [each.at(index) for each in by_channel for index in range(len(runs))]
     terms = combine_uncertainty([part for part in parts if part is not None])
-    return math.fsum(energies.energy_j), error_parts(terms)
+    window = np.searchsorted(starts_ns, start_ns, side="right") - 1
+    by_window_j: Floats = np.zeros(len(starts_ns))
+    np.add.at(by_window_j, window, energies.energy_j)
+    return by_window_j, terms

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from llenergymeasure.domain.breakdowns.phase_split import PhaseSplit
 from llenergymeasure.domain.request_table import RequestTable
 from llenergymeasure.domain.step_table import StepTable
-from llenergymeasure.metrics.attribution.phases.intervals import energies_of_runs, error_parts
+from llenergymeasure.metrics.attribution.phases.intervals import RunEnergies, energies_of_runs, error_parts
 from llenergymeasure.metrics.attribution.phases.least_squares import ChannelData, fitted_energies
 from llenergymeasure.metrics.attribution.phases.observations import observations
 from llenergymeasure.metrics.attribution.phases.reasons import NotIdentifiable
@@ -38,6 +38,9 @@ class SplitEnergies:
 
     split: PhaseSplit
     half_width_j: Floats | None = None
+    """Without the spread between repeats where there is `runs`; a fit has it in the spread of its parts."""
+    runs: RunEnergies | None = None
+    """Energies by window, where they were read off the trace."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,8 +101,6 @@ def _split(
     known: dict[str, Any],
 ) -> SplitEnergies:
     total_j = math.fsum(row.energy.energy_j or 0.0 for row in rows)
-    terms = meter_terms(rows)
-    total = error_parts(terms)
     channels = list(_channels(account))
     lasts_s = [_seconds(runs) for runs in (times.prefill_ns, times.decode_ns)]
     facts: dict[str, Any] = {
@@ -111,16 +112,17 @@ def _split(
     }
     resolution_s = max((each.observed.resolution_s for each in channels), default=0.0)
     if all(float(np.median(each)) >= RESOLVED * resolution_s for each in lasts_s if len(each)):
-        read = energies_of_runs(account, times.prefill_ns, times.decode_ns, total_j, total)
-        if isinstance(read, str):
-            return _none(read, **facts)
-        return _outcome(*read, method="intervals", **facts)
+        runs = energies_of_runs(account, times.prefill_ns, times.decode_ns, rows)
+        if isinstance(runs, str):
+            return _none(runs, **facts)
+        energy_j = runs.by_window_j.sum(axis=0)
+        return replace(_outcome(energy_j, runs.half_width_j, method="intervals", **facts), runs=runs)
     fitted = fitted_energies(channels, times, windows_ns)
     if isinstance(fitted, NotIdentifiable):
         return _none(fitted.reason, remedy=fitted.remedy, **facts)
     share = float(fitted.energy_j.sum()) / total_j
     # What the fit lacks of the measured energy may belong to any of the phases, whatever the scale gives each.
-    scaled_share = math.hypot(total.random_j / total_j, 1 - share)
+    scaled_share = math.hypot(error_parts(meter_terms(rows)).random_j / total_j, 1 - share)
     half_width_j = np.hypot(fitted.half_width_j, scaled_share * fitted.energy_j) / share
     return _outcome(
         fitted.energy_j / share,
