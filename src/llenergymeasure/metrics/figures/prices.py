@@ -12,7 +12,7 @@ from llenergymeasure.domain.estimate import Estimate
 from llenergymeasure.metrics.attribution.by_request import marginal
 from llenergymeasure.metrics.attribution.by_request.marginal import MeanRequest
 from llenergymeasure.metrics.figures.figure import Figure, FigureInputs, Unknown
-from llenergymeasure.metrics.statistics.estimates import SINGLE_REPEAT
+from llenergymeasure.metrics.uncertainty.budget import ONE_WINDOW
 from llenergymeasure.metrics.uncertainty.meter_terms import meter_terms
 
 Combination = Callable[[MeanRequest], NDArray[np.float64]]
@@ -21,6 +21,12 @@ NOT_IDENTIFIABLE = (
     "not identifiable: the steps are too much alike to tell this price from the others; "
     "serve prompts, answers and batches of different sizes"
 )
+TOO_MUCH_ALIKE = (
+    "wider than the price itself, because the steps are much alike: "
+    "serve prompts, answers and batches of more different sizes"
+)
+TOO_DIFFERENT = "wider than the price itself, because the repeats differ that much"
+"""Both follow on "the interval is"."""
 MISSING = (
     "the backend reports no steps, an energy is unknown, no request ended in a window, or the steps of the windows are "
     "too much alike to tell the prices apart"
@@ -45,18 +51,25 @@ def price(combination: Combination) -> Callable[[Figure, FigureInputs], Estimate
         fit_j, scatter = attribution.costs.half_width(amounts), marginal.repeat_scatter(attribution)
         if fit_j is None:
             reason = "the windows are too short for an interval"
-            return Estimate(value=value_j, unit=figure.unit, method="derived", reason=reason)
+            return Estimate(value=value_j, unit=figure.unit, method=inputs.model_method, reason=reason)
         half_j = math.hypot(fit_j, value_j * (scatter or 0.0), value_j * _gain(inputs))
         return Estimate(
             value=value_j,
             low=max(value_j - half_j, 0.0),
             high=value_j + half_j,
             unit=figure.unit,
-            method="derived",
-            reason=SINGLE_REPEAT if scatter is None else None,
+            method=inputs.model_method,
+            reason=_caveat(value_j, fit_j, half_j) or (ONE_WINDOW if scatter is None else None),
         )
 
     return compute
+
+
+def _caveat(value_j: float, fit_j: float, half_j: float) -> str | None:
+    """Return why an interval says little: wider than the price by the fit alone, or by the terms beside it."""
+    if fit_j > value_j:
+        return TOO_MUCH_ALIKE
+    return TOO_DIFFERENT if half_j > value_j else None
 
 
 def _gain(inputs: FigureInputs) -> float:

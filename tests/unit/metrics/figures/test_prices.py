@@ -67,7 +67,7 @@ def test_a_systematic_error_of_the_sensor_widens_every_price() -> None:
 
 def test_a_single_repeat_has_prices_without_the_spread_and_says_so() -> None:
     found = _price(prices.PER_STEP, _inputs(serve(Mix(), 2, COUNTERS["a100"], windows=1, window_s=5.0)))
-    assert found.reason == "a single repeat has no spread"
+    assert found.reason == "without the spread between repeats, for which it takes two"
     assert found.low is not None
 
 
@@ -78,6 +78,22 @@ def test_prices_that_steps_alike_do_not_show_are_unknown() -> None:
         found = figure.compute(figure, inputs)
         assert isinstance(found, Unknown)
         assert found.reason.startswith("not identifiable: the steps are too much alike")
+
+
+def test_a_price_with_an_interval_wider_than_itself_says_that_the_steps_are_much_alike() -> None:
+    alike = Mix(slots=4, prompt_tokens=(100, 102), output_tokens=(50, 51))
+    inputs = _inputs(serve(alike, 1, COUNTERS["a100"], windows=2, window_s=4.0))
+    wide, narrow = _price(prices.PER_OUTPUT_TOKEN, inputs), _price(prices.PER_PROMPT_TOKEN, inputs)
+    assert wide.low == 0
+    assert str(wide.reason).startswith("wider than the price itself, because the steps are much alike: serve")
+    assert narrow.reason is None
+
+
+def test_prices_by_a_meter_that_estimates_are_estimates() -> None:
+    inputs = _inputs(serve(Mix(), 1, COUNTERS["a100"], windows=2, window_s=4.0))
+    for figure in ALL:
+        assert _price(figure, replace(inputs, method="estimated")).method == "estimated"
+        assert _price(figure, replace(inputs, method="counter")).method == "derived"
 
 
 def test_without_an_attribution_the_reason_is_that_of_the_attribution() -> None:
