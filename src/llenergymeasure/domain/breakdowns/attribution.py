@@ -80,11 +80,11 @@ class EnergySpread(Record):
 
 
 class ObservedRange(Record):
-    """The least and the most of what was counted in the windows."""
+    """The least and the most of what was observed in the windows."""
 
-    least: int
+    least: float
     """The least that was observed."""
-    most: int
+    most: float
     """The most that was observed."""
 
 
@@ -110,8 +110,8 @@ class AttributionSummary(Record):
     overhead_share: float | None = None
     """`overhead_energy_j` over the energy of the windows; None where that is 0."""
     r2: float | None = None
-    """Share of the variance of the energies of the sensor's cells that the model of step costs explains; below 0 where
-    a constant power explains more."""
+    """Share of the variance of the energies of the sensor's cells that the model of step costs explains: near 1 the
+    costs are good, below 0.5 they are information `step_costs_inaccurate`, and below 0 a constant explains more."""
     condition_number: float | None = None
     """Of the model's least squares; None where columns depend on each other."""
     out_of_sample_error: float | None = None

@@ -34,9 +34,14 @@ def test_a_single_prefill_is_no_warning() -> None:
     assert _warnings(run.split().split) == []
 
 
-def _cost_warnings(error: float | None) -> list[RunWarning]:
+def _cost_warnings(error: float | None, r2: float | None = 0.9) -> list[RunWarning]:
     summary = AttributionSummary(
-        requests=0, requests_energy_j=1.0, idle_energy_j=0.0, overhead_energy_j=0.0, out_of_sample_error=error
+        requests=0,
+        requests_energy_j=1.0,
+        idle_energy_j=0.0,
+        overhead_energy_j=0.0,
+        out_of_sample_error=error,
+        r2=r2,
     )
     config, account = ExperimentConfig(model="any", device="cpu"), EnergyAccount(Unmetered().trace())
     inputs = CheckInputs(
@@ -48,9 +53,21 @@ def _cost_warnings(error: float | None) -> list[RunWarning]:
 def test_costs_that_do_not_hold_from_repeat_to_repeat_are_information_with_their_error() -> None:
     (warning,) = _cost_warnings(0.23)
     assert (warning.code, warning.severity, warning.magnitude) == ("step_costs_inaccurate", "info", 0.23)
-    assert "to 23% only" in warning.message
+    assert warning.message.endswith("that it was not fitted to with an error of 23%.")
 
 
 def test_costs_that_hold_or_were_not_tried_are_no_warning() -> None:
     assert _cost_warnings(0.02) == []
-    assert _cost_warnings(None) == []
+    assert _cost_warnings(None) == _cost_warnings(0.02, None) == []
+
+
+def test_costs_that_explain_little_are_information_whatever_they_predict() -> None:
+    (low,), (negative,) = _cost_warnings(0.02, 0.3), _cost_warnings(None, -0.2159)
+    assert (low.code, low.severity) == (negative.code, negative.severity) == ("step_costs_inaccurate", "info")
+    assert "(R² 0.30)" in low.message
+    assert "(R² -0.22: less than a constant would)" in negative.message
+
+
+def test_costs_that_explain_little_and_predict_badly_are_one_warning() -> None:
+    (warning,) = _cost_warnings(0.23, 0.1)
+    assert "R² 0.10), and predicts" in warning.message
