@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from llenergymeasure.domain.breakdowns.phase_split import PhaseSplit
 from llenergymeasure.domain.estimate import Estimate, exact
+from llenergymeasure.metrics.figures.energies import TOTAL_ENERGY, energy_over
 from llenergymeasure.metrics.figures.figure import Figure, FigureInputs, Unknown
 from llenergymeasure.metrics.statistics.student import half_width_beyond, mean_half_width
 from llenergymeasure.metrics.uncertainty.budget import ONE_WINDOW
@@ -42,30 +43,37 @@ class PhaseEnergy:
         if half_width_j is None:
             reason = "the model that shares mixed steps states no interval"
             return Estimate(value=value, unit=figure.unit, method=method, reason=reason)
-        half = math.hypot(float(half_width_j[self.phase]), self._spread_j(inputs)) / count
-        is_one = inputs.phase_split.runs is not None and len(inputs.rows) < 2
+        half = math.hypot(float(half_width_j[self.phase]), self._spread_j(energy_j, inputs)) / count
         return Estimate(
             value=value,
             low=value - half,
             high=value + half,
             unit=figure.unit,
             method=method,
-            reason=ONE_WINDOW if is_one else None,
+            reason=ONE_WINDOW if len(inputs.rows) < 2 else None,
         )
 
-    def _spread_j(self, inputs: FigureInputs) -> float:
+    def _spread_j(self, energy_j: float, inputs: FigureInputs) -> float:
         """Return what repeats of the same work differ by beyond what the meters explain, as in the total's budget.
 
-        A fit has the spread of its parts instead.
+        A fit has no energy of a phase in each window: the phase then has its part of the total's spread.
         """
         runs = inputs.phase_split.runs
         if runs is None:
-            return 0.0
+            return _share_of_spread_j(energy_j, inputs)
         energies_j = runs.by_window_j[:, self.phase].tolist()
         spread = mean_half_width(
             [each / share for each, share in zip(energies_j, inputs.shares, strict=True)]
         )
         return 0.0 if spread is None else half_width_beyond(spread, float(runs.fleeting_j[self.phase]))
+
+
+def _share_of_spread_j(energy_j: float, inputs: FigureInputs) -> float:
+    total = energy_over(TOTAL_ENERGY, inputs)
+    if isinstance(total, Unknown) or total.value <= 0:
+        return 0.0
+    spread_j = math.fsum(term.half_width for term in total.terms if term.name == "spread")
+    return spread_j * energy_j / total.value
 
 
 @dataclass(frozen=True, kw_only=True)

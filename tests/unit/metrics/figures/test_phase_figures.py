@@ -8,14 +8,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from llenergymeasure.domain.breakdowns.phase_split import PhaseSplit
 from llenergymeasure.domain.estimate import Estimate, Method
 from llenergymeasure.domain.request_table import RequestTable
 from llenergymeasure.domain.trace import Phase
+from llenergymeasure.domain.uncertainty import UncertaintyBudget
 from llenergymeasure.metrics.attribution.phases.intervals import RunEnergies
 from llenergymeasure.metrics.attribution.phases.split import PhaseShares, SplitEnergies
 from llenergymeasure.metrics.energy.account import EnergyAccount
 from llenergymeasure.metrics.energy.windows import window_totals
 from llenergymeasure.metrics.figures import phases
+from llenergymeasure.metrics.figures.energies import TOTAL_ENERGY, energy_over
 from llenergymeasure.metrics.figures.figure import Figure, FigureInputs
 from llenergymeasure.metrics.statistics.student import mean_half_width
 from llenergymeasure.metrics.uncertainty.budget import ONE_WINDOW
@@ -98,3 +101,20 @@ def test_a_split_by_a_model_is_no_better_than_the_meter(meter: Method, stated: M
     split = run.split(mixed, PhaseShares(prefill_j=30.0, decode_j=50.0, rest_j=1.0))
     for figure in ENERGIES:
         assert _energy(figure, _inputs(run, split, meter)).method == stated
+
+
+def test_phases_of_a_fit_have_their_part_of_the_spread_between_repeats() -> None:
+    run = _a_window_for_each_batch(phased_run(COUNTERS["a100"], LONG, 1))
+    halves_j = np.array([30.0, 40.0, 1.0])
+    fit = SplitEnergies(
+        split=PhaseSplit(prefill_energy_j=1000.0, decode_energy_j=2000.0, rest_energy_j=0.0),
+        half_width_j=halves_j,
+    )
+    inputs = _inputs(run, fit)
+    total = energy_over(TOTAL_ENERGY, inputs)
+    assert isinstance(total, UncertaintyBudget)
+    (spread_j,) = (each.half_width for each in total.terms if each.name == "spread")
+    assert spread_j > 0
+    found = _energy(phases.DECODE_ENERGY, inputs)
+    assert found.half_width == pytest.approx(math.hypot(40.0, 2000.0 * spread_j / total.value))
+    assert found.reason is None

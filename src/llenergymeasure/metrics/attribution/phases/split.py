@@ -38,7 +38,7 @@ class SplitEnergies:
 
     split: PhaseSplit
     half_width_j: Floats | None = None
-    """Without the spread between repeats where there is `runs`; a fit has it in the spread of its parts."""
+    """Without the spread between repeats, which `metrics.figures.phases` adds."""
     runs: RunEnergies | None = None
     """Energies by window, where they were read off the trace."""
 
