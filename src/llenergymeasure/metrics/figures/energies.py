@@ -35,14 +35,15 @@ def energy_series(
     known = [energy for energy in energies_j if energy is not None]
     if not known or len(known) < len(inputs.rows):
         return Unknown(reason=why_no_energy(inputs))
-    divisor = figure.denominator
+    divisor, per = figure.denominator, None
     if divisor is None:
         denominators = inputs.shares
+        per = "request" if len(set(denominators)) > 1 else None
     else:
         denominators = [float(divisor.of(row, inputs) or 0.0) for row in inputs.rows]
         if min(denominators) <= 0:
             return Unknown(reason=f"a window has no {divisor.text}")
-    return Series(figure=figure.name, unit=figure.unit, numerators=known, denominators=denominators)
+    return Series(figure=figure.name, unit=figure.unit, numerators=known, denominators=denominators, per=per)
 
 
 def why_no_energy(inputs: FigureInputs) -> str:

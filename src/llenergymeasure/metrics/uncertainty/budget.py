@@ -30,6 +30,8 @@ class Series:
     unit: str
     numerators: Sequence[float]
     denominators: Sequence[float]
+    per: str | None = None
+    """What windows of a total are compared per, where they have different amounts of work: `request`."""
 
     @property
     def value(self) -> float:
@@ -119,10 +121,13 @@ def _spread_part(
     own = half_width_beyond(spread, random)
     scatter = statistics.stdev(ratios) / gross if gross else 0.0
     scatter = scatter if scatter > ROUNDING else 0.0
-    source = explanations.explain_spread(
-        figure_words(series.figure), scatter, windows, net=net, explained=own == 0
-    )
+    source = explanations.explain_spread(_scattering(series), scatter, windows, net=net, explained=own == 0)
     yield "spread", own, source, remedies.halve_spread(spread, random, windows)
+
+
+def _scattering(series: Series) -> str:
+    words = figure_words(series.figure)
+    return words if series.per is None else f"{words} per {series.per}"
 
 
 def _gross(series: Series, rows: Sequence[WindowTotals]) -> float:

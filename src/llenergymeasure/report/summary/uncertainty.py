@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from llenergymeasure.domain.estimate import digits
@@ -51,7 +52,8 @@ def _is_stated(name: str) -> bool:
 def _reasons(budget: UncertaintyBudget) -> object:
     """Return what figures of one table have in common: each term's sentence names the figure, which may differ."""
     terms = [text for line in _terms(budget) for text in line]
-    return tuple(text.replace(f"the {budget.words} of ", "") for text in [*terms, *_remarks(budget)])
+    name = re.compile(rf"the {re.escape(budget.words)}( per request)? of ")
+    return tuple(name.sub("", text) for text in [*terms, *_remarks(budget)])
 
 
 def _group(result: ExperimentResult, group: list[UncertaintyBudget]) -> Iterator[Block]:

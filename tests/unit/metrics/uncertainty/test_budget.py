@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 import statistics
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -69,6 +70,10 @@ def request(request_id: str, tokens: int) -> RequestRecord:
         closed_unix_ns=ns(1),
         finish_reason="length",
     )
+
+
+def _of(*tables: RequestTable) -> RequestTable:
+    return RequestTable.from_records(each for table in tables for each in table.rows())
 
 
 def energy_budgets(
@@ -244,6 +249,18 @@ def test_spread_names_the_figure_that_scatters_and_what_it_is_a_share_of() -> No
     assert said["total_energy_j"].startswith("the total energy of 3 repeats scatters by 1 % (standard")
     assert said["mean_power_w"].startswith("the mean power of 3 repeats scatters by 1 % (standard")
     assert said["net_energy_j"].startswith("the net energy of 3 repeats scatters by 1 % of the gross energy")
+
+
+def test_totals_of_windows_with_different_work_are_said_to_be_compared_per_request() -> None:
+    windows = rows(1000.0, 2000.0, 2200.0)
+    windows[1:] = [replace(row, served=_of(row.served, row.served)) for row in windows[1:]]
+    inputs = FigureInputs(rows=windows, method="counter", serves_whole_passes=True)
+    budgets = compute_figures(inputs).uncertainty
+    spread = term(budgets["total_energy_j"], "spread")
+    assert spread.source.startswith("the total energy per request of 3 repeats scatters by 5.6 % (standard")
+    assert term(budgets["energy_per_request_j"], "spread").source.startswith("the energy per request of 3 ")
+    timed = compute_figures(replace(inputs, serves_whole_passes=False)).uncertainty
+    assert term(timed["total_energy_j"], "spread").source.startswith("the total energy of 3 repeats scatters")
 
 
 def test_rounding_errors_are_no_uncertainty() -> None:

@@ -107,6 +107,22 @@ def test_figures_share_a_table_though_the_sentence_of_a_term_names_each() -> Non
     assert "the total energy of 3 repeats scatters by 1.3 %" in shown
 
 
+def test_a_total_compared_per_request_shares_the_table_of_the_energy_per_request() -> None:
+    plain = result(spread=0.9)
+    named = {}
+    for name, words in (
+        ("total_energy_j", "total energy per request"),
+        ("energy_per_request_j", "energy per request"),
+    ):
+        each = plain.uncertainty[name]
+        (spread,) = (one for one in each.terms if one.name == "spread")
+        source = SOURCE.replace("the energy of", f"the {words} of")
+        named[name] = each.model_copy(update={"terms": (spread.model_copy(update={"source": source}),)})
+    shown = piped(plain.model_copy(update={"uncertainty": named}))
+    assert shown.count("scatters by") == 1
+    assert "the total energy per request of 3 repeats scatters by 1.3 %" in shown
+
+
 def test_a_term_far_wider_than_its_figure_is_shown_in_the_figure_s_unit() -> None:
     assert "± 200 %" in piped(result(spread=2.0))
     assert re.search(r"spread +± 18[0-9.,]+ k?J +", piped(result(spread=20.0)))
