@@ -13,6 +13,7 @@ from typing import Any
 from llenergymeasure.constants import VERSION
 from llenergymeasure.domain.experiment import ExperimentResult
 from llenergymeasure.domain.reports.verification import Finding, Verification, VerificationReport
+from llenergymeasure.domain.request_table import RequestTable
 from llenergymeasure.domain.run_facts import RunFacts
 from llenergymeasure.orchestration.assemble import assemble
 from llenergymeasure.orchestration.raw import RawRun
@@ -28,7 +29,10 @@ from llenergymeasure.orchestration.verification.differences import (
     unless_default,
 )
 from llenergymeasure.orchestration.verification.request_contradictions import request_contradictions
-from llenergymeasure.orchestration.verification.step_contradictions import step_contradictions
+from llenergymeasure.orchestration.verification.step_contradictions import (
+    step_contradictions,
+    unlike_requests,
+)
 from llenergymeasure.results import layout
 from llenergymeasure.results.opening import folder_of, shortened, what_is_wrong_with
 from llenergymeasure.results.stored_config import unchecked_plugins, with_defaults
@@ -38,7 +42,8 @@ from llenergymeasure.results.untrusted.tables import error_text
 from llenergymeasure.results.versions import DRAFT
 
 HASHES = ("config_hash", "experiment_hash")
-COVERED_BY_SUMS_ONLY = tuple(name for name in RunFacts.model_fields if name != "schema_version")
+CHECKED_FACTS = frozenset({"schema_version", "steps"})
+COVERED_BY_SUMS_ONLY = tuple(name for name in RunFacts.model_fields if name not in CHECKED_FACTS)
 """Facts of `run.json`: recomputing takes them as they are."""
 SHOWN_CHARACTERS = 80
 
@@ -132,6 +137,14 @@ def _contradictions(stored: UntrustedBundle) -> Iterator[Finding]:
         yield from request_contradictions(stored.requests, stored.phases)
     if stored.steps is not None and stored.facts is not None:
         yield from step_contradictions(stored.steps, stored.facts.steps)
+        if stored.requests is not None and _has_every_step(stored, stored.requests):
+            yield from unlike_requests(stored.steps, stored.requests)
+
+
+def _has_every_step(stored: UntrustedBundle, requests: RequestTable) -> bool:
+    """Whether steps and requests have done the same: no request failed, and none was left to a server."""
+    offline = stored.config is not None and stored.config.load.kind == "offline"
+    return offline and not stored.is_interrupted and bool(requests.is_ok().all())
 
 
 def _recompute(stored: UntrustedBundle) -> Recomputation:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from llenergymeasure.domain.reports.verification import Finding, Verification, VerificationReport
 from llenergymeasure.report.summary.document import Block, Document, Note, Notes, Paragraph
 from llenergymeasure.report.summary.format import plural
+from llenergymeasure.results import layout
 
 MAX_FINDINGS = 20
 """Shown of one bundle; a changed trace changes every figure. The JSON document has them all."""
@@ -17,7 +18,9 @@ def verification_document(report: VerificationReport) -> Document:
         blocks.append(Paragraph(text=_count(report)))
     if report.covered_by_sums_only:
         facts = ", ".join(report.covered_by_sums_only)
-        text = f"Covered by the checksums alone, because no raw table has them: {facts}."
+        text = (
+            f"Facts in {layout.FACTS} that the checksums alone cover, because no raw table has them: {facts}."
+        )
         blocks.append(Paragraph(text=text))
     return Document(blocks=tuple(blocks))
 

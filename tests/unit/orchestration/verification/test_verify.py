@@ -136,7 +136,7 @@ def test_everything_in_the_result_is_found_when_changed(bundle: Path, shard: int
 
 def test_facts_that_nothing_can_recompute_are_few_and_named(bundle: Path) -> None:
     facts = _facts(bundle)
-    assert {*COVERED_BY_SUMS_ONLY, "schema_version"} == set(facts)
+    assert {*COVERED_BY_SUMS_ONLY, "schema_version", "steps"} == set(facts)
 
 
 def test_changed_fact_contradicts_the_result(bundle: Path) -> None:

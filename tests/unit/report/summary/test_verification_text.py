@@ -36,7 +36,7 @@ def test_each_bundle_has_a_line_with_its_findings_below() -> None:
         "",
         "2 bundles: 1 ok, 1 differ",
         "",
-        "Covered by the checksums alone, because no raw table has them: model_info.",
+        "Facts in run.json that the checksums alone cover, because no raw table has them: model_info.",
     ]
 
 
