@@ -22,7 +22,7 @@ ASKED := pyproject.toml constraints.txt requirements/weights.txt
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help quickstart test test-fast test-wheel check format docs-reference bench bench-accuracy bench-coverage bench-real bench-slow-calls bench-freezes bench-beating bench-latency bench-split bench-prices wheel clean distclean
+.PHONY: help quickstart test test-fast test-wheel check format docs-reference bench bench-accuracy bench-coverage bench-real bench-slow-calls bench-freezes bench-flops bench-beating bench-latency bench-split bench-prices wheel clean distclean
 
 help: ## List these targets.
 	@awk -F ':.*## ' '/^[a-z%.-]+:.*## / { sub(/%/, "X.Y", $$1); printf "  %-14s %s\n", $$1, $$2 }' Makefile
