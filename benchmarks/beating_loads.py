@@ -68,17 +68,12 @@ def main() -> None:
                     flush=True,
                 )
     except KeyboardInterrupt:
-        _print(groups, rows)
-        end_interrupted(sum(row.runs for row in rows.values()))
-    found, false = _print(groups, rows)
-    write(
-        "beating_loads",
-        {"beats": [asdict(each) for each in found], "ordinary": [asdict(each) for each in false]},
-    )
+        end_interrupted("beating_loads", sum(row.runs for row in rows.values()), _print(groups, rows))
+    write("beating_loads", _print(groups, rows))
 
 
-def _print(groups: Sequence[Group], rows: Mapping[Group, Row]) -> tuple[list[Row], list[Row]]:
-    """Print the rows that there are, of beats and of ordinary power, in the order of the groups; and return them."""
+def _print(groups: Sequence[Group], rows: Mapping[Group, Row]) -> dict[str, object]:
+    """Print and return the rows that there are, of beats and of ordinary power, in the order of the groups."""
     found = [rows[each] for each in groups if each in rows and each.n_windows]
     false = [rows[each] for each in groups if each in rows and not each.n_windows]
     print(
@@ -92,7 +87,7 @@ def _print(groups: Sequence[Group], rows: Mapping[Group, Row]) -> tuple[list[Row
     print(f"\n{'ordinary power':28} {'window':>10} {'runs':>6} {'warned':>7}")
     for row in false:
         print(f"{row.sensor:28} {row.windows:>10} {row.runs:6} {row.warned:7}")
-    return found, false
+    return {"beats": [asdict(each) for each in found], "ordinary": [asdict(each) for each in false]}
 
 
 def _share(part: int, whole: int) -> str:

@@ -5,11 +5,12 @@ The generators below were not used to choose anything in the intervals: neither 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
-from benchmarks.report import machine, write
+from benchmarks.report import end_interrupted, machine, write
 from numpy.typing import NDArray
 
 from llenergymeasure.metrics.statistics.distributions import PERCENTILES, Values, describe
@@ -136,27 +137,24 @@ def _true_percentiles(generator: Generator, rng: np.random.Generator) -> dict[st
 
 
 def main() -> None:
-    """Print the table and write `out/latency_coverage.json`."""
-    rows = [
-        row
-        for generator in GENERATORS
-        for windows in WINDOWS
-        for requests in REQUESTS
-        for row in coverage(generator, windows, requests)
-    ]
-    write("latency_coverage", {"rows": [asdict(row) for row in rows]})
+    """Print the table as its rows come, and write `out/latency_coverage.json`; Ctrl-C ends it early."""
     here = machine()
     print(f"\nlatency percentiles, {RUNS} runs a row ({here['cores']} cores, Python {here['python']})")
     print("  covered, half-width over the percentile; -: stated in none, (n %): stated in so many")
-    for generator in GENERATORS:
-        print(f"\n{generator.title}\n  windows x requests  " + "".join(f"{name:>22}" for name in PERCENTILES))
-        mine = [row for row in rows if row.generator == generator.title]
-        for start in range(0, len(mine), len(PERCENTILES)):
-            cells = mine[start : start + len(PERCENTILES)]
-            print(
-                f"  {cells[0].windows:7} x {cells[0].requests:<10}"
-                + "".join(f"{_cell(row):>22}" for row in cells)
-            )
+    rows: list[Row] = []
+    try:
+        for generator in GENERATORS:
+            heads = "".join(f"{name:>22}" for name in PERCENTILES)
+            print(f"\n{generator.title}\n  windows x requests  {heads}", flush=True)
+            for windows, requests in itertools.product(WINDOWS, REQUESTS):
+                cells = coverage(generator, windows, requests)
+                rows += cells
+                line = "".join(f"{_cell(row):>22}" for row in cells)
+                print(f"  {windows:7} x {requests:<10}{line}", flush=True)
+    except KeyboardInterrupt:
+        finished = len(rows) // len(PERCENTILES)
+        end_interrupted("latency_coverage", finished * RUNS, {"rows": [asdict(row) for row in rows]})
+    write("latency_coverage", {"rows": [asdict(row) for row in rows]})
 
 
 def _cell(row: Row) -> str:

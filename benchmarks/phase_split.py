@@ -2,29 +2,45 @@
 
 from __future__ import annotations
 
+import signal
 import statistics
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
+from functools import partial
+from multiprocessing import Pool
 
 import numpy as np
-from benchmarks.report import machine, write
+from benchmarks.report import end_interrupted, machine, write
 
 from llenergymeasure.domain.step_table import StepTable
 from tests.support.simulated_phases import Load, PhasedRun, phased_run
 from tests.support.simulated_power import COUNTERS, POWER_ONLY, REAL, Sensor
 
 BAR_SEEDS, OTHER_SEEDS, REASON_SEEDS = 200, 60, 10
-JITTERED = "a100 whose ticks stray by 2 ms"
+JITTERED: Mapping[str, Sensor] = {
+    "a100 whose ticks stray by 2 ms": REAL["a100"],
+    "h100 whose ticks stray by 0.4 ms": REAL["h100 instant"],
+}
+BY_POWER = ("v100", "a100", "h100 average")
+"""An H100's `instant` reading is as an A100's: 25 of 100 ms."""
 SENSORS: Mapping[str, Sensor] = {
     **COUNTERS,
-    **{f"{name}, power alone": each for name, each in POWER_ONLY.items()},
-    JITTERED: REAL["a100"],
+    **{f"{name}, power alone": POWER_ONLY[name] for name in BY_POWER},
+    **JITTERED,
 }
-DEVIATES = {JITTERED: {"linearity": REAL["a100"].wander}}
-"""What the meter would state of it."""
+DEVIATES = {name: {"linearity": sensor.wander} for name, sensor in JITTERED.items()}
+"""What the meter would state of them."""
 MIXED = "steps of both phases"
 HEADS = f"{'bias':>7} {'mean':>6} {'p95':>6} {'max':>6} {'bar':>4} {'±':>6} {'held':>7} {'decode':>7}"
+LEGEND = """\
+energy of the prefills less the true one, in % of it, without the gain of the meter:
+  bias            mean error with its sign
+  mean, p95, max  mean, 95th percentile and largest of its magnitude
+  bar             the most that max may be
+  ±               half-width of the 95 % interval, the median
+  held, decode    share of the runs in which the interval contains the true energy of the prefills, of the decode
+a reason in place of numbers: no run was split; (n unknown: ...): n of the runs were not
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,16 +84,24 @@ class Row:
 
 
 def main() -> None:
-    """Print the table as its rows come, and write `out/phase_split.json`."""
-    here, rows = machine(), []
-    print(
-        f"\nphase_split ({here['cores']} cores, Python {here['python']}): energy of the prefills, without the gain"
-    )
-    print(f"{'sensor':34} {'load':34} {'runs':>4} {HEADS}")
-    with ProcessPoolExecutor() as pool:
-        for case in _cases():
-            rows.append(_row(case, list(pool.map(_outcome, [case] * case.seeds, range(case.seeds)))))
+    """Print the table as its rows come, and write `out/phase_split.json`; after Ctrl-C what was found until then."""
+    here, rows = machine(), list[Row]()
+    print(f"\nphase_split ({here['cores']} cores, Python {here['python']})\n{LEGEND}")
+    print(f"{'sensor':34} {'load':34} {'runs':>4} {HEADS}", flush=True)
+    outcomes: list[Outcome] = []
+    try:
+        with Pool(initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN)) as pool:
+            for case in _cases():
+                outcomes.clear()
+                outcomes.extend(pool.imap(partial(_outcome, case), range(case.seeds)))
+                rows.append(_row(case, outcomes))
+                print(_line(rows[-1]), flush=True)
+    except KeyboardInterrupt:
+        if outcomes and len(outcomes) < case.seeds:
+            rows.append(_row(case, outcomes))
             print(_line(rows[-1]), flush=True)
+        runs = sum(row.runs for row in rows)
+        end_interrupted("phase_split", runs, {"rows": [asdict(row) for row in rows]})
     write("phase_split", {"rows": [asdict(row) for row in rows]})
 
 
@@ -85,10 +109,10 @@ def _cases() -> Iterator[Case]:
     for prefill_ms, bar in ((5, 3.0), (20, 1.0), (50, 1.0), (200, 1.0)):
         load = Load(prefill_s=prefill_ms / 1e3)
         yield Case(sensor="a100", load=load, name=f"{prefill_ms} ms", bar=bar, seeds=BAR_SEEDS)
-    for sensor in ("v100", "h100 instant", "rapl", JITTERED):
+    for sensor in ("v100", "rapl", *JITTERED):
         for prefill_ms in (5, 20):
             yield Case(sensor=sensor, load=Load(prefill_s=prefill_ms / 1e3), name=f"{prefill_ms} ms")
-    for name in POWER_ONLY:
+    for name in BY_POWER:
         seeds = REASON_SEEDS if name == "h100 average" else OTHER_SEEDS
         for prefill_ms in (5, 20, 100):
             load = Load(prefill_s=prefill_ms / 1e3)

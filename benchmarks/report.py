@@ -77,9 +77,13 @@ def write(title: str, content: Mapping[str, object]) -> None:
     (OUT / f"{title}.json").write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
 
 
-def end_interrupted(runs: int) -> NoReturn:
-    """End a benchmark that Ctrl-C stopped, as a shell expects it; `out/` keeps what the last whole one wrote."""
+def end_interrupted(title: str, runs: int, content: Mapping[str, object]) -> NoReturn:
+    """End a benchmark that Ctrl-C stopped, as a shell expects it.
+
+    `out/<title>-interrupted.json` has what was counted; `out/<title>.json` stays as the last whole benchmark wrote it.
+    """
     sys.stdout.flush()
+    write(f"{title}-interrupted", {"runs": runs, **content})
     print(f"\ninterrupted after {runs} runs", file=sys.stderr)
     sys.exit(128 + signal.SIGINT)
 

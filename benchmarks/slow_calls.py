@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -92,9 +92,15 @@ def main() -> None:
         for condition, outcomes in found.items():
             if len(outcomes) < condition.runs:
                 _print(condition, outcomes)
-        end_interrupted(sum(map(len, found.values())))
-    rows = [{**asdict(each), "outcomes": [asdict(outcome) for outcome in found[each]]} for each in conditions]
-    write("slow_calls", {"rows": rows})
+        end_interrupted("slow_calls", sum(map(len, found.values())), _content(found))
+    write("slow_calls", _content(found))
+
+
+def _content(found: Mapping[Condition, Sequence[Outcome]]) -> dict[str, object]:
+    rows = [
+        {**asdict(each), "outcomes": [asdict(one) for one in outcomes]} for each, outcomes in found.items()
+    ]
+    return {"rows": rows}
 
 
 def _conditions() -> tuple[Condition, ...]:
