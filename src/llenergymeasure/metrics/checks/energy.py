@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from llenergymeasure.domain.estimate import digits
 from llenergymeasure.domain.experiment import RunWarning
 from llenergymeasure.metrics.attribution.phases.reasons import BREAK
 from llenergymeasure.metrics.checks.code import Levels, WarningCode
@@ -84,7 +85,7 @@ def check_step_costs_predict(inputs: CheckInputs) -> Iterable[RunWarning]:
     error = summary.out_of_sample_error
     if error is not None and error > LARGEST_ERROR:
         faults.append(
-            f"predicts the energy of a repeat that it was not fitted to with an error of {error:.0%}"
+            f"predicts the energy of a repeat that it was not fitted to with an error of {digits(100 * error)} %"
         )
     if faults:
         message = f"The cost of steps {', and '.join(faults)}."

@@ -25,8 +25,9 @@ TOO_MUCH_ALIKE = (
     "wider than the price itself, because the steps are much alike: "
     "serve prompts, answers and batches of more different sizes"
 )
-TOO_DIFFERENT = "wider than the price itself, because the repeats differ that much"
-"""Both follow on "the interval is"."""
+REPEATS_DIFFER = "wider than the price itself, because the repeats differ that much"
+SENSORS_ERR = "wider than the price itself, because of the systematic error of the sensors"
+"""All three follow on "the interval is"."""
 MISSING = (
     "the backend reports no steps, an energy is unknown, no request ended in a window, or the steps of the windows are "
     "too much alike to tell the prices apart"
@@ -52,24 +53,24 @@ def price(combination: Combination) -> Callable[[Figure, FigureInputs], Estimate
         if fit_j is None:
             reason = "the windows are too short for an interval"
             return Estimate(value=value_j, unit=figure.unit, method=inputs.model_method, reason=reason)
-        half_j = math.hypot(fit_j, value_j * (scatter or 0.0), value_j * _gain(inputs))
+        terms_j = fit_j, value_j * (scatter or 0.0), value_j * _gain(inputs)
+        half_j = math.hypot(*terms_j)
+        caveats = [_caveat(terms_j) if half_j > value_j else None, ONE_WINDOW if scatter is None else None]
         return Estimate(
             value=value_j,
             low=max(value_j - half_j, 0.0),
             high=value_j + half_j,
             unit=figure.unit,
             method=inputs.model_method,
-            reason=_caveat(value_j, fit_j, half_j) or (ONE_WINDOW if scatter is None else None),
+            reason="; and ".join(filter(None, caveats)) or None,
         )
 
     return compute
 
 
-def _caveat(value_j: float, fit_j: float, half_j: float) -> str | None:
-    """Return why an interval says little: wider than the price by the fit alone, or by the terms beside it."""
-    if fit_j > value_j:
-        return TOO_MUCH_ALIKE
-    return TOO_DIFFERENT if half_j > value_j else None
+def _caveat(terms_j: tuple[float, float, float]) -> str:
+    """Return why an interval is wider than its price, by its widest term: of the fit, of repeats, of the sensors."""
+    return (TOO_MUCH_ALIKE, REPEATS_DIFFER, SENSORS_ERR)[terms_j.index(max(terms_j))]
 
 
 def _gain(inputs: FigureInputs) -> float:

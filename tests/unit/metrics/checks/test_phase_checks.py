@@ -53,7 +53,7 @@ def _cost_warnings(error: float | None, r2: float | None = 0.9) -> list[RunWarni
 def test_costs_that_do_not_hold_from_repeat_to_repeat_are_information_with_their_error() -> None:
     (warning,) = _cost_warnings(0.23)
     assert (warning.code, warning.severity, warning.magnitude) == ("step_costs_inaccurate", "info", 0.23)
-    assert warning.message.endswith("that it was not fitted to with an error of 23%.")
+    assert warning.message.endswith("that it was not fitted to with an error of 23 %.")
 
 
 def test_costs_that_hold_or_were_not_tried_are_no_warning() -> None:

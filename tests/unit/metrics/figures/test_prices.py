@@ -89,6 +89,16 @@ def test_a_price_with_an_interval_wider_than_itself_says_that_the_steps_are_much
     assert narrow.reason is None
 
 
+def test_a_price_that_is_uncertain_by_its_sensor_alone_does_not_blame_the_steps() -> None:
+    run = serve(Mix(), 1, COUNTERS["a100"], windows=2, window_s=4.0)
+    channel = run.trace.channels[0].model_copy(update={"relative_error": 1.2})
+    found = _price(
+        prices.PER_STEP,
+        _inputs(replace(run, trace=type(run.trace)(channels=(channel,), samples=run.trace.samples))),
+    )
+    assert found.reason == "wider than the price itself, because of the systematic error of the sensors"
+
+
 def test_prices_by_a_meter_that_estimates_are_estimates() -> None:
     inputs = _inputs(serve(Mix(), 1, COUNTERS["a100"], windows=2, window_s=4.0))
     for figure in ALL:
