@@ -50,6 +50,7 @@ DEFAULTS: Defaults = {
         "measurement.strict": False,
         "energy.meters": "auto",
         "energy.exclude": [],
+        "energy.nvml.activity": True,
         "energy.estimate.cpu_max_power_w": None,
         "energy.estimate.cpu_idle_power_w": None,
         "passthrough_kwargs": None,
