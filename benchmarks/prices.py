@@ -141,11 +141,21 @@ def main() -> int:
             _judge(case, seeds, rows, unseen)
         end_interrupted("prices", sum(map(len, found.values())), _content(rows, unseen))
     write("prices", _content(rows, unseen))
-    missed = [f"{each.case}, {each.price}: {each.covered:.1%} covered" for each in rows if each.holds == "NO"]
-    missed += [f"{each.case}, unseen mixes: worst {each.worst:.2%}" for each in unseen if each.holds == "NO"]
+    missed = missed_bars(rows, unseen)
     if missed:
         print("bars missed:", *missed, sep="\n  ")
     return 1 if missed else 0
+
+
+def missed_bars(rows: Sequence[Row], unseen: Sequence[Unseen]) -> list[str]:
+    """Return a line for each bar that is missed."""
+    prices_off = [
+        f"{each.case}, {each.price}: {each.covered:.1%} covered" for each in rows if each.holds == "NO"
+    ]
+    mixes_off = [
+        f"{each.case}, unseen mixes: worst {each.worst:.2%}" for each in unseen if each.holds == "NO"
+    ]
+    return prices_off + mixes_off
 
 
 def measure(case: Case, seed: int) -> Seed:
