@@ -76,6 +76,8 @@ ENERGY_PER_OUTPUT_TOKEN = Figure(
     numerator=ENERGY,
     denominator=OUTPUT_TOKENS,
     formula="energy / output tokens (input tokens count nothing)",
+    differs="what others call energy per token may count prompt tokens too, which gives a smaller number: that is "
+    "`energy_per_token_j`",
     missing_because=f"{NO_ENERGY}; or a window has no output tokens",
     compute=energy_over,
 )
