@@ -11,8 +11,9 @@ from llenergymeasure.config.models import ExperimentConfig, MeasurementConfig
 from llenergymeasure.domain.breakdowns.attribution import AttributionTable
 from llenergymeasure.domain.experiment import ExperimentResult, PhaseSummary, Repeat, WarmupSummary
 from llenergymeasure.domain.fingerprints import experiment_hash
+from llenergymeasure.domain.model.info import explained
 from llenergymeasure.domain.run_facts import RunFacts
-from llenergymeasure.metrics.attribution.by_request.attribute import Attribution, attribute
+from llenergymeasure.metrics.attribution.by_request.attribute import NO_STEPS, Attribution, attribute
 from llenergymeasure.metrics.attribution.by_request.summary import summarise_attribution
 from llenergymeasure.metrics.attribution.by_request.table import attribution_table
 from llenergymeasure.metrics.attribution.phases.split import PhaseShares, SplitEnergies, split_phases
@@ -60,7 +61,8 @@ class Assembled:
 def assemble(config: ExperimentConfig, raw: RawRun) -> Assembled:
     """Compute every figure of a result, and the derived tables, from the raw tables and facts of a run."""
     account = EnergyAccount(raw.trace, quiet_intervals(raw.phases, raw.requests))
-    attribution = attribute(account, raw.phases, raw.requests, raw.steps)
+    no_steps = explained(NO_STEPS, raw.facts.model_info, "steps")
+    attribution = attribute(account, raw.phases, raw.requests, raw.steps, no_steps)
     result = _result(config, raw, account, attribution)
     if isinstance(attribution, str):
         return Assembled(result=result, attribution=None)

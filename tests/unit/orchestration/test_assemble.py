@@ -97,6 +97,7 @@ def test_steps_that_mix_both_phases_are_split_by_the_cost_model_and_labelled_der
     split, prefill = result.phase_split, result.estimates["prefill_energy_j"]
     assert split is not None
     assert split.method == "model"
+    assert "compute the prompts of some requests and the tokens of others" in result.unknown["prefill_time_s"]
     parts = (split.prefill_energy_j or 0, split.decode_energy_j or 0, split.rest_energy_j or 0)
     assert math.fsum(parts) == pytest.approx(result.total_energy_j, rel=1e-9)
     assert min(parts[:2]) > 0

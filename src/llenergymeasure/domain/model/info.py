@@ -53,4 +53,11 @@ class ModelInfo(Record):
     execution: Execution | None = None
     """What the implementation executes; None where the backend does not tell."""
     unknown: dict[str, str] = Field(default_factory=dict)
-    """By the name of a count, or of `shape`, that is None: why."""
+    """By the name of a count, or of `shape`, that is None: why. By `steps` and `token_times`: why the backend, as
+    configured, does not report them."""
+
+
+def explained(lack: str, info: ModelInfo | None, name: str) -> str:
+    """Return what a run lacks, with the backend's reason for it (in `ModelInfo.unknown`) where it gave one."""
+    reason = None if info is None else info.unknown.get(name)
+    return lack if reason is None else f"{lack}: {reason}"

@@ -62,7 +62,7 @@ class FigureInputs:
     @cached_property
     def latency(self) -> Mapping[str, Distribution]:
         """The distribution of each latency metric over the answered requests."""
-        return latency_distributions(self.rows)
+        return latency_distributions(self.rows, self.model_info)
 
     @cached_property
     def cards(self) -> Cards | str:

@@ -7,22 +7,32 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from llenergymeasure.domain.breakdowns.distribution import Distribution
+from llenergymeasure.domain.model.info import ModelInfo
 from llenergymeasure.domain.request_table import UNKNOWN, RequestTable
 from llenergymeasure.metrics.energy.windows import WindowTotals
 from llenergymeasure.metrics.performance.latency_metrics import LATENCY_METRICS, LatencyMetric, MetricValues
 from llenergymeasure.metrics.statistics.distributions import STATISTICS, Values, describe
 
 
-def latency_distributions(rows: Sequence[WindowTotals]) -> dict[str, Distribution]:
-    """Return the distribution of each metric over the answered requests that began and ended inside a window."""
-    found = {metric.name: _distribution(metric, rows, with_failures=False) for metric in LATENCY_METRICS}
+def latency_distributions(
+    rows: Sequence[WindowTotals], info: ModelInfo | None = None
+) -> dict[str, Distribution]:
+    """Return the distribution of each metric over the answered requests that began and ended inside a window.
+
+    `info` may say why there are no times of tokens.
+    """
+    found = {
+        metric.name: _distribution(metric, rows, info, with_failures=False) for metric in LATENCY_METRICS
+    }
     return {metric.name: _labelled(metric, found) for metric in LATENCY_METRICS}
 
 
-def latency_with_failures(rows: Sequence[WindowTotals]) -> dict[str, Distribution]:
+def latency_with_failures(
+    rows: Sequence[WindowTotals], info: ModelInfo | None = None
+) -> dict[str, Distribution]:
     """Return the same of the metrics that have a meaning for a failed request, which counts as infinitely late."""
     return {
-        metric.name: _distribution(metric, rows, with_failures=True)
+        metric.name: _distribution(metric, rows, info, with_failures=True)
         for metric in LATENCY_METRICS
         if metric.counts_failures
     }
@@ -37,7 +47,7 @@ def _labelled(metric: LatencyMetric, found: Mapping[str, Distribution]) -> Distr
 
 
 def _distribution(
-    metric: LatencyMetric, rows: Sequence[WindowTotals], *, with_failures: bool
+    metric: LatencyMetric, rows: Sequence[WindowTotals], info: ModelInfo | None, *, with_failures: bool
 ) -> Distribution:
     known = [metric.of(row.whole) for row in rows]
     windows = [_values(metric, row, each, with_failures) for row, each in zip(rows, known, strict=True)]
@@ -53,7 +63,9 @@ def _distribution(
         ),
         cut_off=sum(row.cut_off for row in rows),
         statistics=described.statistics,
-        unknown=described.unknown if n else dict.fromkeys(STATISTICS, metric.missing_because),
+        unknown=described.unknown
+        if n
+        else dict.fromkeys(STATISTICS, metric.why_unknown([row.whole for row in rows], info)),
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from llenergymeasure.domain.breakdowns.phase_split import PhaseSplit
 from llenergymeasure.domain.estimate import Estimate, exact
+from llenergymeasure.metrics.attribution.phases.split import MIXED
 from llenergymeasure.metrics.figures.energies import TOTAL_ENERGY, energy_over
 from llenergymeasure.metrics.figures.figure import Figure, FigureInputs, Unknown
 from llenergymeasure.metrics.statistics.student import half_width_beyond, mean_half_width
@@ -87,7 +88,7 @@ class PhaseTime:
         split = inputs.phase_split.split
         duration_s = self.of(split)
         if duration_s is None:
-            return Unknown(reason=split.reason or "the times of the phases are not known")
+            return Unknown(reason=split.reason or f"{MIXED}, so their times cannot be told apart")
         return exact(duration_s, figure.unit, "derived")
 
 

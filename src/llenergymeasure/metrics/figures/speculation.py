@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from llenergymeasure.domain.estimate import Estimate
+from llenergymeasure.domain.model.info import explained
 from llenergymeasure.domain.request_table import UNKNOWN
 from llenergymeasure.domain.step_table import StepTable
 from llenergymeasure.domain.uncertainty import UncertaintyBudget
+from llenergymeasure.metrics.attribution.by_request.attribute import NO_STEPS
 from llenergymeasure.metrics.energy.windows import WindowTotals
 from llenergymeasure.metrics.figures.energies import NO_ENERGY, energy_over
 from llenergymeasure.metrics.figures.figure import Figure, FigureInputs, Quantity, Unknown
@@ -15,7 +17,6 @@ from llenergymeasure.metrics.figures.speed import ratio
 NOTHING_PROPOSED = (
     "no tokens were proposed in the windows (speculative decoding is off, or found nothing to propose)"
 )
-NO_STEPS = "the backend reports no steps"
 
 
 def _verifying(row: WindowTotals, inputs: FigureInputs) -> StepTable:
@@ -59,7 +60,7 @@ def energy_of_accepted(figure: Figure, inputs: FigureInputs) -> UncertaintyBudge
 
 def _nothing_speculates(inputs: FigureInputs) -> Unknown | None:
     if inputs.steps is None:
-        return Unknown(reason=NO_STEPS)
+        return Unknown(reason=explained(NO_STEPS, inputs.model_info, "steps"))
     proposed = any(_drafted(row, inputs) for row in inputs.rows)
     return None if proposed else Unknown(reason=NOTHING_PROPOSED)
 
@@ -106,3 +107,5 @@ ENERGY_PER_ACCEPTED_TOKEN = Figure(
     compute=energy_of_accepted,
     in_summary=False,
 )
+SPECULATION: tuple[Figure, ...] = (ACCEPTANCE_RATE, TOKENS_PER_STEP, ENERGY_PER_ACCEPTED_TOKEN)
+"""In the order in which they are shown."""

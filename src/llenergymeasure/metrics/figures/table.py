@@ -53,9 +53,7 @@ FIGURES: tuple[Figure, ...] = (
     work.TOTAL_TOKENS,
     *work_done.WORK_DONE,
     *UTILISATIONS,
-    speculation.ACCEPTANCE_RATE,
-    speculation.TOKENS_PER_STEP,
-    speculation.ENERGY_PER_ACCEPTED_TOKEN,
+    *speculation.SPECULATION,
     prices.PER_PROMPT_TOKEN,
     prices.PER_OUTPUT_TOKEN,
     prices.PER_REQUEST,
@@ -100,7 +98,7 @@ def compute_figures(inputs: FigureInputs) -> FigureValues:
         unknown=unknown,
         roofline=roofline(inputs),
         latency=inputs.latency,
-        latency_with_failures=latency_with_failures(inputs.rows),
+        latency_with_failures=latency_with_failures(inputs.rows, inputs.model_info),
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Literal
 
 from llenergymeasure.domain.estimate import Estimate
+from llenergymeasure.domain.model.info import explained
 from llenergymeasure.metrics.energy.windows import WindowTotals
 from llenergymeasure.metrics.figures.figure import Figure, FigureInputs, Quantity, Unknown
 from llenergymeasure.metrics.performance.roofline.cards import Cards
@@ -53,7 +54,7 @@ def why_no_time(inputs: FigureInputs, part: Part) -> str | None:
     times = [inputs.step_times(row) for row in inputs.rows]
     known = [each for each in times if each is not None]
     if len(known) < len(times):
-        return NO_STEPS
+        return explained(NO_STEPS, inputs.model_info, "steps")
     mixed, steps = sum(each.mixed for each in known), sum(each.steps for each in known)
     if mixed:
         return (

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from llenergymeasure.domain.request_table import RequestTable
+from llenergymeasure.domain.model.info import ModelInfo, explained
+from llenergymeasure.domain.request_table import UNKNOWN, RequestTable
 from llenergymeasure.metrics.performance import latency
 from llenergymeasure.metrics.performance.batches import batch_numbers
 
+NO_FIRST_TOKEN = "the backend reports no time of the first token"
+NO_LAST_TOKEN = "the backend reports no time of the last token"
 NO_TOKEN_TIMES = "the backend reports no token times"
+NO_LATER_TOKEN = "no request has a token after its first chunk"
+NO_REQUESTS = "no answered request was scheduled and ended in a window"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,11 +41,29 @@ class LatencyMetric:
     source: str | None = None
     differs: str | None = None
     """How other tools define what goes by this name."""
-    missing_because: str
-    """Why it is unknown where nothing has a value."""
+    without_times: str
+    """Why it is unknown where the requests lack the times that it needs."""
+    without_values: str | None = None
+    """Why it is unknown where they have these times and still nothing has a value."""
+    needs: Literal["first_token_unix_ns", "last_token_unix_ns", "chunk_unix_ns"]
+    """The column of those times."""
     counts_failures: bool = False
     """Whether it has a meaning for a failed request, which is then infinitely late."""
     of: Callable[[RequestTable], MetricValues]
+
+    @property
+    def missing_because(self) -> str:
+        """When it is unknown, as the reference page prints it."""
+        return ", or ".join(each for each in (self.without_times, self.without_values) if each)
+
+    def why_unknown(self, requests: Sequence[RequestTable], info: ModelInfo | None) -> str:
+        """Return why it is unknown for requests of which nothing has a value, window by window."""
+        if not any(map(len, requests)):
+            return NO_REQUESTS
+        has_times = any((getattr(each, self.needs) != UNKNOWN).any() for each in requests)
+        if has_times and self.without_values is not None:
+            return self.without_values
+        return explained(self.without_times, info, "token_times")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -95,7 +118,8 @@ LATENCY_METRICS: tuple[LatencyMetric, ...] = (
         differs="vLLM, AIPerf and guidellm start when the client sends, which hides the client's own delay. vLLM stops "
         "at the first event, a role alone or an empty one included; AIPerf, guidellm and SGLang at the first text, "
         "reasoning or tool call",
-        missing_because="the backend reports no time of the first token",
+        without_times=NO_FIRST_TOKEN,
+        needs="first_token_unix_ns",
         counts_failures=True,
         of=_by_request(latency.ttft_s),
     ),
@@ -106,7 +130,9 @@ LATENCY_METRICS: tuple[LatencyMetric, ...] = (
         better="lower",
         formula="first token − sent: `ttft_s` without the delay of the client",
         differs="what vLLM, AIPerf and guidellm call TTFT",
-        missing_because="the backend reports no time of the first token, or none at which a request was sent",
+        without_times=NO_FIRST_TOKEN,
+        without_values="the backend reports no time at which a request was sent",
+        needs="first_token_unix_ns",
         counts_failures=True,
         of=_by_request(latency.ttft_sent_s),
     ),
@@ -119,7 +145,9 @@ LATENCY_METRICS: tuple[LatencyMetric, ...] = (
         "that the backend counts (`usage` of a server); an answer without a token after its first chunk has none",
         differs="vLLM and MLPerf Inference divide by output tokens − 1, however many came first; guidellm divides "
         "(last token − start) by the output tokens, the first one included",
-        missing_because=f"{NO_TOKEN_TIMES}, or no request has a token after its first chunk",
+        without_times=NO_TOKEN_TIMES,
+        without_values=NO_LATER_TOKEN,
+        needs="first_token_unix_ns",
         counts_failures=True,
         of=_by_request(latency.tpot_s),
     ),
@@ -135,7 +163,9 @@ LATENCY_METRICS: tuple[LatencyMetric, ...] = (
         "of a window. It is labelled inter-token latency (ITL) only where every chunk has one token",
         differs="ITL is one sample a chunk in vLLM, the gap over its tokens in genai-perf, that quotient once for each "
         "of its tokens in SGLang, and a mean per request in AIPerf and guidellm, which hides stalls",
-        missing_because=f"{NO_TOKEN_TIMES}, or no answer has a second chunk",
+        without_times=NO_TOKEN_TIMES,
+        without_values="no answer has a second chunk",
+        needs="chunk_unix_ns",
         of=_chunk_gaps,
     ),
     LatencyMetric(
@@ -146,7 +176,8 @@ LATENCY_METRICS: tuple[LatencyMetric, ...] = (
         things="chunks",
         groups="steps",
         formula="output tokens of each chunk that has one, the first of a request included",
-        missing_because=NO_TOKEN_TIMES,
+        without_times=NO_TOKEN_TIMES,
+        needs="chunk_unix_ns",
         of=_chunk_tokens,
     ),
     LatencyMetric(
@@ -157,7 +188,8 @@ LATENCY_METRICS: tuple[LatencyMetric, ...] = (
         formula="last token − scheduled",
         differs="others start when the client sends, and some end when the stream is closed; that time is kept in "
         "`requests.parquet` (`closed_unix_ns`)",
-        missing_because="the backend reports no time of the last token",
+        without_times=NO_LAST_TOKEN,
+        needs="last_token_unix_ns",
         counts_failures=True,
         of=_by_request(latency.e2e_s),
     ),
@@ -168,7 +200,9 @@ LATENCY_METRICS: tuple[LatencyMetric, ...] = (
         better="higher",
         formula="(output tokens − tokens of the first chunk) / (last token − first token): 1 / `tpot_s` of the same "
         "request. Its high percentiles are its fastest requests; the slowest are in `tpot_s`",
-        missing_because=f"{NO_TOKEN_TIMES}, or no request has a token after its first chunk",
+        without_times=NO_TOKEN_TIMES,
+        without_values=NO_LATER_TOKEN,
+        needs="first_token_unix_ns",
         of=_by_request(latency.decode_tokens_per_s),
     ),
     LatencyMetric(
@@ -177,7 +211,8 @@ LATENCY_METRICS: tuple[LatencyMetric, ...] = (
         unit="tokens/s",
         better="higher",
         formula="output tokens / `e2e_s` of the same request, time in a queue and for the prompt included",
-        missing_because="the backend reports no time of the last token",
+        without_times=NO_LAST_TOKEN,
+        needs="last_token_unix_ns",
         of=_by_request(latency.e2e_tokens_per_s),
     ),
 )

@@ -8,14 +8,15 @@ from dataclasses import replace
 
 from llenergymeasure.domain.estimate import Estimate, exact
 from llenergymeasure.domain.experiment import ExperimentResult
+from llenergymeasure.metrics.attribution.by_request.attribute import NO_STEPS
 from llenergymeasure.metrics.figures import table
 from llenergymeasure.metrics.figures.figure import Figure, Section
-from llenergymeasure.metrics.figures.speculation import NO_STEPS, NOTHING_PROPOSED
+from llenergymeasure.metrics.figures.speculation import NOTHING_PROPOSED, SPECULATION
 from llenergymeasure.report.summary.document import Row
 from llenergymeasure.report.summary.format import bytes_text, duration_text, estimate_text
 
 HIDDEN_REASONS = (NO_STEPS, NOTHING_PROPOSED)
-"""Of figures of speculation, which say nothing of a run without any."""
+"""Beginnings of what figures of speculation say of a run without any."""
 UNSHOWN_METHODS = ("derived", "counted")
 """Methods that say nothing about a meter."""
 
@@ -27,7 +28,8 @@ def stated_figures(
     names = {*result.estimates, *result.unknown, *result.model_fields_set}
     for figure in table.FIGURES:
         hidden = not (figure.in_summary or everything) or (figure.needs_gpu and result.device == "cpu")
-        hidden = hidden or result.unknown.get(figure.name) in HIDDEN_REASONS
+        reason = result.unknown.get(figure.name, "")
+        hidden = hidden or (figure in SPECULATION and reason.startswith(HIDDEN_REASONS))
         if figure.section == section and figure.name in names and not hidden:
             yield figure
 

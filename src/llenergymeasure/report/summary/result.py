@@ -93,9 +93,12 @@ def _figures(result: ExperimentResult, section: Section) -> Iterator[Row]:
 
 
 def _further(result: ExperimentResult) -> Iterator[Row]:
-    """Yield the figures that this version does not know, as a newer one may write them, by name."""
+    """Yield the figures that this version does not know, as a newer one may write them, by name.
+
+    Why there is no energy by request stands with the requests.
+    """
     for name in table.in_table_order({**result.estimates, **result.unknown}):
-        if table.find_figure(name) is None:
+        if table.find_figure(name) is None and name != "attribution":
             yield figure_row(result, name, name)
 
 

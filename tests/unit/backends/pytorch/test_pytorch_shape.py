@@ -9,6 +9,7 @@ from llenergymeasure.backends.pytorch.facts.layers.read import read_shape
 from llenergymeasure.backends.pytorch.options import PyTorchConfig
 from llenergymeasure.metrics.performance.work.traffic import kv_bytes_per_token
 from tests.support.flop_counting import computed_work, counted_flops, info_of
+from tests.support.pytorch_runs import configure, loaded
 from tests.support.tiny_architectures import build_tiny
 
 pytestmark = pytest.mark.model
@@ -208,6 +209,16 @@ def test_what_answers_do_not_tell_leaves_the_passes_unknown(options, reason):
     execution = read_execution(build_tiny("Llama"), PyTorchConfig(**options))
     assert reason in (execution.passes_unknown or "")
     assert execution.unknown == execution.passes_unknown
+
+
+@pytest.mark.model
+def test_beam_search_is_named_where_steps_and_token_times_are_missing(tiny_llama):
+    with loaded(configure(tiny_llama)) as one, loaded(configure(tiny_llama, pytorch={"num_beams": 2})) as two:
+        assert not {"steps", "token_times"} & set(one._loaded()._info.unknown)
+        unknown = two._loaded()._info.unknown
+        assert (
+            unknown["steps"] == unknown["token_times"] == "beam search decides on its tokens only at the end"
+        )
 
 
 def test_the_execution_follows_from_attention_cache_and_output_layer():

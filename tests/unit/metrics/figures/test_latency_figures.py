@@ -94,7 +94,7 @@ def test_the_headline_figures_are_the_means_of_the_distributions() -> None:
     for name in ("ttft_s", "tpot_s"):
         assert figures.estimates[name] == figures.latency[name].statistics["mean"]
     nothing = compute_figures(FigureInputs(rows=_rows([])))
-    assert nothing.unknown["ttft_s"] == "the backend reports no time of the first token"
+    assert nothing.unknown["ttft_s"] == "no answered request was scheduled and ended in a window"
 
 
 def test_requests_that_an_edge_cuts_off_are_left_out_and_counted() -> None:
@@ -166,4 +166,20 @@ def test_a_backend_without_token_times_has_the_reason_for_every_statistic() -> N
     ]
     found = latency_distributions(_rows(silent))["chunk_gap_s"]
     assert set(found.unknown) == {"mean", "p50", "p90", "p95", "p99", "max"}
-    assert found.unknown["p50"] == "the backend reports no token times, or no answer has a second chunk"
+    assert found.unknown["p50"] == "the backend reports no token times"
+
+
+def test_the_reason_is_the_one_that_holds_not_a_list_of_what_may_hold() -> None:
+    at_once = [
+        request(
+            f"{window}",
+            scheduled_s=window * LENGTH_S + 1,
+            token_s=[window * LENGTH_S + 1.5],
+            output_tokens=3,
+            chunk_tokens=(3,),
+        )
+        for window in range(WINDOWS)
+    ]
+    found = latency_distributions(_rows(at_once))
+    assert found["tpot_s"].unknown["p50"] == "no request has a token after its first chunk"
+    assert found["chunk_gap_s"].unknown["p50"] == "no answer has a second chunk"

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 from llenergymeasure.domain.experiment import ExperimentResult
-from llenergymeasure.domain.request_table import UNKNOWN
+from llenergymeasure.domain.request_table import UNKNOWN, RequestTable
 from llenergymeasure.domain.step_table import StepTable
 from llenergymeasure.domain.trace import complete_windows
 from llenergymeasure.metrics.figures.speculation import NO_STEPS, NOTHING_PROPOSED
 from llenergymeasure.orchestration.assemble import assemble
+from llenergymeasure.report.summary.figure_rows import stated_figures
 from tests.support.bundles import CONFIG, raw_run
 
 NAMES = ("acceptance_rate", "tokens_per_step", "energy_per_accepted_token_j")
@@ -63,6 +64,27 @@ def test_nothing_is_said_of_what_nothing_proposes():
     for name in NAMES:
         assert plain.unknown[name] == idle.unknown[name] == NOTHING_PROPOSED
         assert unreported.unknown[name] == NO_STEPS
+
+
+def test_the_reason_of_the_backend_stands_behind_what_it_does_not_report():
+    raw = raw_run()
+    assert raw.facts.model_info is not None
+    because = {"steps": "beam search ends late", "token_times": "beam search tells nothing"}
+    info = raw.facts.model_info.model_copy(update={"unknown": because})
+    facts = raw.facts.model_copy(update={"model_info": info})
+    silent = [
+        replace(each, first_token_unix_ns=None, last_token_unix_ns=None, chunk_unix_ns=(), chunk_tokens=())
+        for each in raw.requests.rows()
+    ]
+    requests = RequestTable.from_records(silent)
+    result = assemble(CONFIG, replace(raw, facts=facts, requests=requests, steps=None)).result
+    for name in (*NAMES, "attribution", "price_per_step_j"):
+        assert result.unknown[name] == f"{NO_STEPS}: beam search ends late"
+    first = "the backend reports no time of the first token: beam search tells nothing"
+    assert result.unknown["ttft_s"] == result.latency["ttft_s"].unknown["p50"] == first
+    assert result.unknown["tpot_s"] == "the backend reports no token times: beam search tells nothing"
+    shown = [figure.name for figure in stated_figures(result, "work", everything=True)]
+    assert not set(NAMES) & set(shown), "figures of speculation say nothing of a run without any"
 
 
 def test_proposals_that_are_all_wrong_have_no_energy_per_accepted_token():

@@ -14,6 +14,8 @@ from llenergymeasure.backends.pytorch.placement import devices_of, uuids_of
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.domain.model.info import ModelInfo
 
+BEAMS = "beam search decides on its tokens only at the end"
+
 
 def describe(loaded: Loaded, config: ExperimentConfig, assistant: Any = None) -> ModelInfo:
     """Return shape and provenance of the model as it was loaded, which may differ from the configuration."""
@@ -54,7 +56,11 @@ def describe(loaded: Loaded, config: ExperimentConfig, assistant: Any = None) ->
         weight_faults=faults,
         shape=layers,
         execution=read_execution(model, options),
-        unknown={**counts.unknown, **({} if not_understood is None else {"shape": not_understood})},
+        unknown={
+            **counts.unknown,
+            **({} if not_understood is None else {"shape": not_understood}),
+            **({} if options.num_beams == 1 else dict.fromkeys(("steps", "token_times"), BEAMS)),
+        },
     )
 
 

@@ -59,12 +59,19 @@ class Attribution:
 
 
 def attribute(
-    account: EnergyAccount, phases: Sequence[Phase], requests: RequestTable, steps: StepTable | None
+    account: EnergyAccount,
+    phases: Sequence[Phase],
+    requests: RequestTable,
+    steps: StepTable | None,
+    no_steps: str = NO_STEPS,
 ) -> Attribution | str:
-    """Share the energy of the complete windows among their requests; why that cannot be done, where it cannot."""
+    """Share the energy of the complete windows among their requests; why that cannot be done, where it cannot.
+
+    `no_steps` is the reason where there are no steps.
+    """
     windows = complete_windows(phases)
     if steps is None:
-        return NO_STEPS
+        return no_steps
     if not windows:
         return "no window was completed"
     if not account.included:

@@ -36,7 +36,8 @@ def latency_blocks(bundle: Bundle) -> Iterator[Block]:
     if not result.latency:
         yield Paragraph(text="This result states no latency.", tone="unknown")
         return
-    yield Grid(head=HEAD, lines=tuple(_lines(result.latency)))
+    if any(each.n for each in result.latency.values()):
+        yield Grid(head=HEAD, lines=tuple(_lines(result.latency)))
     chart = _ttft_chart(bundle)
     if chart is not None:
         yield chart
@@ -83,7 +84,7 @@ def _ttft_chart(bundle: Bundle) -> Block | None:
 
 def _notes(latency: Mapping[str, Distribution], windows: int) -> Iterator[Note]:
     """Yield what a percentile is, how many requests were left out, and once each why statistics are unknown."""
-    if windows > 1:
+    if windows > 1 and any(each.n for each in latency.values()):
         yield Note(
             text=f"Means and percentiles are the mean over the {windows} windows of each window's own."
         )
@@ -92,13 +93,21 @@ def _notes(latency: Mapping[str, Distribution], windows: int) -> Iterator[Note]:
         yield Note(text=f"{plural(cut_off, 'request')} under way at an edge of a window: left out.")
     labels: dict[str, list[str]] = {}
     for metric, each in latency.items():
-        for name in STATISTICS:
-            stated = each.statistics.get(name)
-            reason = each.unknown.get(name) if stated is None else stated.reason
-            if reason is not None:
-                labels.setdefault(reason if reason.startswith(name) else f"{name}: {reason}", []).append(
-                    SHORT_LABELS.get(metric, each.label)
-                )
+        for reason, statistics in _reasons(each).items():
+            alone = len(statistics) == len(STATISTICS) or reason.startswith(tuple(statistics))
+            text = reason if alone else f"{', '.join(statistics)}: {reason}"
+            labels.setdefault(text, []).append(SHORT_LABELS.get(metric, each.label))
     for reason, names in labels.items():
         of = "" if len(names) == len(latency) else f" ({', '.join(names)})"
         yield Note(text=f"{reason}{of}.")
+
+
+def _reasons(distribution: Distribution) -> dict[str, list[str]]:
+    """Return why statistics of a metric are unknown or have no interval, each with the names of those."""
+    found: dict[str, list[str]] = {}
+    for name in STATISTICS:
+        stated = distribution.statistics.get(name)
+        reason = distribution.unknown.get(name) if stated is None else stated.reason
+        if reason is not None:
+            found.setdefault(reason, []).append(name)
+    return found
