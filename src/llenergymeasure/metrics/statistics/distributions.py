@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from llenergymeasure.domain.estimate import Estimate
 from llenergymeasure.metrics.statistics.clusters import design_effect, serial_effect
-from llenergymeasure.metrics.statistics.estimates import SINGLE_REPEAT, mean_estimate
+from llenergymeasure.metrics.statistics.estimates import SINGLE_REPEAT, ratio_estimate
 from llenergymeasure.metrics.statistics.order_statistics import (
     quantile,
     rank_fractions,
@@ -61,7 +61,8 @@ class Described:
 def describe(windows: Sequence[Values], *, unit: str, things: str, groups: str = "groups") -> Described:
     """Return mean, percentiles and maximum of what the windows have; `things` and `groups` name both in a reason.
 
-    Mean and percentiles are means over the windows of a window's own. No value is negative, nor is an interval's end.
+    The mean is that of all values; a percentile is the mean over the windows of a window's own, each with the weight of
+    its values. No value is negative, nor is an interval's end.
     """
     sample = _Sample(windows, unit, things, groups)
     found = {name: sample.statistic(name) for name in STATISTICS}
@@ -95,8 +96,8 @@ class _Sample:
     def _mean(self) -> Estimate | str:
         if not all(map(len, self._windows)):
             return f"a window has no {self._things}"
-        means = [float(each.value.mean()) for each in self._windows]
-        estimate = mean_estimate(means, unit=self._unit, method="derived")
+        sums = [float(each.value.sum()) for each in self._windows]
+        estimate = ratio_estimate(sums, self._counts, unit=self._unit, method="derived")
         return "no window was completed" if estimate is None else _not_negative(estimate)
 
     def _percentile(self, name: str, fraction: float) -> Estimate | str:
@@ -110,6 +111,10 @@ class _Sample:
         return self._too_few(name, fraction, effect) or self._with_interval(
             points, fraction, self._n / effect
         )
+
+    @property
+    def _counts(self) -> list[float]:
+        return [float(len(each)) for each in self._windows]
 
     def _points(self, fraction: float) -> list[float]:
         return [quantile(each.ordered, fraction) for each in self._windows]
@@ -138,7 +143,7 @@ class _Sample:
         nobody knows (queues, temperature), windows do not. And the order statistics of what differs within the
         windows: a few windows that agree by chance would make the first too narrow.
         """
-        value = math.fsum(points) / len(points)
+        value = float(np.average(points, weights=self._counts))
         half = mean_half_width(points)
         if half is None:
             return Estimate(value=value, unit=self._unit, method="derived", reason=SINGLE_REPEAT)

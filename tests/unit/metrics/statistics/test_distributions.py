@@ -173,3 +173,10 @@ def test_a_million_gaps_take_about_a_second() -> None:
     began = time.process_time()
     assert len(_described(windows).statistics) == 6
     assert time.process_time() - began < 2.0
+
+
+def test_windows_weigh_as_much_as_they_have_values() -> None:
+    slow, usual = np.full(4, 2.9), np.full(24, 0.5)
+    windows = [Values(value=each, group=np.arange(len(each))) for each in (slow, usual, usual)]
+    found = describe(windows, unit="s", things="requests").statistics["mean"]
+    assert found.value == pytest.approx(np.concatenate([slow, usual, usual]).mean())
