@@ -71,7 +71,7 @@ def _figure(figure: Figure) -> Iterator[str]:
         "Source": figure.source,
         "Others": figure.differs,
     }
-    yield from _entry(figure.name, f"{figure.label}, in {figure.unit}.", rows)
+    yield from _entry(figure.name, f"{figure.title}.", rows)
 
 
 def _latency(metric: LatencyMetric) -> Iterator[str]:

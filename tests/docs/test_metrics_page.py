@@ -60,6 +60,26 @@ def test_every_figure_of_a_result_has_its_row(tmp_path: Path) -> None:
     assert sorted(_without_row(document, metrics_page())) == []
 
 
+def test_a_share_of_a_peak_is_called_a_fraction() -> None:
+    assert "Model FLOPs utilisation, as a fraction of peak." in metrics_page()
+    assert ", in of " not in metrics_page()
+
+
+def test_formulas_name_fields_of_a_result() -> None:
+    fields = {figure.name for figure in table.FIGURES}
+    named = {
+        name for figure in table.FIGURES for name in re.findall(r"`([a-z0-9]+_[a-z_0-9]+)`", figure.formula)
+    }
+    assert {"total_flops", "moved_bytes"} <= named
+    assert named - fields == set()
+
+
+def test_a_source_on_our_pages_is_a_link() -> None:
+    sources = [figure.source for figure in table.FIGURES if figure.source]
+    assert len(sources) > 20
+    assert [each for each in sources if "docs/" in each or "`" in each] == []
+
+
 def test_every_field_of_a_breakdown_says_what_it_is() -> None:
     rows = [
         line for line in metrics_page().partition("## Breakdowns")[2].splitlines() if line.startswith("| `")

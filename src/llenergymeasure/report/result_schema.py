@@ -35,7 +35,7 @@ def result_schema() -> dict[str, Any]:
         field = schema["properties"].setdefault(
             figure.name, {"anyOf": [{"type": "number"}, {"type": "null"}]}
         )
-        field["description"] = f"{figure.label}, in {figure.unit}: {figure.formula}."
+        field["description"] = f"{figure.title}: {figure.formula}."
     _drop_titles(schema)
     head = {"$schema": DIALECT, "title": "llenergymeasure result", "description": ABOUT}
     return {**head, **{key: value for key, value in schema.items() if key not in head}}

@@ -51,7 +51,7 @@ class ExpertsShape(Record):
     parameters: int = Field(default=0, ge=0)
     """Of the matrices of one expert."""
     n_bytes: int = Field(default=0, ge=0)
-    """All weights of one expert as stored."""
+    """All weights of one expert, as they are in memory."""
 
 
 class LayerShape(Record):
@@ -70,7 +70,7 @@ class LayerShape(Record):
     """Of the matrices of an adapter that is not merged."""
     experts: ExpertsShape | None = None
     n_bytes: int = Field(default=0, ge=0)
-    """All weights as stored, norms, biases and adapters among them, routed experts not."""
+    """All weights as they are in memory, norms, biases and adapters among them, routed experts not."""
 
     @property
     def parameters_per_token(self) -> int:

@@ -160,3 +160,10 @@ class Figure:
     """False for what follows from other rows of a summary."""
     needs_gpu: bool = False
     """Whether it has no meaning where the model runs on a CPU."""
+
+    @property
+    def title(self) -> str:
+        """Label and unit, as the reference page and the schema write them."""
+        if self.unit.startswith("of "):
+            return f"{self.label}, as a fraction {self.unit}"
+        return f"{self.label}, in {self.unit}"

@@ -14,7 +14,7 @@ from llenergymeasure.metrics.figures.figure import Figure, FigureInputs, Unknown
 from llenergymeasure.metrics.statistics.student import half_width_beyond, mean_half_width
 from llenergymeasure.metrics.uncertainty.budget import ONE_WINDOW
 
-SOURCE = "docs/explanation/phases.md"
+SOURCE = "[phases](../explanation/phases.md)"
 NOT_SPLIT = "the phases are not identifiable; `phase_split.reason` says why"
 DIFFERS = (
     "others subtract a run that stops after the first token from a whole one, or multiply a mean power by the time to "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Literal
 
 from llenergymeasure.domain.estimate import Estimate
@@ -19,7 +19,10 @@ Work = Literal["flops_model", "n_bytes"]
 NO_STEPS = "the backend reports no steps, so when it did prefill and when it decoded is not known"
 NO_CARD = "the model ran on no GPU, on unlike ones, or on one that the table of peaks lacks"
 NO_PHASE = "the backend reports no steps, or they mix prefill and decoding"
-SHEET = "the peak is the dense one of the maker's sheet, whatever power limit and clocks allow"
+SHEET: Mapping[Work, str] = {
+    "flops_model": "the peak is the dense one of the maker's sheet, whatever power limit and clocks allow",
+    "n_bytes": "the bandwidth is that of the maker's sheet, whatever power limit and clocks allow",
+}
 
 
 def utilisation(work: Work, part: Part) -> Callable[[Figure, FigureInputs], Estimate | Unknown]:
@@ -112,8 +115,8 @@ def _figure(
                 else _rate(inputs, work) * (time_in(inputs, row, part) or 0.0)
             ),
         ),
-        formula=f"{formula}; {SHEET}",
-        source="peaks: `core/nvidia/gpu_peaks.csv`, with the maker's sheet on each row",
+        formula=f"{formula}; {SHEET[work]}",
+        source="[peaks of GPUs](gpu-peaks.md), each with its maker's sheet",
         differs=differs,
         missing_because=NO_CARD if part == "all" else f"{NO_CARD}; or {NO_PHASE}",
         compute=utilisation(work, part),
@@ -127,7 +130,7 @@ MFU = _figure(
     "Model FLOPs utilisation",
     "flops_model",
     "all",
-    formula="`flops_model` / (duration of the windows × dense peak of the products' precision × cards)",
+    formula="`total_flops` / (duration of the windows × dense peak of the products' precision × cards)",
     differs="sheets print the peak with 2:4 sparsity, twice the dense one; counters of executed FLOPs, such as "
     "torch's, count the masked half of attention too",
 )
@@ -136,21 +139,21 @@ MFU_PREFILL = _figure(
     "MFU of prefill",
     "flops_model",
     "prefill",
-    formula="FLOPs of prefill / (time of the steps that do prefill alone × peak × cards)",
+    formula="`prefill_flops_model` / (time of the steps that do prefill alone × peak × cards)",
 )
 MFU_DECODE = _figure(
     "mfu_decode",
     "MFU of decoding",
     "flops_model",
     "decode",
-    formula="FLOPs of decoding / (time of the steps that decode alone × peak × cards)",
+    formula="`decode_flops_model` / (time of the steps that decode alone × peak × cards)",
 )
 MBU = _figure(
     "mbu",
     "Memory bandwidth utilisation",
     "n_bytes",
     "all",
-    formula="bytes that have to move / (duration of the windows × memory bandwidth × cards)",
+    formula="`moved_bytes` / (duration of the windows × memory bandwidth × cards)",
     differs="vLLM counts min(tokens × k, E) experts of a mixture; ours are the expected distinct ones",
 )
 MBU_PREFILL = _figure(
@@ -158,13 +161,13 @@ MBU_PREFILL = _figure(
     "MBU of prefill",
     "n_bytes",
     "prefill",
-    formula="bytes of prefill / (time of the steps that do prefill alone × memory bandwidth × cards)",
+    formula="`prefill_moved_bytes` / (time of the steps that do prefill alone × memory bandwidth × cards)",
 )
 MBU_DECODE = _figure(
     "mbu_decode",
     "MBU of decoding",
     "n_bytes",
     "decode",
-    formula="bytes of decoding / (time of the steps that decode alone × memory bandwidth × cards)",
+    formula="`decode_moved_bytes` / (time of the steps that decode alone × memory bandwidth × cards)",
 )
 UTILISATIONS: tuple[Figure, ...] = (MFU, MBU, MFU_PREFILL, MFU_DECODE, MBU_PREFILL, MBU_DECODE)

@@ -25,16 +25,20 @@ _MODEL_FORMULA = (
     "per output token"
 )
 _EXECUTED_FORMULA = (
-    "the same, of what the implementation multiplies: padding, rows whose answer has ended, the rectangle of attention "
-    "where nothing skips its masked part, the output layer at every position where it is not left out"
+    "what `total_flops` counts, of all that the implementation multiplies: with padding, rows whose answer has ended, "
+    "the rectangle of attention where nothing skips its masked part, and the output layer at every position where it "
+    "is not left out"
 )
 _BYTES_FORMULA = (
-    "per forward pass the weights as stored, of E experts with k per token for T tokens the expected distinct ones, "
-    "E (1 − (1 − k/E)^T), + the KV cache written and read, + rows of embedding tables; without activations and padding"
+    "per forward pass the weights as they are in memory, of E experts with k per token for T tokens the expected "
+    "distinct ones, E (1 − (1 − k/E)^T), + the KV cache written and read, + rows of embedding tables; without "
+    "activations and padding"
 )
+WORK_PAGE = "[work](../explanation/work.md)"
 _MODEL_SOURCE = (
     "matrices: [arXiv:2001.08361](https://arxiv.org/abs/2001.08361), section 2.1; attention: "
-    "[arXiv:2204.02311](https://arxiv.org/abs/2204.02311), appendix B; [work](../explanation/work.md)"
+    "[arXiv:2204.02311](https://arxiv.org/abs/2204.02311), appendix B; "
+    f"{WORK_PAGE}"
 )
 _MODEL_DIFFERS = (
     "vLLM and SGLang count the full rectangle of a prompt's attention; many formulas (2 × parameters × tokens) count "
@@ -72,6 +76,7 @@ def _flops_executed(name: str, label: str, part: Part, of: str) -> Figure:
         section="work",
         numerator=amount("flops_executed", "executed FLOPs", part),
         formula=f"{_EXECUTED_FORMULA}{of}",
+        source=WORK_PAGE,
         differs=_EXECUTED_DIFFERS,
         missing_because=NO_EXECUTED,
         compute=total("flops_executed", "flops_model"),
@@ -88,6 +93,7 @@ def _bytes(name: str, label: str, part: Part, of: str) -> Figure:
         section="work",
         numerator=amount("n_bytes", "bytes moved", part),
         formula=f"{_BYTES_FORMULA}{of}",
+        source=WORK_PAGE,
         differs=_BYTES_DIFFERS,
         missing_because=NO_BYTES,
         compute=total("n_bytes"),
@@ -105,6 +111,7 @@ def _intensity(name: str, label: str, part: Part, of: str) -> Figure:
         numerator=amount("flops_model", "model FLOPs", part),
         denominator=amount("n_bytes", "bytes moved", part),
         formula=f"model FLOPs / bytes moved{of}",
+        source=WORK_PAGE,
         missing_because=NO_BYTES,
         compute=ratio("n_bytes"),
         in_summary=False,
