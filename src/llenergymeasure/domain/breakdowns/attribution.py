@@ -80,11 +80,11 @@ class EnergySpread(Record):
 
 
 class ObservedRange(Record):
-    """The least and the most of what was observed in the windows."""
+    """The least and the most of what was counted in the windows."""
 
-    least: float
+    least: int
     """The least that was observed."""
-    most: float
+    most: int
     """The most that was observed."""
 
 

@@ -18,7 +18,7 @@ from llenergymeasure.metrics.performance.work.traffic import kv_cache_bytes
 class KvCache:
     """The KV cache when it was largest."""
 
-    n_bytes: float
+    n_bytes: int
     tokens: int
     """Padding included."""
     requests: int
@@ -66,7 +66,7 @@ def _of_static_batches(shape: ModelShape, requests: RequestTable) -> KvCache:
     sizes = rows * _sizes(shape, width)
     largest = int(np.argmax(sizes))
     return KvCache(
-        n_bytes=float(sizes[largest]),
+        n_bytes=round(sizes[largest]),
         tokens=int(rows[largest] * width[largest]),
         requests=int(rows[largest]),
         longest=int(width.max()),
@@ -86,7 +86,7 @@ def _of_overlapping(shape: ModelShape, requests: RequestTable) -> KvCache:
     largest = int(np.argmax(in_flight))
     until = order[: largest + 1]
     return KvCache(
-        n_bytes=float(in_flight[largest]),
+        n_bytes=round(in_flight[largest]),
         tokens=int((np.tile(tokens, 2) * sign)[until].sum()),
         requests=int(sign[until].sum()),
         longest=int(tokens.max()),

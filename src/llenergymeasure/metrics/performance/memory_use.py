@@ -118,24 +118,24 @@ def _weights(name: str, info: ModelInfo | None) -> int | None:
     return info.weight_bytes + assistant if info.weight_bytes and info.devices == (device,) else None
 
 
-def _cache_of(name: str, info: ModelInfo | None, cache: KvCache | str) -> float | str:
+def _cache_of(name: str, info: ModelInfo | None, cache: KvCache | str) -> int | str:
     """Return what of the KV cache lies on a device: all of it where the model has only one."""
     if isinstance(cache, str):
         return cache
     devices = () if info is None else info.devices
     if len(devices) != 1:
         return SEVERAL if devices else NO_DEVICES
-    return cache.n_bytes if devices[0] == ("cpu" if name == "host" else name) else 0.0
+    return cache.n_bytes if devices[0] == ("cpu" if name == "host" else name) else 0
 
 
-def _less(peak: int | None, weights: int | None, cached: float | None) -> float | None:
+def _less(peak: int | None, weights: int | None, cached: int | None) -> int | None:
     if peak is None or weights is None or cached is None:
         return None
     rest = peak - weights - cached
     return rest if rest >= 0 else None
 
 
-def _why_no_rest(peak: int | None, weights: int | None, cached: float | None) -> str:
+def _why_no_rest(peak: int | None, weights: int | None, cached: int | None) -> str:
     parts = {"peak": peak, "weights": weights, "KV cache": cached}
     missing = [name for name, size in parts.items() if size is None]
     if missing:

@@ -109,6 +109,14 @@ def test_requests_that_overlap_add_up_and_others_do_not() -> None:
     assert _used(_info(), requests).kv_cache_tokens == 20
 
 
+def test_bytes_are_whole_numbers() -> None:
+    used = _used(_info(), _batch(0, [(1000, 25)] * 4), after=_card())
+    stored = {**used.model_dump(), **used.by_device[0].model_dump()}
+    n_bytes = {name: value for name, value in stored.items() if "bytes" in name}
+    assert {"kv_bytes_per_token", "kv_cache_bytes", "activations_bytes"} <= n_bytes.keys()
+    assert {type(value) for value in n_bytes.values()} == {int}
+
+
 def test_a_sliding_window_bounds_the_cache() -> None:
     used = _used(_info(shape=_shape(window=32)), _batch(0, [(100, 5)]))
     assert used.kv_cache_bytes == 32 * PER_TOKEN

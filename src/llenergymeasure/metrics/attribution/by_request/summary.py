@@ -118,4 +118,4 @@ def _ranges(attribution: Attribution) -> dict[str, ObservedRange | None]:
 def _range(values: NDArray[np.generic]) -> ObservedRange | None:
     if not len(values):
         return None
-    return ObservedRange(least=float(values.min()), most=float(values.max()))
+    return ObservedRange(least=int(values.min()), most=int(values.max()))

@@ -10,12 +10,13 @@ from llenergymeasure.metrics.performance.work.flops import Phases
 from llenergymeasure.metrics.performance.work.lengths import Floats, Lengths, looks
 
 
-def kv_bytes_per_token(info: ModelInfo) -> float | None:
+def kv_bytes_per_token(info: ModelInfo) -> int | None:
     """Return the bytes that a token adds to the KV cache, all layers together; None where they are not known."""
     shape = info.shape
     if shape is None or shape.kv_element_bytes is None:
         return None
-    return sum(each.layers * each.attention.cached_elements for each in shape.layers) * shape.kv_element_bytes
+    elements = sum(each.layers * each.attention.cached_elements for each in shape.layers)
+    return round(elements * shape.kv_element_bytes)
 
 
 def kv_cache_bytes(shape: ModelShape, tokens: Floats) -> Floats | None:

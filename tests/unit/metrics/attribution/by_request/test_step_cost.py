@@ -77,3 +77,4 @@ def test_the_summary_says_how_far_the_shares_are_from_shapley_values() -> None:
     assert summary.requests_energy_j == pytest.approx(summary.total.mean_j * summary.requests)
     assert summary.requests_per_step is not None
     assert (summary.requests_per_step.least, summary.requests_per_step.most) == (1, 8)
+    assert {type(each) for each in summary.requests_per_step.model_dump().values()} == {int}
