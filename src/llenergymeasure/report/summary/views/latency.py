@@ -85,8 +85,10 @@ def _ttft_chart(bundle: Bundle) -> Block | None:
 def _notes(latency: Mapping[str, Distribution], windows: int) -> Iterator[Note]:
     """Yield what a percentile is, how many requests were left out, and once each why statistics are unknown."""
     if windows > 1 and any(each.n for each in latency.values()):
-        text = f"Means and percentiles are the mean over the {windows} windows of each window's own, weighted by its requests."
-        yield Note(text=text)
+        yield Note(
+            text=f"Means and percentiles are the mean over the {windows} windows of each window's own, "
+            "weighted by its requests."
+        )
     cut_off = max((each.cut_off for each in latency.values()), default=0)
     if cut_off:
         yield Note(text=f"{plural(cut_off, 'request')} under way at an edge of a window: left out.")
