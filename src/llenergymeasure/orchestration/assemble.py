@@ -75,7 +75,7 @@ def _result(
     facts, protocol = raw.facts, config.measurement
     rows = window_totals(account, raw.phases, raw.requests)
     baselines = find_idle_power(account, raw.phases, facts.baseline)
-    split = split_phases(account, rows, raw.requests, raw.steps, _phase_shares(attribution))
+    split = split_phases(account, rows, raw.requests, raw.steps, _phase_shares(attribution), facts.model_info)
     figures = _figures(config, raw, account, rows, baselines, split, attribution)
     energy = energy_breakdown(account, raw.phases, baselines)
     conditions = device_conditions(raw.trace, raw.phases)

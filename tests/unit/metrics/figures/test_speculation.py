@@ -83,6 +83,10 @@ def test_the_reason_of_the_backend_stands_behind_what_it_does_not_report():
     first = "the backend reports no time of the first token: beam search tells nothing"
     assert result.unknown["ttft_s"] == result.latency["ttft_s"].unknown["p50"] == first
     assert result.unknown["tpot_s"] == "the backend reports no token times: beam search tells nothing"
+    assert result.phase_split is not None
+    assert (
+        result.phase_split.reason == "no request states when its first token came: beam search tells nothing"
+    )
     shown = [figure.name for figure in stated_figures(result, "work", everything=True)]
     assert not set(NAMES) & set(shown), "figures of speculation say nothing of a run without any"
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llenergymeasure.domain.breakdowns.phase_split import PhaseSplit
+from llenergymeasure.domain.model.info import ModelInfo
 from llenergymeasure.domain.request_table import RequestTable
 from llenergymeasure.domain.step_table import StepTable
 from llenergymeasure.metrics.attribution.phases.intervals import RunEnergies, energies_of_runs, error_parts
@@ -61,10 +62,12 @@ def split_phases(
     requests: RequestTable,
     steps: StepTable | None,
     shares: PhaseShares | str,
+    info: ModelInfo | None = None,
 ) -> SplitEnergies:
     """Split the energy of all windows together; without a split, the reason is in the record.
 
-    `shares`, or why there are none, are used where steps mix both phases.
+    `shares`, or why there are none, are used where steps mix both phases. `info` may say why there are no times
+    of tokens.
     """
     if not rows:
         return NOT_SPLIT
@@ -74,7 +77,7 @@ def split_phases(
     windows_ns = np.array(
         [(row.window.start_unix_ns, row.window.end_unix_ns) for row in rows], dtype=np.int64
     )
-    found = phase_times(steps, requests, windows_ns)
+    found = phase_times(steps, requests, windows_ns, info)
     if isinstance(found, str):
         return _none(found)
     if float(sum(row.energy.energy_j or 0.0 for row in rows)) <= 0:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from llenergymeasure.domain.model.info import ModelInfo, explained
 from llenergymeasure.domain.request_table import UNKNOWN, RequestTable
 from llenergymeasure.domain.step_table import StepTable
 
@@ -31,15 +32,19 @@ class PhaseTimes:
 
 
 def phase_times(
-    steps: StepTable | None, requests: RequestTable, windows_ns: NDArray[np.int64]
+    steps: StepTable | None,
+    requests: RequestTable,
+    windows_ns: NDArray[np.int64],
+    info: ModelInfo | None = None,
 ) -> PhaseTimes | str:
     """Return the runs of both phases within the windows, shape (w, 2); a reason where they are not known.
 
     They come from the engine's steps where there are any: a step with prompt tokens and no others is prefill, one
     without prompt tokens decode. Without steps, a request reads its prompt from when it was sent to its first token,
-    and generates until its last: this holds as long as no request reads while another one generates.
+    and generates until its last: this holds as long as no request reads while another one generates. `info` may say
+    why there are no times of tokens.
     """
-    found = _of_requests(requests, windows_ns) if steps is None else _of_steps(steps, windows_ns)
+    found = _of_requests(requests, windows_ns, info) if steps is None else _of_steps(steps, windows_ns)
     if isinstance(found, PhaseTimes) and not len(found.prefill_ns) and not found.is_mixed:
         return "no prompt was read in the windows"
     return found
@@ -63,11 +68,13 @@ def _of_steps(steps: StepTable, windows_ns: NDArray[np.int64]) -> PhaseTimes | s
     )
 
 
-def _of_requests(requests: RequestTable, windows_ns: NDArray[np.int64]) -> PhaseTimes | str:
+def _of_requests(
+    requests: RequestTable, windows_ns: NDArray[np.int64], info: ModelInfo | None
+) -> PhaseTimes | str:
     sent_ns, first_ns = requests.service_start_unix_ns(), requests.first_token_unix_ns
     known = (first_ns != UNKNOWN) & (requests.last_token_unix_ns != UNKNOWN)
     if not known.any():
-        return "no request states when its first token came"
+        return explained("no request states when its first token came", info, "token_times")
     first_ns = first_ns[known]
     reading_ns = np.stack([sent_ns[known], first_ns], axis=1)
     writing_ns = np.stack([first_ns, requests.last_token_unix_ns[known]], axis=1)
