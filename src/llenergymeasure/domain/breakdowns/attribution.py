@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal
 
-from llenergymeasure.core.record import Record
+from llenergymeasure.core.record import Count, Record
 
 if TYPE_CHECKING:
     import numpy as np
@@ -82,9 +82,9 @@ class EnergySpread(Record):
 class ObservedRange(Record):
     """The least and the most of what was counted in the windows."""
 
-    least: int
+    least: Count
     """The least that was observed."""
-    most: int
+    most: Count
     """The most that was observed."""
 
 

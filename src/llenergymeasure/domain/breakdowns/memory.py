@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from llenergymeasure.core.record import Record
+from llenergymeasure.core.record import Count, Record
 
 
 class DeviceMemory(Record):
@@ -14,10 +14,10 @@ class DeviceMemory(Record):
     """As the framework names it: `cuda:0`, `host`."""
     weights_bytes: int | None = None
     """The model's weights on it, with the scales of packed ones and those of a model that proposes tokens."""
-    kv_cache_bytes: int | None = None
+    kv_cache_bytes: Count | None = None
     """Keys and values of the most tokens that were in the cache at one time. Computed from the shape of the model and
     the lengths of the requests, not measured."""
-    activations_bytes: int | None = None
+    activations_bytes: Count | None = None
     """`peak_bytes` less weights and KV cache: intermediate results, logits, and buffers of the model."""
     peak_bytes: int | None = None
     """The most within the windows, as the framework says. A GPU: what torch's allocator had given out; not the context
@@ -41,10 +41,10 @@ class MemoryUse(Record):
     """Memory by device, the KV cache, and how much longer or larger a batch could be."""
 
     by_device: tuple[DeviceMemory, ...] = ()
-    kv_bytes_per_token: int | None = None
+    kv_bytes_per_token: Count | None = None
     """Keys and values that one more token adds to the cache, over all layers: in the data type of the cache, in MLA the
     compressed latent. Layers with a sliding window add nothing beyond it."""
-    kv_cache_bytes: int | None = None
+    kv_cache_bytes: Count | None = None
     """Of the most tokens in the cache at one time, over all devices; computed. In a static batch every row is as long
     as the longest, padding included. That of an assistant that proposes tokens is not in it."""
     kv_cache_tokens: int | None = None
