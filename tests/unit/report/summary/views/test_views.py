@@ -127,3 +127,10 @@ def test_work_states_flops_and_bytes_by_phase_and_each_reason_once(bundle):
     assert re.search(r"KV cache of one token +256 B", text)
     assert text.count("  unknown [1]\n") >= 6
     assert text.count("[1] Unknown: the backend does not state on which devices the model lies.") == 1
+
+
+def test_a_view_of_an_interrupted_run_is_refused_and_never_ignored(tmp_path):
+    interrupted = write_run(tmp_path, interrupted=True)
+    ended = CliRunner().invoke(app, ["show", str(interrupted), "--latency", "--prices"])
+    assert ended.exit_code == 6
+    assert "has no result for --latency, --prices to open" in ended.output
