@@ -40,7 +40,10 @@ def energy_series(
         denominators = inputs.shares
         per = "request" if len(set(denominators)) > 1 else None
     else:
-        denominators = [float(divisor.of(row, inputs) or 0.0) for row in inputs.rows]
+        counts = [divisor.of(row, inputs) for row in inputs.rows]
+        denominators = [float(count) for count in counts if count is not None]
+        if len(denominators) < len(counts):
+            return Unknown(reason=f"the {divisor.text} of a window are unknown")
         if min(denominators) <= 0:
             return Unknown(reason=f"a window has no {divisor.text}")
     return Series(figure=figure.name, unit=figure.unit, numerators=known, denominators=denominators, per=per)
