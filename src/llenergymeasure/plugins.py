@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
 Kind = Literal["backends", "meters", "launchers", "workloads"]
-Capability = Literal["measures", "estimates", "by_name_only", "reads_model_folders"]
+Capability = Literal["measures", "estimates", "by_name_only", "reads_model_folders", "keeps_no_prefixes"]
 """What a plugin can do, as far as others ask.
 
 Meters: `measures` reads sensors; `estimates` models what no sensor reads; `by_name_only` reads sensors that other
 meters read too, so `energy: {meters: auto}` leaves it out. Backends: `reads_model_folders` as `save_pretrained` writes
-them, so pre-flight looks into a local one.
+them, so pre-flight looks into a local one; `keeps_no_prefixes` of prompts from one request to the next.
 """
 PACKAGE_INSTALL = "pip install llenergymeasure"
 
@@ -83,7 +83,7 @@ _BACKENDS = (
         options="llenergymeasure.backends.pytorch.options:PyTorchConfig",
         requires=("torch", "transformers"),
         install='pip install "llenergymeasure[pytorch]"',
-        capabilities=frozenset({"reads_model_folders"}),
+        capabilities=frozenset({"reads_model_folders", "keeps_no_prefixes"}),
     ),
     Plugin(
         name="vllm",

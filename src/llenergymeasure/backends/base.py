@@ -170,6 +170,17 @@ class ReportsSteps(Protocol):
         ...
 
 
+class ResetsPrefixCache(Protocol):
+    """What a backend offers in addition where its engine keeps the prefixes of prompts between requests."""
+
+    def reset_prefix_cache(self) -> str | None:
+        """Empty the cache; return None once the engine has confirmed that, else why it is not empty, in one sentence.
+
+        Asked outside of windows, with nothing in flight.
+        """
+        ...
+
+
 class ReportsCompiling(Protocol):
     """What a backend offers in addition where it compiles code while it serves."""
 
@@ -235,6 +246,11 @@ class ChecksPrompts(Protocol):
 def reports_steps(backend: object) -> TypeGuard[ReportsSteps]:
     """Whether the engine of a backend may report its iterations."""
     return callable(getattr(backend, "steps", None))
+
+
+def resets_prefix_cache(backend: object) -> TypeGuard[ResetsPrefixCache]:
+    """Whether the engine of a backend can be asked to forget the prompts of earlier requests."""
+    return callable(getattr(backend, "reset_prefix_cache", None))
 
 
 def serves_offline(backend: Backend | type[Backend]) -> TypeGuard[OfflineBackend]:
