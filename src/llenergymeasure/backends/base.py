@@ -50,10 +50,17 @@ class Chunk:
     unix_ns: int
     tokens: int
     """Generated tokens of any kind in it; 0 for a message with a role alone, an empty one or a comment."""
+    is_counted: bool = True
+    """False where it has tokens and how many is not known: `tokens` is then 1."""
+    is_answer: bool | None = None
+    """Whether a token of it belongs to the visible answer, a tool call included, and not to what the model writes
+    before it (reasoning); None where the backend does not tell one from the other."""
     finish_reason: FinishReason | None = None
     """In the last message with tokens, or after it."""
     output_tokens: int | None = None
     """All tokens of the answer as the server counts them, where this message states it (`usage`)."""
+    prompt_tokens: int | None = None
+    """Tokens of the prompt as the server counts them, where this message states it."""
     cached_prompt_tokens: int | None = None
     server: ServerTimes | None = None
 

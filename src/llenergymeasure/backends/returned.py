@@ -37,7 +37,7 @@ def chunk_problem(chunk: Chunk) -> str | None:
         return f"a message has unix_ns={chunk.unix_ns!r}, which is no time in nanoseconds"
     if not is_count(chunk.tokens):
         return f"a message has tokens={chunk.tokens!r}, which is no number of tokens"
-    for name in ("output_tokens", "cached_prompt_tokens"):
+    for name in ("output_tokens", "prompt_tokens", "cached_prompt_tokens"):
         value = getattr(chunk, name)
         if value is not None and not is_count(value):
             return f"a message has {name}={value!r}, which is no number of tokens"

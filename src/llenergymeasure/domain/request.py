@@ -10,6 +10,10 @@ FinishReason = Literal["stop", "length"]
 Status = Literal["ok", "error", "timeout", "cancelled", "rejected"]
 """`rejected`: refused before anything was computed, for example by a full queue."""
 
+TokensEstimated = Literal["spread", "assumed"]
+"""How the tokens of chunks were found that a server does not count: `spread`, the stated sum evenly over the chunks;
+`assumed`, one a chunk, as no sum is stated either."""
+
 WARMUP_REPEAT = -1
 """`RequestRecord.repeat` of warm-up requests, which belong to no window."""
 
@@ -64,10 +68,14 @@ class RequestRecord:
     scheduled_unix_ns: int
     sent_unix_ns: int | None = None
     first_token_unix_ns: int | None = None
+    first_answer_unix_ns: int | None = None
+    """When the first token of the visible answer came, after the reasoning; None where the backend does not tell."""
     last_token_unix_ns: int | None = None
     closed_unix_ns: int
     chunk_unix_ns: Sequence[int] = ()
     chunk_tokens: Sequence[int] = ()
+    tokens_estimated: TokensEstimated | None = None
+    """How `chunk_tokens` were estimated; None where they were counted."""
     finish_reason: FinishReason | None = None
     server: ServerTimes | None = None
     batch: int | None = None

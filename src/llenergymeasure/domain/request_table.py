@@ -28,8 +28,10 @@ COLUMNS: tuple[tuple[str, str], ...] = (
     ("scheduled_unix_ns", "i8"),
     ("sent_unix_ns", "i8"),
     ("first_token_unix_ns", "i8"),
+    ("first_answer_unix_ns", "i8"),
     ("last_token_unix_ns", "i8"),
     ("closed_unix_ns", "i8"),
+    ("tokens_estimated", "O"),
     ("finish_reason", "O"),
     ("server_queued_s", "f8"),
     ("server_prefill_s", "f8"),
@@ -57,8 +59,10 @@ class RequestTable:
     scheduled_unix_ns: NDArray[np.int64]
     sent_unix_ns: NDArray[np.int64]
     first_token_unix_ns: NDArray[np.int64]
+    first_answer_unix_ns: NDArray[np.int64]
     last_token_unix_ns: NDArray[np.int64]
     closed_unix_ns: NDArray[np.int64]
+    tokens_estimated: NDArray[np.object_]
     finish_reason: NDArray[np.object_]
     server_queued_s: NDArray[np.float64]
     server_prefill_s: NDArray[np.float64]

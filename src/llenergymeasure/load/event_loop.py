@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
+import importlib.util
 import threading
 from collections.abc import Coroutine
 from typing import Any, Protocol, TypeVar
@@ -33,7 +35,7 @@ class LoopThread:
     """
 
     def __init__(self) -> None:
-        self._loop = asyncio.new_event_loop()
+        self._loop = _new_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="load", daemon=True)
         self._thread.start()
 
@@ -50,6 +52,14 @@ class LoopThread:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+
+
+def _new_loop() -> asyncio.AbstractEventLoop:
+    """Return a loop of uvloop where that is installed: it takes less processor time for each message."""
+    if importlib.util.find_spec("uvloop") is None:
+        return asyncio.new_event_loop()
+    loop: asyncio.AbstractEventLoop = importlib.import_module("uvloop").new_event_loop()
+    return loop
 
 
 async def cancel_others() -> None:

@@ -9,7 +9,7 @@ from typing import Any, get_args
 from llenergymeasure.backends.base import ScheduledRequest
 from llenergymeasure.backends.returned import LATEST_NS, MOST_TOKENS, is_count, server_times_problem
 from llenergymeasure.core.clock import Clock
-from llenergymeasure.domain.request import FinishReason, RequestRecord, Status
+from llenergymeasure.domain.request import FinishReason, RequestRecord, Status, TokensEstimated
 from llenergymeasure.exceptions import BackendError
 
 REMEDY = "report it to the authors of the backend, or set another backend"
@@ -18,7 +18,13 @@ MOST_AHEAD_NS = 1_000_000_000
 CLOCK = "all times are those of the clock that load() was given"
 TOKENS = ("prompt_tokens", "output_tokens")
 OPTIONAL_COUNTS = ("cached_prompt_tokens", "batch")
-TIMES = ("sent_unix_ns", "first_token_unix_ns", "last_token_unix_ns", "closed_unix_ns")
+TIMES = (
+    "sent_unix_ns",
+    "first_token_unix_ns",
+    "first_answer_unix_ns",
+    "last_token_unix_ns",
+    "closed_unix_ns",
+)
 """Each no earlier than those before it."""
 
 
@@ -59,6 +65,8 @@ def _strange_value(record: RequestRecord) -> str | None:
         return _is_no(record, "status", f"one of {', '.join(get_args(Status))}")
     if record.finish_reason is not None and record.finish_reason not in get_args(FinishReason):
         return _is_no(record, "finish_reason", f"one of {', '.join(get_args(FinishReason))}, or None")
+    if record.tokens_estimated is not None and record.tokens_estimated not in get_args(TokensEstimated):
+        return _is_no(record, "tokens_estimated", f"one of {', '.join(get_args(TokensEstimated))}, or None")
     if type(record.error_kind) not in (str, type(None)):
         return _is_no(record, "error_kind", "text, or None")
     return None if record.server is None else server_times_problem(record.server)

@@ -74,7 +74,7 @@ def _trace(table: pa.Table) -> pa.Table:
 
 
 def _requests(table: pa.Table) -> pa.Table:
-    """One chunk per token; every request ended well, and no server reported its times."""
+    """One chunk per token; every request ended well, and no server reported its times, nor reasoning."""
     import pyarrow as pa
 
     rows = table.num_rows
@@ -93,8 +93,10 @@ def _requests(table: pa.Table) -> pa.Table:
             "scheduled_unix_ns": columns["scheduled_unix_ns"],
             "sent_unix_ns": columns["sent_unix_ns"],
             "first_token_unix_ns": columns["first_token_unix_ns"],
+            "first_answer_unix_ns": pa.nulls(rows, pa.int64()),
             "last_token_unix_ns": pa.array([each[-1] if each else None for each in times], pa.int64()),
             "closed_unix_ns": columns["end_unix_ns"],
+            "tokens_estimated": pa.nulls(rows, pa.string()),
             "finish_reason": columns["finish_reason"],
             **nothing,
             "batch": columns["batch"],

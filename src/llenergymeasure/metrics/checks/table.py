@@ -19,6 +19,7 @@ from llenergymeasure.metrics.checks import (
     workload,
 )
 from llenergymeasure.metrics.checks.code import WarningCode
+from llenergymeasure.metrics.checks.serving import token_counts
 
 WARNING_CODES: tuple[WarningCode, ...] = (
     weights.WEIGHTS_MISSING,
@@ -54,6 +55,8 @@ WARNING_CODES: tuple[WarningCode, ...] = (
     agreement.COMPILED_IN_WINDOW,
     hold_ups.WINDOW_STALLED,
     protocol.ANSWERS_EMPTY,
+    token_counts.CHUNK_TOKENS_SPREAD,
+    token_counts.OUTPUT_TOKENS_ASSUMED,
     protocol.REQUESTS_FAILED,
     workload.CHAT_TEMPLATE_UNUSED,
     workload.PROMPTS_UNKNOWN,

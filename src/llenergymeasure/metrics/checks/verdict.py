@@ -22,6 +22,7 @@ from llenergymeasure.metrics.checks import (
     workload,
 )
 from llenergymeasure.metrics.checks.inputs import Check, CheckInputs
+from llenergymeasure.metrics.checks.serving import token_counts
 
 CHECKS: tuple[Check, ...] = (
     weights.check_weights_are_complete,
@@ -51,6 +52,7 @@ CHECKS: tuple[Check, ...] = (
     hold_ups.check_windows_did_not_stall,
     protocol.check_answers_are_answers,
     protocol.check_requests_were_answered,
+    token_counts.check_tokens_are_counted,
     workload.check_chat_template_is_used,
     workload.check_prompts_reach_the_model,
     workload.check_top_k_has_an_effect,

@@ -51,6 +51,11 @@ def ttft_sent_s(requests: RequestTable) -> NDArray[np.float64]:
     return _seconds(requests.sent_unix_ns, requests.first_token_unix_ns)
 
 
+def ttfo_s(requests: RequestTable) -> NDArray[np.float64]:
+    """Return the time of each request to the first token of the visible answer, shape (n,); NaN where unknown."""
+    return _seconds(requests.scheduled_unix_ns, requests.first_answer_unix_ns)
+
+
 def e2e_s(requests: RequestTable) -> NDArray[np.float64]:
     """Return the time of each request from its scheduled time to its last token, shape (n,); NaN where unknown."""
     return _seconds(requests.scheduled_unix_ns, requests.last_token_unix_ns)

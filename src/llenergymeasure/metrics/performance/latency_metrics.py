@@ -15,6 +15,7 @@ from llenergymeasure.metrics.performance import latency
 from llenergymeasure.metrics.performance.batches import batch_numbers
 
 NO_FIRST_TOKEN = "the backend reports no time of the first token"
+NO_FIRST_ANSWER = "the backend does not tell the visible answer from reasoning"
 NO_LAST_TOKEN = "the backend reports no time of the last token"
 NO_TOKEN_TIMES = "the backend reports no token times"
 NO_LATER_TOKEN = "no request has a token after its first chunk"
@@ -45,7 +46,7 @@ class LatencyMetric:
     """Why it is unknown where the requests lack the times that it needs."""
     without_values: str | None = None
     """Why it is unknown where they have these times and still nothing has a value."""
-    needs: Literal["first_token_unix_ns", "last_token_unix_ns", "chunk_unix_ns"]
+    needs: Literal["first_token_unix_ns", "first_answer_unix_ns", "last_token_unix_ns", "chunk_unix_ns"]
     """The column of those times."""
     counts_failures: bool = False
     """Whether it has a meaning for a failed request, which is then infinitely late."""
@@ -97,7 +98,8 @@ def _chunk_gaps(requests: RequestTable) -> MetricValues:
 
 def _chunk_tokens(requests: RequestTable) -> MetricValues:
     chunks = latency.chunks_with_tokens(requests)
-    return _of_chunks(chunks, chunks.tokens.astype(np.float64))
+    counted = (requests.tokens_estimated == None)[chunks.request]  # noqa: E711 - element by element
+    return _of_chunks(chunks, np.where(counted, chunks.tokens, np.nan))
 
 
 def _of_chunks(chunks: latency.Chunks, values: NDArray[np.float64]) -> MetricValues:
@@ -135,6 +137,18 @@ LATENCY_METRICS: tuple[LatencyMetric, ...] = (
         needs="first_token_unix_ns",
         counts_failures=True,
         of=_by_request(latency.ttft_sent_s),
+    ),
+    LatencyMetric(
+        name="ttfo_s",
+        label="Time to first token of the answer",
+        unit="s",
+        better="lower",
+        formula="first token of the visible answer (text or a tool call, and not reasoning) − scheduled",
+        differs="AIPerf has it under the same name; vLLM, guidellm and SGLang count reasoning as the answer",
+        without_times=NO_FIRST_ANSWER,
+        needs="first_answer_unix_ns",
+        counts_failures=True,
+        of=_by_request(latency.ttfo_s),
     ),
     LatencyMetric(
         name="tpot_s",
@@ -175,8 +189,10 @@ LATENCY_METRICS: tuple[LatencyMetric, ...] = (
         better=None,
         things="chunks",
         groups="steps",
-        formula="output tokens of each chunk that has one, the first of a request included",
+        formula="output tokens of each chunk that has one, the first of a request included; those that were counted, "
+        "chunk by chunk",
         without_times=NO_TOKEN_TIMES,
+        without_values="the server states how many tokens an answer has, and not those of each chunk",
         needs="chunk_unix_ns",
         of=_chunk_tokens,
     ),

@@ -15,7 +15,13 @@ from llenergymeasure.results import layout
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-IN_ORDER = ("sent_unix_ns", "first_token_unix_ns", "last_token_unix_ns", "closed_unix_ns")
+IN_ORDER = (
+    "sent_unix_ns",
+    "first_token_unix_ns",
+    "first_answer_unix_ns",
+    "last_token_unix_ns",
+    "closed_unix_ns",
+)
 """Times of a request, each no earlier than those before it; the first of all is `scheduled_unix_ns`."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from llenergymeasure.domain.request import FinishReason, Status
+from llenergymeasure.domain.request import FinishReason, Status, TokensEstimated
 from llenergymeasure.domain.request_table import COLUMNS, RequestTable
 from llenergymeasure.results import layout
 from llenergymeasure.results.parquet.columns import from_arrow, to_arrow
@@ -34,6 +34,7 @@ _REQUIRED = frozenset(
 """Columns without nulls; `_CHUNKS` too."""
 _WORDS: dict[str, frozenset[str | None]] = {
     "status": frozenset(get_args(Status)),
+    "tokens_estimated": frozenset((*get_args(TokensEstimated), None)),
     "finish_reason": frozenset((*get_args(FinishReason), None)),
 }
 

@@ -20,7 +20,7 @@ SOURCES = Path(llenergymeasure.__file__).parent
 
 def test_every_row_that_a_check_declares_is_in_the_table() -> None:
     declared: dict[str, WarningCode] = {}
-    for module in pkgutil.iter_modules(checks.__path__, f"{checks.__name__}."):
+    for module in pkgutil.walk_packages(checks.__path__, f"{checks.__name__}."):
         for value in vars(importlib.import_module(module.name)).values():
             rows = value if isinstance(value, tuple) else (value,)
             declared.update({row.code: row for row in rows if isinstance(row, WarningCode)})
@@ -30,7 +30,7 @@ def test_every_row_that_a_check_declares_is_in_the_table() -> None:
 def test_every_check_that_is_written_is_made() -> None:
     written = {
         value
-        for module in pkgutil.iter_modules(checks.__path__, f"{checks.__name__}.")
+        for module in pkgutil.walk_packages(checks.__path__, f"{checks.__name__}.")
         for name, value in vars(importlib.import_module(module.name)).items()
         if name.startswith("check_")
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -69,6 +70,7 @@ def test_every_metric_has_its_distribution() -> None:
     assert list(found) == [
         "ttft_s",
         "ttft_sent_s",
+        "ttfo_s",
         "tpot_s",
         "chunk_gap_s",
         "tokens_per_chunk",
@@ -78,6 +80,7 @@ def test_every_metric_has_its_distribution() -> None:
     ]
     assert {name: each.n for name, each in found.items()} == {
         **dict.fromkeys(found, 120),
+        "ttfo_s": 0,
         "chunk_gap_s": 240,
         "tokens_per_chunk": 360,
     }
@@ -123,10 +126,26 @@ def test_it_is_called_inter_token_latency_only_where_every_chunk_is_one_token() 
     assert several["chunk_gap_s"].label == "Gap between chunks"
 
 
+def test_chunks_whose_tokens_were_spread_are_neither_counted_nor_called_single_tokens() -> None:
+    spread = latency_distributions(_rows(_all(10, tokens_estimated="spread")))
+    assert spread["chunk_gap_s"].label == "Gap between chunks"
+    assert (spread["tokens_per_chunk"].n, spread["chunk_gap_s"].n) == (0, 60)
+    reason = "the server states how many tokens an answer has, and not those of each chunk"
+    assert spread["tokens_per_chunk"].unknown["mean"] == reason
+
+
+def test_the_time_to_the_visible_answer_is_known_where_the_backend_tells_it_from_reasoning() -> None:
+    found = latency_distributions(_rows(_all(10)))
+    assert found["ttfo_s"].unknown["p50"] == "the backend does not tell the visible answer from reasoning"
+    told = [replace(each, first_answer_unix_ns=each.last_token_unix_ns) for each in _all(10)]
+    found = latency_distributions(_rows(told))
+    assert found["ttfo_s"].statistics["mean"].value == found["e2e_s"].statistics["mean"].value
+
+
 def test_failed_requests_are_infinitely_late_in_the_second_set_alone() -> None:
     requests = [*_all(95), *(_failed(number, window) for window in range(WINDOWS) for number in range(5))]
     alone, both = latency_distributions(_rows(requests)), latency_with_failures(_rows(requests))
-    assert list(both) == ["ttft_s", "ttft_sent_s", "tpot_s", "e2e_s"]
+    assert list(both) == ["ttft_s", "ttft_sent_s", "ttfo_s", "tpot_s", "e2e_s"]
     assert (alone["ttft_s"].n, alone["ttft_s"].failed) == (285, 0)
     assert (both["ttft_s"].n, both["ttft_s"].failed) == (300, 15)
     assert _value(both["ttft_s"], "p90") > _value(alone["ttft_s"], "p90")

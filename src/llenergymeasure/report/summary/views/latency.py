@@ -18,6 +18,7 @@ UNKNOWN = "-"
 SHORT_LABELS = {
     "ttft_s": "TTFT",
     "ttft_sent_s": "TTFT from sending",
+    "ttfo_s": "TTFO",
     "tpot_s": "TPOT",
     "e2e_s": "Whole request",
     "decode_tokens_per_s_per_request": "Decode speed",

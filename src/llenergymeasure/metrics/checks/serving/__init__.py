@@ -1,0 +1,1 @@
+"""Checks of how requests were served, one topic a file."""
