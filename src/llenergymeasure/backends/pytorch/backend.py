@@ -8,6 +8,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, TypeVar
 
 from llenergymeasure.backends.base import Done, EncodedRequest, ScheduledRequest
+from llenergymeasure.backends.host_memory import HostPeak
+from llenergymeasure.backends.prompts import check_context
 from llenergymeasure.backends.pytorch.arguments import options_of
 from llenergymeasure.backends.pytorch.context import create_contexts
 from llenergymeasure.backends.pytorch.decoding import pads_apart, rows, take_over_decoding
@@ -18,11 +20,10 @@ from llenergymeasure.backends.pytorch.execution.tokenizer_digest import tokenize
 from llenergymeasure.backends.pytorch.facts.info import describe
 from llenergymeasure.backends.pytorch.generation import Generation, StaticBatch, as_record, generate_batch
 from llenergymeasure.backends.pytorch.loading import Loaded, load
-from llenergymeasure.backends.pytorch.memory import HostPeak, gpu_peaks, release_gpu_memory, reset_gpu_peaks
+from llenergymeasure.backends.pytorch.memory import gpu_peaks, release_gpu_memory, reset_gpu_peaks
 from llenergymeasure.backends.pytorch.placement import input_device
 from llenergymeasure.backends.pytorch.prompts.output_check import check_outputs
 from llenergymeasure.backends.pytorch.prompts.tokens import (
-    check_context,
     check_padding,
     describe_prompts,
     encode,

@@ -10,10 +10,11 @@ import resource
 import sys
 from typing import Any
 
+from llenergymeasure.backends.prompts import check_context, check_length
 from llenergymeasure.backends.pytorch.error_messages import explain_loading
 from llenergymeasure.backends.pytorch.facts.shape import context_length
 from llenergymeasure.backends.pytorch.loading import load_config, load_tokenizer
-from llenergymeasure.backends.pytorch.prompts.tokens import check_context, check_length, encode
+from llenergymeasure.backends.pytorch.prompts.tokens import encode
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.core.own_process import begin_own_process
 from llenergymeasure.domain.model.reference import parse_model_ref

@@ -5,7 +5,8 @@ import random
 
 import pytest
 
-from llenergymeasure.backends.pytorch.prompts.tokens import check_context, encode, ordinary_ids
+from llenergymeasure.backends.prompts import check_context
+from llenergymeasure.backends.pytorch.prompts.tokens import encode, ordinary_ids
 from llenergymeasure.config.models import WorkloadConfig
 from llenergymeasure.domain.request import Prompt
 from llenergymeasure.exceptions import BackendError, ConfigError
