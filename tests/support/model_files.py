@@ -37,13 +37,17 @@ def write_gguf(
     file: Path,
     *,
     tensors: tuple[str, ...] = ("token_embd.weight", "blk.0.attn_q.weight", "output_norm.weight"),
-    values: Mapping[str, str | int] | None = None,
+    values: Mapping[str, str | int | list[int]] | None = None,
     cut: int = 0,
     kind: int = 0,
 ) -> Path:
     """Write a GGUF file with one tensor of eight values for each name; `cut` bytes are missing at its end."""
     width = 32 if kind == 0 else 64
-    metadata = {"general.architecture": "llama", "llama.block_count": 1, "llama.context_length": 64}
+    metadata: dict[str, str | int | list[int]] = {
+        "general.architecture": "llama",
+        "llama.block_count": 1,
+        "llama.context_length": 64,
+    }
     metadata.update(values or {})
     parts = [b"GGUF", struct.pack("<IQQ", 3, len(tensors), len(metadata))]
     for key, value in metadata.items():
@@ -57,7 +61,9 @@ def write_gguf(
     return file
 
 
-def _entry(value: str | int) -> bytes:
+def _entry(value: str | int | list[int]) -> bytes:
+    if isinstance(value, list):
+        return struct.pack(f"<IIQ{len(value)}i", 9, 5, len(value), *value)
     return struct.pack("<I", 8) + _text(value) if isinstance(value, str) else struct.pack("<II", 4, value)
 
 

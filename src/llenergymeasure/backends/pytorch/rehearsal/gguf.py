@@ -7,12 +7,11 @@ from pathlib import Path
 
 from llenergymeasure.domain.model.files.content import FileProblem
 from llenergymeasure.domain.model.files.gguf_header import GGUFHeader, read_gguf_header
+from llenergymeasure.domain.model.gguf_info import vocabulary
 
 _PART_OF_NAMES = "t5"
 """Architectures with this in their names are read as T5 or UMT5."""
 ARCHITECTURE = "general.architecture"
-_EMBEDDINGS = "token_embd.weight"
-"""Of shape (width, tokens); the same name in every architecture (ggml, docs/gguf.md)."""
 
 
 def gguf_refusal(file: Path) -> str | None:
@@ -29,10 +28,9 @@ def gguf_refusal(file: Path) -> str | None:
 def gguf_vocabulary(file: Path) -> int | None:
     """Return how many tokens a GGUF file has embeddings of; None where it does not say."""
     try:
-        tensors = read_gguf_header(file).tensors
+        return vocabulary(read_gguf_header(file))
     except FileProblem:
-        return None
-    return next((tensor.shape[-1] for tensor in tensors if tensor.name == _EMBEDDINGS and tensor.shape), None)
+        return None  # said by another check
 
 
 def _architecture_refusal(file: Path, header: GGUFHeader) -> str | None:

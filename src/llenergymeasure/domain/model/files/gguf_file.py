@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 from pathlib import Path
 
 from llenergymeasure.domain.model.files.content import FileProblem
+from llenergymeasure.domain.model.files.ggml_types import GGML_TYPES
 from llenergymeasure.domain.model.files.gguf_header import GGUFHeader, read_gguf_header
 
 _PART = re.compile(r"-(\d{5})-of-(\d{5})\.gguf$")
@@ -46,7 +46,7 @@ def _require_single(file: Path, header: GGUFHeader) -> None:
         stem = file.name[: part.start()] if part else file.stem
         first = f"{stem}-00001-of-{count:05d}.gguf"
         raise FileProblem(
-            f"model {file} is one of {count} parts of a GGUF file, and transformers reads only whole ones → join them "
+            f"model {file} is one of {count} parts of a GGUF file, and only whole ones are read here → join them "
             f"with `llama-gguf-split --merge {file.parent / first} {file.parent / stem}.gguf` and name that file"
         )
 
@@ -86,16 +86,6 @@ def _require_layers(file: Path, header: GGUFHeader) -> None:
 
 
 def _bytes(shape: tuple[int, ...], kind: int) -> int:
-    """Return the size of a tensor; of a type that the gguf package does not know, nothing."""
-    if importlib.util.find_spec("gguf") is None:
-        return 1
-    from gguf.constants import GGML_QUANT_SIZES, GGMLQuantizationType
-
-    try:
-        block, block_bytes = GGML_QUANT_SIZES[GGMLQuantizationType(kind)]
-    except (ValueError, KeyError):
-        return 1
-    count = 1
-    for length in shape:
-        count *= length
-    return int(count // block * block_bytes)
+    """Return the size of a tensor; of a type that is not known, one byte."""
+    known = GGML_TYPES.get(kind)
+    return 1 if known is None else known.tensor_bytes(shape)

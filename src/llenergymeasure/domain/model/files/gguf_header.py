@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -39,6 +39,8 @@ class GGUFHeader:
     values: dict[str, Any] = field(default_factory=dict)
     tensors: Sequence[GGUFTensor] = ()
     data_offset: int = 0
+    spans: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    """Where each entry of the metadata begins and ends in the file, lists among them."""
 
     def whole(self, name: str) -> int | None:
         """Return an integer of the architecture's own keys, such as `block_count`."""
@@ -77,10 +79,12 @@ class _Reader:
         version, tensors, entries = self._number("<I"), self._number("<Q"), self._number("<Q")
         if version not in (2, 3) or max(tensors, entries) > _MOST_ENTRIES:
             raise _NotGGUFError
-        values = {}
+        values, spans = {}, {}
         for _ in range(entries):
+            start = self._stream.tell()
             key = self._text()
             value = self._value(self._number("<I"))
+            spans[key] = (start, self._stream.tell())
             if value is not None:
                 values[key] = value
         table = [self._tensor() for _ in range(tensors)]
@@ -88,7 +92,7 @@ class _Reader:
         if not isinstance(alignment, int) or alignment < 1:
             raise _NotGGUFError
         data_offset = -(-self._stream.tell() // alignment) * alignment
-        return GGUFHeader(values=values, tensors=table, data_offset=data_offset)
+        return GGUFHeader(values=values, tensors=table, data_offset=data_offset, spans=spans)
 
     def _tensor(self) -> GGUFTensor:
         name, dimensions = self._text(), self._number("<I")
