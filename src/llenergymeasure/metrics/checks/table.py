@@ -19,7 +19,7 @@ from llenergymeasure.metrics.checks import (
     workload,
 )
 from llenergymeasure.metrics.checks.code import WarningCode
-from llenergymeasure.metrics.checks.serving import token_counts
+from llenergymeasure.metrics.checks.serving import server_times, token_counts
 
 WARNING_CODES: tuple[WarningCode, ...] = (
     weights.WEIGHTS_MISSING,
@@ -66,6 +66,7 @@ WARNING_CODES: tuple[WarningCode, ...] = (
     workload.BATCH_NOT_FILLED,
     workload.PROMPTS_REPEATED,
     workload.CLIENTS_SHARE_PROMPTS,
+    server_times.SERVER_TIMES_DISAGREE,
     conditions.START_TEMPERATURE,
     steady_state.WARMUP_NOT_STEADY,
     steady_state.LATENCY_DRIFT,

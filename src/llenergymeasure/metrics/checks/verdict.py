@@ -22,7 +22,7 @@ from llenergymeasure.metrics.checks import (
     workload,
 )
 from llenergymeasure.metrics.checks.inputs import Check, CheckInputs
-from llenergymeasure.metrics.checks.serving import token_counts
+from llenergymeasure.metrics.checks.serving import server_times, token_counts
 
 CHECKS: tuple[Check, ...] = (
     weights.check_weights_are_complete,
@@ -58,6 +58,7 @@ CHECKS: tuple[Check, ...] = (
     workload.check_top_k_has_an_effect,
     workload.check_batches_are_filled,
     workload.check_prompts_are_distinct,
+    server_times.check_server_times_agree,
     conditions.check_start_temperature,
     steady_state.check_warmup_settled,
     steady_state.check_no_drift,
