@@ -10,6 +10,7 @@ from typing import Any
 
 from llenergymeasure.core.container import memory_left_bytes
 from llenergymeasure.core.nvidia import nvml
+from llenergymeasure.core.processes.descendants import descendants
 from llenergymeasure.core.sysfs import read_text
 from llenergymeasure.exceptions import MeterUnavailable
 
@@ -90,7 +91,7 @@ def own_processes() -> tuple[int, ...]:
     """Return this process, those it started, and the one that started it."""
     import os
 
-    return (os.getppid(), os.getpid(), *_started_by(os.getpid()))
+    return (os.getppid(), os.getpid(), *descendants(os.getpid()))
 
 
 def read_gpu_use() -> tuple[GpuUse, ...]:
@@ -101,22 +102,6 @@ def read_gpu_use() -> tuple[GpuUse, ...]:
     except MeterUnavailable as error:
         logger.debug("no GPU to look at: %s", error)
         return ()
-
-
-def _started_by(pid: int) -> list[int]:
-    """Return the processes that a process started, theirs too; it is asked around each window, so it has to be quick.
-
-    Source: proc(5), `/proc/PID/task/TID/children`. Without it every process of the machine is looked at.
-    """
-    import psutil
-
-    if not Path(f"/proc/{pid}/task/{pid}/children").exists():
-        return [child.pid for child in psutil.Process(pid).children(recursive=True)]
-    found = [pid]
-    for parent in found:
-        for file in Path(f"/proc/{parent}/task").glob("*/children"):
-            found += [int(child) for child in (read_text(file) or "").split()]
-    return found[1:]
 
 
 def _process_s(pid: int) -> float:
