@@ -1,0 +1,1 @@
+"""The `server` backend: any OpenAI-compatible endpoint, running already or started and stopped by us."""
