@@ -59,6 +59,7 @@ OTHER_VALUES: dict[str, dict[str, Any]] = {
     "decoder.repetition_penalty": {"decoder": {"repetition_penalty": 1.2}},
     "decoder.ignore_eos": {"decoder": {"ignore_eos": True}},
     "load.kind": {"load": {"kind": "closed", "concurrency": 2}},
+    "cache": {"cache": "warm"},
     "measurement.baseline.idle_s": {"measurement": {"baseline": {"idle_s": 0.1}}},
     "measurement.cooldown.max_temperature_c": {"measurement": {"cooldown": {"max_temperature_c": 30.0}}},
     "measurement.cooldown.max_wait_s": {

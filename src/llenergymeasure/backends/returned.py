@@ -106,6 +106,23 @@ def _batch_size(value: object, _arguments: Sequence[Any]) -> str | None:
     )
 
 
+def _flag(value: object, _arguments: Sequence[Any]) -> str | None:
+    return None if isinstance(value, bool) else _not(value, "True or False")
+
+
+def _reason(value: object, _arguments: Sequence[Any]) -> str | None:
+    is_reason = value is None or (isinstance(value, str) and bool(value.strip()))
+    return None if is_reason else _not(value, "None, or why the cache was not emptied")
+
+
+def _varied(value: object, arguments: Sequence[Any]) -> str | None:
+    if not isinstance(value, EncodedRequest):
+        return _not(value, "an EncodedRequest")
+    before = arguments[0].prompt_tokens if arguments else value.prompt_tokens
+    same = value.prompt_tokens == before
+    return None if same else f"it returns a prompt of {value.prompt_tokens} tokens for one of {before}"
+
+
 def _seconds(value: object, _arguments: Sequence[Any]) -> str | None:
     is_time = isinstance(value, (int, float)) and math.isfinite(value) and value >= 0
     return None if value is None or is_time else f"it returns {_shown(value)}, not a time in seconds or None"
@@ -172,6 +189,9 @@ _CHECKS: dict[str, Callable[[object, Sequence[Any]], str | None]] = {
     "fingerprints": _digests,
     "prompt_facts": _facts,
     "steps": _steps,
+    "keeps_prefixes": _flag,
+    "reset_prefix_cache": _reason,
+    "vary": _varied,
     "other_models": models_problem,
 }
 

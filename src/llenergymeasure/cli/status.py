@@ -17,6 +17,7 @@ NAMES = {
     "load": "loading the model",
     "prepare": "preparing the prompts",
     "baseline_loaded": "idle, model loaded",
+    "cache_fill": "filling the prefix cache",
     "warmup": "warm-up",
     "window": "window",
 }

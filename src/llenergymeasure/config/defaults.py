@@ -33,6 +33,7 @@ DEFAULTS: Defaults = {
         "decoder.repetition_penalty": None,
         "decoder.ignore_eos": False,
         "load.kind": "offline",
+        "cache": "cold",
         "measurement.cooldown.max_temperature_c": None,
         "measurement.cooldown.max_wait_s": 300.0,
         "measurement.baseline.idle_s": 30.0,

@@ -167,6 +167,9 @@ class ExperimentConfig(PluginSections):
     decoder: DecoderConfig = DecoderConfig()
     load: LoadConfig = OfflineLoad()
     """When the requests are sent."""
+    cache: Literal["cold", "warm", "as_is"] = "cold"
+    """The engine's prefix cache: `cold` (no prompt is computed from what an earlier one left), `warm` (every prompt was
+    served before the windows), or `as_is` (neither is seen to)."""
     measurement: MeasurementConfig = MeasurementConfig()
     energy: EnergyConfig = EnergyConfig()
     passthrough_kwargs: dict[str, Any] | None = None

@@ -14,6 +14,7 @@ from llenergymeasure.domain.breakdowns.attribution import AttributionSummary
 from llenergymeasure.domain.breakdowns.distribution import Distribution
 from llenergymeasure.domain.breakdowns.memory import MemoryUse
 from llenergymeasure.domain.breakdowns.phase_split import PhaseSplit
+from llenergymeasure.domain.breakdowns.prefix_cache import PrefixCacheUse
 from llenergymeasure.domain.breakdowns.roofline import Roofline
 from llenergymeasure.domain.environment import EnvironmentMetadata, EnvironmentSnapshot
 from llenergymeasure.domain.estimate import Estimate, Method
@@ -249,6 +250,8 @@ class ExperimentResult(Record):
     """None where there was none."""
     attribution: AttributionSummary | None = None
     """How the energy was shared among requests; None where the backend reports no steps, and `unknown` says why."""
+    prefix_cache: PrefixCacheUse | None = None
+    """The prefix cache of the engine; None where an older release measured."""
     stopped_because: str | None = None
     """Why no further repeat was made: `fixed`, `target_reached`, `max_reached`."""
     model_info: ModelInfo | None = None

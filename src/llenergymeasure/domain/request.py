@@ -16,6 +16,8 @@ TokensEstimated = Literal["spread", "assumed"]
 
 WARMUP_REPEAT = -1
 """`RequestRecord.repeat` of warm-up requests, which belong to no window."""
+FILL_REPEAT = -2
+"""The same of requests that fill the prefix cache before the warm-up."""
 
 
 @dataclass(frozen=True, kw_only=True)

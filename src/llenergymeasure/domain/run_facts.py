@@ -5,6 +5,7 @@ from __future__ import annotations
 from llenergymeasure.constants import SCHEMA_VERSION, VERSION
 from llenergymeasure.core.record import Record
 from llenergymeasure.domain.baseline import BaselineReuse
+from llenergymeasure.domain.breakdowns.prefix_cache import PrefixCacheFacts
 from llenergymeasure.domain.environment import EnvironmentSnapshot
 from llenergymeasure.domain.experiment import WarmupEnd
 from llenergymeasure.domain.fingerprints import Fingerprints
@@ -51,6 +52,8 @@ class RunFacts(Record):
     """How many requests the backend computes together at most; None where the load does not fill batches."""
     compiled_in_windows_s: float | None = None
     """How long the backend compiled within the windows; None where it does not tell."""
+    prefix_cache: PrefixCacheFacts | None = None
+    """What was done about the prefix cache of the engine; None where an older release measured."""
     steps: int | None = None
     """How many steps of the engine were recorded, in `steps.parquet`; None where the backend reports none."""
     warmup_ended: WarmupEnd | None = None

@@ -217,6 +217,7 @@ PhaseName = Literal[
     "load",
     "prepare",
     "baseline_loaded",
+    "cache_fill",
     "warmup",
     "window",
 ]

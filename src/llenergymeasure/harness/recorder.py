@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 
 Emit = Callable[[RunEvent], None]
 PROGRESS_PERIOD_S = 0.25
-SERVING: tuple[PhaseName, ...] = ("warmup", "window")
+SERVING: tuple[PhaseName, ...] = ("cache_fill", "warmup", "window")
 """Phases after which the steps of the engine are taken."""
 
 

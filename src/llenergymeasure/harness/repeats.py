@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 from llenergymeasure.config.models import MeasurementConfig, RepeatsConfig
@@ -16,20 +17,32 @@ from llenergymeasure.metrics.energy.windows import cost_per_token, window_totals
 from llenergymeasure.metrics.statistics.student import relative_half_width
 
 StopReason = Literal["fixed", "target_reached", "max_reached"]
+BeforeWindow = Callable[[LoadDriver], bool]
+"""Does what has to be done before a window, and says whether there was anything."""
+
+
+def _nothing(_driver: LoadDriver) -> bool:
+    return False
 
 
 def measure_repeats(
-    driver: LoadDriver, config: MeasurementConfig, log: Recorder, power: Metering
+    driver: LoadDriver,
+    config: MeasurementConfig,
+    log: Recorder,
+    power: Metering,
+    before_window: BeforeWindow = _nothing,
 ) -> StopReason:
     """Measure windows and return why there was no further one.
 
-    Each is as long as `window.min_duration_s` asks. Where a later one has to do more passes for that, so do all after
-    it.
+    `before_window` is called before each, with nothing in flight. Each is as long as `window.min_duration_s` asks.
+    Where a later one has to do more passes for that, so do all after it.
     """
     plan = WindowPlan(min_duration_s=config.window.min_duration_s)
     done, account = 0, RunningAccount()
     log.clock.sleep(REST_NS / 1e9)
     while True:
+        if before_window(driver):
+            log.clock.sleep(REST_NS / 1e9)
         plan = measure_window(driver, plan, done, log, power)
         log.clock.sleep(REST_NS / 1e9)
         done += 1

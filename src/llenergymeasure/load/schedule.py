@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 from llenergymeasure.backends.base import EncodedRequest, ScheduledRequest
 from llenergymeasure.core.clock import Clock
-from llenergymeasure.domain.request import WARMUP_REPEAT
+from llenergymeasure.domain.request import FILL_REPEAT, WARMUP_REPEAT
+
+_LABELS = {WARMUP_REPEAT: "warmup", FILL_REPEAT: "fill"}
 
 
 class Schedule:
@@ -32,7 +34,7 @@ class Schedule:
         number, place = divmod(self._taken, len(self._workload))
         self._taken += 1
         encoded = self._workload[place]
-        label = "warmup" if self._repeat == WARMUP_REPEAT else f"r{self._repeat}"
+        label = _LABELS.get(self._repeat, f"r{self._repeat}")
         return ScheduledRequest(
             request_id=f"{label}.p{number}.{encoded.prompt.prompt_id}",
             repeat=self._repeat,

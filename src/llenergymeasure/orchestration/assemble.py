@@ -30,6 +30,7 @@ from llenergymeasure.metrics.performance.memory_use import memory_use
 from llenergymeasure.metrics.performance.peak_memory import peak_memory
 from llenergymeasure.metrics.protocol.cooldown import summarise_cooldown
 from llenergymeasure.metrics.protocol.device_conditions import device_conditions
+from llenergymeasure.metrics.protocol.prefix_cache import prefix_cache_use
 from llenergymeasure.metrics.protocol.warmup import summarise_warmup
 from llenergymeasure.orchestration.raw import RawRun
 
@@ -43,6 +44,7 @@ CHECKED_FACTS = (
     "stopped_because",
     "fingerprints",
     "prompt_facts",
+    "prefix_cache",
     "max_batch_size",
     "compiled_in_windows_s",
 )
@@ -102,7 +104,7 @@ def _result(
     )
     return ExperimentResult(
         verdict=verdict(warnings),
-        **_taken_over(config, facts),
+        **_taken_over(config, facts, rows),
         **figures.headline,
         energy=energy,
         estimates=figures.estimates,
@@ -158,8 +160,8 @@ def _figures(
     )
 
 
-def _taken_over(config: ExperimentConfig, facts: RunFacts) -> dict[str, Any]:
-    """Return what is taken over as it is."""
+def _taken_over(config: ExperimentConfig, facts: RunFacts, rows: Sequence[WindowTotals]) -> dict[str, Any]:
+    """Return what is taken over as it is, or nearly so."""
     return {
         "experiment_id": facts.experiment_id,
         "config_hash": config.config_hash,
@@ -171,6 +173,7 @@ def _taken_over(config: ExperimentConfig, facts: RunFacts) -> dict[str, Any]:
         "config": config.model_dump(mode="json"),
         "interference": facts.interference,
         "baseline": facts.baseline,
+        "prefix_cache": prefix_cache_use(facts.prefix_cache, rows),
         "stopped_because": facts.stopped_because,
         "model_info": facts.model_info,
         "environment": facts.snapshot.hardware if facts.snapshot else None,

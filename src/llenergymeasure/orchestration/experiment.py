@@ -5,15 +5,14 @@ from __future__ import annotations
 import logging
 import os
 import platform
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing
 from functools import partial
 from pathlib import Path
 
 from llenergymeasure.backends.base import (
     Backend,
-    compile_seconds,
     prompt_facts,
     reports_steps,
     serves_offline,
@@ -25,7 +24,7 @@ from llenergymeasure.core.clock import AnchoredClock
 from llenergymeasure.core.files.durable import refusals_of
 from llenergymeasure.core.processes.stop_signals import stop_is_asked, stop_signals_ignored
 from llenergymeasure.domain.environment import collect_environment_snapshot
-from llenergymeasure.domain.interference import Interference, OtherLoad
+from llenergymeasure.domain.interference import Interference
 from llenergymeasure.domain.job import Job
 from llenergymeasure.domain.run_facts import RunFacts
 from llenergymeasure.exceptions import ExperimentError, InterruptedExperimentError, LLEMError
@@ -34,12 +33,13 @@ from llenergymeasure.harness.closing import close_and_note, note_closing_fault
 from llenergymeasure.harness.cooldown import cool_down
 from llenergymeasure.harness.idle import measure_idle
 from llenergymeasure.harness.idle_baseline import measure_idle_baseline
-from llenergymeasure.harness.interference import OtherLoadWatch
 from llenergymeasure.harness.metering import Metering, metering
+from llenergymeasure.harness.prefix_cache import PrefixCache
 from llenergymeasure.harness.recorder import Emit, LatestInBackground, Recorder, ignore_event
 from llenergymeasure.harness.repeats import measure_repeats
 from llenergymeasure.harness.request_log import RequestLog
 from llenergymeasure.harness.warmup import warm_up
+from llenergymeasure.harness.window_notes import noting_windows
 from llenergymeasure.launchers.job_folder import SPOOL, read_job
 from llenergymeasure.load.drivers import open_driver
 from llenergymeasure.orchestration.assemble import Assembled, assemble
@@ -138,39 +138,15 @@ def measure(config: ExperimentConfig, clock: AnchoredClock, log: Recorder, spool
             prints = fingerprint(config, backend, info, (data_set, prompts, workload), weights.result())
             log.note(fingerprints=prints, prompt_facts=prompt_facts(backend))
             log.note(max_batch_size=_batch_size(config, backend))
-        driver = stack.enter_context(open_driver(config.load, backend, workload, clock))
+        cache = PrefixCache(config, backend, workload)
+        driver = stack.enter_context(open_driver(config.load, cache.backend, workload, clock))
         measure_idle("baseline_loaded", protocol.baseline.loaded_s, log, power)
         log.engine = backend if reports_steps(backend) else None
+        cache.fill(driver, log)
         log.note(warmup_ended=warm_up(driver, protocol, log, power))
         log.memory = backend
-        with _noting_windows(before, backend, log):
-            log.note(stopped_because=measure_repeats(driver, protocol, log, power))
-
-
-@contextmanager
-def _noting_windows(before: OtherLoad, backend: Backend, log: Recorder) -> Iterator[None]:
-    """Note other load and compilation during the windows, as far as possible also when the run fails in one."""
-    watch = OtherLoadWatch(log.clock, backend.processes)
-    compiled_before_s = compile_seconds(backend)
-
-    def note() -> None:
-        log.note(compiled_in_windows_s=_since(compiled_before_s, compile_seconds(backend)))
-        other = watch.look(empty=before)
-        log.note(interference=Interference(before=before, windows=other, hold_ups=tuple(log.hold_ups)))
-
-    try:
-        yield
-    except BaseException:
-        try:
-            note()
-        except Exception as error:  # noqa: BLE001 - the first error is the one to report
-            logger.debug("the other load of the windows is unknown: %s", error)
-        raise
-    note()
-
-
-def _since(before: float | None, after: float | None) -> float | None:
-    return None if before is None or after is None else max(after - before, 0.0)
+        with noting_windows(before, backend, cache, log):
+            log.note(stopped_because=measure_repeats(driver, protocol, log, power, cache.before_window))
 
 
 def _attach(backend: Backend, config: ExperimentConfig, log: Recorder, power: Metering) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from llenergymeasure.testing.backend_check import check_backend
+from llenergymeasure.testing.caching import STANDIN_CACHING, CachingStandInBackend
 from llenergymeasure.testing.continuous_batching import STANDIN_CONTINUOUS, ContinuousStandInBackend
 from llenergymeasure.testing.declarations import check_plugin
 from llenergymeasure.testing.installed import installed
@@ -16,8 +17,10 @@ from llenergymeasure.testing.workload_check import check_workload
 
 __all__ = [
     "STANDIN",
+    "STANDIN_CACHING",
     "STANDIN_CONTINUOUS",
     "STANDIN_STREAMING",
+    "CachingStandInBackend",
     "ContinuousStandInBackend",
     "KnownPower",
     "StandInBackend",

@@ -42,6 +42,7 @@ STANDIN_CONTINUOUS = Plugin(
     name="standin_continuous",
     target="llenergymeasure.testing.continuous_batching:ContinuousStandInBackend",
     options="llenergymeasure.testing.continuous_batching:ContinuousOptions",
+    capabilities=frozenset({"keeps_no_prefixes"}),
 )
 
 

@@ -31,6 +31,7 @@ STANDIN = Plugin(
     name="standin",
     target="llenergymeasure.testing.static_batches:StandInBackend",
     options="llenergymeasure.testing.static_batches:StandInOptions",
+    capabilities=frozenset({"keeps_no_prefixes"}),
 )
 
 

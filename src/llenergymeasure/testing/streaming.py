@@ -31,6 +31,7 @@ STANDIN_STREAMING = Plugin(
     name="standin_streaming",
     target="llenergymeasure.testing.streaming:StreamingStandInBackend",
     options="llenergymeasure.testing.streaming:StreamingOptions",
+    capabilities=frozenset({"keeps_no_prefixes"}),
 )
 
 

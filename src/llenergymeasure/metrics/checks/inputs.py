@@ -9,6 +9,7 @@ from functools import cached_property
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.domain.breakdowns.attribution import AttributionSummary
 from llenergymeasure.domain.breakdowns.phase_split import PhaseSplit
+from llenergymeasure.domain.breakdowns.prefix_cache import PrefixCacheFacts
 from llenergymeasure.domain.estimate import Estimate
 from llenergymeasure.domain.experiment import (
     CooldownSummary,
@@ -66,6 +67,8 @@ class CheckInputs:
     """The figures, by name."""
     fingerprints: Fingerprints | None = None
     prompt_facts: PromptFacts | None = None
+    prefix_cache: PrefixCacheFacts | None = None
+    """What was done about the prefix cache of the engine."""
     max_batch_size: int | None = None
     """How many requests the backend computes together at most; None where clients send single ones."""
     compiled_in_windows_s: float | None = None

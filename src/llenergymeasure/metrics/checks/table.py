@@ -19,7 +19,7 @@ from llenergymeasure.metrics.checks import (
     workload,
 )
 from llenergymeasure.metrics.checks.code import WarningCode
-from llenergymeasure.metrics.checks.serving import server_times, token_counts
+from llenergymeasure.metrics.checks.serving import prefix_cache, server_times, token_counts
 
 WARNING_CODES: tuple[WarningCode, ...] = (
     weights.WEIGHTS_MISSING,
@@ -67,6 +67,11 @@ WARNING_CODES: tuple[WarningCode, ...] = (
     workload.PROMPTS_REPEATED,
     workload.CLIENTS_SHARE_PROMPTS,
     server_times.SERVER_TIMES_DISAGREE,
+    prefix_cache.PREFIX_CACHE_HIT,
+    prefix_cache.PREFIX_CACHE_SHARED,
+    prefix_cache.PREFIX_CACHE_UNKNOWN,
+    prefix_cache.PROMPTS_DISTINCT,
+    prefix_cache.PREFIX_CACHE_NOT_WARM,
     conditions.START_TEMPERATURE,
     steady_state.WARMUP_NOT_STEADY,
     steady_state.LATENCY_DRIFT,

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from llenergymeasure import plugins
 from llenergymeasure.backends.base import MOST_TRIED, Backend, checks_prompts, other_models
+from llenergymeasure.backends.prefix_cache import never_keeps_prefixes, no_prefixes
 from llenergymeasure.backends.returned import models_problem, texts_problem
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.config.redact import free_settings
@@ -119,11 +120,16 @@ def check_backend_options(config: ExperimentConfig) -> list[str]:
             return _partly_installed(config, plugin, missing)
         backend: type[Backend] = plugin.load()
         with explained(partial(_check_fails, config.backend)):
-            problem = load_problem(config.load, backend)
+            problems = [load_problem(config.load, backend), _cache_problem(config)]
             _models(other_models(backend(), config))
-            return [*([problem] if problem else []), *_texts(backend().check(config))]
+            return [*(each for each in problems if each), *_texts(backend().check(config))]
     except LLEMError as error:
         return [str(error)]
+
+
+def _cache_problem(config: ExperimentConfig) -> str | None:
+    is_refused = config.cache == "warm" and never_keeps_prefixes(config.backend)
+    return no_prefixes(config.backend) if is_refused else None
 
 
 def _texts(returned: object) -> list[str]:

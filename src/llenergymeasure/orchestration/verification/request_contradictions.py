@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from llenergymeasure.domain.reports.verification import Finding
-from llenergymeasure.domain.request import WARMUP_REPEAT
+from llenergymeasure.domain.request import FILL_REPEAT, WARMUP_REPEAT
 from llenergymeasure.domain.request_table import UNKNOWN, RequestTable
 from llenergymeasure.domain.trace import Phase
 from llenergymeasure.metrics.performance.latency import filled_chunks
@@ -15,6 +15,7 @@ from llenergymeasure.results import layout
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+_OUTSIDE = {"warmup": WARMUP_REPEAT, "cache_fill": FILL_REPEAT}
 IN_ORDER = (
     "sent_unix_ns",
     "first_token_unix_ns",
@@ -108,8 +109,8 @@ def _was_due_in_its_window(requests: RequestTable, phases: Sequence[Phase]) -> N
     scheduled = requests.scheduled_unix_ns
     earliest_ns = 0
     for phase in phases:
-        if phase.name in ("warmup", "window"):
-            repeat = WARMUP_REPEAT if phase.name == "warmup" else phase.repeat
+        if phase.name in ("cache_fill", "warmup", "window"):
+            repeat = _OUTSIDE.get(phase.name, phase.repeat)
             inside = (scheduled >= earliest_ns) & (scheduled < phase.end_unix_ns)
             due |= (requests.repeat == repeat) & inside
             earliest_ns = phase.end_unix_ns

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from pydantic_core import to_jsonable_python
 
 from llenergymeasure import plugins
+from llenergymeasure.domain.breakdowns.prefix_cache import PrefixCacheUse
 from llenergymeasure.domain.experiment import ExperimentResult
 from llenergymeasure.domain.model.info import ModelInfo
 from llenergymeasure.exceptions import LLEMError
@@ -31,12 +32,28 @@ def what_ran_rows(result: ExperimentResult) -> Iterator[Row]:
         yield from _lengths(result, workload)
     if isinstance(load, Mapping):
         yield Row(label="Load", value=_load(result, load))
+    if result.prefix_cache is not None and result.prefix_cache.met_by != ("off",):
+        yield Row(label="Prefix cache", value=_prefix_cache(result.prefix_cache))
     decoder = result.config.get("decoder")
     if isinstance(decoder, Mapping):
         yield Row(label="Decoding", value=_decoding(decoder))
     options = _changed_options(result)
     if options:
         yield Row(label=f"Options of {result.backend}", value=options)
+
+
+_MEANS = {
+    "off": "switched off",
+    "reset": "emptied before each window",
+    "distinct": "prompts that came again made distinct",
+    "filled": "filled before the warm-up",
+}
+
+
+def _prefix_cache(use: PrefixCacheUse) -> str:
+    means = ", ".join(_MEANS[each] for each in use.met_by)
+    share = "unknown how many" if use.cached_fraction is None else f"{use.cached_fraction:.1%}"
+    return f"{use.policy}" + (f" ({means})" if means else "") + f"; {share} of the prompt tokens came from it"
 
 
 def storage(result: ExperimentResult) -> str | None:

@@ -21,6 +21,7 @@ SHORT_NAMES = {
     "load": "load",
     "prepare": "prepare",
     "baseline_loaded": "loaded",
+    "cache_fill": "fill",
     "warmup": "warm-up",
 }
 
