@@ -10,6 +10,7 @@ from scripts.reference.configuration import configuration_page
 from scripts.reference.figures import metrics_page
 from scripts.reference.gpu_peaks import gpu_peaks_page
 from scripts.reference.python_api import python_api_page
+from scripts.reference.server_presets import server_presets_page
 from scripts.reference.warning_codes import warnings_page
 
 from llenergymeasure.report.result_schema import result_schema
@@ -27,6 +28,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "configuration.md": configuration_page,
     "warnings.md": warnings_page,
     "gpu-peaks.md": gpu_peaks_page,
+    "server-presets.md": server_presets_page,
     "python-api.md": python_api_page,
     "result.schema.json": schema_file,
 }

@@ -21,6 +21,7 @@ from llenergymeasure.domain.estimate import Estimate, Method
 from llenergymeasure.domain.fingerprints import Fingerprints
 from llenergymeasure.domain.interference import Interference
 from llenergymeasure.domain.model.info import ModelInfo
+from llenergymeasure.domain.server_side import ServerWindow
 from llenergymeasure.domain.trace import ChannelKey
 from llenergymeasure.domain.uncertainty import UncertaintyBudget
 
@@ -252,6 +253,8 @@ class ExperimentResult(Record):
     """How the energy was shared among requests; None where the backend reports no steps, and `unknown` says why."""
     prefix_cache: PrefixCacheUse | None = None
     """The prefix cache of the engine; None where an older release measured."""
+    server_windows: tuple[ServerWindow, ...] = ()
+    """What the server counted over each window, beside what its client saw; empty where the backend talks to none."""
     stopped_because: str | None = None
     """Why no further repeat was made: `fixed`, `target_reached`, `max_reached`."""
     model_info: ModelInfo | None = None

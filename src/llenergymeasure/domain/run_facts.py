@@ -12,6 +12,7 @@ from llenergymeasure.domain.fingerprints import Fingerprints
 from llenergymeasure.domain.interference import Interference
 from llenergymeasure.domain.model.info import ModelInfo
 from llenergymeasure.domain.model.prompt_facts import PromptFacts
+from llenergymeasure.domain.server_side import ServerWindow
 from llenergymeasure.domain.trace import LeftOut, MeterPace
 
 
@@ -59,6 +60,8 @@ class RunFacts(Record):
     warmup_ended: WarmupEnd | None = None
     stopped_because: str | None = None
     """Why no further repeat was made: `fixed`, `target_reached`, `max_reached`."""
+    server_windows: tuple[ServerWindow, ...] = ()
+    """What the server counted over each window; empty where the backend talks to none."""
     closing_faults: tuple[str, ...] = ()
     """What failed after the last repeat, when the run closed what it had opened."""
     interrupted: str | None = None

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from llenergymeasure.backends.base import ReportsSteps
 from llenergymeasure.backends.guarded import wrong_return
+from llenergymeasure.backends.of_a_server import ReportsServerCounters
 from llenergymeasure.backends.returned import peaks_problem
 from llenergymeasure.core.clock import Clock
 from llenergymeasure.core.processes.stop_signals import stop_is_asked
@@ -102,6 +103,8 @@ class Recorder:
     """Set when metering begins; it keeps its trace when it ends."""
     memory: Memory | None = None
     """Set when the model is loaded; asked in each window."""
+    server: ReportsServerCounters | None = None
+    """Set when the model is loaded, where a server counts itself; asked before and after each window."""
     steps: StepLog = field(default_factory=StepLog)
     engine: ReportsSteps | None = None
     """Set when the model is loaded, where the backend reports steps; asked after the warm-up and after each window."""

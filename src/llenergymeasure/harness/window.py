@@ -7,6 +7,7 @@ from llenergymeasure.harness.hold_ups import HoldUpWatch
 from llenergymeasure.harness.metering import Metering
 from llenergymeasure.harness.recorder import Recorder
 from llenergymeasure.harness.served import ServedRequests
+from llenergymeasure.harness.server_watch import ServerWatch
 from llenergymeasure.load.base import LoadDriver, WindowPlan
 
 
@@ -36,10 +37,11 @@ def measure_window(
     served = ServedRequests(log, progress)
     with driver.traffic(repeat, served.take) as traffic:
         driver.synchronize()
-        watch = HoldUpWatch()
+        watch, server = HoldUpWatch(), ServerWatch(log.server)
         with log.phase("window", repeat):
             served.begin()
             next_plan = traffic.serve_window(plan)
             driver.synchronize()
         log.hold_ups.append(watch.look(repeat))
+        log.note(server_windows=(*log.facts.server_windows, *server.look(repeat)))
     return next_plan

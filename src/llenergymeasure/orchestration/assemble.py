@@ -47,6 +47,7 @@ CHECKED_FACTS = (
     "prefix_cache",
     "max_batch_size",
     "compiled_in_windows_s",
+    "server_windows",
 )
 """Fields of `RunFacts` that the checks look at, under the same name."""
 
@@ -172,6 +173,7 @@ def _taken_over(config: ExperimentConfig, facts: RunFacts, rows: Sequence[Window
         "device": config.device,
         "config": config.model_dump(mode="json"),
         "interference": facts.interference,
+        "server_windows": facts.server_windows,
         "baseline": facts.baseline,
         "prefix_cache": prefix_cache_use(facts.prefix_cache, rows),
         "stopped_because": facts.stopped_because,

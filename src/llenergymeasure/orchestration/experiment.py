@@ -18,6 +18,7 @@ from llenergymeasure.backends.base import (
     serves_offline,
 )
 from llenergymeasure.backends.guarded import make_backend
+from llenergymeasure.backends.of_a_server import keep_log_in, reports_server_counters
 from llenergymeasure.config.loader import dump_config, load_config
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.core.clock import AnchoredClock
@@ -121,6 +122,7 @@ def measure(config: ExperimentConfig, clock: AnchoredClock, log: Recorder, spool
     with ExitStack() as stack:
         backend = make_backend(config.backend)
         stack.callback(close_and_note, backend.close, log)
+        keep_log_in(backend, spool)
         power = _start_metering(config, clock, log, stack, spool)
         data_set = find_workload(config.workload.dataset)
         prompts = read_prompts(data_set, config)
@@ -145,6 +147,7 @@ def measure(config: ExperimentConfig, clock: AnchoredClock, log: Recorder, spool
         cache.fill(driver, log)
         log.note(warmup_ended=warm_up(driver, protocol, log, power))
         log.memory = backend
+        log.server = backend if reports_server_counters(backend) else None
         with noting_windows(before, backend, cache, log):
             log.note(stopped_because=measure_repeats(driver, protocol, log, power, cache.before_window))
 

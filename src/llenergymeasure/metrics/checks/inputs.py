@@ -23,6 +23,7 @@ from llenergymeasure.domain.interference import Interference
 from llenergymeasure.domain.model.info import ModelInfo
 from llenergymeasure.domain.model.prompt_facts import PromptFacts
 from llenergymeasure.domain.request_table import RequestTable
+from llenergymeasure.domain.server_side import ServerWindow
 from llenergymeasure.domain.trace import LeftOut, MeterPace, Phase
 from llenergymeasure.metrics.energy.account import EnergyAccount
 from llenergymeasure.metrics.energy.counter_vs_power import find_stale_power
@@ -73,6 +74,8 @@ class CheckInputs:
     """How many requests the backend computes together at most; None where clients send single ones."""
     compiled_in_windows_s: float | None = None
     """How long the backend compiled between the start of the first window and the end of the last."""
+    server_windows: Sequence[ServerWindow] = ()
+    """What the server counted over each window; empty where the backend talks to none."""
 
     @property
     def compute_devices(self) -> Sequence[str]:

@@ -19,7 +19,7 @@ from llenergymeasure.metrics.checks import (
     workload,
 )
 from llenergymeasure.metrics.checks.code import WarningCode
-from llenergymeasure.metrics.checks.serving import prefix_cache, server_times, token_counts
+from llenergymeasure.metrics.checks.serving import prefix_cache, server_counts, server_times, token_counts
 
 WARNING_CODES: tuple[WarningCode, ...] = (
     weights.WEIGHTS_MISSING,
@@ -72,6 +72,9 @@ WARNING_CODES: tuple[WarningCode, ...] = (
     prefix_cache.PREFIX_CACHE_UNKNOWN,
     prefix_cache.PROMPTS_DISTINCT,
     prefix_cache.PREFIX_CACHE_NOT_WARM,
+    server_counts.SERVER_COUNTS_DISAGREE,
+    server_counts.SERVER_TTFT_DISAGREES,
+    server_counts.SERVER_RESTARTED,
     conditions.START_TEMPERATURE,
     steady_state.WARMUP_NOT_STEADY,
     steady_state.LATENCY_DRIFT,
