@@ -235,6 +235,8 @@ class Phase:
     """False where the run was stopped or failed within it."""
     peak_memory_bytes: tuple[tuple[str, int], ...] = ()
     """By device (`cuda:0`, `host`), the most memory in use within a window; empty for other phases."""
+    rung: int | None = None
+    """Of a warm-up or a window: which of several loads it is of, from 0; None where the run has one load."""
 
     @property
     def duration_s(self) -> float:

@@ -107,11 +107,12 @@ def _requests(table: pa.Table) -> pa.Table:
 
 
 def _phases(table: pa.Table) -> pa.Table:
-    """Peak memory was one fact of the whole run."""
+    """Peak memory was one fact of the whole run, which had one load."""
     import pyarrow as pa
 
     kind = pa.map_(pa.string(), pa.int64())
-    return table.append_column("peak_memory_bytes", pa.array([[]] * table.num_rows, kind))
+    table = table.append_column("peak_memory_bytes", pa.array([[]] * table.num_rows, kind))
+    return table.append_column("rung", pa.nulls(table.num_rows, pa.int32()))
 
 
 def _renamed(document: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:

@@ -78,7 +78,7 @@ def test_trace_without_channels_round_trips(tmp_path: Path) -> None:
 def test_phases_round_trip(tmp_path: Path) -> None:
     phases = (
         Phase(name="load", start_unix_ns=1, end_unix_ns=5),
-        Phase(name="window", start_unix_ns=6, end_unix_ns=9, repeat=0, complete=False),
+        Phase(name="window", start_unix_ns=6, end_unix_ns=9, repeat=0, complete=False, rung=1),
     )
     write_phases(phases, tmp_path / "phases.parquet")
     assert read_phases(tmp_path / "phases.parquet") == phases

@@ -104,5 +104,6 @@ def _phase_schema() -> pa.Schema:
             ("repeat", pa.int32()),
             ("complete", pa.bool_()),
             ("peak_memory_bytes", pa.map_(pa.string(), pa.int64())),
+            ("rung", pa.int32()),
         ]
     )
