@@ -21,7 +21,7 @@ from llenergymeasure.metrics.signals.counter_freeze import find_freezes
 from llenergymeasure.metrics.signals.counter_ticks import locate_ticks
 from llenergymeasure.metrics.signals.counter_unwrap import unwrap
 from llenergymeasure.metrics.signals.deconvolution import deconvolve
-from llenergymeasure.metrics.signals.power_updates import find_update_grid
+from llenergymeasure.metrics.signals.power_updates import find_power_updates, find_update_grid
 from llenergymeasure.metrics.signals.quiet_edges import add_quiet_edges
 from llenergymeasure.metrics.signals.sub_tick_power import sub_tick_power
 
@@ -96,7 +96,7 @@ def _counter(
     read = samples[np.isfinite(samples["energy_j"])]
     if len(read) < 2:
         return None
-    origin_ns = int(read["t_unix_ns"][0])
+    origin_ns = int(samples["t_unix_ns"][0])
     range_j = None if channel.counter_range_j is None else channel.counter_range_j * channel.gain
     rising = unwrap(_seconds(read, origin_ns), read["energy_j"], range_j)
     ticks = locate_ticks(rising.t_s, rising.energy_j, channel.update_period_s)
@@ -132,9 +132,42 @@ def _sampled(
     read = samples[np.isfinite(samples["power_w"])]
     if channel.method == "estimated" or len(read) < 2:
         return None
-    origin_ns = int(read["t_unix_ns"][0])
-    t_s, power_w = _seconds(read, origin_ns), read["power_w"]
-    known = KnownRange(
+    known = _sampled_range(samples, read, interrupted)
+    t_s, power_w = _seconds(read, known.origin_ns), read["power_w"]
+    grid = find_update_grid(t_s, power_w, longest_s=channel.update_period_s)
+    if grid is not None:
+        averaging_s = find_averaging_time(grid, channel.averaging_window_s)
+        channel = _averaging(channel, averaging_s)
+        if averaging_s is not None and averaging_s >= WHOLE_PERIOD * grid.period_s:
+            power = deconvolve(grid, averaging_s)
+            if power is not None:
+                return deconvolved_curve(channel, known, power, (quiet_ns - known.origin_ns) / 1e9)
+            grid = None
+    return sampled_curve(channel, known, t_s, power_w, grid)
+
+
+def curve_of_short_means(counter: CounterCurve, samples: NDArray[Any]) -> EnergyCurve:
+    """Return the energy by the power readings beside a counter, `samples` of its channel, a straight line between them.
+
+    They stand for whole update periods; that they average over longer is ruled out, and not searched for.
+    """
+    channel = counter.channel.model_copy(update={"method": "sampled", "averaging_window_s": None})
+    samples = _corrected(samples, channel.gain)
+    read = samples[np.isfinite(samples["power_w"])]
+    if len(read) < 2:
+        return _unknown(channel, samples)
+    known = _sampled_range(samples, read, None)
+    t_s, power_w, beside = _seconds(read, known.origin_ns), read["power_w"], counter.sub_tick_power
+    updates = find_power_updates(t_s, power_w) if beside is None else beside.updates
+    grid = find_update_grid(t_s, power_w, longest_s=channel.update_period_s, published=updates)
+    return sampled_curve(channel, known, t_s, power_w, grid)
+
+
+def _sampled_range(samples: NDArray[Any], read: NDArray[Any], interrupted: str | None) -> KnownRange:
+    """Return the range of the power readings `read` among all samples of a channel."""
+    origin_ns = int(samples["t_unix_ns"][0])
+    t_s = _seconds(read, origin_ns)
+    return KnownRange(
         origin_ns=origin_ns,
         first_s=float(t_s[0]),
         last_s=float(t_s[-1]),
@@ -143,16 +176,6 @@ def _sampled(
         ended=_ended(samples, read, interrupted),
         faults=power_gaps(t_s),
     )
-    grid = find_update_grid(t_s, power_w, longest_s=channel.update_period_s)
-    if grid is not None:
-        averaging_s = find_averaging_time(grid, channel.averaging_window_s)
-        channel = _averaging(channel, averaging_s)
-        if averaging_s is not None and averaging_s >= WHOLE_PERIOD * grid.period_s:
-            power = deconvolve(grid, averaging_s)
-            if power is not None:
-                return deconvolved_curve(channel, known, power, (quiet_ns - origin_ns) / 1e9)
-            grid = None
-    return sampled_curve(channel, known, t_s, power_w, grid)
 
 
 def _averaging(channel: Channel, found_s: float | None) -> Channel:

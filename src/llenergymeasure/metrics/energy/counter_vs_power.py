@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from llenergymeasure.domain.trace import Channel, EnergyTrace, Phase
+from llenergymeasure.domain.trace import EnergyTrace, Phase
 from llenergymeasure.metrics.energy.account import EnergyAccount
-from llenergymeasure.metrics.energy.build import build_curves
+from llenergymeasure.metrics.energy.build import build_curves, curve_of_short_means
 from llenergymeasure.metrics.energy.counter_curve import CounterCurve
 from llenergymeasure.metrics.energy.curve import EnergyCurve, interval_edges
 from llenergymeasure.metrics.energy.interval_uncertainty import UncertaintyModel
@@ -61,7 +61,7 @@ def compare_counter_with_power(
     if not isinstance(curve, CounterCurve) or curve.method != "counter" or not windows:
         return None
     samples = account.trace.of(index)
-    power = _power_curve(curve.channel, samples)
+    power = _power_curve(curve, samples)
     edges = interval_edges(windows)
     counted, integrated = account.channel_energies(index, windows), power.energies(*edges)
     counter_j, power_j = counted.total_j, integrated.total_j
@@ -99,14 +99,12 @@ def _is_wrong(curve: EnergyCurve, gap: Gap) -> bool:
     return abs(shown_j - counted.energy_j) > AGREEMENT * counted.energy_j + counted.random_error_j
 
 
-def _power_curve(channel: Channel, samples: NDArray[Any]) -> EnergyCurve:
+def _power_curve(counter: CounterCurve, samples: NDArray[Any]) -> EnergyCurve:
     """Return the energy by the power readings; of short means a straight line between them is enough here."""
-    averaging_s = channel.averaging_window_s
-    update = {
-        "method": "sampled",
-        "averaging_window_s": averaging_s if averaging_s and averaging_s > SHORT_S else None,
-    }
+    averaging_s = counter.channel.averaging_window_s
+    if averaging_s is not None and averaging_s <= SHORT_S:
+        return curve_of_short_means(counter, samples)
     alone = samples.copy()
     alone["channel"] = 0
-    sampled = channel.model_copy(update=update)
+    sampled = counter.channel.model_copy(update={"method": "sampled"})
     return build_curves(EnergyTrace(channels=(sampled,), samples=alone))[0]

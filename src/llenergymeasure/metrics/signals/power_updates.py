@@ -93,15 +93,19 @@ class UpdateGrid:
 
 
 def find_update_grid(
-    t_s: NDArray[Any], power_w: NDArray[Any], longest_s: float | None = None
+    t_s: NDArray[Any],
+    power_w: NDArray[Any],
+    longest_s: float | None = None,
+    published: PowerUpdates | None = None,
 ) -> UpdateGrid | None:
     """Return the update grid behind samples `power_w` at `t_s`, both of shape (n,); None without a fixed period.
 
     An update between two samples is not seen; a reading that was sampled and had not changed was published again. A
-    period longer than `longest_s` is that of the power, not of the sensor.
+    period longer than `longest_s` is that of the power, not of the sensor. Whoever has the updates that were seen gives
+    them as `published`.
     """
     longest_s = ROUNDED_UP * (longest_s or LONGEST_PERIOD_S)
-    published = find_power_updates(t_s, power_w)
+    published = find_power_updates(t_s, power_w) if published is None else published
     if published.period_s is not None and len(published) >= FEWEST:
         if published.period_s > longest_s:
             return None

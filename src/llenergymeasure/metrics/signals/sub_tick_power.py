@@ -11,7 +11,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from llenergymeasure.metrics.signals.counter_ticks import Ticks
-from llenergymeasure.metrics.signals.power_updates import find_update_grid
+from llenergymeasure.metrics.signals.power_updates import PowerUpdates, find_power_updates, find_update_grid
 from llenergymeasure.metrics.signals.sparse_steps import IntervalMeans, PiecewisePower, fit_sparse_steps
 from llenergymeasure.metrics.signals.tick_interpolation import first_part
 
@@ -128,9 +128,14 @@ class SubTickPower:
         return fit_sparse_steps(ticks, readings)
 
     @cached_property
+    def updates(self) -> PowerUpdates:
+        """The updates that the samples show; found when they are asked for first."""
+        return find_power_updates(self.t_s, self.power_w)
+
+    @cached_property
     def _readings(self) -> IntervalMeans | None:
         """All readings as one row, in the counter's own watts; found when the first edge asks for them."""
-        grid = find_update_grid(self.t_s, self.power_w)
+        grid = find_update_grid(self.t_s, self.power_w, published=self.updates)
         if grid is None:
             return None
         shown = grid.seen & (grid.power_w > 0)
