@@ -40,7 +40,7 @@ test-fast: $(DEV_STAMP) ## Run the tests that need no model, start no run and ar
 test-py%: .venvs/py%/.llem ## Run the torch-free tests on Python X.Y, in an environment of its own.
 	.venvs/py$*/bin/python -m pytest -n $(JOBS) --dist worksteal -m "$(TORCH_FREE)" tests/unit
 
-test-wheel: .venvs/wheel/.llem ## Build the wheel, install it without extras, run `llem --help` and the torch-free tests.
+test-wheel: .venvs/wheel/.llem ## Build the wheel, install it on the newest Python, run `llem --help` and the torch-free tests.
 	.venvs/wheel/bin/llem --help >/dev/null
 	.venvs/wheel/bin/python -m pytest -n $(JOBS) --dist worksteal -m "$(TORCH_FREE)" tests/unit
 
@@ -122,8 +122,9 @@ $(DEV_STAMP): $(RUN_STAMP)
 	@$(@D)/bin/python $(PIP_INSTALL) --editable '.[test]'
 	@touch $@
 
+# On the newest Python, so that the tests of the wheel are those of that version, too.
 .venvs/wheel/.llem: wheel
-	@$(BIN)/python -m venv --clear $(@D)
+	@python=$$(scripts/find-python 3.13 3.12 3.11 3.10) && "$$python" -m venv --clear $(@D)
 	@$(@D)/bin/python $(PIP_INSTALL) "$$(ls -t dist/*.whl | head -n 1)"
 	@$(@D)/bin/python -c 'import importlib.util as u, sys; sys.exit("the wheel brings torch" if u.find_spec("torch") else 0)'
 	@$(@D)/bin/llem --help >/dev/null
