@@ -92,6 +92,13 @@ _BACKENDS = (
         install="pip install vllm",
         capabilities=frozenset({"reads_model_folders"}),
     ),
+    Plugin(
+        name="llamacpp",
+        target="llenergymeasure.backends.llamacpp.backend:LlamaCppBackend",
+        options="llenergymeasure.backends.llamacpp.options:LlamaCppOptions",
+        requires=("xllamacpp",),
+        install='pip install "llenergymeasure[llamacpp]"',
+    ),
     Plugin(name="tensorrt", target=None, requires=("tensorrt_llm",), install="pip install tensorrt-llm"),
 )
 _METERS = (

@@ -109,6 +109,21 @@ def test_pytorch_backend_conforms(tiny_llama: Path, options: dict[str, int]) -> 
     check_backend(plugins.find("backends", "pytorch"), config, PROMPTS)
 
 
+@pytest.mark.weights
+def test_llamacpp_backend_conforms(smollm2: str) -> None:
+    pytest.importorskip("xllamacpp")
+    config = ExperimentConfig.model_validate(
+        {
+            "model": smollm2,
+            "backend": "llamacpp",
+            "device": "cpu",
+            "workload": {"max_output_tokens": 4},
+            "llamacpp": {"n_parallel": 2, "n_threads": 1},
+        }
+    )
+    check_backend(plugins.find("backends", "llamacpp"), config, PROMPTS)
+
+
 @pytest.mark.parametrize("name", plugins.names("meters"))
 def test_meter_conforms(name: str) -> None:
     check_meter(plugins.find("meters", name))

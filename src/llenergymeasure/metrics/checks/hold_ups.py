@@ -16,7 +16,8 @@ PROCESSOR_CONTENDED = WarningCode(
     code="processor_contended",
     meaning="A thread that did the work waited for a processor that others used. As threads work step by step "
     "together, one that waits holds up all.",
-    remedy="Stop other programs, or set fewer threads than the machine has cores (pytorch.num_threads).",
+    remedy="Stop other programs, or set fewer threads than the machine has cores (pytorch.num_threads, "
+    "llamacpp.n_threads).",
     severity=Levels(
         of="fraction of the time for which a thread that did the work wanted a processor and had none",
         warning=0.1,
@@ -29,7 +30,8 @@ QUOTA_THROTTLED = WarningCode(
     code="cpu_quota_throttled",
     meaning="The processor quota of the control group (a container's limit) stopped all threads of the run again and "
     "again: time and idle power of these stops are in the figures.",
-    remedy="Raise the limit (docker run --cpus, resources.limits.cpu), or set pytorch.num_threads to no more than it.",
+    remedy="Raise the limit (docker run --cpus, resources.limits.cpu), or set fewer threads "
+    "(pytorch.num_threads, llamacpp.n_threads).",
     severity=Levels(of="fraction of the quota's periods in which it was used up", warning=0.01),
     because="A judgement: under 1 % the effect is less than what repeats vary by. It is never invalid, as a quota "
     "may be what is to be measured.",

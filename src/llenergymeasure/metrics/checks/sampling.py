@@ -15,8 +15,8 @@ from llenergymeasure.metrics.energy.curve import EnergyCurve
 from llenergymeasure.metrics.signals.gaps import find_sampling_gaps, gaps_in
 
 MORE_TIME = (
-    "Give the sampler more processor time: fewer threads (pytorch.num_threads) than the machine has cores, and no "
-    "other programs beside the run"
+    "Give the sampler more processor time: fewer threads than the machine has cores (pytorch.num_threads, "
+    "llamacpp.n_threads), and no other programs beside the run"
 )
 SAMPLE_GAP = WarningCode(
     code="sample_gap",

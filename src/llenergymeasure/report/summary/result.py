@@ -15,7 +15,7 @@ from llenergymeasure.report.summary.figure_rows import figure_row, stated_figure
 from llenergymeasure.report.summary.footnotes import with_footnotes
 from llenergymeasure.report.summary.format import bytes_text, duration_text, plural, quantity
 from llenergymeasure.report.summary.warnings import warning_note
-from llenergymeasure.report.summary.what_ran import has_random_weights, storage, what_ran_rows
+from llenergymeasure.report.summary.what_ran import arithmetic, has_random_weights, what_ran_rows
 
 VERDICTS = {
     "valid": "valid",
@@ -58,9 +58,9 @@ def _where(bundle: Path) -> Paragraph:
 def title(result: ExperimentResult) -> str:
     """Return what was measured, in one line."""
     parts = [result.model, result.backend, _device(result)]
-    if "precision" in result.config:
-        stored = storage(result)
-        parts.append(str(result.config["precision"]) + (f" (weights {stored})" if stored else ""))
+    precision = arithmetic(result)
+    if precision is not None:
+        parts.append(precision)
     if has_random_weights(result):
         parts.append("random weights")
     return " · ".join(parts)

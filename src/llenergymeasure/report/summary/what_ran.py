@@ -17,7 +17,7 @@ from llenergymeasure.exceptions import LLEMError
 from llenergymeasure.report.summary.document import Row
 from llenergymeasure.report.summary.format import plural
 
-_GGUF = re.compile(r"gguf:(\S+) dequantised")
+_GGUF = re.compile(r"gguf:(\S+)( dequantised)?")
 _SAMPLING = ("temperature", "top_k", "top_p")
 
 
@@ -65,6 +65,17 @@ def storage(result: ExperimentResult) -> str | None:
     return found[1] if found else quantisation
 
 
+def arithmetic(result: ExperimentResult) -> str | None:
+    """Return the precision that was asked for, and how the weights are stored where that differs; in one word or two.
+
+    A GGUF file that is used as it is has types of its own, and no precision applies to it.
+    """
+    stored, info = storage(result), result.model_info
+    if "precision" not in result.config or (info is not None and stored == info.dtype):
+        return stored
+    return str(result.config["precision"]) + (f" (weights {stored})" if stored else "")
+
+
 def has_random_weights(result: ExperimentResult) -> bool:
     """Whether no weights were loaded, so that answers mean nothing; time and energy are those of the architecture."""
     stated = result.config.get("weights") if result.model_info is None else result.model_info.weights
@@ -81,7 +92,8 @@ def _weights(info: ModelInfo) -> str:
         return stated
     found = _GGUF.fullmatch(info.quantisation)
     if found:
-        return f"{stated}, stored as {found[1]} in a GGUF file and unpacked"
+        use = "and unpacked" if found[2] else "and used as they are"
+        return f"{stated}, stored as {found[1]} in a GGUF file {use}"
     if info.quantisation.startswith("gguf"):
         return f"{stated}, unpacked from a GGUF file"
     return f"{stated}, quantised: {info.quantisation}"

@@ -54,6 +54,12 @@ def test_random_weights_stand_in_the_first_line() -> None:
     assert _shown(result)["Weights"].startswith("random")
 
 
+def test_a_gguf_file_that_is_used_as_it_is_has_its_own_types_and_no_precision() -> None:
+    result = _result({"quantisation": "gguf:Q4_1", "dtype": "Q4_1"}, precision="bf16")
+    assert _shown(result)["Weights"] == "pretrained, stored as Q4_1 in a GGUF file and used as they are"
+    assert title(result).endswith(" · Q4_1")
+
+
 def test_a_model_that_is_stored_as_it_is_computed_has_a_plain_title() -> None:
     assert title(_result()).endswith(" · bf16")
 
