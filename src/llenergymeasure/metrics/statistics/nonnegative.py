@@ -36,6 +36,8 @@ class NonNegativeFit:
     influence: Floats
     """What each group adds to the unbounded coefficients, shape (groups, k): `influence.T @ influence` is `covariance`.
     Fits of other values over the same groups add up row by row, so that what they have in common counts."""
+    conventional: Floats
+    """Covariance were all weighted errors of one size and independent; see `step_cost` for its use."""
     at_zero: NDArray[np.bool_]
     """Coefficients that the bound keeps at 0."""
     relative_residual: float
@@ -101,6 +103,8 @@ def fit_nonnegative(
         covariance=influence.T @ influence,
         unbounded=unbounded / scale,
         influence=influence,
+        conventional=_conventional(gram, residual_rms**2 * float(weights @ weights), len(values))
+        / np.outer(scale, scale),
         at_zero=(scaled == 0) & (np.abs(vectors[:, ~known]) <= INESTIMABLE).all(axis=1),
         relative_residual=residual_rms / rms if rms else 0.0,
         r2=1 - (residual_rms / spread_rms) ** 2 if spread_rms else None,
@@ -171,6 +175,16 @@ def _left_out(grams: Floats, moments: Floats) -> tuple[Floats, Floats]:
     without = np.einsum("gij,gj->gi", left, moment - moments)
     influence: Floats = np.sqrt((count - 1) / count) * (whole - without)
     return whole, influence
+
+
+def _conventional(gram: Floats, squares: float, rows: int) -> Floats:
+    """Return the covariance of ordinary least squares, of scaled coefficients; NaN without a degree of freedom.
+
+    `squares` is the sum of the squares of the weighted residuals.
+    """
+    free = rows - len(gram)
+    variance = squares / free if free > 0 else np.nan
+    return np.asarray(variance * np.linalg.pinv(gram, rcond=SINGULAR, hermitian=True), dtype=np.float64)
 
 
 def _quality(residuals: Floats, values: Floats, weights: Floats) -> tuple[float, float, float]:

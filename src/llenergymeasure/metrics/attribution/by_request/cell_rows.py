@@ -28,6 +28,8 @@ class CellRows:
     energy_j: NDArray[np.float64]
     deviation_j: NDArray[np.float64]
     """Standard deviation of each energy by the times of its edges."""
+    late_design: NDArray[np.float64]
+    """What is added to the design where the sensor's times are later by their 95 % half-width, all of them alike."""
     window: NDArray[np.intp]
     place: NDArray[np.float64]
     """Where in its window the middle of a cell lies, from 0 to 1."""
@@ -42,6 +44,8 @@ class Seen:
     energy_j: NDArray[np.float64]
     deviation_j: NDArray[np.float64]
     """Standard deviation of each energy by the times of its edges."""
+    late_s: float
+    """The usual 95 % half-width of the time of an edge; all of them may be late alike."""
 
     def __len__(self) -> int:
         return len(self.energy_j)
@@ -76,13 +80,15 @@ def window_cells(account: EnergyAccount, window: Phase, timeline: Timeline) -> W
 
 def _seen(curve: EnergyCurve, cells: Cells, window: Phase) -> Seen:
     """Return the cells; of power readings that cover a part of their period (A100: 25 of 100 ms), that part alone."""
-    readings = observations(curve) if isinstance(curve, SampledCurve) else None
-    if readings is None or readings.reason is not None:
+    readings = observations(curve)
+    late_s = float(np.median(readings.error_s)) if readings is not None and len(readings) else 0.0
+    if readings is None or readings.reason is not None or not isinstance(curve, SampledCurve):
         return Seen(
             start_ns=cells.edges_ns[:-1],
             end_ns=cells.edges_ns[1:],
             energy_j=cells.energy_j,
             deviation_j=cells.error_j / NORMAL_95,
+            late_s=late_s,
         )
     start_ns, end_ns = (
         readings.origin_ns + np.rint(at_s * 1e9).astype(np.int64)
@@ -94,6 +100,7 @@ def _seen(curve: EnergyCurve, cells: Cells, window: Phase) -> Seen:
         end_ns=end_ns[inside],
         energy_j=readings.energy_j[inside],
         deviation_j=readings.deviation_j[inside],
+        late_s=late_s,
     )
 
 
@@ -104,23 +111,43 @@ def cell_rows(windows: Sequence[WindowCells]) -> list[CellRows]:
 
 
 def _rows_of(number: int, window: WindowCells) -> list[CellRows]:
-    timeline, begin_ns = window.timeline, window.window.start_unix_ns
-    if not window.seen:
-        return []
-    at_ns = np.concatenate([edge for each in window.seen for edge in (each.start_ns, each.end_ns)])
-    until = accrued(timeline.start_ns, timeline.end_ns, timeline.amounts, at_ns)
-    splits = np.cumsum([len(each) for each in window.seen for _ in range(2)])[:-1]
-    edges = np.split(until, splits)
+    begin_ns = window.window.start_unix_ns
     length_ns = window.window.end_unix_ns - begin_ns
+    late_ns = [round(each.late_s * 1e9) for each in window.seen]
+    nothing = [0] * len(late_ns)
+    designs, later, earlier = (
+        _designs(window, shift_ns) for shift_ns in (nothing, late_ns, [-each for each in late_ns])
+    )
     return [
         CellRows(
-            design=(at_end - at_start).reshape(-1, len(COSTS)),
+            design=design,
             energy_j=seen.energy_j,
             deviation_j=seen.deviation_j,
+            late_design=(if_later - if_earlier) / 2,
             window=np.full(len(seen), number),
             place=((seen.start_ns - begin_ns) + (seen.end_ns - begin_ns)) / 2 / length_ns,
         )
-        for seen, at_start, at_end in zip(window.seen, edges[::2], edges[1::2], strict=True)
+        for seen, design, if_later, if_earlier in zip(window.seen, designs, later, earlier, strict=True)
+    ]
+
+
+def _designs(window: WindowCells, late_ns: Sequence[int]) -> list[NDArray[np.float64]]:
+    """Return what the steps amount to in the cells of each channel, were its times late by so much."""
+    if not window.seen:
+        return []
+    at_ns = np.concatenate(
+        [
+            edge - late
+            for each, late in zip(window.seen, late_ns, strict=True)
+            for edge in (each.start_ns, each.end_ns)
+        ]
+    )
+    timeline = window.timeline
+    until = accrued(timeline.start_ns, timeline.end_ns, timeline.amounts, at_ns)
+    edges = np.split(until, np.cumsum([len(each) for each in window.seen for _ in range(2)])[:-1])
+    return [
+        (at_end - at_start).reshape(-1, len(COSTS))
+        for at_start, at_end in zip(edges[::2], edges[1::2], strict=True)
     ]
 
 
@@ -128,6 +155,6 @@ def _below_each_other(parts: Sequence[CellRows]) -> CellRows:
     return CellRows(
         **{
             name: np.concatenate([getattr(each, name) for each in parts])
-            for name in ("design", "energy_j", "deviation_j", "window", "place")
+            for name in ("design", "energy_j", "deviation_j", "late_design", "window", "place")
         }
     )

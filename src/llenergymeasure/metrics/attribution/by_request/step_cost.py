@@ -26,6 +26,8 @@ class StepCosts:
     """Coefficients of `COSTS`, in joules (idle: watts), one fit for each channel; the costs of all add up."""
 
     by_channel: tuple[NonNegativeFit, ...]
+    late: NDArray[np.float64]
+    """What is added to the total, shape (5,), where all times of the sensors are late by their 95 % half-width."""
     r2: float | None
     """Share of the variance of the energies of all cells that the model explains; None where they do not vary."""
 
@@ -44,7 +46,11 @@ class StepCosts:
     def half_width(self, combination: NDArray[np.float64]) -> float | None:
         """Return the 95 % half-width of a combination of the total; None where it cannot be known.
 
-        Channels share the groups, so what a group deviates in all of them adds up before it is squared.
+        Channels share the groups, so what a group deviates in all of them adds up before it is squared. Where few
+        groups hold most of what a price depends on (the few prefills of a queue), deviations between groups may agree
+        by chance, so that the one of ordinary least squares counts where it is larger (Angrist and Pischke, Mostly
+        Harmless Econometrics, section 8.1). A delay that all readings have in common shows in neither: it is a term of
+        its own.
         """
         groups = min((each.groups for each in self.by_channel), default=0)
         if groups < 2 or not self.is_estimable(combination):
@@ -54,7 +60,11 @@ class StepCosts:
             deviation = math.fsum(float(np.linalg.norm(each)) for each in by_group)
         else:
             deviation = float(np.linalg.norm(np.sum(by_group, axis=0)))
-        return student_t(groups - 1) * deviation
+        conventional = math.sqrt(
+            math.fsum(float(combination @ each.conventional @ combination) for each in self.by_channel)
+        )
+        widest = deviation if math.isnan(conventional) else max(deviation, conventional)
+        return math.hypot(student_t(groups - 1) * widest, float(self.late @ combination))
 
     @property
     def condition_number(self) -> float:
@@ -73,7 +83,17 @@ def fit_step_costs(channels: Sequence[CellRows], windows: int) -> StepCosts:
         fit_nonnegative(rows.design, rows.energy_j, rows.deviation_j, _numbers(rows, groups))
         for rows in channels
     )
-    return StepCosts(by_channel=fits, r2=_r2(channels, fits))
+    late = [_late(rows, fit) for rows, fit in zip(channels, fits, strict=True)]
+    return StepCosts(by_channel=fits, late=np.sum(late, axis=0), r2=_r2(channels, fits))
+
+
+def _late(rows: CellRows, fit: NonNegativeFit) -> NDArray[np.float64]:
+    """Return how the coefficients change where all times are late by their half-width: the energies are the same.
+
+    To first order the fit takes up what the coefficients then predict too much, with the other sign.
+    """
+    too_much_j = rows.late_design @ fit.coefficients
+    return -fit_nonnegative(rows.design, too_much_j, rows.deviation_j, rows.window).unbounded
 
 
 def predicted_j(channels: Sequence[CellRows], costs: StepCosts, windows: int) -> NDArray[np.float64]:

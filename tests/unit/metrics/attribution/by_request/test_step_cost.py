@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from llenergymeasure.domain.trace import EnergyTrace
 from llenergymeasure.metrics.attribution.by_request.step_cost import out_of_sample_errors
 from llenergymeasure.metrics.attribution.by_request.summary import summarise_attribution
 from llenergymeasure.metrics.attribution.by_request.timeline import COSTS, step_amounts
-from tests.support.simulated_power import COUNTERS
-from tests.support.simulated_serving import COSTS_J, Mix, serve
+from tests.support.simulated_power import COUNTERS, POWER_ONLY
+from tests.support.simulated_serving import COSTS_J, Mix, ServedRun, serve
 
 
 @pytest.mark.parametrize("fills", [False, True], ids=["static batches", "continuous batching"])
@@ -25,6 +28,32 @@ def test_costs_are_found_within_their_intervals(fills: bool) -> None:
         assert costs.r2 is not None
         assert costs.r2 > 0.99
     assert covered >= 14  # of 16
+
+
+def _late(run: ServedRun, by_s: float) -> ServedRun:
+    """Return the same run, every reading of which came later."""
+    samples = run.trace.samples.copy()
+    samples["t_unix_ns"] += round(by_s * 1e9)
+    return replace(run, trace=EnergyTrace(channels=run.trace.channels, samples=samples))
+
+
+def test_a_delay_that_all_readings_have_in_common_is_in_the_intervals() -> None:
+    """Power readings are known to 10 ms (`energy.sampled_curve.LATENCY_S`); here all of them are 8 ms late."""
+    run = _late(serve(Mix(), 3, POWER_ONLY["a100"], windows=2, window_s=5.0), 0.008)
+    costs = run.attribution().costs
+    for one, true_j in zip(np.eye(len(COSTS))[:4], COSTS_J, strict=False):
+        half = costs.half_width(one)
+        assert half is not None
+        assert abs(costs.total @ one - true_j) <= half
+
+
+def test_a_price_that_few_cells_decide_is_no_surer_than_all_residuals_allow() -> None:
+    """In a queue that is always full few cells hold a prefill, and their groups may agree by chance."""
+    mix, step = Mix(fills=True), np.eye(len(COSTS))[0]
+    found = [serve(mix, seed, COUNTERS["rapl"], windows=2, window_s=4.0) for seed in range(6)]
+    halves = [run.attribution().costs.half_width(step) for run in found]
+    assert all(half is not None for half in halves)
+    assert min(halves) > np.median(halves) / 2
 
 
 def test_the_energy_of_another_mix_is_predicted() -> None:
