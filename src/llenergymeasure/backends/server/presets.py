@@ -164,6 +164,7 @@ _ROWS = (
         metrics_need="--metrics",
         counters=Counters(
             prompt_tokens="llamacpp:prompt_tokens_total",
+            cached_prompt_tokens="llamacpp:prompt_tokens_cached_total",
             output_tokens="llamacpp:tokens_predicted_total",
         ),
         extensions={"top_k": "top_k", "ignore_eos": "ignore_eos", "repetition_penalty": "repeat_penalty"},

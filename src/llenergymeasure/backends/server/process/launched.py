@@ -21,6 +21,7 @@ from llenergymeasure.core.processes.descendants import descendants
 from llenergymeasure.core.processes.process_group import end_processes
 from llenergymeasure.core.python_process import python_command
 from llenergymeasure.exceptions import BackendError
+from llenergymeasure.foreign_code import LONGEST
 
 GUARD = "llenergymeasure.backends.server.process.guard"
 END_AT_MOST_S = 20.0
@@ -136,8 +137,10 @@ class LaunchedServer:
         return bool(piece)
 
     def _sentence(self, how: str, *, killed: bool) -> str:
-        cause = cause_in(read_tail(self.log_path, self._log_start))
-        why = f": {cause}" if cause is not None else ""
+        text = read_tail(self.log_path, self._log_start)
+        cause = cause_in(text)
+        last = quoted_tail(text).rpartition("\n")[2]
+        why = f": {cause}" if cause is not None else f": {last[:LONGEST]}" if last else ""
         if cause is None and killed:
             why = ": most likely the machine ran out of memory → take a smaller model or context"
         was = "was " if how.startswith("killed") else ""

@@ -129,7 +129,7 @@ def test_a_server_that_dies_later_says_how_with_the_end_of_its_log(tmp_path: Pat
     server = start(quick("--die-after", "0.3", "--print", "so long"), tmp_path)
     while (ended := server.ended()) is None:
         time.sleep(0.02)
-    assert ended.splitlines()[0] == "the server ended with code 1"
+    assert ended.splitlines()[0] == "the server ended with code 1: so long"
     assert ended.endswith("The end of its log:\nso long")
     server.close()
 
