@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Protocol, TypeGuard
 
+from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.domain.server_side import ServerSample
 
 
@@ -22,6 +24,20 @@ class KeepsLog(Protocol):
     def keep_log_in(self, folder: Path) -> None:
         """Write the log to this folder, as `server.log`; called before `load`."""
         ...
+
+
+class RunsBefore(Protocol):
+    """A backend whose engine may run, with its model loaded, before `load` is called."""
+
+    def processes_before_load(self, config: ExperimentConfig) -> Collection[int] | None:
+        """Return the processes of the engine that runs already, as far as they are known; None where none runs."""
+        ...
+
+
+def processes_before_load(backend: object, config: ExperimentConfig) -> Collection[int] | None:
+    """Return the processes of an engine that runs before it is loaded; None where there is none."""
+    tell = getattr(backend, "processes_before_load", None)
+    return None if tell is None else tell(config)
 
 
 def reports_server_counters(backend: object) -> TypeGuard[ReportsServerCounters]:

@@ -60,6 +60,8 @@ class RunFacts(Record):
     warmup_ended: WarmupEnd | None = None
     stopped_because: str | None = None
     """Why no further repeat was made: `fixed`, `target_reached`, `max_reached`."""
+    engine_ran_before: bool = False
+    """Whether the engine ran, with its model loaded, before the idle baseline: a server that llem did not start."""
     server_windows: tuple[ServerWindow, ...] = ()
     """What the server counted over each window; empty where the backend talks to none."""
     closing_faults: tuple[str, ...] = ()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from llenergymeasure.config.models import BaselineConfig, MeasurementConfig
 from llenergymeasure.domain.baseline import BaselineReuse
 from llenergymeasure.domain.interference import OtherLoad
@@ -13,15 +15,18 @@ from llenergymeasure.harness.recorder import Recorder
 
 
 def measure_idle_baseline(
-    protocol: MeasurementConfig, log: Recorder, power: Metering
+    protocol: MeasurementConfig, log: Recorder, power: Metering, running: Collection[int] | None = None
 ) -> tuple[OtherLoad, BaselineReuse | None]:
     """Meter the bare idle machine, or take over what a former run found, and look who else uses it.
+
+    `running` are the processes of an engine that runs already, which are not others'; None where none does. With one,
+    the machine is not bare, so that nothing is taken over or kept for later runs.
 
     Raises:
         PreFlightError: others use it, and `require_quiet` is set.
     """
-    watch = OtherLoadWatch(log.clock)
-    if protocol.baseline.reuse_max_age_s <= 0:
+    watch = OtherLoadWatch(log.clock, lambda: running or ())
+    if protocol.baseline.reuse_max_age_s <= 0 or running is not None:
         measure_idle("baseline_idle", protocol.baseline.idle_s, log, power)
         return _look(watch, protocol, log), None
     cache = BaselineCache(power.channels)

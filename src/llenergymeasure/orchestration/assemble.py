@@ -48,6 +48,7 @@ CHECKED_FACTS = (
     "max_batch_size",
     "compiled_in_windows_s",
     "server_windows",
+    "engine_ran_before",
 )
 """Fields of `RunFacts` that the checks look at, under the same name."""
 
@@ -156,6 +157,7 @@ def _figures(
             hardware=raw.facts.snapshot.hardware if raw.facts.snapshot else None,
             device=config.device,
             meters_are_read=config.energy.meters != "none",
+            engine_ran_before=raw.facts.engine_ran_before,
             serves_whole_passes=config.load.kind == "offline",
         )
     )

@@ -18,7 +18,11 @@ from llenergymeasure.backends.base import (
     serves_offline,
 )
 from llenergymeasure.backends.guarded import make_backend
-from llenergymeasure.backends.of_a_server import keep_log_in, reports_server_counters
+from llenergymeasure.backends.of_a_server import (
+    keep_log_in,
+    processes_before_load,
+    reports_server_counters,
+)
 from llenergymeasure.config.loader import dump_config, load_config
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.core.clock import AnchoredClock
@@ -127,8 +131,10 @@ def measure(config: ExperimentConfig, clock: AnchoredClock, log: Recorder, spool
         data_set = find_workload(config.workload.dataset)
         prompts = read_prompts(data_set, config)
         cool_down(protocol.cooldown, log, power)
-        before, baseline = measure_idle_baseline(protocol, log, power)
+        running = processes_before_load(backend, config)
+        before, baseline = measure_idle_baseline(protocol, log, power, running)
         log.note(baseline=baseline, interference=Interference(before=before))
+        log.note(engine_ran_before=running is not None)
         _attach(backend, config, log, power)
         snapshot, weights = _look_in_background(stack, config, log)
         with log.phase("load"):

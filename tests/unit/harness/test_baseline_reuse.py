@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -167,6 +168,15 @@ def test_baseline_of_a_machine_that_others_used_is_not_kept(
 def test_baseline_too_short_for_a_spread_is_not_kept(shelf: Path) -> None:
     short = MeasurementConfig.model_validate({"baseline": {"idle_s": 1.5, "reuse_max_age_s": HOUR_S}})
     _rest(protocol=short)
+    assert not shelf.exists()
+
+
+def test_a_server_that_runs_already_makes_no_idle_machine_for_others(shelf: Path) -> None:
+    clock = VirtualClock()
+    log = Recorder(clock=clock)
+    _, baseline = measure_idle_baseline(PROTOCOL, log, known_power(clock, _steady), running=[os.getpid()])
+    assert baseline is None
+    assert _names(log) == ["baseline_idle"]
     assert not shelf.exists()
 
 

@@ -74,6 +74,8 @@ class CheckInputs:
     """How many requests the backend computes together at most; None where clients send single ones."""
     compiled_in_windows_s: float | None = None
     """How long the backend compiled between the start of the first window and the end of the last."""
+    engine_ran_before: bool = False
+    """Whether the engine ran, with its model loaded, before the idle baseline."""
     server_windows: Sequence[ServerWindow] = ()
     """What the server counted over each window; empty where the backend talks to none."""
 

@@ -47,7 +47,7 @@ def check_machine_was_exclusive(inputs: CheckInputs) -> Iterable[RunWarning]:
         yield from _other_load("Before the model was loaded", before, None)
     if windows is not None:
         yield from _other_load("During the windows", windows, _foreign_fraction(windows, inputs))
-    for problem in before.memory_problems() if before is not None else ():
+    for problem in before.memory_problems() if before is not None and not inputs.engine_ran_before else ():
         yield from GPU_MEMORY_TAKEN.raised(f"Before the model was loaded, {problem}.")
 
 

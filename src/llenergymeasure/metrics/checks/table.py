@@ -19,7 +19,13 @@ from llenergymeasure.metrics.checks import (
     workload,
 )
 from llenergymeasure.metrics.checks.code import WarningCode
-from llenergymeasure.metrics.checks.serving import prefix_cache, server_counts, server_times, token_counts
+from llenergymeasure.metrics.checks.serving import (
+    prefix_cache,
+    running_server,
+    server_counts,
+    server_times,
+    token_counts,
+)
 
 WARNING_CODES: tuple[WarningCode, ...] = (
     weights.WEIGHTS_MISSING,
@@ -75,6 +81,7 @@ WARNING_CODES: tuple[WarningCode, ...] = (
     server_counts.SERVER_COUNTS_DISAGREE,
     server_counts.SERVER_TTFT_DISAGREES,
     server_counts.SERVER_RESTARTED,
+    running_server.BASELINE_HAS_SERVER,
     conditions.START_TEMPERATURE,
     steady_state.WARMUP_NOT_STEADY,
     steady_state.LATENCY_DRIFT,

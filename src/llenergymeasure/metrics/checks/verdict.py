@@ -22,7 +22,13 @@ from llenergymeasure.metrics.checks import (
     workload,
 )
 from llenergymeasure.metrics.checks.inputs import Check, CheckInputs
-from llenergymeasure.metrics.checks.serving import prefix_cache, server_counts, server_times, token_counts
+from llenergymeasure.metrics.checks.serving import (
+    prefix_cache,
+    running_server,
+    server_counts,
+    server_times,
+    token_counts,
+)
 
 CHECKS: tuple[Check, ...] = (
     weights.check_weights_are_complete,
@@ -62,6 +68,7 @@ CHECKS: tuple[Check, ...] = (
     prefix_cache.check_cache_was_cold,
     prefix_cache.check_cache_was_warm,
     server_counts.check_server_counts_agree,
+    running_server.check_server_ran_before,
     conditions.check_start_temperature,
     steady_state.check_warmup_settled,
     steady_state.check_no_drift,

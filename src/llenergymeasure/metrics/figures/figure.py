@@ -51,6 +51,8 @@ class FigureInputs:
     device: str = "cuda"
     meters_are_read: bool = True
     """False where the configuration asks for no meter."""
+    engine_ran_before: bool = False
+    """Whether the engine ran, with its model loaded, before the idle baseline."""
     serves_whole_passes: bool = False
     """Whether windows do whole passes over the workload, of which a later one may do more than the first."""
 

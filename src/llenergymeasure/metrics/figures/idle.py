@@ -95,6 +95,8 @@ class IdleState:
 
 def load_energy(_figure: Figure, inputs: FigureInputs) -> Estimate | Unknown:
     """Return the energy of the phase in which the model was loaded, with the interval of its meters."""
+    if inputs.engine_ran_before:
+        return Unknown(reason="the server ran before, with its model loaded")
     phase, account = _phase("load", inputs), inputs.account
     if phase is None or account is None or inputs.method is None:
         return Unknown(

@@ -24,6 +24,7 @@ from llenergymeasure.backends.server.process.launched import LaunchedServer
 from llenergymeasure.backends.server.process.listeners import (
     is_this_machine,
     listening_pids,
+    port_of,
     process_name,
 )
 from llenergymeasure.backends.server.process.options import StartOptions
@@ -150,7 +151,7 @@ class ConnectedServer:
 
     def _find_listeners(self) -> frozenset[int]:
         parts = urlsplit(self.url)
-        port = parts.port or (443 if parts.scheme == "https" else 80)
+        port = port_of(parts)
         if not is_this_machine(parts.hostname or ""):
             self.pids_unknown = f"the server runs on another machine, {parts.hostname}"
             return frozenset()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from llenergymeasure.core.secrets import mask_secrets
+from llenergymeasure.foreign_code import LONGEST
 
 TAIL_BYTES = 64 << 10
 """Of a log that is searched for a cause."""
@@ -64,7 +65,7 @@ _CAUSES: tuple[tuple[re.Pattern[str], Cause], ...] = tuple(
         (
             r"unknown model architecture|architectures? .{0,120}not supported|does not recognize this architecture|"
             r"unsupported model|error loading model|failed to load model|cannot find model class|"
-            r"no module or parameter named|invalid magic",
+            r"no module or parameter named|invalid magic|unknown quantization method|unsupported quantization",
             "its engine cannot load the model",
             "choose a model, a format or a release of the engine that fits",
         ),
@@ -102,6 +103,13 @@ def read_tail(log: Path, since: int = 0) -> str:
             return file.read().decode("utf-8", "replace")
     except OSError:
         return ""
+
+
+def last_words(text: str) -> str:
+    """Return the last line that says something, without secrets: of a Python traceback its exception."""
+    lines = [line.strip() for line in text.replace("\r", "\n").splitlines() if line.strip()]
+    said = (line for line in reversed(lines) if not line.startswith("For further information visit "))
+    return mask_secrets(next(said, ""))[:LONGEST]
 
 
 def quoted_tail(text: str) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from llenergymeasure.backends.server.process.diagnose import (
     cause_in,
+    last_words,
     quoted_tail,
     ran_out_of_memory,
     read_tail,
@@ -21,7 +22,6 @@ from llenergymeasure.core.processes.descendants import descendants
 from llenergymeasure.core.processes.process_group import end_processes
 from llenergymeasure.core.python_process import python_command
 from llenergymeasure.exceptions import BackendError
-from llenergymeasure.foreign_code import LONGEST
 
 GUARD = "llenergymeasure.backends.server.process.guard"
 END_AT_MOST_S = 20.0
@@ -139,8 +139,8 @@ class LaunchedServer:
     def _sentence(self, how: str, *, killed: bool) -> str:
         text = read_tail(self.log_path, self._log_start)
         cause = cause_in(text)
-        last = quoted_tail(text).rpartition("\n")[2]
-        why = f": {cause}" if cause is not None else f": {last[:LONGEST]}" if last else ""
+        last = last_words(text)
+        why = f": {cause}" if cause is not None else f": {last}" if last else ""
         if cause is None and killed:
             why = ": most likely the machine ran out of memory → take a smaller model or context"
         was = "was " if how.startswith("killed") else ""

@@ -6,6 +6,9 @@ import ipaddress
 import logging
 import socket
 from contextlib import suppress
+from urllib.parse import SplitResult, urlsplit
+
+from llenergymeasure.core.processes.descendants import descendants
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +30,20 @@ def listening_pids(port: int) -> frozenset[int]:
         for each in connections
         if each.pid and each.status == psutil.CONN_LISTEN and each.laddr and each.laddr.port == port
     )
+
+
+def pids_at(url: str) -> frozenset[int]:
+    """Return the processes that listen at a URL, and those that they started; none where they are not known."""
+    parts = urlsplit(url)
+    if not is_this_machine(parts.hostname or ""):
+        return frozenset()
+    found = listening_pids(port_of(parts))
+    return frozenset(pid for each in found for pid in (each, *descendants(each)))
+
+
+def port_of(parts: SplitResult) -> int:
+    """Return the port of a URL, also where it is that of its scheme."""
+    return parts.port or (443 if parts.scheme == "https" else 80)
 
 
 def process_name(pid: int) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from llenergymeasure.backends.server.process.connect import open_server
+from llenergymeasure.backends.server.process.listeners import pids_at
 from llenergymeasure.backends.server.process.options import StartOptions
 from llenergymeasure.backends.server.process.reach import NotReached, problems_of, served_models
 from llenergymeasure.exceptions import BackendError
@@ -116,6 +117,7 @@ def test_a_server_that_ran_already_runs_on_and_its_processes_are_known(tmp_path:
     try:
         found = open_server(StartOptions(), url=ours.url, model="quick")
         assert found.pids_unknown is None
+        assert pids_at(ours.url) == found.pids()
         assert found.pids() < ours.pids()
         found.close()
         assert all(is_alive(pid) for pid in ours.pids())
