@@ -30,6 +30,8 @@ def _section(row: Preset) -> str:
 
 def _rows(row: Preset) -> Iterator[tuple[str, str]]:
     yield "started as", f"`{' '.join(row.command)}`"
+    if row.optional_arguments:
+        yield "and, where its release knows it,", _code(row.optional_arguments)
     if row.environment:
         yield "with", ", ".join(f"`{name}={text}`" for name, text in row.environment.items())
     yield "its own port", str(row.default_port)

@@ -37,6 +37,9 @@ RESETS = {
 def main(arguments: list[str]) -> int:
     """Do as the options say."""
     given = _parsed(arguments)
+    if "--unheard-of" in given:
+        os.write(2, b"quick_server.py: error: unrecognized arguments: --unheard-of\n")
+        return 2
     if "--stubborn" in given:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_IGN)

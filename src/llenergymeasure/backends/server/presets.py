@@ -55,6 +55,8 @@ class Preset:
     """Where what this row says was read."""
     command: tuple[str, ...] = ()
     """How it is started; `{python}`, `{model}`, `{host}` and `{port}` are filled in. Empty: it is not started by us."""
+    optional_arguments: tuple[str, ...] = ()
+    """Added where the release of the server knows them: one that ends because of them is started without."""
     environment: Mapping[str, str] = field(default_factory=dict)
     """Variables that it is started with."""
     cold_arguments: tuple[str, ...] = ()
@@ -113,6 +115,7 @@ _ROWS = (
             *("{python}", "-m", "vllm.entrypoints.openai.api_server", "--model", "{model}"),
             *("--host", "{host}", "--port", "{port}", "--enable-prompt-tokens-details"),
         ),
+        optional_arguments=("--enable-per-request-metrics",),
         environment={"VLLM_SERVER_DEV_MODE": "1", "VLLM_NO_USAGE_STATS": "1"},
         cold_arguments=("--no-enable-prefix-caching",),
         warm_arguments=("--enable-prefix-caching",),

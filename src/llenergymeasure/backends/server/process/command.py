@@ -30,6 +30,8 @@ class StartCommand:
     environment: Mapping[str, str]
     """The whole environment of the server."""
     port: int
+    optional: tuple[str, ...] = ()
+    """Arguments of the command that older releases of the server do not know."""
 
     @property
     def root(self) -> str:
@@ -38,7 +40,12 @@ class StartCommand:
 
 
 def start_command(
-    options: StartOptions, model: str, revision: str | None = None, cache: Cache = "cold"
+    options: StartOptions,
+    model: str,
+    revision: str | None = None,
+    cache: Cache = "cold",
+    *,
+    with_optional: bool = True,
 ) -> StartCommand:
     """Fill in the command of the options or of their preset; a port is chosen where none is given."""
     port = options.port or free_port()
@@ -49,7 +56,9 @@ def start_command(
         "{host}": HOST,
         "{port}": str(port),
     }
-    template = options.command or (*row.command, *_cache_arguments(row, options, cache), *options.arguments)
+    optional = row.optional_arguments if with_optional and not options.command else ()
+    added = (*optional, *_cache_arguments(row, options, cache), *options.arguments)
+    template = options.command or (*row.command, *added)
     return StartCommand(
         command=tuple(_fill(part, filled) for part in template),
         environment={
@@ -58,6 +67,7 @@ def start_command(
             **options.environment,
         },
         port=port,
+        optional=optional,
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -12,23 +11,15 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from llenergymeasure.backends.server.presets import ResetRule
-from llenergymeasure.backends.server.process.command import (
-    Cache,
-    StartCommand,
-    keeps_prefixes,
-    start_command,
-    start_problems,
-)
+from llenergymeasure.backends.server.process.command import Cache, keeps_prefixes
 from llenergymeasure.backends.server.process.counters import read_counters
 from llenergymeasure.backends.server.process.launched import LaunchedServer
 from llenergymeasure.backends.server.process.listeners import (
     is_this_machine,
     listening_pids,
     port_of,
-    process_name,
 )
 from llenergymeasure.backends.server.process.options import StartOptions
-from llenergymeasure.backends.server.process.plain_http import NoAnswer, ask
 from llenergymeasure.backends.server.process.reach import (
     NotReached,
     ServedModel,
@@ -36,15 +27,13 @@ from llenergymeasure.backends.server.process.reach import (
     served_models,
 )
 from llenergymeasure.backends.server.process.reset import reset_prefix_cache
+from llenergymeasure.backends.server.process.starting import start_server
 from llenergymeasure.core.processes.descendants import descendants
 from llenergymeasure.domain.server_side import ServerSample
 from llenergymeasure.exceptions import BackendError
 
 LOG = "server.log"
 """Standard output and error of a server that was started."""
-FIRST_LOOK_S, LAST_LOOK_S = 0.05, 1.0
-"""Between two looks at the health of a server that is starting: it doubles."""
-ATTEMPT_S = 2.0
 
 
 class ConnectedServer:
@@ -197,22 +186,14 @@ def _start(
     api_key: str | None,
     folder: Path | None,
 ) -> ConnectedServer:
-    problems = start_problems(options)
-    if problems:
-        raise BackendError("; ".join(problems))
-    start = start_command(options, model, revision, cache)
-    name = f"the {options.row.name} server" if options.preset else "the server"
     own_folder = Path(tempfile.mkdtemp(prefix="llem-server-")) if folder is None else None
     launched: LaunchedServer | None = None
     try:
-        log = (folder or own_folder or Path()) / LOG
-        launched = LaunchedServer(start.command, start.environment, log, name=name)
-        _await_health(launched, start, options, name)
-        url = start.root + options.row.api_root
-        served = _served(launched, url, model, api_key)
+        launched, root = start_server(options, model, revision, cache, (folder or own_folder or Path()) / LOG)
+        url = root + options.row.api_root
         return ConnectedServer(
             url=url,
-            model=served,
+            model=_served(launched, url, model, api_key),
             options=options,
             cache=cache,
             api_key=api_key,
@@ -226,50 +207,6 @@ def _start(
         if own_folder is not None:
             shutil.rmtree(own_folder, ignore_errors=True)
         raise
-
-
-def _await_health(launched: LaunchedServer, start: StartCommand, options: StartOptions, name: str) -> None:
-    """Return when the server says that it is ready.
-
-    Raises:
-        BackendError: it ended, or did not say so in time; or another program answers in its place.
-    """
-    url = start.root + (options.health_path or options.row.health_path)
-    deadline = time.monotonic() + options.startup_timeout_s
-    pause_s, last = FIRST_LOOK_S, "it was not asked"
-    while True:
-        ended = launched.ended()
-        if ended is not None:
-            raise BackendError(ended)
-        try:
-            answer = ask(url, timeout_s=ATTEMPT_S)
-            last = f"{url} gave status {answer.status}, '{answer.quoted()}'"
-            if answer.status == 200:
-                return _require_own_port(launched, start.port, name)
-        except NoAnswer as reason:
-            last = f"{url}: {reason}"
-        if time.monotonic() >= deadline:
-            raise BackendError(_not_healthy(launched, options, name, last))
-        time.sleep(min(pause_s, max(deadline - time.monotonic(), 0.0)))
-        pause_s = min(2 * pause_s, LAST_LOOK_S)
-
-
-def _require_own_port(launched: LaunchedServer, port: int, name: str) -> None:
-    """Refuse a program that answers on the port of the server and is another one, where the system tells."""
-    owners = listening_pids(port)
-    if owners and not owners & launched.pids():
-        pid = min(owners)
-        raise BackendError(
-            f"{name} was to listen on port {port}, and another program answers there: {process_name(pid)} (pid {pid}) "
-            f"→ set another server.port, or leave it out\n{launched.tail()}"
-        )
-
-
-def _not_healthy(launched: LaunchedServer, options: StartOptions, name: str, last: str) -> str:
-    return (
-        f"{name} was not ready within {options.startup_timeout_s:g} s (server.startup_timeout_s): {last} → allow it "
-        f"more time, or state where it tells of its health (server.health_path)\n{launched.tail()}"
-    )
 
 
 def _served(launched: LaunchedServer, url: str, model: str, api_key: str | None) -> ServedModel:

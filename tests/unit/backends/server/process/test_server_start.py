@@ -10,10 +10,13 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 
+from llenergymeasure.backends.server.presets import PRESETS, Preset
 from llenergymeasure.backends.server.process import command
 from llenergymeasure.backends.server.process.command import start_problems
 from llenergymeasure.backends.server.process.connect import ConnectedServer, open_server
@@ -181,6 +184,19 @@ def test_the_end_of_a_log_shows_no_secret(tmp_path: Path) -> None:
     message = failure(quick("--print-file", str(printed), "--exit", "3"), tmp_path)
     assert "api_key=***" in message
     assert "sk-" not in message
+
+
+def test_an_older_release_is_started_without_what_it_does_not_know(
+    tmp_path: Path, opened: list[ConnectedServer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = replace(
+        PRESETS["vllm"], command=quick().command, optional_arguments=("--unheard-of",), cold_arguments=()
+    )
+    monkeypatch.setitem(cast("dict[str, Preset]", PRESETS), "vllm", row)
+    server = start(StartOptions(preset="vllm", startup_timeout_s=10.0), tmp_path)
+    opened.append(server)
+    assert server.ended() is None
+    assert "unrecognized arguments: --unheard-of" in (tmp_path / "server.log").read_text()
 
 
 def test_a_program_that_is_not_there_is_named(tmp_path: Path) -> None:
