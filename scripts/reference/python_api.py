@@ -12,6 +12,7 @@ import llenergymeasure
 from llenergymeasure import api, exceptions
 from llenergymeasure.domain.estimate import Estimate
 from llenergymeasure.domain.progress import RunEvent
+from llenergymeasure.domain.reports.comparison import Comparison, Difference
 from llenergymeasure.domain.reports.verification import Finding, Verification, VerificationReport
 from llenergymeasure.exceptions import LLEMError
 from llenergymeasure.report.result_schema import docstrings_of
@@ -39,8 +40,17 @@ A wrong value is refused where it is given. `ExperimentConfig(...)` is a model o
 `pydantic.ValidationError`, which is a `ValueError`. Handed to `run_experiment` or `check` as a mapping or the path of a
 file, the same settings raise `ConfigError`, with every fault in one text as the command line prints it.
 """
-IN_API = ("check", "diagnose", "run_to_bundle", "verify")
-RECORDS: tuple[type, ...] = (Bundle, Estimate, RunEvent, VerificationReport, Verification, Finding)
+IN_API = ("check", "compare", "diagnose", "run_to_bundle", "verify")
+RECORDS: tuple[type, ...] = (
+    Bundle,
+    Estimate,
+    RunEvent,
+    Comparison,
+    Difference,
+    VerificationReport,
+    Verification,
+    Finding,
+)
 TESTING = """\
 ## Testing plugins
 

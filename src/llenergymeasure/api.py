@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from llenergymeasure.domain.experiment import ExperimentResult
     from llenergymeasure.domain.job import Outcome
     from llenergymeasure.domain.progress import RunEvent
+    from llenergymeasure.domain.reports.comparison import Comparison
     from llenergymeasure.domain.reports.diagnosis import Diagnosis
     from llenergymeasure.domain.reports.verification import VerificationReport
     from llenergymeasure.launchers.base import Running
@@ -144,6 +145,16 @@ def open_bundle(path: str | Path) -> Bundle:
     from llenergymeasure.results import opening
 
     return opening.open_bundle(path)
+
+
+def compare(*results: ExperimentResult) -> Comparison:
+    """Return where results differ in what was asked for and how it was served, and what some of them do not say.
+
+    Those differences come first that bend the comparison: their `bends` is true.
+    """
+    from llenergymeasure.metrics.comparison.differences import compare as compare_results
+
+    return compare_results(results, [str(each.bundle or each.experiment_id) for each in results])
 
 
 def verify(*paths: str | Path) -> VerificationReport:

@@ -33,7 +33,7 @@ class DistinctPrompts:
         ids = [each.token_ids for each in workload if each.token_ids]
         distinct = list(dict.fromkeys(ids[:LOOKED_AT]))
         several = len(distinct) > 1
-        head = _common_head(ids) if several else 0
+        head = common_head(ids) if several else 0
         self.common_head_tokens: int | None = head if several and len(ids) == len(workload) else None
         """None where token ids are not known, and for one prompt."""
         self._head = head if several else 1
@@ -88,7 +88,7 @@ def with_words_moved(text: str, serial: int) -> str:
     return "".join(parts)
 
 
-def _common_head(prompts: Sequence[tuple[int, ...]]) -> int:
+def common_head(prompts: Sequence[tuple[int, ...]]) -> int:
     """Return how many tokens all prompts have in common at their beginning."""
     first, length = prompts[0], len(prompts[0])
     for ids in prompts:

@@ -10,6 +10,7 @@ from llenergymeasure.backends.base import Chunk, EncodedRequest
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.domain.model.info import ModelInfo
 from llenergymeasure.domain.model.prompt_facts import PromptFacts
+from llenergymeasure.domain.model.serving_facts import ServingFacts
 from llenergymeasure.domain.request import ServerTimes
 from llenergymeasure.domain.request_table import UNKNOWN
 from llenergymeasure.domain.step import StepRecord
@@ -139,6 +140,10 @@ def _facts(value: object, _arguments: Sequence[Any]) -> str | None:
     return None if isinstance(value, PromptFacts) else _not(value, "a PromptFacts")
 
 
+def _serving(value: object, _arguments: Sequence[Any]) -> str | None:
+    return None if isinstance(value, ServingFacts) else _not(value, "a ServingFacts")
+
+
 def _steps(value: object, _arguments: Sequence[Any]) -> str | None:
     if value is None or isinstance(value, StepTable):
         return None if value is None else _table_problem(value)
@@ -188,6 +193,7 @@ _CHECKS: dict[str, Callable[[object, Sequence[Any]], str | None]] = {
     "compile_seconds": _seconds,
     "fingerprints": _digests,
     "prompt_facts": _facts,
+    "serving_facts": _serving,
     "steps": _steps,
     "keeps_prefixes": _flag,
     "reset_prefix_cache": _reason,

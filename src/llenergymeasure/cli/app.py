@@ -14,6 +14,7 @@ import typer
 
 from llenergymeasure.api import KEPT
 from llenergymeasure.cli.calibrate import calibrate
+from llenergymeasure.cli.compare import compare
 from llenergymeasure.cli.doctor import doctor
 from llenergymeasure.cli.run import run
 from llenergymeasure.cli.schema import schema
@@ -118,5 +119,5 @@ def _warnings_to_stderr() -> logging.Handler:
     return handler
 
 
-for _command in (run, show, verify, calibrate, doctor, schema):
+for _command in (run, show, compare, verify, calibrate, doctor, schema):
     app.command()(_reported(_command))

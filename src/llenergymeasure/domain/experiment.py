@@ -16,6 +16,7 @@ from llenergymeasure.domain.breakdowns.memory import MemoryUse
 from llenergymeasure.domain.breakdowns.phase_split import PhaseSplit
 from llenergymeasure.domain.breakdowns.prefix_cache import PrefixCacheUse
 from llenergymeasure.domain.breakdowns.roofline import Roofline
+from llenergymeasure.domain.breakdowns.served import Served
 from llenergymeasure.domain.environment import EnvironmentMetadata, EnvironmentSnapshot
 from llenergymeasure.domain.estimate import Estimate, Method
 from llenergymeasure.domain.fingerprints import Fingerprints
@@ -255,6 +256,8 @@ class ExperimentResult(Record):
     """The prefix cache of the engine; None where an older release measured."""
     server_windows: tuple[ServerWindow, ...] = ()
     """What the server counted over each window, beside what its client saw; empty where the backend talks to none."""
+    served: Served | None = None
+    """How the requests were served, for comparisons; None where an older release measured."""
     stopped_because: str | None = None
     """Why no further repeat was made: `fixed`, `target_reached`, `max_reached`."""
     model_info: ModelInfo | None = None

@@ -12,6 +12,7 @@ from llenergymeasure.domain.fingerprints import Fingerprints
 from llenergymeasure.domain.interference import Interference
 from llenergymeasure.domain.model.info import ModelInfo
 from llenergymeasure.domain.model.prompt_facts import PromptFacts
+from llenergymeasure.domain.model.serving_facts import ServingFacts
 from llenergymeasure.domain.server_side import ServerWindow
 from llenergymeasure.domain.trace import LeftOut, MeterPace
 
@@ -49,6 +50,8 @@ class RunFacts(Record):
     """Digests of prompts, weights and tokenizer."""
     prompt_facts: PromptFacts | None = None
     """Whether the prompts reach the model as text; None where the backend does not tell."""
+    serving: ServingFacts | None = None
+    """How the engine serves, as far as the backend tells; None where an older release measured."""
     max_batch_size: int | None = None
     """How many requests the backend computes together at most; None where the load does not fill batches."""
     compiled_in_windows_s: float | None = None

@@ -28,6 +28,7 @@ from llenergymeasure.metrics.figures.figure import FigureInputs
 from llenergymeasure.metrics.figures.table import FigureValues, compute_figures
 from llenergymeasure.metrics.performance.memory_use import memory_use
 from llenergymeasure.metrics.performance.peak_memory import peak_memory
+from llenergymeasure.metrics.performance.served import served
 from llenergymeasure.metrics.protocol.cooldown import summarise_cooldown
 from llenergymeasure.metrics.protocol.device_conditions import device_conditions
 from llenergymeasure.metrics.protocol.prefix_cache import prefix_cache_use
@@ -45,6 +46,7 @@ CHECKED_FACTS = (
     "fingerprints",
     "prompt_facts",
     "prefix_cache",
+    "serving",
     "max_batch_size",
     "compiled_in_windows_s",
     "server_windows",
@@ -178,6 +180,7 @@ def _taken_over(config: ExperimentConfig, facts: RunFacts, rows: Sequence[Window
         "server_windows": facts.server_windows,
         "baseline": facts.baseline,
         "prefix_cache": prefix_cache_use(facts.prefix_cache, rows),
+        "served": served(facts.serving, [row.served for row in rows]),
         "stopped_because": facts.stopped_because,
         "model_info": facts.model_info,
         "environment": facts.snapshot.hardware if facts.snapshot else None,

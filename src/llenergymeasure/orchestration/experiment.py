@@ -17,6 +17,7 @@ from llenergymeasure.backends.base import (
     reports_steps,
     serves_offline,
 )
+from llenergymeasure.backends.describing import serving_facts
 from llenergymeasure.backends.guarded import make_backend
 from llenergymeasure.backends.of_a_server import (
     keep_log_in,
@@ -145,6 +146,7 @@ def measure(config: ExperimentConfig, clock: AnchoredClock, log: Recorder, spool
             info = log.facts.model_info
             prints = fingerprint(config, backend, info, (data_set, prompts, workload), weights.result())
             log.note(fingerprints=prints, prompt_facts=prompt_facts(backend))
+            log.note(serving=serving_facts(backend, workload))
             log.note(max_batch_size=_batch_size(config, backend))
         cache = PrefixCache(config, backend, workload)
         driver = stack.enter_context(open_driver(config.load, cache.backend, workload, clock))

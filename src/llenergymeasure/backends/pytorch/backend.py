@@ -18,6 +18,7 @@ from llenergymeasure.backends.pytorch.execution.compiling import compile_ahead, 
 from llenergymeasure.backends.pytorch.execution.seeds import seed_batch, seed_everything
 from llenergymeasure.backends.pytorch.execution.tokenizer_digest import tokenizer_digests
 from llenergymeasure.backends.pytorch.facts.info import describe
+from llenergymeasure.backends.pytorch.facts.serving import describe_serving
 from llenergymeasure.backends.pytorch.generation import Generation, StaticBatch, as_record, generate_batch
 from llenergymeasure.backends.pytorch.loading import Loaded, load
 from llenergymeasure.backends.pytorch.memory import gpu_peaks, release_gpu_memory, reset_gpu_peaks
@@ -40,6 +41,7 @@ from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.core.clock import Clock
 from llenergymeasure.domain.model.info import ModelInfo
 from llenergymeasure.domain.model.prompt_facts import PromptFacts
+from llenergymeasure.domain.model.serving_facts import ServingFacts
 from llenergymeasure.domain.request import Prompt
 from llenergymeasure.domain.step_table import StepTable
 from llenergymeasure.exceptions import BackendError
@@ -101,6 +103,9 @@ class PyTorchBackend:
 
     def prompt_facts(self) -> PromptFacts:
         return self._loaded().prompt_facts
+
+    def serving_facts(self) -> ServingFacts:
+        return self._loaded().serving_facts()
 
     def compile_seconds(self) -> float | None:
         return compile_seconds()
@@ -182,6 +187,10 @@ class _Run:
     def steps(self) -> StepTable | None:
         """Return the forward passes since the last call, in time order; None where they are not known."""
         return self._steps.take() if self._settings.num_beams == 1 else None
+
+    def serving_facts(self) -> ServingFacts:
+        """Return how answers are chosen and ended."""
+        return describe_serving(self._settings, options_of(self._config), self._info)
 
     def fingerprints(self) -> Mapping[str, str]:
         """Return the digests of the tokenizer."""

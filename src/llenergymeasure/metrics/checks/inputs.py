@@ -22,6 +22,7 @@ from llenergymeasure.domain.fingerprints import Fingerprints
 from llenergymeasure.domain.interference import Interference
 from llenergymeasure.domain.model.info import ModelInfo
 from llenergymeasure.domain.model.prompt_facts import PromptFacts
+from llenergymeasure.domain.model.serving_facts import ServingFacts
 from llenergymeasure.domain.request_table import RequestTable
 from llenergymeasure.domain.server_side import ServerWindow
 from llenergymeasure.domain.trace import LeftOut, MeterPace, Phase
@@ -68,6 +69,8 @@ class CheckInputs:
     """The figures, by name."""
     fingerprints: Fingerprints | None = None
     prompt_facts: PromptFacts | None = None
+    serving: ServingFacts | None = None
+    """How the engine serves."""
     prefix_cache: PrefixCacheFacts | None = None
     """What was done about the prefix cache of the engine."""
     max_batch_size: int | None = None

@@ -20,6 +20,7 @@ from llenergymeasure.metrics.checks import (
 )
 from llenergymeasure.metrics.checks.code import WarningCode
 from llenergymeasure.metrics.checks.serving import (
+    begin_token,
     prefix_cache,
     running_server,
     server_counts,
@@ -73,6 +74,7 @@ WARNING_CODES: tuple[WarningCode, ...] = (
     workload.PROMPTS_REPEATED,
     workload.CLIENTS_SHARE_PROMPTS,
     server_times.SERVER_TIMES_DISAGREE,
+    begin_token.BEGIN_TOKEN_TWICE,
     prefix_cache.PREFIX_CACHE_HIT,
     prefix_cache.PREFIX_CACHE_SHARED,
     prefix_cache.PREFIX_CACHE_UNKNOWN,

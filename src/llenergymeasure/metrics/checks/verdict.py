@@ -23,6 +23,7 @@ from llenergymeasure.metrics.checks import (
 )
 from llenergymeasure.metrics.checks.inputs import Check, CheckInputs
 from llenergymeasure.metrics.checks.serving import (
+    begin_token,
     prefix_cache,
     running_server,
     server_counts,
@@ -65,6 +66,7 @@ CHECKS: tuple[Check, ...] = (
     workload.check_batches_are_filled,
     workload.check_prompts_are_distinct,
     server_times.check_server_times_agree,
+    begin_token.check_begin_token_comes_once,
     prefix_cache.check_cache_was_cold,
     prefix_cache.check_cache_was_warm,
     server_counts.check_server_counts_agree,

@@ -1,0 +1,1 @@
+"""Whether results can be compared, as a pure function of them."""
