@@ -3,78 +3,21 @@
 from __future__ import annotations
 
 import difflib
-import importlib
-import importlib.util
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from llenergymeasure.core.packages import distribution_of, entry_points_of
 from llenergymeasure.exceptions import ConfigError, PluginError
 from llenergymeasure.foreign_code import explained
+from llenergymeasure.plugin_declaration import Capability as Capability
+from llenergymeasure.plugin_declaration import Kind as Kind
+from llenergymeasure.plugin_declaration import Plugin as Plugin
+from llenergymeasure.plugin_declaration import missing_modules as missing_modules
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
-
-Kind = Literal["backends", "meters", "launchers", "workloads"]
-Capability = Literal["measures", "estimates", "by_name_only", "reads_model_folders", "keeps_no_prefixes"]
-"""What a plugin can do, as far as others ask.
-
-Meters: `measures` reads sensors; `estimates` models what no sensor reads; `by_name_only` reads sensors that other
-meters read too, so `energy: {meters: auto}` leaves it out. Backends: `reads_model_folders` as `save_pretrained` writes
-them, so pre-flight looks into a local one; `keeps_no_prefixes` of prompts from one request to the next.
-"""
-PACKAGE_INSTALL = "pip install llenergymeasure"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Plugin:
-    """Declaration of one plugin: its name, what it needs, its options and what it can do; nothing of it is imported.
-
-    `target` and `options` are names, `package.module:Class`: the class that implements the protocol of its kind
-    (None: the name is known, and an installed plugin must bring the implementation), and the pydantic model of its
-    part of the configuration (None: it has no options). `requires` lists the modules that must be importable,
-    `install` is the command that installs them.
-    """
-
-    name: str
-    target: str | None
-    requires: tuple[str, ...] = ()
-    install: str = PACKAGE_INSTALL
-    options: str | None = None
-    capabilities: frozenset[Capability] = frozenset()
-
-    def load(self) -> Any:
-        """Import and return the class.
-
-        Raises:
-            PluginError: it does not import, with the cause; or no installed plugin implements it.
-        """
-        if self.target is None:
-            raise PluginError(f"nothing installed here implements '{self.name}': install a plugin that does")
-        return _imported(self, self.target)
-
-    def options_model(self) -> Any:
-        """Import and return the pydantic model of its options, or None.
-
-        Raises:
-            PluginError: it does not import, with the cause, or is no model.
-        """
-        if self.options is None:
-            return None
-        model = _imported(self, self.options)
-        if not isinstance(model, type) or not hasattr(model, "model_fields"):
-            raise PluginError(
-                f"plugin '{self.name}' does not load: {self.options} is no pydantic model", self.install
-            )
-        return model
-
-    def missing_modules(self) -> list[str]:
-        """Return those of the required modules that are not installed."""
-        return missing_modules(self.requires)
-
 
 _BACKENDS = (
     Plugin(
@@ -98,6 +41,14 @@ _BACKENDS = (
         options="llenergymeasure.backends.llamacpp.options:LlamaCppOptions",
         requires=("xllamacpp",),
         install='pip install "llenergymeasure[llamacpp]"',
+    ),
+    Plugin(
+        name="server",
+        target="llenergymeasure.backends.server.backend:ServerBackend",
+        options="llenergymeasure.backends.server.options:ServerOptions",
+        requires=("aiohttp",),
+        install='pip install "llenergymeasure[server]"',
+        capabilities=frozenset({"serves_by_name", "limits_each_answer"}),
     ),
     Plugin(name="tensorrt", target=None, requires=("tensorrt_llm",), install="pip install tensorrt-llm"),
 )
@@ -218,6 +169,14 @@ def find(kind: Kind, name: str) -> Any:
     return declaration(kind, name).load()
 
 
+def can(kind: Kind, name: str, capability: Capability) -> bool:
+    """Whether a plugin declares that it can do something; one that does not load can do nothing."""
+    try:
+        return capability in declaration(kind, name).capabilities
+    except (ConfigError, PluginError):
+        return False  # reported as not installed
+
+
 def unknown(kind: Kind, name: str, *others: str) -> str:
     """Return the sentence for a name that no plugin has, with the nearest one; `others` could stand there too."""
     known = [*(each for each in known_names(kind) if (kind, each) != FILE_WORKLOAD), *others]
@@ -232,27 +191,6 @@ def unimplemented(backend: str) -> str:
         f"this release has no backend for {backend}, a plugin must bring it → install such a plugin, "
         f"or choose one that works here: {', '.join(names('backends'))}"
     )
-
-
-def missing_modules(requires: Sequence[str]) -> list[str]:
-    """Return those of the modules that are not installed; nothing but parents of dotted names is imported."""
-    return [name for name in requires if not _is_installed(name)]
-
-
-def _is_installed(module: str) -> bool:
-    try:
-        with explained(PluginError):
-            return importlib.util.find_spec(module) is not None
-    except PluginError:
-        return False  # the parent of a dotted name is missing, or half imported, or raises
-
-
-def _imported(plugin: Plugin, target: str) -> Any:
-    with explained(
-        lambda cause: PluginError(f"plugin '{plugin.name}' does not load: {target}: {cause}", plugin.install)
-    ):
-        module, _, attribute = target.partition(":")
-        return getattr(importlib.import_module(module), attribute)
 
 
 def _declared(kind: Kind, point: EntryPoint) -> Plugin:

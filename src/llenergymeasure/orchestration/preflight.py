@@ -52,11 +52,12 @@ def model_failure(model_id: str) -> str | None:
 
 
 def _failures(config: ExperimentConfig) -> Iterator[str]:
-    if config.device == "cuda":
+    is_elsewhere = plugins.can("backends", config.backend, "serves_by_name")
+    if config.device == "cuda" and not is_elsewhere:
         yield from _cuda_failure()
     if not _check_backend_installed(config.backend):
         yield _not_installed(config.backend)
-    failure = model_failure(config.model)
+    failure = None if is_elsewhere else model_failure(config.model)
     if failure is not None:
         yield failure
 

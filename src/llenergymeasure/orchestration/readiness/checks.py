@@ -16,7 +16,7 @@ from llenergymeasure.core.packages import broken_entry_points
 from llenergymeasure.core.secrets import is_secret_name, mask_secrets
 from llenergymeasure.domain.model.files.located import local_files
 from llenergymeasure.domain.model.reference import parse_model_ref
-from llenergymeasure.exceptions import BackendError, ConfigError, LLEMError, PluginError
+from llenergymeasure.exceptions import BackendError, LLEMError
 from llenergymeasure.foreign_code import explained
 from llenergymeasure.load.drivers import load_problem
 from llenergymeasure.meters.base import MeterOptions
@@ -165,10 +165,7 @@ def _partly_installed(config: ExperimentConfig, plugin: Plugin, missing: list[st
 
 def reads_model_folders(backend: str) -> bool:
     """Whether a backend reads models as `save_pretrained` writes them, from a folder or from the Hub."""
-    try:
-        return "reads_model_folders" in plugins.declaration("backends", backend).capabilities
-    except (ConfigError, PluginError):
-        return False  # reported as not installed
+    return plugins.can("backends", backend, "reads_model_folders")
 
 
 def _leaves(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:

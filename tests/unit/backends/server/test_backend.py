@@ -1,0 +1,91 @@
+"""The `server` backend: what the harness relies on holds, and a server that cannot be measured is said to be one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from llenergymeasure.backends.server.backend import ServerBackend
+from llenergymeasure.config.models import ExperimentConfig
+from llenergymeasure.core.clock import AnchoredClock
+from llenergymeasure.domain.request import Prompt
+from llenergymeasure.exceptions import BackendError
+from llenergymeasure.testing import check_backend
+from tests.simulators.openai.options import StandInServer
+from tests.simulators.openai.process import RunningStandIn, standin_server
+
+PROMPTS = [
+    Prompt(prompt_id=f"p{number}", text="Why does bread go stale? " * number) for number in range(1, 4)
+]
+
+
+def _config(server: RunningStandIn, **settings: Any) -> ExperimentConfig:
+    section = {"url": server.url, "api_key_env": settings.pop("api_key_env", None)}
+    return ExperimentConfig.model_validate(
+        {"model": "stand-in", "backend": "server", "device": "cpu", "server": section, **settings}
+    )
+
+
+@pytest.fixture(scope="module")
+def standin() -> Iterator[RunningStandIn]:
+    with standin_server() as server:
+        yield server
+
+
+@pytest.mark.parametrize("chat", [False, True], ids=["completions", "chat"])
+def test_conforms(standin: RunningStandIn, chat: bool) -> None:
+    check_backend(ServerBackend, _config(standin, workload={"chat_template": chat}), PROMPTS)
+
+
+def test_prompts_have_as_many_tokens_as_the_server_counts(standin: RunningStandIn) -> None:
+    backend = ServerBackend()
+    backend.load(_config(standin), AnchoredClock())
+    lengths = [each.prompt_tokens for each in backend.encode([*PROMPTS, PROMPTS[0]])]
+    backend.close()
+    assert lengths == [5, 10, 15, 5]
+
+
+def test_a_name_that_the_server_does_not_serve_is_refused_with_the_one_that_it_serves(
+    standin: RunningStandIn,
+) -> None:
+    (problem,) = ServerBackend().check(_config(standin, model="stand-out"))
+    assert "'stand-out'" in problem
+    assert "stand-in" in problem
+
+
+@pytest.mark.parametrize(
+    ("options", "settings", "said"),
+    [
+        (StandInServer(usage="none"), {}, "states no usage"),
+        (
+            StandInServer(context_limit=12),
+            {"workload": {"max_output_tokens": 4}},
+            "set workload.max_output_tokens",
+        ),
+        (StandInServer(), {"workload": {"max_input_tokens": 9}}, "set workload.max_input_tokens: 15"),
+        (StandInServer(failure="400"), {}, r"HTTP 400: refused with 400"),
+    ],
+)
+def test_what_cannot_be_measured_is_said_before_it_is(
+    options: StandInServer, settings: dict[str, Any], said: str
+) -> None:
+    backend = ServerBackend()
+    with standin_server(options) as server:
+        backend.load(_config(server, **settings), AnchoredClock())
+        with pytest.raises(BackendError, match=said):
+            backend.encode(PROMPTS)
+        backend.close()
+
+
+def test_the_key_comes_from_the_environment_and_is_in_no_record(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KEY_OF_THE_STAND_IN", "secret-0123")
+    backend = ServerBackend()
+    with standin_server(StandInServer(api_key="secret-0123")) as server:
+        config = _config(server, api_key_env="KEY_OF_THE_STAND_IN")
+        assert backend.check(config) == []
+        info = backend.load(config, AnchoredClock())
+        backend.encode(PROMPTS)
+        backend.close()
+    assert "0123" not in info.model_dump_json() + config.model_dump_json()
