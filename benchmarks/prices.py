@@ -44,21 +44,17 @@ a price: in how many runs it was stated, and in which share of these its 95 % in
          mean error with its sign and mean half-width, in % of the true price
 unseen mixes: error of the energy of loads that were not measured; beside it what the results say of
          themselves, from a repeat that was left out
-bars, for energy counters: at least {LEAST_COVERED:.0%}, at most {MOST_ERROR:.0%}
+bars: at least {LEAST_COVERED:.0%}, at most {MOST_ERROR:.0%}
 """
 
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """What is served on which sensor; energy counters are held to the bars, power readings alone are not."""
+    """What is served on which sensor."""
 
     name: str
     sensor: Sensor
     mix: Mix
-
-    @property
-    def has_bar(self) -> bool:
-        return self.sensor.has_counter
 
 
 CASES: Sequence[Case] = (
@@ -97,12 +93,12 @@ class Row:
     """Mean relative error."""
     half_width: float
     """Mean, over the true price."""
-    bar: float | None
+    bar: float = LEAST_COVERED
     """The least that may be covered."""
 
     @property
     def holds(self) -> str:
-        return "-" if self.bar is None else "yes" if self.covered >= self.bar else "NO"
+        return "yes" if self.covered >= self.bar else "NO"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,12 +111,12 @@ class Unseen:
     root_mean_square: float
     out_of_sample: float
     """What the results said of themselves: the mean error of a repeat that was left out."""
-    bar: float | None
+    bar: float = MOST_ERROR
     """The most that the worst may be."""
 
     @property
     def holds(self) -> str:
-        return "-" if self.bar is None else "yes" if self.worst <= self.bar else "NO"
+        return "yes" if self.worst <= self.bar else "NO"
 
 
 def main() -> int:
@@ -207,7 +203,6 @@ def _judge(case: Case, seeds: Sequence[Seed], rows: list[Row], unseen: list[Unse
             worst=float(np.abs(others).max()),
             root_mean_square=float(np.sqrt(np.mean(np.square(others)))),
             out_of_sample=float(np.mean([each.out_of_sample for each in seeds])),
-            bar=MOST_ERROR if case.has_bar else None,
         )
     )
     _print(mine, unseen[-1])
@@ -221,7 +216,6 @@ def _row(case: Case, price: str, errors: np.ndarray) -> Row:
         covered=float(errors[:, 2].mean()),
         bias=float(errors[:, 0].mean()),
         half_width=float(errors[:, 1].mean()),
-        bar=LEAST_COVERED if case.has_bar else None,
     )
 
 
