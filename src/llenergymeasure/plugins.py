@@ -30,7 +30,8 @@ _BACKENDS = (
     ),
     Plugin(
         name="vllm",
-        target=None,
+        target="llenergymeasure.backends.vllm.backend:VLLMBackend",
+        options="llenergymeasure.backends.vllm.options:VLLMConfig",
         requires=("vllm",),
         install="pip install vllm",
         capabilities=frozenset({"reads_model_folders"}),

@@ -132,9 +132,12 @@ READ_AROUND_THE_RUN = {
     "launcher.python",
     "measurement.strict",
     "energy.nvml.activity",
+    "vllm.engine",
+    "vllm.sampling",
+    "vllm.lora_adapter",
 }
-"""How the others are read, where `execute` runs, what its outcome means, and what only a machine with an NVIDIA card
-has: tests of their own show that they are read."""
+"""How the others are read, where `execute` runs, what its outcome means, what only a machine with an NVIDIA card has,
+and the options of software that lives in an environment of its own: tests of their own show that they are read."""
 
 
 def _leaves(model: type[BaseModel], prefix: str = "") -> Iterator[str]:

@@ -143,7 +143,7 @@ def _of_model(
     if source is not None and source.gguf_file:
         folder, missing = None, "it is part of the GGUF file"
     found.take("model_config_sha256", partial(_settings, folder), missing)
-    adapter = config.pytorch.lora_adapter if config.pytorch is not None else None
+    adapter = getattr(config.plugin_sections().get(config.backend), "lora_adapter", None)
     if adapter is not None:
         found.take("adapter_sha256", partial(_adapter, adapter), f"{adapter} is no folder of this machine")
 

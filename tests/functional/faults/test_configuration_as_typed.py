@@ -70,7 +70,7 @@ def test_a_temperature_alone_says_how_tokens_are_chosen(temperature: str, preset
     [
         (
             "model: m\nbackend: vlm\n",
-            "x.yaml:2: backend: unknown backend 'vlm'; known: pytorch, vllm, tensorrt",
+            "x.yaml:2: backend: unknown backend 'vlm'; known: pytorch, vllm, ",
         ),
         (
             "model: m\nenergy:\n  meters: nvmll\n",

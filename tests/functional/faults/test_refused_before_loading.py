@@ -37,9 +37,9 @@ def test_failures_of_preflight_and_of_the_further_checks_are_told_together() -> 
 
 
 def test_a_backend_that_this_release_does_not_have_is_told_with_those_that_work() -> None:
-    failure, _ = _problems("--model", "/", "--backend", "vllm")
+    (failure,) = _problems("--model", "/", "--backend", "tensorrt")
     assert failure.startswith(
-        "vllm not installed → pip install vllm, which is not enough: this release has no backend"
+        "tensorrt not installed → pip install tensorrt-llm, which is not enough: this release has no backend"
     )
     assert "choose one that works here: pytorch" in failure
 
@@ -47,11 +47,11 @@ def test_a_backend_that_this_release_does_not_have_is_told_with_those_that_work(
 def test_a_backend_of_which_only_the_software_is_there_is_refused_too(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    Path("vllm").mkdir()
-    Path("vllm", "__init__.py").touch()
+    Path("tensorrt_llm").mkdir()
+    Path("tensorrt_llm", "__init__.py").touch()
     monkeypatch.syspath_prepend(Path.cwd())
-    _, failure = _problems("--model", "/", "--backend", "vllm")
-    assert failure.startswith("this release has no backend for vllm")
+    (failure,) = _problems("--model", "/", "--backend", "tensorrt")
+    assert failure.startswith("this release has no backend for tensorrt")
 
 
 def test_a_package_that_is_not_installed_is_named_without_advice_to_install_whatever_has_that_name() -> None:
