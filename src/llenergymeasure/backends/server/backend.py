@@ -15,6 +15,7 @@ from llenergymeasure.backends.server.messages import MessageReader
 from llenergymeasure.backends.server.options import ServerOptions
 from llenergymeasure.backends.server.process.command import start_problems
 from llenergymeasure.backends.server.process.connect import ConnectedServer, open_server
+from llenergymeasure.backends.server.process.listeners import pids_at
 from llenergymeasure.backends.server.process.reach import problems_of
 from llenergymeasure.backends.server.prompt_lengths import check_lengths, prompt_lengths
 from llenergymeasure.backends.server.refusals import api_key, setting_refusals
@@ -83,6 +84,11 @@ class ServerBackend:
 
     def reset_prefix_cache(self) -> str | None:
         return self._loaded().server.reset_prefix_cache()
+
+    def processes_before_load(self, config: ExperimentConfig) -> Collection[int] | None:
+        """Return the processes of a server that runs already, where that is known; None for one that is started."""
+        url = config.options_of(self.name, ServerOptions).url
+        return None if url is None else pids_at(url)
 
     def keeps_prefixes(self) -> bool:
         """Whether the server may keep prefixes of prompts between requests."""

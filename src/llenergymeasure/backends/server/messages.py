@@ -127,12 +127,22 @@ def _cached(usage: Mapping[str, Any], message: Mapping[str, Any]) -> int | None:
 
 
 def _server_times(message: Mapping[str, Any]) -> ServerTimes | None:
-    """Return the times of llama.cpp (`timings`, tools/server/README.md of the project), in the last message."""
-    timings = message.get("timings")
-    if not isinstance(timings, dict):
+    """Return the times that the last message may have: `timings` of llama.cpp, `metrics` of vLLM.
+
+    llama.cpp: tools/server/README.md of the project. vLLM with --enable-per-request-metrics: from when the request was
+    scheduled to its first token, and from there to its last one.
+    """
+    timings, metrics = message.get("timings"), message.get("metrics")
+    if isinstance(timings, dict):
+        return ServerTimes(
+            prefill_s=_milliseconds(timings, "prompt_ms"), decode_s=_milliseconds(timings, "predicted_ms")
+        )
+    if not isinstance(metrics, dict):
         return None
     return ServerTimes(
-        prefill_s=_milliseconds(timings, "prompt_ms"), decode_s=_milliseconds(timings, "predicted_ms")
+        queued_s=_milliseconds(metrics, "queue_time_ms"),
+        prefill_s=_milliseconds(metrics, "time_to_first_token_ms"),
+        decode_s=_milliseconds(metrics, "generation_time_ms"),
     )
 
 

@@ -199,6 +199,12 @@ def test_cached_tokens_of_the_prompt_are_those_of_usage_or_of_llama_cpp() -> Non
     assert record.server == ServerTimes(prefill_s=0.02, decode_s=0.3)
 
 
+def test_times_of_vllm_are_kept_as_the_servers_own() -> None:
+    metrics = {"queue_time_ms": 1.5, "time_to_first_token_ms": 20.0, "generation_time_ms": 300.0}
+    record = _record(_chunks([*WORDS, END[0], _event({"choices": [], **_usage(3), "metrics": metrics})]))
+    assert record.server == ServerTimes(queued_s=0.0015, prefill_s=0.02, decode_s=0.3)
+
+
 @pytest.mark.parametrize(
     ("data", "kind"),
     [
