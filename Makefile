@@ -22,7 +22,7 @@ ASKED := pyproject.toml constraints.txt requirements/weights.txt
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help quickstart test test-fast test-wheel test-vllm check format docs-reference bench bench-accuracy bench-coverage bench-real bench-slow-calls bench-freezes bench-flops bench-beating bench-latency bench-split bench-prices wheel clean distclean
+.PHONY: help quickstart test test-fast test-wheel test-vllm check format docs-reference bench bench-accuracy bench-coverage bench-real bench-slow-calls bench-freezes bench-flops bench-beating bench-latency bench-split bench-prices bench-load wheel clean distclean
 
 help: ## List these targets.
 	@awk -F ':.*## ' '/^[a-z%.-]+:.*## / { sub(/%/, "X.Y", $$1); printf "  %-14s %s\n", $$1, $$2 }' Makefile
@@ -89,6 +89,9 @@ bench-latency: $(DEV_STAMP) ## Count how often intervals of latency percentiles 
 
 bench-split: $(DEV_STAMP) ## Compare the split into prefill and decode with the truth, sensor by sensor (ten minutes).
 	OMP_NUM_THREADS=1 PYTHONPATH=. $(BIN)/python -m benchmarks.phase_split
+
+bench-load: $(DEV_STAMP) ## Compare what the client of a server records with what the server did, at up to 1,000 requests/s (two minutes).
+	PYTHONPATH=. $(BIN)/python -m benchmarks.load_client
 
 bench-prices: $(DEV_STAMP) ## Count how often the price list contains the true prices of simulated cards (ten minutes).
 	OMP_NUM_THREADS=1 PYTHONPATH=. $(BIN)/python -m benchmarks.prices
