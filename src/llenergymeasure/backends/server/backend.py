@@ -12,6 +12,7 @@ from llenergymeasure.backends.base import Chunk, EncodedRequest, ScheduledReques
 from llenergymeasure.backends.server.bodies import PATHS, Bodies, endpoint_of
 from llenergymeasure.backends.server.client import StreamClient
 from llenergymeasure.backends.server.messages import MessageReader
+from llenergymeasure.backends.server.open_files import allow_open_files
 from llenergymeasure.backends.server.options import ServerOptions
 from llenergymeasure.backends.server.process.command import start_problems
 from llenergymeasure.backends.server.process.connect import ConnectedServer, open_server
@@ -22,6 +23,7 @@ from llenergymeasure.backends.server.refusals import api_key, setting_refusals
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.core.clock import Clock
 from llenergymeasure.domain.model.info import ModelInfo
+from llenergymeasure.domain.model.serving_facts import ServingFacts
 from llenergymeasure.domain.request import Prompt
 from llenergymeasure.domain.server_side import ServerSample
 from llenergymeasure.exceptions import BackendError
@@ -64,6 +66,7 @@ class ServerBackend:
             api_key=api_key(options),
             folder=self._folder,
         )
+        allow_open_files()
         self._run = _Run(config, options, server, clock)
         return self._run.info()
 
@@ -97,6 +100,10 @@ class ServerBackend:
     def server_sample(self) -> ServerSample | None:
         """Return what the server counts, now."""
         return self._loaded().server.sample()
+
+    def serving_facts(self) -> ServingFacts:
+        """Return what the server tells of how it serves: how many tokens a request may have."""
+        return ServingFacts(context_limit=self._loaded().server.context_limit)
 
     def synchronize(self) -> None:
         """A server says that it is done by ending its streams."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -77,6 +79,15 @@ def test_what_cannot_be_measured_is_said_before_it_is(
         with pytest.raises(BackendError, match=said):
             backend.encode(PROMPTS)
         backend.close()
+
+
+def test_more_connections_may_be_open_than_a_process_may_have_files_at_first() -> None:
+    script = (
+        "import resource; from llenergymeasure.backends.server.open_files import allow_open_files; "
+        "most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]; resource.setrlimit(resource.RLIMIT_NOFILE, (64, most)); "
+        "allow_open_files(); assert resource.getrlimit(resource.RLIMIT_NOFILE) == (most, most)"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)
 
 
 def test_the_key_comes_from_the_environment_and_is_in_no_record(monkeypatch: pytest.MonkeyPatch) -> None:
