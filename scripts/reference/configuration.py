@@ -59,7 +59,7 @@ def _sections(
     """Yield each section with its dotted path and whether it is part of the hash, outer sections first."""
     yield path, model, hashed
     for name, annotation, measured in _parts(model):
-        for section in _section_models(annotation):
+        for section in section_models(annotation):
             yield from _sections(section, f"{path}.{name}".lstrip("."), hashed=hashed and measured)
 
 
@@ -73,12 +73,12 @@ def _parts(model: type[BaseModel]) -> Iterator[tuple[str, Any, bool]]:
                 yield plugin.name, plugin.options_model(), True
 
 
-def _section_models(annotation: Any) -> Iterator[type[BaseModel]]:
+def section_models(annotation: Any) -> Iterator[type[BaseModel]]:
     """Yield the sections in an annotation such as `OfflineLoad | ClosedLoad` or `PyTorchConfig | None`."""
     if isinstance(annotation, type) and issubclass(annotation, Section):
         yield annotation
     for part in typing.get_args(annotation):
-        yield from _section_models(part)
+        yield from section_models(part)
 
 
 def _section(path: str, model: type[BaseModel], hashed: bool) -> Iterator[str]:
@@ -96,7 +96,7 @@ def _rows(path: str, model: type[BaseModel], hashed: bool) -> Iterator[str]:
     properties = document_of(model)["properties"]
     options = dict(_inline_options(model))
     for name, field in {**model.model_fields, **options}.items():
-        if any(True for _ in _section_models(field.annotation)):
+        if any(True for _ in section_models(field.annotation)):
             continue
         key = f"{path}.{name}".lstrip(".")
         measured = "yes" if hashed and NOT_MEASURED not in field.metadata else "no"

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from scripts.reference.backends import backends_page
 from scripts.reference.configuration import configuration_page
 from scripts.reference.figures import metrics_page
 from scripts.reference.gpu_peaks import gpu_peaks_page
@@ -26,6 +27,7 @@ def schema_file() -> str:
 PAGES: Mapping[str, Callable[[], str]] = {
     "metrics.md": metrics_page,
     "configuration.md": configuration_page,
+    "backends.md": backends_page,
     "warnings.md": warnings_page,
     "gpu-peaks.md": gpu_peaks_page,
     "server-presets.md": server_presets_page,
