@@ -51,7 +51,14 @@ _BACKENDS = (
         install='pip install "llenergymeasure[server]"',
         capabilities=frozenset({"serves_by_name", "limits_each_answer"}),
     ),
-    Plugin(name="tensorrt", target=None, requires=("tensorrt_llm",), install="pip install tensorrt-llm"),
+    Plugin(
+        name="tensorrt",
+        target="llenergymeasure.backends.tensorrt.backend:TensorRTBackend",
+        options="llenergymeasure.backends.tensorrt.options:TensorRTOptions",
+        requires=("tensorrt_llm",),
+        install="pip install tensorrt-llm",
+        capabilities=frozenset({"limits_each_answer"}),
+    ),
 )
 _METERS = (
     Plugin(

@@ -8,7 +8,14 @@ import pytest
 from typer.testing import CliRunner
 
 from llenergymeasure.cli.app import app
+from llenergymeasure.plugins import Plugin
+from llenergymeasure.testing import installed
 from tests.support.model_files import POINTER, model_folder, write_gguf
+
+WAITING = Plugin(
+    name="waiting", target=None, requires=("waiting_software",), install="pip install waiting-software"
+)
+"""A name that a configuration may use, and that nothing installed implements."""
 
 
 @pytest.fixture(autouse=True)
@@ -37,9 +44,10 @@ def test_failures_of_preflight_and_of_the_further_checks_are_told_together() -> 
 
 
 def test_a_backend_that_this_release_does_not_have_is_told_with_those_that_work() -> None:
-    (failure,) = _problems("--model", "/", "--backend", "tensorrt")
+    with installed("backends", WAITING):
+        (failure,) = _problems("--model", "/", "--backend", "waiting")
     assert failure.startswith(
-        "tensorrt not installed → pip install tensorrt-llm, which is not enough: this release has no backend"
+        "waiting not installed → pip install waiting-software, which is not enough: this release has no backend"
     )
     assert "choose one that works here: pytorch" in failure
 
@@ -47,11 +55,12 @@ def test_a_backend_that_this_release_does_not_have_is_told_with_those_that_work(
 def test_a_backend_of_which_only_the_software_is_there_is_refused_too(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    Path("tensorrt_llm").mkdir()
-    Path("tensorrt_llm", "__init__.py").touch()
+    Path("waiting_software").mkdir()
+    Path("waiting_software", "__init__.py").touch()
     monkeypatch.syspath_prepend(Path.cwd())
-    (failure,) = _problems("--model", "/", "--backend", "tensorrt")
-    assert failure.startswith("this release has no backend for tensorrt")
+    with installed("backends", WAITING):
+        (failure,) = _problems("--model", "/", "--backend", "waiting")
+    assert failure.startswith("this release has no backend for waiting")
 
 
 def test_a_package_that_is_not_installed_is_named_without_advice_to_install_whatever_has_that_name() -> None:

@@ -10,6 +10,8 @@ import pytest
 from llenergymeasure.config.loader import MAX_BYTES, load_config
 from llenergymeasure.config.models import MeasurementConfig, WorkloadConfig
 from llenergymeasure.exceptions import ConfigError
+from llenergymeasure.plugins import Plugin
+from llenergymeasure.testing import installed
 
 
 def refusal(tmp_path: Path, text: str, **arguments: object) -> str:
@@ -145,10 +147,6 @@ def test_a_wrong_value_is_named_with_what_is_allowed_and_what_was_given(
             "or remove this section",
         ),
         (
-            "model: a\nbackend: tensorrt\ntensorrt: {x: 1}",
-            "x.yaml:3: tensorrt: backend 'tensorrt' has no options here: remove its section",
-        ),
-        (
             "model: a\npassthrough_kwargs:\n  low_cpu_mem_usage: true\n  batch_size: 4",
             "x.yaml:4: passthrough_kwargs key 'batch_size' is a field of its own: set pytorch.batch_size",
         ),
@@ -156,6 +154,12 @@ def test_a_wrong_value_is_named_with_what_is_allowed_and_what_was_given(
 )
 def test_an_impossible_combination_is_refused_at_its_line(tmp_path: Path, text: str, said: str) -> None:
     assert refusal(tmp_path, text) == said
+
+
+def test_a_section_of_a_backend_without_options_is_refused_at_its_line(tmp_path: Path) -> None:
+    with installed("backends", Plugin(name="bare", target="nowhere:Bare")):
+        said = refusal(tmp_path, "model: a\nbackend: bare\nbare: {x: 1}")
+    assert said == "x.yaml:3: bare: backend 'bare' has no options here: remove its section"
 
 
 def test_all_faults_of_a_file_come_at_once_in_the_order_of_its_lines(tmp_path: Path) -> None:
