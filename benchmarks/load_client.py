@@ -17,6 +17,7 @@ from dataclasses import asdict
 from typing import Any
 
 import numpy as np
+from benchmarks import load_peers
 from benchmarks.load_run import Run, header, line, pair
 from benchmarks.report import write
 
@@ -154,10 +155,14 @@ def _bars_missed(run: Run) -> list[str]:
 def main() -> int:
     """Run each tool at each rate, one after the other, and print and write what came out."""
     runs: list[Run] = []
+    installed = [peer for peer in load_peers.PEERS if peer.is_installed]
     print(header("load_client"))
     for rate_per_s in RATES:
         runs.append(ours(rate_per_s, seed=1))
         print(line(runs[-1]), flush=True)
+        for peer in installed:
+            runs.append(load_peers.run(peer, SERVER, rate_per_s, DURATION_S))
+            print(line(runs[-1]), flush=True)
     write("load_client", {"server": asdict(SERVER), "runs": [each.as_json() for each in runs]})
     return 1 if any(each.missed() for each in runs) else 0
 
