@@ -2,8 +2,8 @@
 
 `python -m tests.simulators.openai.server '{"ttft_s": 0.05}' 8000` serves the options of `options.StandInServer`, given
 as JSON, on a port (0: any), and prints the port that it has. Paths: `/health`, `/v1/models`, `/v1/completions`,
-`/v1/chat/completions`, `/reset_prefix_cache`, `/metrics`, and `/truth`: when each request was read and its first and
-last chunk were written, on the machine's monotonic clock. A request is known by its header `X-Request-Id`.
+`/v1/chat/completions`, `/tokenize`, `/reset_prefix_cache`, `/metrics`, and `/truth`: when each request was read and
+its first and last chunk were written, on the machine's monotonic clock. A request is known by its `X-Request-Id`.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+import zlib
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -220,7 +221,7 @@ class Connection(asyncio.Protocol):
         elif path in ("/v1/completions", "/v1/chat/completions"):
             self._generate(path, headers, json.loads(body))
         else:
-            self.write(self._other(path))
+            self.write(_tokens(body) if path == "/tokenize" else self._other(path))
 
     def _other(self, path: str) -> bytes:
         engine, options = self._engine, self._engine.options
@@ -246,6 +247,11 @@ class Connection(asyncio.Protocol):
             self._is_busy = True
             asked = _asked(path, request, engine)
             engine.start(Stream(engine, self, headers.get("x-request-id", ""), asked, fails))
+
+
+def _tokens(body: bytes) -> bytes:
+    ids = [zlib.crc32(word.encode()) % 30_000 for word in json.loads(body)["prompt"].split()]
+    return as_json(200, {"tokens": ids, "count": len(ids)})
 
 
 def _asked(path: str, request: dict[str, Any], engine: Engine) -> Asked:

@@ -20,6 +20,7 @@ from llenergymeasure.backends.server.process.listeners import pids_at
 from llenergymeasure.backends.server.process.reach import problems_of
 from llenergymeasure.backends.server.prompt_lengths import check_lengths, prompt_lengths
 from llenergymeasure.backends.server.refusals import api_key, setting_refusals
+from llenergymeasure.backends.server.vocabulary import draw, ordinary_tokens
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.core.clock import Clock
 from llenergymeasure.domain.model.info import ModelInfo
@@ -135,11 +136,12 @@ class _Run:
         self.server = server
         preset = server.preset
         self._bodies = Bodies(config, options, server)
+        self._api_key = api_key(options)
         self._prepared: dict[EncodedRequest, bytes] = {}
         self.client = StreamClient(
             server,
             path=PATHS[endpoint_of(config, options)],
-            api_key=api_key(options),
+            api_key=self._api_key,
             timeout_s=options.request_timeout_s,
             clock=clock,
             new_reader=lambda: MessageReader(preset.reasoning_fields),
@@ -158,18 +160,42 @@ class _Run:
         )
 
     def encode(self, prompts: Sequence[Prompt]) -> list[EncodedRequest]:
-        lengths = asyncio.run(prompt_lengths(prompts, self._with_one_token))
+        ids = self._drawn(prompts)
+        if ids:
+            lengths = [prompt.n_tokens or 1 for prompt in prompts]
+        else:
+            lengths = asyncio.run(prompt_lengths(prompts, self._with_one_token))
         check_lengths(self._config, prompts, lengths, self.server.context_limit)
         requests = [
-            EncodedRequest(prompt=prompt, index=index, prompt_tokens=length)
+            EncodedRequest(
+                prompt=prompt, index=index, prompt_tokens=length, token_ids=ids[index] if ids else ()
+            )
             for index, (prompt, length) in enumerate(zip(prompts, lengths, strict=True))
         ]
-        self._prepared = {request: self._bodies.of(request.prompt) for request in requests}
+        self._prepared = {each: self._bodies.of(each.prompt, each.token_ids) for each in requests}
         return requests
 
+    def _drawn(self, prompts: Sequence[Prompt]) -> list[tuple[int, ...]]:
+        """Return the tokens of synthetic prompts, of which one is tried; nothing for a workload of text."""
+        if any(prompt.n_tokens is None for prompt in prompts):
+            return []
+        ordinary = ordinary_tokens(self.server.url, self.server.served_name, self._api_key)
+        drawn = [draw(prompt, ordinary) for prompt in prompts]
+        trial = prompt_lengths(prompts[:1], lambda prompt: self._with_one_token(prompt, drawn[0]))
+        (counted,) = asyncio.run(trial)
+        if counted != len(drawn[0]):
+            raise BackendError(
+                f"the server counts {counted} tokens in a prompt of {len(drawn[0])}: it does not take prompts as "
+                "tokens, or adds some → set workload.dataset: builtin"
+            )
+        return drawn
+
     def stream(self, request: ScheduledRequest) -> AsyncIterator[Chunk]:
-        body = self._prepared.get(request.encoded) or self._bodies.of(request.encoded.prompt)
+        encoded = request.encoded
+        body = self._prepared.get(encoded) or self._bodies.of(encoded.prompt, encoded.token_ids)
         return self.client.stream(body, request.request_id)
 
-    def _with_one_token(self, prompt: Prompt) -> AsyncIterator[Chunk]:
-        return self.client.stream(self._bodies.of(prompt, max_tokens=1), f"length.{prompt.prompt_id}")
+    def _with_one_token(self, prompt: Prompt, token_ids: Sequence[int] = ()) -> AsyncIterator[Chunk]:
+        return self.client.stream(
+            self._bodies.of(prompt, token_ids, max_tokens=1), f"length.{prompt.prompt_id}"
+        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from llenergymeasure.backends.server.options import ServerOptions
@@ -34,12 +35,16 @@ class Bodies:
             **(options.extra_body or {}),
         }
 
-    def of(self, prompt: Prompt, max_tokens: int | None = None, **other: Any) -> bytes:
+    def of(self, prompt: Prompt, token_ids: Sequence[int] = (), max_tokens: int | None = None) -> bytes:
         """Return the body of a request; `max_tokens` stands for the length that workload and prompt ask for."""
         text = prompt.text or ""
-        asked = {"messages": [{"role": "user", "content": text}]} if self._is_chat else {"prompt": text}
+        asked: dict[str, Any] = (
+            {"messages": [{"role": "user", "content": text}]} if self._is_chat else {"prompt": text}
+        )
+        if token_ids:
+            asked = {"prompt": list(token_ids)}
         limit = max_tokens or getattr(prompt, "max_output_tokens", None) or self._most
-        return json.dumps({**self._common, **asked, "max_tokens": limit, **other}).encode()
+        return json.dumps({**self._common, **asked, "max_tokens": limit}).encode()
 
 
 def _decoding(config: ExperimentConfig, preset: Preset) -> dict[str, Any]:

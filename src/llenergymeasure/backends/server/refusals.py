@@ -47,11 +47,6 @@ def _decoder(config: ExperimentConfig, options: ServerOptions) -> Iterator[str]:
 
 
 def _prompts(config: ExperimentConfig, options: ServerOptions) -> Iterator[str]:
-    if config.workload.dataset == "synthetic":
-        yield (
-            "workload.dataset: synthetic draws from the vocabulary of the model, which a server does not tell: use "
-            "builtin, or a .jsonl file"
-        )
     if endpoint_of(config, options) == "chat" and not config.workload.chat_template:
         yield "server.endpoint: chat puts prompts into the chat template: set workload.chat_template: true"
     if endpoint_of(config, options) == "completions" and config.workload.chat_template:

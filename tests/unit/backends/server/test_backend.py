@@ -49,6 +49,18 @@ def test_prompts_have_as_many_tokens_as_the_server_counts(standin: RunningStandI
     assert lengths == [5, 10, 15, 5]
 
 
+def test_synthetic_prompts_have_their_exact_length_and_differ(standin: RunningStandIn) -> None:
+    prompts = [Prompt(prompt_id=f"p{seed}", n_tokens=40 + seed, token_seed=seed) for seed in range(3)]
+    backend = ServerBackend()
+    config = _config(standin, workload={"dataset": "synthetic", "input_tokens": 40})
+    backend.load(config, AnchoredClock())
+    encoded = backend.encode(prompts)
+    backend.close()
+    assert [(each.prompt_tokens, len(each.token_ids)) for each in encoded] == [(40, 40), (41, 41), (42, 42)]
+    assert len({each.token_ids[:10] for each in encoded}) == 3
+    check_backend(ServerBackend, config, prompts)
+
+
 def test_a_name_that_the_server_does_not_serve_is_refused_with_the_one_that_it_serves(
     standin: RunningStandIn,
 ) -> None:

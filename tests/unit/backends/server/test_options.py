@@ -70,7 +70,6 @@ def test_a_section_that_contradicts_itself_is_refused(section: dict[str, Any], s
         ({"trust_remote_code": True}, "trust_remote_code"),
         ({"passthrough_kwargs": {"a": 1}}, "server.extra_body"),
         ({"decoder": {"repetition_penalty": 1.2}}, "decoder.repetition_penalty"),
-        ({"workload": {"dataset": "synthetic"}}, "synthetic"),
         ({"server": {"url": URL, "endpoint": "chat"}}, "workload.chat_template: true"),
         (
             {"server": {"url": URL, "endpoint": "completions"}, "workload": {"chat_template": True}},

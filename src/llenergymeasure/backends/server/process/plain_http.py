@@ -46,10 +46,17 @@ class NoAnswer(Exception):
         """Nothing listens there."""
 
 
-def ask(url: str, *, method: str = "GET", api_key: str | None = None, timeout_s: float = 10.0) -> Answer:
-    """Send one request without a body and return the answer, whatever its status; redirects are not followed.
+def ask(
+    url: str,
+    *,
+    method: str = "GET",
+    api_key: str | None = None,
+    timeout_s: float = 10.0,
+    body: bytes | None = None,
+) -> Answer:
+    """Send one request, with JSON as its body or none, and return the answer, whatever its status.
 
-    Proxies of the environment are not used.
+    Redirects are not followed. Proxies of the environment are not used.
 
     Raises:
         NoAnswer: there was none.
@@ -57,10 +64,12 @@ def ask(url: str, *, method: str = "GET", api_key: str | None = None, timeout_s:
     parts = urlsplit(url)
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     headers = {"Accept": "*/*", **({"Authorization": f"Bearer {api_key}"} if api_key else {})}
+    if body is not None:
+        headers["Content-Type"] = "application/json"
     connection = None
     try:
         connection = _connection(parts, timeout_s)
-        connection.request(method, path, headers=headers)
+        connection.request(method, path, body=body, headers=headers)
         response = connection.getresponse()
         return Answer(
             status=response.status, body=response.read(MOST_BYTES), server=response.getheader("Server")
