@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import suppress
 
 from llenergymeasure.backends.base import Chunk, RequestError
 from llenergymeasure.backends.server.failures import Refusal
@@ -12,6 +13,8 @@ from llenergymeasure.domain.request import Prompt
 from llenergymeasure.exceptions import BackendError
 
 AT_ONCE = 8
+TRIES, PAUSE_S = 3, 0.5
+"""A server that is full, or breaks one connection, may answer the next time."""
 Stream = Callable[[Prompt], AsyncIterator[Chunk]]
 
 
@@ -26,7 +29,11 @@ async def prompt_lengths(prompts: Sequence[Prompt], stream: Stream) -> list[int]
 
     async def length(prompt: Prompt) -> int:
         async with room:
-            return await _length(prompt, stream)
+            for _ in range(TRIES - 1):
+                with suppress(RequestError):
+                    return await _length(prompt, stream)
+                await asyncio.sleep(PAUSE_S)
+            return await _last_try(prompt, stream)
 
     tasks = [asyncio.create_task(length(prompt)) for prompt in first.values()]
     try:
@@ -37,17 +44,21 @@ async def prompt_lengths(prompts: Sequence[Prompt], stream: Stream) -> list[int]
     return [lengths[prompt.text] for prompt in prompts]
 
 
-async def _length(prompt: Prompt, stream: Stream) -> int:
-    found: int | None = None
+async def _last_try(prompt: Prompt, stream: Stream) -> int:
     try:
-        async for chunk in stream(prompt):
-            found = found if chunk.prompt_tokens is None else chunk.prompt_tokens
+        return await _length(prompt, stream)
     except RequestError as error:
         text = error.text if isinstance(error, Refusal) else ""
         raise BackendError(
             f"the server does not answer prompt {prompt.prompt_id}, sent before the measurement with a limit of one "
             f"token ({error.kind}{text}) → repair the request, or the server, until it answers one"
         ) from None
+
+
+async def _length(prompt: Prompt, stream: Stream) -> int:
+    found: int | None = None
+    async for chunk in stream(prompt):
+        found = found if chunk.prompt_tokens is None else chunk.prompt_tokens
     if not found:
         raise BackendError(
             "the server states no usage in its streams, so neither the tokens of a prompt nor those of an answer are "

@@ -49,6 +49,15 @@ def test_prompts_have_as_many_tokens_as_the_server_counts(standin: RunningStandI
     assert lengths == [5, 10, 15, 5]
 
 
+def test_a_server_that_is_full_for_a_moment_is_asked_again_for_the_lengths() -> None:
+    backend = ServerBackend()
+    with standin_server(StandInServer(failure="429", fail_every=2)) as server:
+        backend.load(_config(server), AnchoredClock())
+        lengths = [each.prompt_tokens for each in backend.encode(PROMPTS)]
+        backend.close()
+    assert lengths == [5, 10, 15]
+
+
 def test_synthetic_prompts_have_their_exact_length_and_differ(standin: RunningStandIn) -> None:
     prompts = [Prompt(prompt_id=f"p{seed}", n_tokens=40 + seed, token_seed=seed) for seed in range(3)]
     backend = ServerBackend()
