@@ -23,7 +23,7 @@ from llenergymeasure.backends.server.refusals import api_key, setting_refusals
 from llenergymeasure.backends.server.vocabulary import draw, ordinary_tokens
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.core.clock import Clock
-from llenergymeasure.domain.model.info import ModelInfo
+from llenergymeasure.domain.model.info import NO_DTYPE, ModelInfo
 from llenergymeasure.domain.model.serving_facts import ServingFacts
 from llenergymeasure.domain.request import Prompt
 from llenergymeasure.domain.server_side import ServerSample
@@ -155,7 +155,7 @@ class _Run:
             n_parameters=None,
             n_matmul_parameters=None,
             context_length=self.server.context_limit,
-            dtype="unknown",
+            dtype=NO_DTYPE,
             unknown=dict.fromkeys(names, NOT_TOLD),
         )
 

@@ -8,6 +8,9 @@ from llenergymeasure.core.record import Record
 from llenergymeasure.domain.model.shape import Execution, ModelShape
 from llenergymeasure.domain.model.weight_faults import WeightFaults
 
+NO_DTYPE = "unknown"
+"""`ModelInfo.dtype` of a model whose types the backend cannot know."""
+
 
 class ModelInfo(Record):
     """Shape and provenance of the model that was measured; None where the architecture does not say."""

@@ -12,7 +12,7 @@ from pydantic_core import to_jsonable_python
 from llenergymeasure import plugins
 from llenergymeasure.domain.breakdowns.prefix_cache import PrefixCacheUse
 from llenergymeasure.domain.experiment import ExperimentResult
-from llenergymeasure.domain.model.info import ModelInfo
+from llenergymeasure.domain.model.info import NO_DTYPE, ModelInfo
 from llenergymeasure.exceptions import LLEMError
 from llenergymeasure.report.summary.document import Row
 from llenergymeasure.report.summary.format import plural
@@ -68,10 +68,11 @@ def storage(result: ExperimentResult) -> str | None:
 def arithmetic(result: ExperimentResult) -> str | None:
     """Return the precision that was asked for, and how the weights are stored where that differs; in one word or two.
 
-    A GGUF file that is used as it is has types of its own, and no precision applies to it.
+    A GGUF file that is used as it is has types of its own, and no precision applies to it; nor to a server, whose types
+    are not known.
     """
     stored, info = storage(result), result.model_info
-    if "precision" not in result.config or (info is not None and stored == info.dtype):
+    if "precision" not in result.config or (info is not None and info.dtype in (stored, NO_DTYPE)):
         return stored
     return str(result.config["precision"]) + (f" (weights {stored})" if stored else "")
 

@@ -118,3 +118,10 @@ def test_options_of_a_backend_that_is_not_installed_are_shown_as_stored() -> Non
 def test_parameters_that_could_not_be_counted_are_not_shown_as_a_number() -> None:
     result = _result({"n_parameters": None, "unknown": {"n_parameters": "Layer holds packed weights"}})
     assert _shown(result)["Computed in"] == "float32; parameters not counted: Layer holds packed weights"
+
+
+def test_of_a_server_no_precision_is_claimed() -> None:
+    result = _result(
+        {"dtype": "unknown", "n_parameters": None, "unknown": {"n_parameters": "a server does not tell"}}
+    )
+    assert "bf16" not in title(result)
