@@ -65,8 +65,8 @@ STEP_COSTS_INACCURATE = WarningCode(
     meaning="The fitted cost of steps explains little of how the energy varies along the run (R²), or predicts the "
     "energy of a repeat that it was not fitted to badly. Prices, the shares of requests, and prefill and decode where "
     "steps mix them follow from it.",
-    remedy="Measure more and longer windows on a quiet machine, or serve requests that are more alike; the sums of "
-    "requests, idle and overhead hold in any case.",
+    remedy="Measure more and longer windows on a quiet machine. The sums of requests, idle and overhead hold in any "
+    "case.",
     severity="info",
     because=f"A judgement: an error above {LARGEST_ERROR:.0%}, for `make bench-prices` asks of prices that they "
     f"predict an unseen mix of requests to that, or an R² below {LEAST_R2:g}, for more is then left over than "

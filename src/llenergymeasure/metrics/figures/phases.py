@@ -11,6 +11,7 @@ from llenergymeasure.domain.estimate import Estimate, exact
 from llenergymeasure.metrics.attribution.phases.split import MIXED
 from llenergymeasure.metrics.figures.energies import TOTAL_ENERGY, energy_over
 from llenergymeasure.metrics.figures.figure import Figure, FigureInputs, Unknown
+from llenergymeasure.metrics.figures.speed import DURATION_OF_WINDOWS, total
 from llenergymeasure.metrics.statistics.student import half_width_beyond, mean_half_width
 from llenergymeasure.metrics.uncertainty.budget import ONE_WINDOW
 
@@ -70,11 +71,11 @@ class PhaseEnergy:
 
 
 def _share_of_spread_j(energy_j: float, inputs: FigureInputs) -> float:
-    total = energy_over(TOTAL_ENERGY, inputs)
-    if isinstance(total, Unknown) or total.value <= 0:
+    whole = energy_over(TOTAL_ENERGY, inputs)
+    if isinstance(whole, Unknown) or whole.value <= 0:
         return 0.0
-    spread_j = math.fsum(term.half_width for term in total.terms if term.name == "spread")
-    return spread_j * energy_j / total.value
+    spread_j = math.fsum(term.half_width for term in whole.terms if term.name == "spread")
+    return spread_j * energy_j / whole.value
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,12 +85,17 @@ class PhaseTime:
     of: Callable[[PhaseSplit], float | None]
 
     def compute(self, figure: Figure, inputs: FigureInputs) -> Estimate | Unknown:
-        """Return the time, exact: it is a sum of the engine's own times."""
+        """Return the time, with its part of what the durations of the windows differ by."""
         split = inputs.phase_split.split
         duration_s = self.of(split)
         if duration_s is None:
             return Unknown(reason=split.reason or f"{MIXED}, so their times cannot be told apart")
-        return exact(duration_s, figure.unit, "derived")
+        windows = total(DURATION_OF_WINDOWS, inputs)
+        if isinstance(windows, Unknown) or windows.value <= 0:
+            return exact(duration_s, figure.unit, "derived")
+        part = duration_s / windows.value
+        low, high = (None if end is None else end * part for end in (windows.low, windows.high))
+        return windows.model_copy(update={"value": duration_s, "low": low, "high": high})
 
 
 PREFILL_ENERGY = Figure(

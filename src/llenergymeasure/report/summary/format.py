@@ -33,8 +33,8 @@ _PREFIXES = (
 def estimate_text(estimate: Estimate) -> str:
     """Return `12.34 ± 0.12 J`: the half-width to two significant digits, the value to the same place.
 
-    An interval that reaches further on one side is shown by its ends: `430 (0 to 1,700) J`. A count has none to show:
-    `12,000 tokens`.
+    An interval that reaches further on one side is shown by its ends: `430 (0 to 1,700) J`, and a value that is small
+    beside them keeps two digits. A count has none to show: `12,000 tokens`.
     """
     if isinstance(estimate.value, int):
         return f"{estimate.value:,} {estimate.unit}"
@@ -49,7 +49,7 @@ def estimate_text(estimate: Estimate) -> str:
     places = _places(round(half, _places(half, 2)), 2) if half > 0 else _places(value, SIGNIFICANT)
     if half > 0 and _is_lopsided(estimate):
         low, high = (_rounded(end / factor, places) for end in (estimate.low or 0.0, estimate.high or 0.0))
-        return f"{_rounded(value, places)} ({low} to {high}) {prefix}{estimate.unit}"
+        return f"{_rounded(value, max(places, _places(value, 2)))} ({low} to {high}) {prefix}{estimate.unit}"
     return f"{_rounded(value, places)} ± {_rounded(half, places)} {prefix}{estimate.unit}"
 
 

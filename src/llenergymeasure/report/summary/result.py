@@ -108,7 +108,12 @@ def _run(result: ExperimentResult) -> Iterator[Row]:
     yield Row(label="Windows", value=_windows(result))
     for device in result.conditions:
         yield from conditions_rows(device)
-    yield Row(label="Verdict", value=_verdict(result), tone=VERDICT_TONES[result.verdict])
+    yield verdict_row(result)
+
+
+def verdict_row(result: ExperimentResult) -> Row:
+    """Return the row that says whether the result can be used."""
+    return Row(label="Verdict", value=_verdict(result), tone=VERDICT_TONES[result.verdict])
 
 
 def _device_row(device: DeviceEnergy) -> Row:

@@ -20,6 +20,7 @@ from llenergymeasure.metrics.energy.windows import window_totals
 from llenergymeasure.metrics.figures import phases
 from llenergymeasure.metrics.figures.energies import TOTAL_ENERGY, energy_over
 from llenergymeasure.metrics.figures.figure import Figure, FigureInputs
+from llenergymeasure.metrics.figures.speed import DURATION_OF_WINDOWS
 from llenergymeasure.metrics.statistics.student import mean_half_width
 from llenergymeasure.metrics.uncertainty.budget import ONE_WINDOW
 from tests.support.simulated_phases import Load, PhasedRun, phased_run
@@ -118,3 +119,15 @@ def test_phases_of_a_fit_have_their_part_of_the_spread_between_repeats() -> None
     found = _energy(phases.DECODE_ENERGY, inputs)
     assert found.half_width == pytest.approx(math.hypot(40.0, 2000.0 * spread_j / total.value))
     assert found.reason is None
+
+
+def test_times_of_phases_have_their_part_of_what_the_durations_of_windows_differ_by() -> None:
+    run = _a_window_for_each_batch(phased_run(COUNTERS["a100"], replace(LONG, varies=0.1), 1))
+    inputs = _inputs(run)
+    windows, prefill, decode = (
+        _energy(each, inputs) for each in (DURATION_OF_WINDOWS, phases.PREFILL_TIME, phases.DECODE_TIME)
+    )
+    assert windows.half_width > 0
+    for each in (prefill, decode):
+        assert each.half_width / each.value == pytest.approx(windows.half_width / windows.value)
+    assert prefill.value + decode.value == pytest.approx(windows.value, rel=1e-6)

@@ -99,5 +99,7 @@ def test_an_interval_that_reaches_further_on_one_side_is_shown_by_its_ends() -> 
     assert estimate_text(clipped) == "430 (0 to 1,680) mJ/token"
     inverse = Estimate(value=1.7, low=1.13, high=3.4, unit="tokens/J", method="estimated")
     assert estimate_text(inverse) == "1.7 (1.1 to 3.4) tokens/J"
+    small = Estimate(value=0.0562, low=0.0, high=4.0, unit="tokens/J", method="estimated")
+    assert estimate_text(small) == "0.056 (0.0 to 4.0) tokens/J"
     even = Estimate(value=10.0, low=9.0, high=11.01, unit="J", method="counter")
     assert estimate_text(even) == "10.0 ± 1.0 J"

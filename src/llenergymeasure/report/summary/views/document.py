@@ -10,7 +10,7 @@ from llenergymeasure.metrics.figures import table
 from llenergymeasure.metrics.figures.figure import Section
 from llenergymeasure.report.summary.document import Block, Document, Rows
 from llenergymeasure.report.summary.footnotes import with_footnotes
-from llenergymeasure.report.summary.result import title
+from llenergymeasure.report.summary.result import title, verdict_row
 from llenergymeasure.report.summary.uncertainty import uncertainty_blocks
 from llenergymeasure.report.summary.views.energy import energy_blocks
 from llenergymeasure.report.summary.views.latency import latency_blocks
@@ -49,18 +49,20 @@ VIEWS: dict[str, View] = {
 
 
 def views_document(bundle: Bundle, names: Sequence[str]) -> Document:
-    """Return the views of a result, one below the other.
+    """Return the views of a result, one below the other, under its verdict.
 
     Raises:
         ExperimentError: a file of the bundle cannot be read.
     """
-    blocks = [block for name in VIEWS if name in names for block in VIEWS[name].blocks(bundle)]
+    verdict = Rows(rows=(verdict_row(bundle.result),))
+    blocks = [verdict, *(block for name in VIEWS if name in names for block in VIEWS[name].blocks(bundle))]
     return Document(title=title(bundle.result), blocks=_numbered(blocks))
 
 
 def views_json(bundle: Bundle, names: Sequence[str]) -> dict[str, Any]:
-    """Return the content of views as data: by view, its figures with intervals, and further fields of the result."""
-    return {name: _data(bundle, VIEWS[name]) for name in VIEWS if name in names}
+    """Return the content of views as data: the verdict, and by view its figures with intervals and further fields."""
+    views = {name: _data(bundle, VIEWS[name]) for name in VIEWS if name in names}
+    return {"verdict": bundle.result.verdict, **views}
 
 
 def _data(bundle: Bundle, view: View) -> dict[str, Any]:

@@ -33,15 +33,23 @@ def test_every_view_is_an_option_and_has_the_same_content_as_data(bundle, view):
     text = shown(bundle, f"--{view}")
     assert text.startswith("any · standin")
     document = json.loads(shown(bundle, f"--{view}", "--json"))
-    assert list(document) == [view]
+    assert list(document) == ["verdict", view]
     assert document[view]
+
+
+def test_every_view_begins_with_the_verdict(bundle):
+    """A person who opens one part of an invalid result must see that it is invalid."""
+    verdict = json.loads((bundle / "result.json").read_text())["verdict"]
+    assert json.loads(shown(bundle, "--prices", "--json"))["verdict"] == verdict
+    rows = shown(bundle, "--prices").split("\n\n")[1]
+    assert rows.split()[0] == "Verdict"
 
 
 def test_several_views_stand_below_each_other_under_one_title(bundle):
     text = shown(bundle, *(f"--{view}" for view in VIEWS))
     assert text.count("any · standin") == 1
     document = json.loads(shown(bundle, *(f"--{view}" for view in VIEWS), "--json"))
-    assert list(document) == list(VIEWS)
+    assert list(document) == ["verdict", *VIEWS]
 
 
 def test_energy_shows_power_over_the_phases_of_the_run(bundle):
@@ -85,7 +93,7 @@ def test_latency_states_each_metric_with_its_interval_and_why_a_percentile_is_un
 
 
 def test_a_table_of_latency_fits_eighty_columns(bundle):
-    table = shown(bundle, "--latency").split("\n\n")[1]
+    table = shown(bundle, "--latency").split("\n\n")[2]
     assert max(map(len, table.splitlines())) <= 80
 
 
