@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from llenergymeasure.backends.server.process.options import StartOptions
@@ -41,3 +42,13 @@ def is_free(port: int) -> bool:
 def open_files() -> int:
     """Return how many files this process has open."""
     return len(os.listdir("/proc/self/fd"))
+
+
+def processes_with(text: str) -> set[int]:
+    """Return the processes whose command line has this text."""
+    found = set()
+    for entry in Path("/proc").iterdir():
+        with suppress(OSError, ValueError):
+            if text.encode() in (entry / "cmdline").read_bytes():
+                found.add(int(entry.name))
+    return {pid for pid in found if is_alive(pid)}

@@ -59,6 +59,18 @@ def python_environment(environ: Mapping[str, str], python: str | None = None) ->
     return environment
 
 
+def environment_of_others(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables for a program of others that one of our processes starts: without what is for ours alone."""
+    environment = {name: text for name, text in environ.items() if name not in ("PYTHONSAFEPATH", NO_PLUGINS)}
+    paths = [
+        path for path in environ.get("PYTHONPATH", "").split(os.pathsep) if path not in ("", str(SAFE_PATH))
+    ]
+    if paths:
+        return {**environment, "PYTHONPATH": os.pathsep.join(paths)}
+    environment.pop("PYTHONPATH", None)
+    return environment
+
+
 def search_for_modules_in(folders: Sequence[str]) -> None:
     """Set `sys.path` of this process; the current folder is searched where it is among the folders, named in full.
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, Protocol
 
@@ -94,6 +95,8 @@ class Recorder:
     clock: Clock
     emit: Emit = ignore_event
     facts: RunFacts = field(default_factory=lambda: RunFacts(experiment_id=""))
+    spool: Path = Path()
+    """Folder of what is written while the run goes on."""
     phases: list[Phase] = field(default_factory=list)
     requests: RequestLog = field(default_factory=RequestLog)
     hold_ups: list[HoldUp] = field(default_factory=list)

@@ -53,6 +53,7 @@ from llenergymeasure.orchestration.fingerprinting import fingerprint, local_weig
 from llenergymeasure.orchestration.raw import RawRun
 from llenergymeasure.orchestration.readiness.ready import require_ready
 from llenergymeasure.orchestration.readiness.selection import find_workload, read_prompts
+from llenergymeasure.orchestration.server_log import server_log
 from llenergymeasure.results import layout
 from llenergymeasure.results.bundle import Writer, facts_json, result_json, write_bundle
 from llenergymeasure.results.parquet.attribution import write_attribution
@@ -86,7 +87,7 @@ def execute(folder: Path, emit: Emit = ignore_event) -> Path:
     )
     reports = LatestInBackground()
     requests = RequestLog(spool / "requests.jsonl")
-    log = Recorder(clock=clock, emit=emit, facts=facts, requests=requests, in_background=reports)
+    log = Recorder(clock=clock, emit=emit, facts=facts, requests=requests, in_background=reports, spool=spool)
     try:
         with closing(reports), log.requests:
             measure(config, clock, log, spool)
@@ -103,7 +104,7 @@ def execute(folder: Path, emit: Emit = ignore_event) -> Path:
             derived = _derived(assemble(config, raw))
         except Exception as error:  # noqa: BLE001 - what was measured is kept first
             raise _failed(job, config, log, error) from None
-        return _write(job, config, raw, more=derived)
+        return _write(job, config, raw, more={**derived, **server_log(spool)})
 
 
 def _derived(assembled: Assembled) -> dict[str, Writer]:
@@ -248,7 +249,7 @@ def _kept_of_failed(job: Job, config: ExperimentConfig, log: Recorder, reason: s
 def _keep(job: Job, config: ExperimentConfig, log: Recorder, reason: str) -> Path:
     """Write what was measured of a run that did not end, and return where."""
     log.note(interrupted=reason)
-    return _write(job, config, _raw(log), suffix=layout.INTERRUPTED)
+    return _write(job, config, _raw(log), suffix=layout.INTERRUPTED, more=server_log(log.spool))
 
 
 def _interrupted(job: Job, config: ExperimentConfig, log: Recorder) -> InterruptedExperimentError:

@@ -15,13 +15,15 @@ REQUESTS = "requests.parquet"
 PHASES = "phases.parquet"
 STEPS = "steps.parquet"
 ATTRIBUTION = "attribution.parquet"
+SERVER_LOG = "server.log"
 CHECKSUMS = "SHA256SUMS"
 
 TABLES: tuple[str, ...] = (TRACE, REQUESTS, PHASES, STEPS)
 """The raw tables."""
 
-FILES: tuple[str, ...] = (RESULT, FACTS, CONFIG, *TABLES, ATTRIBUTION)
-"""The files of a bundle beside the checksums; an interrupted run has no result, and not every backend reports steps."""
+FILES: tuple[str, ...] = (RESULT, FACTS, CONFIG, *TABLES, ATTRIBUTION, SERVER_LOG)
+"""The files of a bundle beside the checksums; an interrupted run has no result, not every backend reports
+steps, and a server is only started where it is asked for."""
 
 SINGLE = "single"
 """The study folder of experiments that belong to no study."""

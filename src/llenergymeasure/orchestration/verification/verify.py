@@ -101,6 +101,8 @@ def _is_required(name: str, stored: UntrustedBundle) -> bool:
         return not stored.is_interrupted
     if name == layout.ATTRIBUTION:
         return stored.result is not None and stored.result.attribution is not None
+    if name == layout.SERVER_LOG:
+        return False
     if name == layout.STEPS:
         return stored.facts is not None and stored.facts.steps is not None
     return name != layout.FACTS or stored.version != DRAFT

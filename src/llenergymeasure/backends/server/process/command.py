@@ -14,6 +14,7 @@ from typing import Literal
 from llenergymeasure.backends.server.presets import Preset
 from llenergymeasure.backends.server.process.listeners import listening_pids, process_name
 from llenergymeasure.backends.server.process.options import StartOptions
+from llenergymeasure.core.python_process import environment_of_others
 from llenergymeasure.domain.model.files.located import local_files
 from llenergymeasure.domain.model.reference import parse_model_ref
 
@@ -145,10 +146,11 @@ def _python(options: StartOptions) -> str:
 
 def _environment(options: StartOptions) -> dict[str, str]:
     """Return our environment, with the programs beside another interpreter before all others."""
+    environment = environment_of_others(os.environ)
     if options.python is None:
-        return dict(os.environ)
+        return environment
     programs = str(Path(_python(options)).absolute().parent)
-    return {**os.environ, "PATH": os.pathsep.join([programs, os.environ.get("PATH", os.defpath)])}
+    return {**environment, "PATH": os.pathsep.join([programs, environment.get("PATH", os.defpath)])}
 
 
 def _fill(text: str, values: Mapping[str, str]) -> str:

@@ -17,6 +17,7 @@ from llenergymeasure.backends.server.process.command import (
     start_problems,
 )
 from llenergymeasure.backends.server.process.options import PLACES, StartOptions
+from llenergymeasure.core.python_process import python_environment
 
 
 def options(**given: object) -> StartOptions:
@@ -116,3 +117,14 @@ def test_a_preset_is_complete(name: str) -> None:
     assert "{host}" in said
     assert row.health_path.startswith("/")
     assert all(part in PLACES for part in re.findall(r"\{\w+\}", said))
+
+
+def test_what_is_for_our_processes_alone_is_not_the_servers(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name, text in python_environment({"PYTHONPATH": str(tmp_path)}, python="/other").items():
+        monkeypatch.setenv(name, text)
+    environment = start_command(options(preset="vllm"), "m").environment
+    assert environment["PYTHONPATH"] == str(tmp_path)
+    assert "PYTHONSAFEPATH" not in environment
+    assert "PYDANTIC_DISABLE_PLUGINS" not in environment
