@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator, Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
 from llenergymeasure.backends.base import Chunk, EncodedRequest, ScheduledRequest
+from llenergymeasure.backends.distinct_prompts import with_words_moved
 from llenergymeasure.backends.server.bodies import PATHS, Bodies, endpoint_of
 from llenergymeasure.backends.server.client import StreamClient
 from llenergymeasure.backends.server.messages import MessageReader
@@ -29,6 +31,9 @@ from llenergymeasure.domain.request import Prompt
 from llenergymeasure.domain.server_side import ServerSample
 from llenergymeasure.exceptions import BackendError
 
+TRIAL = 479_001_598
+"""Seed, and number of the order of words, of prompts that are sent before anything is measured: 12! - 2 is the last
+order of any number of words that change places, and those of the windows are counted from 0."""
 NOT_TOLD = "a server does not tell"
 
 
@@ -181,12 +186,13 @@ class _Run:
             return []
         ordinary = ordinary_tokens(self.server.url, self.server.served_name, self._api_key)
         drawn = [draw(prompt, ordinary) for prompt in prompts]
-        trial = prompt_lengths(prompts[:1], lambda prompt: self._with_one_token(prompt, drawn[0]))
+        other = draw(replace(prompts[0], token_seed=TRIAL), ordinary)
+        trial = prompt_lengths(prompts[:1], lambda prompt: self._with_one_token(prompt, other))
         (counted,) = asyncio.run(trial)
-        if counted != len(drawn[0]):
+        if counted != len(other):
             raise BackendError(
-                f"the server counts {counted} tokens in a prompt of {len(drawn[0])}: it does not take prompts as "
-                "tokens, or adds some → set workload.dataset: builtin"
+                f"the server counts {counted} tokens in a prompt of {len(other)}: it does not take prompts as tokens, "
+                "or adds some → set workload.dataset: builtin"
             )
         return drawn
 
@@ -196,6 +202,8 @@ class _Run:
         return self.client.stream(body, request.request_id)
 
     def _with_one_token(self, prompt: Prompt, token_ids: Sequence[int] = ()) -> AsyncIterator[Chunk]:
+        """Send a prompt with its words in another order, so that no cache has the one that is measured later."""
+        moved = replace(prompt, text=with_words_moved(prompt.text or "", TRIAL))
         return self.client.stream(
-            self._bodies.of(prompt, token_ids, max_tokens=1), f"length.{prompt.prompt_id}"
+            self._bodies.of(moved, token_ids, max_tokens=1), f"length.{prompt.prompt_id}"
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from llenergymeasure.backends.base import EncodedRequest, ScheduledRequest
 from llenergymeasure.backends.server.backend import ServerBackend
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.core.clock import AnchoredClock
@@ -47,6 +49,25 @@ def test_prompts_have_as_many_tokens_as_the_server_counts(standin: RunningStandI
     lengths = [each.prompt_tokens for each in backend.encode([*PROMPTS, PROMPTS[0]])]
     backend.close()
     assert lengths == [5, 10, 15, 5]
+
+
+@pytest.mark.parametrize(
+    "prompts",
+    [PROMPTS, [Prompt(prompt_id=f"p{seed}", n_tokens=40, token_seed=seed) for seed in range(3)]],
+    ids=["text", "synthetic"],
+)
+def test_asking_for_the_lengths_leaves_none_of_the_prompts_in_the_cache(prompts: list[Prompt]) -> None:
+    backend, clock = ServerBackend(), AnchoredClock()
+
+    async def cached(encoded: EncodedRequest) -> list[int | None]:
+        request = ScheduledRequest(request_id="a", repeat=0, scheduled_unix_ns=0, encoded=encoded)
+        return [chunk.cached_prompt_tokens async for chunk in backend.stream(request)][-1:]
+
+    with standin_server(StandInServer(prefix_cache=True)) as server:
+        backend.load(_config(server), clock)
+        workload = backend.encode(prompts)
+        assert [asyncio.run(cached(encoded)) for encoded in workload] == [[0]] * 3
+        backend.close()
 
 
 def test_a_server_that_is_full_for_a_moment_is_asked_again_for_the_lengths() -> None:
