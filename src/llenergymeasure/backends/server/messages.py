@@ -19,14 +19,14 @@ ANSWER_FIELDS = ("content", "text", "tool_calls", "function_call", "refusal")
 class MessageReader:
     """Reads the messages of one answer in their order.
 
-    A message has as many tokens as the growth of `completion_tokens` says, where usage comes with each message; else
+    A message has as many tokens as the stated sum grows by, where it comes with each message (`usage`, `timings`); else
     as many as it lists (`token_ids`, `logprobs`); else one, uncounted, if it has text, reasoning or a tool call.
     """
 
     def __init__(self, reasoning_fields: Sequence[str]) -> None:
         self._reasoning_fields = reasoning_fields
         self._counted = 0
-        self._has_usage_everywhere = False
+        self._counts_everywhere = False
         self.is_finished = False
         """Whether a message has said why the answer ended."""
 
@@ -47,18 +47,19 @@ class MessageReader:
             if reason in ("abort", "error"):
                 raise RequestError(ABORTED)
             self.is_finished = True
-        elif usage and choice:
-            self._has_usage_everywhere = True
+        elif choice and _total(message, usage) is not None:
+            self._counts_everywhere = True
         delta = _object(choice.get("delta")) or choice
         is_answer = self._kind(delta)
-        tokens, is_counted = self._tokens(choice, delta, usage, has_text=is_answer is not None)
+        total = _total(message, usage)
+        tokens, is_counted = self._tokens(choice, delta, total, has_text=is_answer is not None)
         return Chunk(
             unix_ns=unix_ns,
             tokens=tokens,
             is_counted=is_counted,
             is_answer=is_answer if "delta" in choice else None,
             finish_reason=None if reason is None else FINISH_REASONS.get(str(reason), "stop"),
-            output_tokens=_count(usage, "completion_tokens"),
+            output_tokens=total,
             prompt_tokens=_count(usage, "prompt_tokens"),
             cached_prompt_tokens=_cached(usage, message),
             server=_server_times(message),
@@ -71,10 +72,9 @@ class MessageReader:
         return False if any(delta.get(name) for name in self._reasoning_fields) else None
 
     def _tokens(
-        self, choice: Mapping[str, Any], delta: Mapping[str, Any], usage: Mapping[str, Any], *, has_text: bool
+        self, choice: Mapping[str, Any], delta: Mapping[str, Any], total: int | None, *, has_text: bool
     ) -> tuple[int, bool]:
-        total = _count(usage, "completion_tokens")
-        if self._has_usage_everywhere and total is not None:
+        if self._counts_everywhere and total is not None:
             new, self._counted = max(total - self._counted, 0), max(total, self._counted)
             return new, True
         listed = _listed(choice, delta)
@@ -118,6 +118,12 @@ def _listed(choice: Mapping[str, Any], delta: Mapping[str, Any]) -> int | None:
     logprobs = _object(choice.get("logprobs"))
     tokens = logprobs.get("content", logprobs.get("tokens"))
     return len(tokens) if isinstance(tokens, list) and tokens else None
+
+
+def _total(message: Mapping[str, Any], usage: Mapping[str, Any]) -> int | None:
+    """Return how many tokens the answer has until now: as `usage` states it, or llama.cpp's `timings`."""
+    stated = _count(usage, "completion_tokens")
+    return _count(_object(message.get("timings")), "predicted_n") if stated is None else stated
 
 
 def _cached(usage: Mapping[str, Any], message: Mapping[str, Any]) -> int | None:

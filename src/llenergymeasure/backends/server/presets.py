@@ -162,6 +162,7 @@ _ROWS = (
             *("llama-server", "--model", "{model}", "--host", "{host}", "--port", "{port}", "--metrics"),
         ),
         cold_request={"cache_prompt": False},
+        usage_options={**OPENAI_USAGE, "timings_per_token": True},
         default_port=8080,
         metrics_path="/metrics",
         metrics_need="--metrics",

@@ -161,6 +161,17 @@ def test_messages_of_several_tokens_have_as_many_as_usage_grows_by() -> None:
     assert record.chunk_unix_ns == (1_000_000_000, 3_000_000_000)
 
 
+def test_messages_have_as_many_tokens_as_the_timings_of_llama_cpp_grow_by() -> None:
+    texts = [("Br", 1), ("", 2), ("öt", 4)]
+    stream = [
+        _event({**_chat({"content": text}), "timings": {"predicted_n": total}}) for text, total in texts
+    ]
+    record = _record(
+        _chunks([*stream, _event({**_chat({}, "stop"), "timings": {"predicted_n": 4}, **_usage(4)})])
+    )
+    assert (list(record.chunk_tokens), record.tokens_estimated) == ([1, 1, 2], None)
+
+
 def test_messages_of_several_tokens_that_nobody_counts_share_the_stated_sum() -> None:
     record = _record(_chunks([*WORDS, END[0], _event({"choices": [], **_usage(8)})]))
     assert (list(record.chunk_tokens), record.output_tokens) == ([3, 3, 2], 8)
