@@ -160,8 +160,12 @@ def test_it_reads_the_same_tokens_as_pytorch_and_begins_its_answers_alike(served
         encoded = pytorch.encode(PROMPTS)
         assert [each.token_ids for each in encoded] == ids
         assert dict(pytorch.fingerprints()) == dict(served.backend.fingerprints())
+        ours, theirs = served.backend.serving_facts(), pytorch.serving_facts()
     finally:
         pytorch.close()
+    assert (ours.stop_token_ids, ours.sampling) == (theirs.stop_token_ids, theirs.sampling)
+    assert (ours.speculative, ours.kv_cache_dtype, ours.context_limit) == ("none", "bfloat16", 512)
+    assert str(ours.engine).startswith("vllm 0.")
 
 
 def test_an_engine_that_is_killed_ends_the_run_with_one_sentence(smollm2_folder):

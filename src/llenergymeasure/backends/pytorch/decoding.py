@@ -35,8 +35,7 @@ def special_tokens(model: Any, tokenizer: Any, *, ignore_eos: bool) -> dict[str,
     where there is no token for it, the end token is used. Configs write what is no token for "none", such as -1.
     """
     own, shape, n_rows = model.generation_config, model.config, rows(model)
-    sources = (own.eos_token_id, getattr(shape, "eos_token_id", None), tokenizer.eos_token_id)
-    ends = next((ids for ids in (_token_ids(source, n_rows) for source in sources) if ids), [])
+    ends = end_tokens(own.eos_token_id, shape, tokenizer, n_rows)
     paddings = [
         each for source in (tokenizer.pad_token_id, own.pad_token_id) for each in _token_ids(source, n_rows)
     ]
@@ -45,6 +44,14 @@ def special_tokens(model: Any, tokenizer: Any, *, ignore_eos: bool) -> dict[str,
         "eos_token_id": None if ignore_eos or not ends else ends,
         "pad_token_id": next(iter([*paddings, *ends]), 0),
     }
+
+
+def end_tokens(decoding: Any, shape: Any, tokenizer: Any, n_rows: int) -> list[int]:
+    """Return the tokens that end an answer, of the first that names any: a model's decoding settings, its config, its
+    tokenizer; `decoding` is what the first of them says.
+    """
+    sources = (decoding, getattr(shape, "eos_token_id", None), tokenizer.eos_token_id)
+    return next((ids for ids in (_token_ids(source, n_rows) for source in sources) if ids), [])
 
 
 def pads_apart(model: Any, tokenizer: Any) -> bool:

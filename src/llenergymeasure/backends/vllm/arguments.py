@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from llenergymeasure.backends.vllm.options import VLLMConfig
@@ -70,16 +71,20 @@ def engine_arguments(config: ExperimentConfig, source: ModelSource) -> dict[str,
     return {**arguments, **options.engine}
 
 
-def sampling_arguments(config: ExperimentConfig, index: int) -> dict[str, Any]:
+def sampling_arguments(config: ExperimentConfig, index: int, ends: Sequence[int] = ()) -> dict[str, Any]:
     """Return the arguments of `SamplingParams` for the request at a place in the workload.
 
-    What sampling draws is a function of the seed and of this place, whatever is computed beside the request.
+    What sampling draws is a function of the seed and of this place, whatever is computed beside the request. `ends`
+    are the tokens that end an answer; vLLM's own rule, which also takes the tokenizer's where the model names others,
+    is turned off.
     """
-    given = options_of(config).sampling
+    given = dict(options_of(config).sampling)
+    stops = [*(() if config.decoder.ignore_eos else ends), *given.pop("stop_token_ids", ())]
     arguments: dict[str, Any] = {
         "max_tokens": config.workload.max_output_tokens,
         "repetition_penalty": config.decoder.repetition_penalty or 1.0,
-        "ignore_eos": config.decoder.ignore_eos,
+        "ignore_eos": True,
+        "stop_token_ids": stops,
         "detokenize": "stop" in given,
         **_choice(config.decoder),
     }

@@ -20,6 +20,7 @@ from llenergymeasure.backends.vllm.checks import known_arguments, refusals
 from llenergymeasure.backends.vllm.engine import Engine
 from llenergymeasure.backends.vllm.info import describe
 from llenergymeasure.backends.vllm.probe import steps_problem
+from llenergymeasure.backends.vllm.serving import describe_serving
 from llenergymeasure.backends.vllm.software import import_vllm
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.core.clock import Clock
@@ -27,6 +28,7 @@ from llenergymeasure.domain.model.hub_access import from_cache_unless_answered
 from llenergymeasure.domain.model.info import ModelInfo
 from llenergymeasure.domain.model.prompt_facts import PromptFacts
 from llenergymeasure.domain.model.reference import parse_model_ref
+from llenergymeasure.domain.model.serving_facts import ServingFacts
 from llenergymeasure.domain.model.source import ModelSource, find_source
 from llenergymeasure.domain.request import Prompt
 from llenergymeasure.domain.step_table import StepTable
@@ -62,7 +64,8 @@ class VLLMBackend:
         with self._engine.failures_explained():
             unknown = steps_problem(self._engine, resolved)
         info = describe(resolved, config, source, unknown)
-        self._run = _Run(self._engine, tokenizer, info, config, clock, source)
+        served = describe_serving(resolved, config, tokenizer)
+        self._run = _Run(self._engine, tokenizer, info, config, clock, source, served)
         self._run.keeps_prefixes = bool(resolved.cache_config.enable_prefix_caching)
         return info
 
@@ -93,6 +96,9 @@ class VLLMBackend:
 
     def fingerprints(self) -> Mapping[str, str]:
         return self._loaded().fingerprints()
+
+    def serving_facts(self) -> ServingFacts:
+        return self._loaded().serving_facts
 
     def prompt_facts(self) -> PromptFacts:
         return self._loaded().prompt_facts
@@ -133,6 +139,7 @@ class _Run:
         config: ExperimentConfig,
         clock: Clock,
         source: ModelSource,
+        served: ServingFacts,
     ) -> None:
         self._engine = engine
         self._tokenizer = tokenizer
@@ -145,6 +152,7 @@ class _Run:
         """By the place in the workload."""
         self.prompt_facts = PromptFacts()
         self.keeps_prefixes = True
+        self.serving_facts = served
 
     def encode(self, prompts: Sequence[Prompt]) -> list[EncodedRequest]:
         """Tokenise the workload as the other backends do that read the model's own tokenizer."""
@@ -156,7 +164,8 @@ class _Run:
         encoded = encode(self._tokenizer, prompts, workload, self._info.vocab_size or len(self._tokenizer))
         check_context(encoded, workload, self._info.context_length)
         self.prompt_facts = describe_prompts(self._tokenizer, encoded, workload)
-        self._params = {index: _sampling_params(config, index) for index in range(len(encoded))}
+        ends = self.serving_facts.stop_token_ids or ()
+        self._params = {index: _sampling_params(config, index, ends) for index in range(len(encoded))}
         return [
             EncodedRequest(prompt=prompt, index=index, prompt_tokens=len(ids), token_ids=tuple(ids))
             for index, (prompt, ids) in enumerate(zip(prompts, encoded, strict=True))
@@ -189,11 +198,11 @@ class _Run:
         return tokenizer_digests(self._tokenizer)
 
 
-def _sampling_params(config: ExperimentConfig, index: int) -> Any:
+def _sampling_params(config: ExperimentConfig, index: int, ends: Sequence[int]) -> Any:
     from vllm import SamplingParams
     from vllm.sampling_params import RequestOutputKind
 
-    return SamplingParams(**sampling_arguments(config, index), output_kind=RequestOutputKind.DELTA)
+    return SamplingParams(**sampling_arguments(config, index, ends), output_kind=RequestOutputKind.DELTA)
 
 
 def _lora_request(config: ExperimentConfig) -> Any:

@@ -40,8 +40,16 @@ def test_an_adapter_turns_lora_on():
 def test_greedy_decoding_draws_nothing_and_ends_as_configured():
     config = configure(workload={"max_output_tokens": 9}, decoder={"temperature": 0, "ignore_eos": True})
     arguments = sampling_arguments(config, 3)
-    assert (arguments["temperature"], arguments["max_tokens"], arguments["ignore_eos"]) == (0.0, 9, True)
+    assert (arguments["temperature"], arguments["max_tokens"]) == (0.0, 9)
     assert "seed" not in arguments
+
+
+def test_answers_end_with_the_tokens_of_our_rule_and_those_of_the_user_and_no_others():
+    user = {"sampling": {"stop_token_ids": [7]}}
+    arguments = sampling_arguments(configure(vllm=user), 0, ends=(2, 3))
+    assert (arguments["stop_token_ids"], arguments["ignore_eos"]) == ([2, 3, 7], True)
+    whole = sampling_arguments(configure(vllm=user, decoder={"ignore_eos": True}), 0, ends=(2, 3))
+    assert (whole["stop_token_ids"], whole["ignore_eos"]) == ([7], True)
 
 
 def test_sampling_has_a_seed_of_each_request_and_no_hidden_limits():
