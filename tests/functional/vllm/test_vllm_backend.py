@@ -25,9 +25,11 @@ from llenergymeasure.load.at_once import StreamsAtOnce
 from llenergymeasure.metrics.performance.work.window_work import window_work
 from llenergymeasure.testing import check_backend
 from tests.support.flop_counting import batch
+from tests.support.processes import still_running
 
 pytestmark = [
     pytest.mark.vllm,
+    pytest.mark.timeout(900),
     pytest.mark.skipif(importlib.util.find_spec("vllm") is None, reason="needs vLLM: make test-vllm"),
 ]
 
@@ -86,7 +88,7 @@ def served(smollm2_folder: Path) -> Iterator[Served]:
     served.backend.close()
     served.backend.close()
     assert others
-    assert not psutil.wait_procs(others, timeout=1)[1]
+    assert not still_running(others, 1)
 
 
 def test_it_conforms(smollm2_folder):
@@ -177,7 +179,7 @@ def test_an_engine_that_is_killed_ends_the_run_with_one_sentence(smollm2_folder)
             asyncio.run(_first_chunk(served))
     finally:
         served.backend.close()
-    assert not psutil.wait_procs(others, timeout=1)[1]
+    assert not still_running(others, 1)
 
 
 async def _first_chunk(served: Served) -> None:

@@ -19,10 +19,12 @@ from llenergymeasure.api import load_result
 from llenergymeasure.launchers.job_folder import EventReader
 from llenergymeasure.results.parquet.requests import read_requests
 from llenergymeasure.results.parquet.steps import read_steps
+from tests.support.processes import still_running
 from tests.support.standin_runs import bundles_in, wait_for
 
 pytestmark = [
     pytest.mark.vllm,
+    pytest.mark.timeout(900),
     pytest.mark.skipif(importlib.util.find_spec("vllm") is None, reason="needs vLLM: make test-vllm"),
 ]
 
@@ -65,9 +67,9 @@ def job_in(tmp_path: Path) -> Path | None:
 
 def in_window(tmp_path: Path, run: subprocess.Popen[str]) -> list[psutil.Process]:
     """Wait until a run measures, and return all its processes."""
-    job = wait_for(lambda: job_in(tmp_path) or run.poll() is not None, 120)
+    job = wait_for(lambda: job_in(tmp_path) or run.poll() is not None, 300)
     assert run.poll() is None, run.communicate()
-    wait_for(lambda: any(event.phase == "window" for event in EventReader(job).unread()), 180)
+    wait_for(lambda: any(event.phase == "window" for event in EventReader(job).unread()), 400)
     return psutil.Process(run.pid).children(recursive=True)
 
 
@@ -83,9 +85,9 @@ def run(smollm2_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple
     folder = tmp_path_factory.mktemp("run")
     process = start(folder, settings(smollm2_folder))
     family = in_window(folder, process)
-    out, err = process.communicate(timeout=240)
+    out, err = process.communicate(timeout=600)
     assert process.returncode == 0, out + err
-    assert not psutil.wait_procs(family, timeout=10)[1]
+    assert not still_running(family, 10)
     (bundle,) = bundles_in(folder)
     return bundle, out + err
 
@@ -122,10 +124,10 @@ def test_ctrl_c_keeps_what_was_measured_and_leaves_no_process(smollm2_folder, tm
     process = start(tmp_path, settings(smollm2_folder, window_s=120))
     family = in_window(tmp_path, process)
     process.send_signal(signal.SIGINT)
-    _out, err = process.communicate(timeout=60)
+    _out, err = process.communicate(timeout=240)
     assert process.returncode == 130, err
     assert "Traceback" not in err
-    assert not psutil.wait_procs(family, timeout=5)[1]
+    assert not still_running(family, 5)
     (bundle,) = bundles_in(tmp_path)
     assert bundle.name.endswith(".interrupted")
 
@@ -138,14 +140,14 @@ def test_an_interrupt_while_the_engine_starts_leaves_no_process(smollm2_folder, 
             for each in psutil.Process(process.pid).children(recursive=True)
             if "multiprocessing" in " ".join(each.cmdline()) and "spawn_main" in " ".join(each.cmdline())
         ],
-        120,
+        400,
     )
     family = psutil.Process(process.pid).children(recursive=True)
     assert engine
     process.send_signal(signal.SIGINT)
-    _out, err = process.communicate(timeout=60)
+    _out, err = process.communicate(timeout=240)
     assert process.returncode == 130, err
-    assert not psutil.wait_procs(family, timeout=5)[1]
+    assert not still_running(family, 5)
 
 
 @pytest.mark.parametrize("whole_group", [False, True], ids=["worker", "engine"])
@@ -156,16 +158,16 @@ def test_a_killed_process_ends_the_run_with_one_sentence(smollm2_folder, tmp_pat
     for each in worker.children(recursive=True) if whole_group else [worker]:
         if not whole_group or "spawn_main" in " ".join(each.cmdline()):
             each.kill()
-    _out, err = process.communicate(timeout=90)
+    _out, err = process.communicate(timeout=240)
     assert process.returncode == 4, err
     assert "Traceback" not in err
-    assert not psutil.wait_procs(family, timeout=10)[1]
+    assert not still_running(family, 10)
 
 
 def test_what_vllm_does_not_take_is_refused_by_the_interpreter_that_has_it(smollm2_folder, tmp_path):
     wrong = {"engine": {"max_modle_len": 512}}
     process = start(tmp_path, settings(smollm2_folder, vllm=wrong))
-    _out, err = process.communicate(timeout=120)
+    _out, err = process.communicate(timeout=400)
     assert process.returncode == 3, err
     assert "vllm.engine.max_modle_len is no argument of vLLM" in err
     assert "(did you mean max_model_len?)" in err
@@ -175,7 +177,7 @@ def test_what_vllm_does_not_take_is_refused_by_the_interpreter_that_has_it(smoll
 def test_memory_that_does_not_suffice_is_one_sentence_with_what_to_lower(smollm2_folder, tmp_path):
     tight = {"engine": {"max_model_len": 8192, "block_size": 16, "num_gpu_blocks_override": 4}}
     process = start(tmp_path, settings(smollm2_folder, vllm=tight))
-    _out, err = process.communicate(timeout=120)
+    _out, err = process.communicate(timeout=400)
     assert process.returncode == 4, err
     assert "cannot be loaded by vLLM" in err
     assert "max_model_len" in err
