@@ -8,6 +8,8 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -47,18 +49,24 @@ def settings(folder: Path, *, window_s: float = 0.5, **fields: Any) -> dict[str,
     }
 
 
-def start(tmp_path: Path, experiment: dict[str, Any]) -> subprocess.Popen[str]:
+@contextmanager
+def start(tmp_path: Path, experiment: dict[str, Any]) -> Iterator[subprocess.Popen[str]]:
+    """A run of `llem`, which is killed, and its worker with it, where the test leaves it behind."""
     file = tmp_path / "experiment.yaml"
     file.write_text(yaml.safe_dump(experiment))
     command = [sys.executable, "-m", "llenergymeasure", "run", str(file), "--output", str(tmp_path / "out")]
-    return subprocess.Popen(
+    with subprocess.Popen(
         [*command, "--python", sys.executable],
         cwd=tmp_path,
         env={**os.environ, "HF_HUB_OFFLINE": "1", "VLLM_CPU_KVCACHE_SPACE": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-    )
+    ) as run:
+        try:
+            yield run
+        finally:
+            run.kill()
 
 
 def job_in(tmp_path: Path) -> Path | None:
@@ -83,13 +91,13 @@ def worker_of(run: subprocess.Popen[str]) -> psutil.Process:
 def run(smollm2_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """Return the bundle of a run, and what `llem` said."""
     folder = tmp_path_factory.mktemp("run")
-    process = start(folder, settings(smollm2_folder))
-    family = in_window(folder, process)
-    out, err = process.communicate(timeout=600)
-    assert process.returncode == 0, out + err
-    assert not still_running(family, 10)
-    (bundle,) = bundles_in(folder)
-    return bundle, out + err
+    with start(folder, settings(smollm2_folder)) as process:
+        family = in_window(folder, process)
+        out, err = process.communicate(timeout=600)
+        assert process.returncode == 0, out + err
+        assert not still_running(family, 10)
+        (bundle,) = bundles_in(folder)
+        return bundle, out + err
 
 
 def test_a_run_counts_what_was_asked_for(run):
@@ -121,64 +129,65 @@ def test_the_result_has_energy_latency_and_work_and_verifies(run):
 
 
 def test_ctrl_c_keeps_what_was_measured_and_leaves_no_process(smollm2_folder, tmp_path):
-    process = start(tmp_path, settings(smollm2_folder, window_s=120))
-    family = in_window(tmp_path, process)
-    process.send_signal(signal.SIGINT)
-    _out, err = process.communicate(timeout=240)
-    assert process.returncode == 130, err
-    assert "Traceback" not in err
-    assert not still_running(family, 5)
-    (bundle,) = bundles_in(tmp_path)
-    assert bundle.name.endswith(".interrupted")
+    with start(tmp_path, settings(smollm2_folder, window_s=120)) as process:
+        family = in_window(tmp_path, process)
+        process.send_signal(signal.SIGINT)
+        _out, err = process.communicate(timeout=240)
+        assert process.returncode == 130, err
+        assert "Traceback" not in err
+        assert not still_running(family, 5)
+        (bundle,) = bundles_in(tmp_path)
+        assert bundle.name.endswith(".interrupted")
 
 
 def test_an_interrupt_while_the_engine_starts_leaves_no_process(smollm2_folder, tmp_path):
-    process = start(tmp_path, settings(smollm2_folder))
-    engine = wait_for(
-        lambda: [
-            each
-            for each in psutil.Process(process.pid).children(recursive=True)
-            if "multiprocessing" in " ".join(each.cmdline()) and "spawn_main" in " ".join(each.cmdline())
-        ],
-        400,
-    )
-    family = psutil.Process(process.pid).children(recursive=True)
-    assert engine
-    process.send_signal(signal.SIGINT)
-    _out, err = process.communicate(timeout=240)
-    assert process.returncode == 130, err
-    assert not still_running(family, 5)
+    with start(tmp_path, settings(smollm2_folder)) as process:
+        engine = wait_for(
+            lambda: [
+                each
+                for each in psutil.Process(process.pid).children(recursive=True)
+                if "multiprocessing" in " ".join(each.cmdline()) and "spawn_main" in " ".join(each.cmdline())
+            ],
+            400,
+        )
+        family = psutil.Process(process.pid).children(recursive=True)
+        assert engine
+        process.send_signal(signal.SIGINT)
+        _out, err = process.communicate(timeout=240)
+        assert process.returncode == 130, err
+        assert not still_running(family, 5)
 
 
-@pytest.mark.parametrize("whole_group", [False, True], ids=["worker", "engine"])
-def test_a_killed_process_ends_the_run_with_one_sentence(smollm2_folder, tmp_path, whole_group):
-    process = start(tmp_path, settings(smollm2_folder, window_s=120))
-    family = in_window(tmp_path, process)
-    worker = worker_of(process)
-    for each in worker.children(recursive=True) if whole_group else [worker]:
-        if not whole_group or "spawn_main" in " ".join(each.cmdline()):
+@pytest.mark.parametrize("of_engine", [False, True], ids=["worker", "engine"])
+def test_a_killed_process_ends_the_run_with_one_sentence(smollm2_folder, tmp_path, of_engine):
+    with start(tmp_path, settings(smollm2_folder, window_s=120)) as process:
+        family = in_window(tmp_path, process)
+        worker = worker_of(process)
+        engines = [each for each in family if "VLLM::EngineCore" in " ".join(each.cmdline())]
+        assert engines
+        for each in engines if of_engine else [worker]:
             each.kill()
-    _out, err = process.communicate(timeout=240)
-    assert process.returncode == 4, err
-    assert "Traceback" not in err
-    assert not still_running(family, 10)
+        _out, err = process.communicate(timeout=240)
+        assert process.returncode == 4, err
+        assert "Traceback" not in err
+        assert not still_running(family, 10)
 
 
 def test_what_vllm_does_not_take_is_refused_by_the_interpreter_that_has_it(smollm2_folder, tmp_path):
     wrong = {"engine": {"max_modle_len": 512}}
-    process = start(tmp_path, settings(smollm2_folder, vllm=wrong))
-    _out, err = process.communicate(timeout=400)
-    assert process.returncode == 3, err
-    assert "vllm.engine.max_modle_len is no argument of vLLM" in err
-    assert "(did you mean max_model_len?)" in err
-    assert job_in(tmp_path) is None
+    with start(tmp_path, settings(smollm2_folder, vllm=wrong)) as process:
+        _out, err = process.communicate(timeout=400)
+        assert process.returncode == 3, err
+        assert "vllm.engine.max_modle_len is no argument of vLLM" in err
+        assert "(did you mean max_model_len?)" in err
+        assert job_in(tmp_path) is None
 
 
 def test_memory_that_does_not_suffice_is_one_sentence_with_what_to_lower(smollm2_folder, tmp_path):
     tight = {"engine": {"max_model_len": 8192, "block_size": 16, "num_gpu_blocks_override": 4}}
-    process = start(tmp_path, settings(smollm2_folder, vllm=tight))
-    _out, err = process.communicate(timeout=400)
-    assert process.returncode == 4, err
-    assert "cannot be loaded by vLLM" in err
-    assert "max_model_len" in err
-    assert "Traceback" not in err
+    with start(tmp_path, settings(smollm2_folder, vllm=tight)) as process:
+        _out, err = process.communicate(timeout=400)
+        assert process.returncode == 4, err
+        assert "cannot be loaded by vLLM" in err
+        assert "max_model_len" in err
+        assert "Traceback" not in err
