@@ -37,6 +37,7 @@ def settings(folder: Path, *, window_s: float = 0.5, **fields: Any) -> dict[str,
         "backend": "vllm",
         "device": "cpu",
         "workload": {"n_prompts": 4, "max_input_tokens": 32, "max_output_tokens": 8},
+        "decoder": {"ignore_eos": True},
         "measurement": {
             "baseline": {"idle_s": 0, "loaded_s": 0},
             "warmup": {"min_requests": 1, "min_duration_s": 0, "max_duration_s": None},
