@@ -22,7 +22,7 @@ ASKED := pyproject.toml constraints.txt requirements/weights.txt
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help quickstart test test-fast test-wheel test-vllm check format docs-reference bench bench-accuracy bench-coverage bench-real bench-slow-calls bench-freezes bench-flops bench-beating bench-latency bench-split bench-prices bench-load wheel clean distclean
+.PHONY: help quickstart test test-fast test-wheel test-vllm check format docs-reference bench bench-accuracy bench-coverage bench-real bench-slow-calls bench-freezes bench-flops bench-beating bench-latency bench-split bench-prices bench-load bench-serving wheel clean distclean
 
 help: ## List these targets.
 	@awk -F ':.*## ' '/^[a-z%.-]+:.*## / { sub(/%/, "X.Y", $$1); printf "  %-14s %s\n", $$1, $$2 }' Makefile
@@ -95,6 +95,9 @@ bench-load: $(DEV_STAMP) .venvs/guidellm/.llem ## Compare the client of a server
 
 bench-prices: $(DEV_STAMP) ## Count how often the price list contains the true prices of simulated cards (ten minutes).
 	OMP_NUM_THREADS=1 PYTHONPATH=. $(BIN)/python -m benchmarks.prices
+
+bench-serving: $(DEV_STAMP) ## Count how often figures of served traffic are right, on a simulated engine (two minutes).
+	OMP_NUM_THREADS=1 PYTHONPATH=. $(BIN)/python -m benchmarks.serving
 
 wheel: $(BIN)/python ## Build the wheel into dist/.
 	$(BIN)/python $(PIP_INSTALL:install=wheel) --no-deps --wheel-dir dist .

@@ -17,6 +17,7 @@ HEADINGS: dict[Section, str] = {
     "prices": "Prices",
     "speed": "Speed",
     "latency": "Latency",
+    "load": "Served traffic",
     "work": "Work",
     "memory": "Memory",
 }

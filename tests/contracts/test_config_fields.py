@@ -60,6 +60,10 @@ OTHER_VALUES: dict[str, dict[str, Any]] = {
     "decoder.ignore_eos": {"decoder": {"ignore_eos": True}},
     "load.kind": {"load": {"kind": "closed", "concurrency": 2}},
     "cache": {"cache": "warm"},
+    "slo.ttft_s": {"slo": {"ttft_s": 1.0}},
+    "slo.tpot_s": {"slo": {"tpot_s": 1.0}},
+    "slo.e2e_s": {"slo": {"e2e_s": 1.0}},
+    "slo.percentile": {"slo": {"ttft_s": 1.0, "percentile": 90.0}},
     "measurement.baseline.idle_s": {"measurement": {"baseline": {"idle_s": 0.1}}},
     "measurement.cooldown.max_temperature_c": {"measurement": {"cooldown": {"max_temperature_c": 30.0}}},
     "measurement.cooldown.max_wait_s": {
@@ -131,13 +135,15 @@ READ_AROUND_THE_RUN = {
     "launcher.kind",
     "launcher.python",
     "measurement.strict",
+    "slo.preset",
     "energy.nvml.activity",
     "vllm.engine",
     "vllm.sampling",
     "vllm.lora_adapter",
 }
 """How the others are read, where `execute` runs, what its outcome means, what only a machine with an NVIDIA card has,
-and the options of software that lives in an environment of its own: tests of their own show that they are read."""
+which limits a name stands for, and the options of software that lives in an environment of its own: tests of their own
+show that they are read."""
 
 
 OTHER_BACKENDS = {"llamacpp", "server", "tensorrt"}

@@ -46,6 +46,10 @@ Requests = Annotated[
     bool,
     typer.Option("--requests", help="Print where the energy went: requests, idle, overhead; the costliest."),
 ]
+Load = Annotated[
+    bool,
+    typer.Option("--load", help="Print objectives, goodput, steady parts, and the curve over several loads."),
+]
 Prices = Annotated[bool, typer.Option("--prices", help="Print what one more token, request and step costs.")]
 OutputFormat = Annotated[
     str | None,
@@ -63,6 +67,7 @@ def show(
     bundle: BundlePath,
     uncertainty: Uncertainty = False,
     latency: Latency = False,
+    load: Load = False,
     energy: Energy = False,
     work: Work = False,
     requests: Requests = False,
@@ -77,6 +82,7 @@ def show(
     opened = open_bundle(bundle)
     asked = {
         "latency": latency,
+        "load": load,
         "energy": energy,
         "work": work,
         "requests": requests,

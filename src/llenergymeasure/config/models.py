@@ -26,6 +26,7 @@ from llenergymeasure.config.measurement import (
 from llenergymeasure.config.plain import not_plain
 from llenergymeasure.config.plugin_options import InlineOptions, PluginSections, known_plugin
 from llenergymeasure.config.sections.decoder import DecoderConfig
+from llenergymeasure.config.sections.slo import SloConfig
 from llenergymeasure.exceptions import PluginError
 
 __all__ = [
@@ -170,6 +171,8 @@ class ExperimentConfig(PluginSections):
     cache: Literal["cold", "warm", "as_is"] = "cold"
     """The engine's prefix cache: `cold` (no prompt is computed from what an earlier one left), `warm` (every prompt was
     served before the windows), or `as_is` (neither is seen to)."""
+    slo: Annotated[SloConfig | None, NOT_MEASURED] = None
+    """What a good request is, for goodput and attainment; null: neither is stated."""
     measurement: MeasurementConfig = MeasurementConfig()
     energy: EnergyConfig = EnergyConfig()
     passthrough_kwargs: dict[str, Any] | None = None

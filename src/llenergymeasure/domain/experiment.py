@@ -11,12 +11,14 @@ from llenergymeasure.constants import SCHEMA_VERSION
 from llenergymeasure.core.record import Record
 from llenergymeasure.domain.baseline import BaselineReuse, Origin
 from llenergymeasure.domain.breakdowns.attribution import AttributionSummary
+from llenergymeasure.domain.breakdowns.conditions import DeviceConditions
 from llenergymeasure.domain.breakdowns.distribution import Distribution
 from llenergymeasure.domain.breakdowns.memory import MemoryUse
 from llenergymeasure.domain.breakdowns.phase_split import PhaseSplit
 from llenergymeasure.domain.breakdowns.prefix_cache import PrefixCacheUse
 from llenergymeasure.domain.breakdowns.roofline import Roofline
 from llenergymeasure.domain.breakdowns.served import Served
+from llenergymeasure.domain.breakdowns.traffic import TrafficSummary
 from llenergymeasure.domain.environment import EnvironmentMetadata, EnvironmentSnapshot
 from llenergymeasure.domain.estimate import Estimate, Method
 from llenergymeasure.domain.fingerprints import Fingerprints
@@ -43,7 +45,10 @@ class RunWarning(Record):
 
 
 class Repeat(Record):
-    """One pass through the window: the interval over which its energy, time and tokens are counted."""
+    """One pass through the window: the interval over which its energy, time and tokens are counted.
+
+    Of an open loop and a replay it is the steady part of the window.
+    """
 
     start_unix_ns: int
     end_unix_ns: int
@@ -58,6 +63,8 @@ class Repeat(Record):
     """Requests that ended in the window without an answer."""
     cut_off_requests: int = 0
     """Requests under way at an edge of the window; latency leaves them out."""
+    rung: int | None = None
+    """Which of several loads it is of, from 0; None where the run has one load."""
 
 
 class DeviceEnergy(ChannelKey):
@@ -93,39 +100,6 @@ class EnergyBreakdown(Record):
     by_device: tuple[DeviceEnergy, ...] = ()
     net_baseline: BaselineUsed | None = None
     marginal_baseline: BaselineUsed | None = None
-
-
-class Span(Record):
-    """Lowest, mean and highest of a series of readings."""
-
-    low: float
-    mean: float
-    high: float
-
-
-class DeviceConditions(Record):
-    """Temperature, clocks and throttling of one device over all windows; None where it reports none."""
-
-    device: str
-    label: str
-    temperature_before_c: float | None = None
-    """At the start of the first window."""
-    temperature_c: Span | None = None
-    temperature_after_c: float | None = None
-    sm_clock_mhz: Span | None = None
-    memory_clock_mhz: Span | None = None
-    utilisation_pct: Span | None = None
-    """Share of the time in which any kernel ran."""
-    sm_activity_pct: Span | None = None
-    """Of a GPU, through NVML's GPM: how many of its multiprocessors had work, on average."""
-    tensor_activity_pct: Span | None = None
-    """How busy its tensor cores were."""
-    dram_activity_pct: Span | None = None
-    """Memory traffic over what its memory can do."""
-    activity_unknown: str | None = None
-    """Why the three before this are None, for a GPU whose meter looks for them."""
-    throttle_fractions: dict[str, float] = Field(default_factory=dict)
-    """By reason, the fraction of the readings in which it held; reasons that never held are left out."""
 
 
 WarmupEnd = Literal["steady", "cap", "fixed"]
@@ -215,6 +189,9 @@ class ExperimentResult(Record):
     output_tokens: int = 0
     total_tokens: int = 0
     total_flops: float | None = None
+    goodput_requests_per_s: float | None = None
+    slo_attainment: float | None = None
+    energy_per_good_request_j: float | None = None
     acceptance_rate: float | None = None
     mfu: float | None = None
     mbu: float | None = None
@@ -240,6 +217,8 @@ class ExperimentResult(Record):
     phases: tuple[PhaseSummary, ...] = ()
     phase_split: PhaseSplit = PhaseSplit()
     """How the energy of the windows was split into prefill and decode."""
+    traffic: TrafficSummary = TrafficSummary()
+    """How traffic was served: steady parts, objectives, and several loads."""
     conditions: tuple[DeviceConditions, ...] = ()
     """Temperature, clocks and throttling of each device that reports them."""
     interference: Interference = Interference()

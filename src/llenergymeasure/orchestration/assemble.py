@@ -33,6 +33,7 @@ from llenergymeasure.metrics.protocol.cooldown import summarise_cooldown
 from llenergymeasure.metrics.protocol.device_conditions import device_conditions
 from llenergymeasure.metrics.protocol.prefix_cache import prefix_cache_use
 from llenergymeasure.metrics.protocol.warmup import summarise_warmup
+from llenergymeasure.orchestration.measured import Measured, find_measured
 from llenergymeasure.orchestration.raw import RawRun
 
 CHECKED_FACTS = (
@@ -67,22 +68,28 @@ class Assembled:
 def assemble(config: ExperimentConfig, raw: RawRun) -> Assembled:
     """Compute every figure of a result, and the derived tables, from the raw tables and facts of a run."""
     account = EnergyAccount(raw.trace, quiet_intervals(raw.phases, raw.requests))
+    measured = find_measured(config, raw, account)
     no_steps = explained(NO_STEPS, raw.facts.model_info, "steps")
-    attribution = attribute(account, raw.phases, raw.requests, raw.steps, no_steps)
-    result = _result(config, raw, account, attribution)
+    attribution = attribute(account, measured.run.phases, raw.requests, raw.steps, no_steps)
+    result = _result(config, measured, account, attribution).model_copy(
+        update={"phases": _phase_summaries(account, raw)}
+    )
     if isinstance(attribution, str):
         return Assembled(result=result, attribution=None)
     return Assembled(result=result, attribution=attribution_table(attribution.energies, raw.requests))
 
 
 def _result(
-    config: ExperimentConfig, raw: RawRun, account: EnergyAccount, attribution: Attribution | str
+    config: ExperimentConfig, measured: Measured, account: EnergyAccount, attribution: Attribution | str
 ) -> ExperimentResult:
+    raw = measured.run
     facts, protocol = raw.facts, config.measurement
     rows = window_totals(account, raw.phases, raw.requests)
     baselines = find_idle_power(account, raw.phases, facts.baseline)
     split = split_phases(account, rows, raw.requests, raw.steps, _phase_shares(attribution), facts.model_info)
-    figures = _figures(config, raw, account, rows, baselines, split, attribution)
+    inputs = _figure_inputs(config, raw, account, rows, baselines, split, attribution)
+    figures = compute_figures(inputs)
+    traffic = measured.traffic.model_copy(update={"objectives": inputs.attainments})
     energy = energy_breakdown(account, raw.phases, baselines)
     conditions = device_conditions(raw.trace, raw.phases)
     cooldown = summarise_cooldown(raw.trace, raw.phases, protocol.cooldown.max_temperature_c)
@@ -103,23 +110,19 @@ def _result(
             warmup=warmup,
             interrupted=raw.trace.interrupted,
             estimates=figures.estimates,
+            traffic=traffic,
             **{name: getattr(facts, name) for name in CHECKED_FACTS},
         )
     )
     return ExperimentResult(
         verdict=verdict(warnings),
         **_taken_over(config, facts, rows),
-        **figures.headline,
+        **_stated(figures),
         energy=energy,
-        estimates=figures.estimates,
         unknown={**figures.unknown, **_unknown_facts(facts, attribution)},
-        uncertainty=figures.uncertainty,
-        roofline=figures.roofline,
-        latency=figures.latency,
-        latency_with_failures=figures.latency_with_failures,
         warnings=warnings,
-        repeats=tuple(_repeat(row) for row in rows),
-        phases=_phase_summaries(account, raw),
+        repeats=tuple(_repeat(row) for row in measured.rows),
+        traffic=traffic,
         phase_split=split.split,
         conditions=conditions,
         cooldown=cooldown,
@@ -130,12 +133,24 @@ def _result(
     )
 
 
+def _stated(figures: FigureValues) -> dict[str, Any]:
+    """Return what is known of the figures."""
+    return {
+        **figures.headline,
+        "estimates": figures.estimates,
+        "uncertainty": figures.uncertainty,
+        "roofline": figures.roofline,
+        "latency": figures.latency,
+        "latency_with_failures": figures.latency_with_failures,
+    }
+
+
 def _warmup(protocol: MeasurementConfig, raw: RawRun, account: EnergyAccount) -> WarmupSummary | None:
     window_s = protocol.window.min_duration_s
     return summarise_warmup(account, raw.phases, raw.requests, raw.facts.warmup_ended, window_s)
 
 
-def _figures(
+def _figure_inputs(
     config: ExperimentConfig,
     raw: RawRun,
     account: EnergyAccount,
@@ -143,25 +158,24 @@ def _figures(
     baselines: Baselines,
     split: SplitEnergies,
     attribution: Attribution | str,
-) -> FigureValues:
-    return compute_figures(
-        FigureInputs(
-            rows=rows,
-            method=energy_method(account),
-            baselines=baselines,
-            phases=raw.phases,
-            account=account,
-            model_info=raw.facts.model_info,
-            requests=raw.requests,
-            steps=raw.steps,
-            phase_split=split,
-            attribution=attribution,
-            hardware=raw.facts.snapshot.hardware if raw.facts.snapshot else None,
-            device=config.device,
-            meters_are_read=config.energy.meters != "none",
-            engine_ran_before=raw.facts.engine_ran_before,
-            serves_whole_passes=config.load.kind == "offline",
-        )
+) -> FigureInputs:
+    return FigureInputs(
+        rows=rows,
+        method=energy_method(account),
+        baselines=baselines,
+        phases=raw.phases,
+        account=account,
+        model_info=raw.facts.model_info,
+        requests=raw.requests,
+        steps=raw.steps,
+        phase_split=split,
+        attribution=attribution,
+        hardware=raw.facts.snapshot.hardware if raw.facts.snapshot else None,
+        device=config.device,
+        meters_are_read=config.energy.meters != "none",
+        engine_ran_before=raw.facts.engine_ran_before,
+        serves_whole_passes=config.load.kind == "offline",
+        slo=config.slo,
     )
 
 
@@ -223,6 +237,7 @@ def _repeat(row: WindowTotals) -> Repeat:
         requests=len(row.served),
         failed_requests=len(row.failed),
         cut_off_requests=row.cut_off,
+        rung=row.window.rung,
     )
 
 

@@ -8,12 +8,13 @@ from functools import cached_property
 
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.domain.breakdowns.attribution import AttributionSummary
+from llenergymeasure.domain.breakdowns.conditions import DeviceConditions
 from llenergymeasure.domain.breakdowns.phase_split import PhaseSplit
 from llenergymeasure.domain.breakdowns.prefix_cache import PrefixCacheFacts
+from llenergymeasure.domain.breakdowns.traffic import TrafficSummary
 from llenergymeasure.domain.estimate import Estimate
 from llenergymeasure.domain.experiment import (
     CooldownSummary,
-    DeviceConditions,
     EnergyBreakdown,
     RunWarning,
     WarmupSummary,
@@ -67,6 +68,8 @@ class CheckInputs:
     stopped_because: str | None = None
     estimates: Mapping[str, Estimate] = field(default_factory=dict)
     """The figures, by name."""
+    traffic: TrafficSummary = field(default_factory=TrafficSummary)
+    """How traffic was served."""
     fingerprints: Fingerprints | None = None
     prompt_facts: PromptFacts | None = None
     serving: ServingFacts | None = None

@@ -21,10 +21,12 @@ from llenergymeasure.metrics.checks import (
 from llenergymeasure.metrics.checks.code import WarningCode
 from llenergymeasure.metrics.checks.serving import (
     begin_token,
+    objectives,
     prefix_cache,
     running_server,
     server_counts,
     server_times,
+    steadiness,
     token_counts,
 )
 
@@ -94,6 +96,12 @@ WARNING_CODES: tuple[WarningCode, ...] = (
     conditions.POWER_CAPPED,
     conditions.TEMPERATURE_RISING,
     conditions.CLOCKS_VARIED,
+    steadiness.OVER_SATURATED,
+    steadiness.NOT_STEADY,
+    steadiness.CUT_TO_STEADY,
+    steadiness.LITTLES_LAW,
+    objectives.SLO_WITHOUT_QUEUE,
+    objectives.OBJECTIVE_NOT_APPLICABLE,
     hold_ups.PROCESSOR_CONTENDED,
     hold_ups.QUOTA_THROTTLED,
     hold_ups.SUSPENDED,

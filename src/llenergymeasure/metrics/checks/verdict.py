@@ -24,10 +24,12 @@ from llenergymeasure.metrics.checks import (
 from llenergymeasure.metrics.checks.inputs import Check, CheckInputs
 from llenergymeasure.metrics.checks.serving import (
     begin_token,
+    objectives,
     prefix_cache,
     running_server,
     server_counts,
     server_times,
+    steadiness,
     token_counts,
 )
 
@@ -79,6 +81,10 @@ CHECKS: tuple[Check, ...] = (
     conditions.check_not_throttled,
     conditions.check_temperature_held,
     conditions.check_clocks_held,
+    steadiness.check_load_was_served,
+    steadiness.check_traffic_was_steady,
+    steadiness.check_littles_law,
+    objectives.check_objectives_mean_something,
     hold_ups.check_windows_were_not_held_up,
     interference.check_machine_was_exclusive,
     storage.check_output_is_durable,

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
+from llenergymeasure.config.sections.slo import SloConfig
 from llenergymeasure.domain.breakdowns.distribution import Distribution
+from llenergymeasure.domain.breakdowns.traffic import Attainment
 from llenergymeasure.domain.environment import EnvironmentMetadata
 from llenergymeasure.domain.estimate import Estimate, Method
 from llenergymeasure.domain.model.info import ModelInfo
@@ -24,9 +26,11 @@ from llenergymeasure.metrics.figures.latency import latency_distributions
 from llenergymeasure.metrics.performance.roofline.cards import Cards, cards_of
 from llenergymeasure.metrics.performance.roofline.step_times import StepTimes, step_times
 from llenergymeasure.metrics.performance.work.window_work import Work, window_work
+from llenergymeasure.metrics.serving.objectives import Judged, attainments, judge, limits_of
 
 Better = Literal["lower", "higher"]
-Section = Literal["energy", "power", "speed", "latency", "work", "phases", "prices", "memory"]
+Section = Literal["energy", "power", "speed", "latency", "work", "phases", "prices", "memory", "load"]
+NO_SLO = "no objectives are set (`slo:`)"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +59,8 @@ class FigureInputs:
     """Whether the engine ran, with its model loaded, before the idle baseline."""
     serves_whole_passes: bool = False
     """Whether windows do whole passes over the workload, of which a later one may do more than the first."""
+    slo: SloConfig | None = None
+    """The objectives of good requests; None where there are none."""
 
     @property
     def model_method(self) -> Method:
@@ -65,6 +71,18 @@ class FigureInputs:
     def latency(self) -> Mapping[str, Distribution]:
         """The distribution of each latency metric over the answered requests."""
         return latency_distributions(self.rows, self.model_info)
+
+    @cached_property
+    def judged(self) -> Judged | None:
+        """Which of all requests are good; None without objectives."""
+        return None if self.slo is None else judge(self.requests, limits_of(self.slo))
+
+    @cached_property
+    def attainments(self) -> tuple[Attainment, ...]:
+        """How many of the requests that were due in the windows kept each objective; empty without objectives."""
+        if self.slo is None or self.judged is None:
+            return ()
+        return attainments(self.requests, self.judged, [row.window for row in self.rows], self.slo)
 
     @cached_property
     def cards(self) -> Cards | str:

@@ -13,7 +13,7 @@ from llenergymeasure.metrics.attribution.by_request import marginal
 from llenergymeasure.metrics.attribution.by_request.marginal import MeanRequest
 from llenergymeasure.metrics.figures.figure import Figure, FigureInputs, Unknown
 from llenergymeasure.metrics.uncertainty.budget import ONE_WINDOW
-from llenergymeasure.metrics.uncertainty.meter_terms import meter_terms
+from llenergymeasure.metrics.uncertainty.meter_terms import relative_gain
 
 Combination = Callable[[MeanRequest], NDArray[np.float64]]
 
@@ -53,7 +53,7 @@ def price(combination: Combination) -> Callable[[Figure, FigureInputs], Estimate
         if fit_j is None:
             reason = "the windows are too short for an interval"
             return Estimate(value=value_j, unit=figure.unit, method=inputs.model_method, reason=reason)
-        terms_j = fit_j, value_j * (scatter or 0.0), value_j * _gain(inputs)
+        terms_j = fit_j, value_j * (scatter or 0.0), value_j * relative_gain(inputs.rows)
         half_j = math.hypot(*terms_j)
         caveats = [_caveat(terms_j) if half_j > value_j else None, ONE_WINDOW if scatter is None else None]
         return Estimate(
@@ -71,12 +71,6 @@ def price(combination: Combination) -> Callable[[Figure, FigureInputs], Estimate
 def _caveat(terms_j: tuple[float, float, float]) -> str:
     """Return why an interval is wider than its price, by its widest term: of the fit, of repeats, of the sensors."""
     return (TOO_MUCH_ALIKE, REPEATS_DIFFER, SENSORS_ERR)[terms_j.index(max(terms_j))]
-
-
-def _gain(inputs: FigureInputs) -> float:
-    """Return the relative systematic error of the sensors, over all channels."""
-    energy_j = math.fsum(row.energy.energy_j or 0.0 for row in inputs.rows)
-    return meter_terms(inputs.rows).gain_j / energy_j if energy_j > 0 else 0.0
 
 
 PER_PROMPT_TOKEN = Figure(

@@ -23,6 +23,7 @@ from llenergymeasure.metrics.figures import (
 from llenergymeasure.metrics.figures.figure import Figure, FigureInputs, Unknown
 from llenergymeasure.metrics.figures.latency import latency_with_failures
 from llenergymeasure.metrics.figures.roofline import roofline
+from llenergymeasure.metrics.figures.serving.goodput import REQUEST_RATE, SERVING
 from llenergymeasure.metrics.figures.utilisation import UTILISATIONS
 from llenergymeasure.metrics.statistics.estimates import budget_estimate
 
@@ -43,6 +44,7 @@ FIGURES: tuple[Figure, ...] = (
     *phases.PHASES,
     speed.DURATION_OF_WINDOWS,
     speed.OUTPUT_THROUGHPUT,
+    REQUEST_RATE,
     speed.TTFT,
     speed.TPOT,
     work.TOTAL_REQUESTS,
@@ -54,6 +56,7 @@ FIGURES: tuple[Figure, ...] = (
     *work_done.WORK_DONE,
     *UTILISATIONS,
     *speculation.SPECULATION,
+    *SERVING,
     prices.PER_PROMPT_TOKEN,
     prices.PER_OUTPUT_TOKEN,
     prices.PER_REQUEST,

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llenergymeasure.core.nvidia.throttle import HARMFUL, REASONS, reason_names
-from llenergymeasure.domain.experiment import DeviceConditions, Span
+from llenergymeasure.domain.breakdowns.conditions import DeviceConditions, Span
 from llenergymeasure.domain.sample import UNKNOWN_REASONS
 from llenergymeasure.domain.trace import Channel, EnergyTrace, Phase, complete_windows
 from llenergymeasure.metrics.performance.roofline.activity import activity_within

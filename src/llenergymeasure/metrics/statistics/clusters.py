@@ -47,7 +47,7 @@ def serial_effect(windows: Sequence[NDArray[np.float64]]) -> float:
     )
     rest = ranks / [[len(each)] for each in windows]
     rest = rest - rest.mean(axis=0)
-    products = _lagged_products(rest - rest.mean(axis=1, keepdims=True))
+    products = lagged_products(rest - rest.mean(axis=1, keepdims=True))
     if products[0] <= 0:
         return 1.0
     correlations = products[1:] / products[0]
@@ -55,7 +55,7 @@ def serial_effect(windows: Sequence[NDArray[np.float64]]) -> float:
     return 1 + 2 * float(correlations[: low[0] if len(low) else None].sum())
 
 
-def _lagged_products(series: NDArray[np.float64]) -> NDArray[np.float64]:
+def lagged_products(series: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the sums of products of values so many places apart, over all rows; shape (length,)."""
     length = series.shape[1]
     spectrum = np.fft.rfft(series, 2 * length, axis=1)

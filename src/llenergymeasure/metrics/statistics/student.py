@@ -35,6 +35,11 @@ def relative_half_width(values: Sequence[float]) -> float | None:
 
 def student_t(degrees_of_freedom: int) -> float:
     """Return the two-sided 95 % quantile of Student's t distribution."""
+    return student_quantile(degrees_of_freedom, CONFIDENCE)
+
+
+def student_quantile(degrees_of_freedom: float, confidence: float) -> float:
+    """Return a two-sided quantile of Student's t distribution, whose degrees of freedom need not be whole."""
     from scipy.special import stdtrit
 
-    return float(stdtrit(degrees_of_freedom, (1 + CONFIDENCE) / 2))
+    return float(stdtrit(degrees_of_freedom, (1 + confidence) / 2))

@@ -41,6 +41,12 @@ def meter_terms(rows: Sequence[WindowTotals]) -> MeterTerms:
     return combine_uncertainty([each for row in rows for each in row.uncertainty])
 
 
+def relative_gain(rows: Sequence[WindowTotals]) -> float:
+    """Return the relative systematic error of the sensors over all windows and channels; 0 without energy."""
+    energy_j = math.fsum(row.energy.energy_j or 0.0 for row in rows)
+    return meter_terms(rows).gain_j / energy_j if energy_j > 0 else 0.0
+
+
 def combine_uncertainty(parts: Sequence[ChannelUncertainty]) -> MeterTerms:
     """Combine the uncertainty of several channels and intervals into that of their sum."""
     alike_j = _one_sign_j((each.channel, each.edges_j) for each in parts if each.edges_alike)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from llenergymeasure.domain.experiment import DeviceConditions, Span
+from llenergymeasure.domain.breakdowns.conditions import DeviceConditions, Span
 from llenergymeasure.report.summary.document import Row
 
 

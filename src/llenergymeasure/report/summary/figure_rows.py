@@ -10,7 +10,7 @@ from llenergymeasure.domain.estimate import Estimate, exact
 from llenergymeasure.domain.experiment import ExperimentResult
 from llenergymeasure.metrics.attribution.by_request.attribute import NO_STEPS
 from llenergymeasure.metrics.figures import table
-from llenergymeasure.metrics.figures.figure import Figure, Section
+from llenergymeasure.metrics.figures.figure import NO_SLO, Figure, Section
 from llenergymeasure.metrics.figures.speculation import NOTHING_PROPOSED, SPECULATION
 from llenergymeasure.report.summary.document import Row
 from llenergymeasure.report.summary.format import bytes_text, duration_text, estimate_text
@@ -29,7 +29,7 @@ def stated_figures(
     for figure in table.FIGURES:
         hidden = not (figure.in_summary or everything) or (figure.needs_gpu and result.device == "cpu")
         reason = result.unknown.get(figure.name, "")
-        hidden = hidden or (figure in SPECULATION and reason.startswith(HIDDEN_REASONS))
+        hidden = hidden or (figure in SPECULATION and reason.startswith(HIDDEN_REASONS)) or reason == NO_SLO
         if figure.section == section and figure.name in names and not hidden:
             yield figure
 

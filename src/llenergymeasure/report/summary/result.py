@@ -14,6 +14,7 @@ from llenergymeasure.report.summary.document import Block, Document, Notes, Para
 from llenergymeasure.report.summary.figure_rows import figure_row, stated_figures
 from llenergymeasure.report.summary.footnotes import with_footnotes
 from llenergymeasure.report.summary.format import bytes_text, duration_text, plural, quantity
+from llenergymeasure.report.summary.load_rows import load_rows
 from llenergymeasure.report.summary.warnings import warning_note
 from llenergymeasure.report.summary.what_ran import arithmetic, has_random_weights, what_ran_rows
 
@@ -72,7 +73,7 @@ def row_blocks(result: ExperimentResult) -> tuple[Block, ...]:
         tuple(what_ran_rows(result)),
         tuple(_energy(result)),
         tuple(_figures(result, "power")),
-        tuple(_figures(result, "speed")),
+        (*_figures(result, "speed"), *_figures(result, "load"), *load_rows(result)),
         (*_figures(result, "work"), *_run(result)),
         tuple(_further(result)),
     )

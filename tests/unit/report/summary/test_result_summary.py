@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from llenergymeasure.domain.baseline import BaselineReuse
-from llenergymeasure.domain.experiment import DeviceConditions, ExperimentResult, Span, WarmupSummary
+from llenergymeasure.domain.breakdowns.conditions import DeviceConditions, Span
+from llenergymeasure.domain.experiment import ExperimentResult, WarmupSummary
 from llenergymeasure.report.summary.document import Notes, Row, Rows
 from llenergymeasure.report.summary.result import row_blocks, title
 from tests.support.sample_results import estimated_result, interval, measured_result, unmeasured_result

@@ -14,6 +14,7 @@ from llenergymeasure.report.summary.result import title, verdict_row
 from llenergymeasure.report.summary.uncertainty import uncertainty_blocks
 from llenergymeasure.report.summary.views.energy import energy_blocks
 from llenergymeasure.report.summary.views.latency import latency_blocks
+from llenergymeasure.report.summary.views.load import load_blocks
 from llenergymeasure.report.summary.views.prices import price_blocks
 from llenergymeasure.report.summary.views.requests import request_blocks, request_rows
 from llenergymeasure.report.summary.views.work import work_blocks
@@ -37,6 +38,7 @@ VIEWS: dict[str, View] = {
     "latency": View(
         blocks=latency_blocks, sections=("latency",), fields=("latency", "latency_with_failures")
     ),
+    "load": View(blocks=load_blocks, sections=("load",), fields=("traffic",)),
     "energy": View(
         blocks=energy_blocks, sections=("energy", "power", "phases"), fields=("energy", "phase_split")
     ),

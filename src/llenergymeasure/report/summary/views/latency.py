@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 
 from llenergymeasure.domain.breakdowns.distribution import Distribution
 from llenergymeasure.domain.estimate import Estimate
-from llenergymeasure.domain.trace import complete_windows
 from llenergymeasure.report.summary.document import Block, Grid, Note, Notes, Paragraph
 from llenergymeasure.report.summary.format import common_unit, number, plural
 from llenergymeasure.report.summary.views.histogram import histogram
@@ -76,8 +75,10 @@ def _ttft_chart(bundle: Bundle) -> Block | None:
 
     requests = bundle.requests
     inside = np.zeros(len(requests), dtype=bool)
-    for window in complete_windows(bundle.phases):
-        inside |= requests.lies_within(window.start_unix_ns, window.end_unix_ns)
+    of = bundle.result.traffic.headline_rung
+    for window in bundle.result.repeats:
+        if of is None or window.rung == of:
+            inside |= requests.lies_within(window.start_unix_ns, window.end_unix_ns)
     values = ttft_s(requests.select(inside & requests.is_ok()))
     known = values[np.isfinite(values)]
     return histogram(known, "s", f"Time to first token of {plural(len(known), 'request')}")

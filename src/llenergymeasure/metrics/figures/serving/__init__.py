@@ -1,0 +1,1 @@
+"""Figures of served traffic: goodput, attainment, wasted energy, and the curve over several loads."""

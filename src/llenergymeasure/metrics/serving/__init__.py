@@ -1,0 +1,1 @@
+"""Served traffic: its steady part, requests in flight, objectives, saturation and the knee of a curve."""
