@@ -13,7 +13,8 @@ HEAD = """\
 
 What `server.preset` names ([servers](../how-to/server.md)): how a server is started, where it tells of its health and
 its counters, and what becomes of its prefix cache. `server.command`, `server.arguments`, `server.environment` and the
-paths of the `server:` section override a row. Each row was compared with the pages that it lists.
+paths of the `server:` section override a row. Each row was compared with the pages that it lists. `make test-vllm`
+runs the row of vLLM, and the tests run that of llama.cpp on the server of its wheel; the others were never run by us.
 """
 
 
