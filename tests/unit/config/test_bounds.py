@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from llenergymeasure import plugins
 from llenergymeasure.config.loader import load_config
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.config.schema import Schema, alternatives, document_of, field_at, field_paths
@@ -27,6 +28,8 @@ def _refusal(path: KeyPath, value: float) -> str:
     settings: object = value
     for key in reversed(path):
         settings = {key: settings}
+    if path[0] in plugins.BUILTIN["backends"]:  # a section of another backend would be the fault
+        settings = {**dict(settings), "backend": path[0]}  # type: ignore[call-overload]
     if path == ("load", "concurrency"):
         settings = {"load": {"kind": "closed", "concurrency": value}}
     with pytest.raises(ConfigError) as caught:
