@@ -27,7 +27,7 @@ class PrefixCache:
     """Sees to the policy `cache` of a run, and keeps the facts of it.
 
     Under `cold`, with an engine that may keep prefixes, `backend` hands over each prompt as it is once after the cache
-    was emptied, and with another beginning and as many tokens each further time, also in the warm-up.
+    was emptied, and with another beginning and as many tokens at any other time, also in the warm-up.
 
     Raises:
         ConfigError: the policy is `warm`, and the engine, as it was loaded, keeps no prefixes.
@@ -101,6 +101,8 @@ class _Distinct:
         self._serial = count()
         self._sent: set[int] = set()
         self.varied = self.repeated = 0
+        for each in workload:  # `encode` may have sent them, to have their tokens counted
+            self._is_new(each)
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(
