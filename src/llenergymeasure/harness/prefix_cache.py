@@ -19,7 +19,7 @@ from llenergymeasure.harness.recorder import Recorder
 from llenergymeasure.harness.served import ServedRequests
 from llenergymeasure.load.base import LoadDriver
 
-TRIES = 3
+TRIES = 12
 """Beginnings that are tried for a prompt until one has not come before."""
 
 
@@ -123,7 +123,8 @@ class _Distinct:
 
     def _distinct(self, request: ScheduledRequest) -> ScheduledRequest:
         encoded, in_warmup = request.encoded, request.repeat < 0
-        if _session(encoded) is not None:
+        if _session(encoded) is not None:  # another beginning would part it from the turns before it
+            self.repeated += not self._is_new(encoded) and not in_warmup
             return request
         if not in_warmup and self._is_new(encoded):
             return request

@@ -75,14 +75,16 @@ def check_cache_was_cold(inputs: CheckInputs) -> Iterable[RunWarning]:
     requests = _of_windows(inputs.requests)
     known = requests.select(requests.cached_prompt_tokens != UNKNOWN)
     cached, total = int(known.cached_prompt_tokens.sum()), max(int(requests.prompt_tokens.sum()), 1)
-    beyond = 0 if facts.has_sessions else int(_beyond_common(known, facts).sum())
+    beyond = int(_beyond_common(known, facts).sum())
+    if facts.has_sessions and not facts.repeated_requests:
+        beyond = 0  # a turn begins with those before it
     if beyond:
         lied = (
             " The engine had confirmed that its cache was empty before each window." if facts.resets else ""
         )
         yield from PREFIX_CACHE_HIT.raised(
             f"{cached} of {total} prompt tokens came from the prefix cache, {beyond} of them beyond what all prompts "
-            f"have in common.{lied}",
+            f"have in common.{lied}{_as_it_is(facts)}",
             magnitude=beyond / total,
         )
     elif cached:
@@ -131,6 +133,13 @@ def _unseen(requests: RequestTable, facts: PrefixCacheFacts) -> Iterable[RunWarn
             f"that no cached prefix fits them.{why}",
             magnitude=facts.distinct_requests / max(len(requests), 1),
         )
+
+
+def _as_it_is(facts: PrefixCacheFacts) -> str:
+    repeated = facts.repeated_requests
+    if not repeated:
+        return ""
+    return f" {repeated} requests sent a prompt again as it is, since nothing in it can change places."
 
 
 def _of_windows(requests: RequestTable) -> RequestTable:
