@@ -94,7 +94,8 @@ class PhaseTime:
         if isinstance(windows, Unknown) or windows.value <= 0:
             return exact(duration_s, figure.unit, "derived")
         part = duration_s / windows.value
-        low, high = (None if end is None else end * part for end in (windows.low, windows.high))
+        low = None if windows.low is None else min(windows.low * part, duration_s)  # products round
+        high = None if windows.high is None else max(windows.high * part, duration_s)
         return windows.model_copy(update={"value": duration_s, "low": low, "high": high})
 
 
