@@ -88,6 +88,24 @@ class ObservedRange(Record):
     """The most that was observed."""
 
 
+class FittedCosts(Record):
+    """The fitted costs of a step, whose sum with the amounts in it is its energy; over all devices.
+
+    Coefficients of one fit: where steps are alike, some of them may stand for others. The prices have intervals.
+    """
+
+    step_j: float
+    """Energy of a step that does not depend on what is in it."""
+    prefill_token_j: float
+    """Energy of each prompt token that is computed."""
+    decode_token_j: float
+    """Energy of each token that is generated, other than the first of a request."""
+    context_token_j: float
+    """Energy of each token in the context of a request, in each step."""
+    idle_power_w: float
+    """Power outside of steps."""
+
+
 class AttributionSummary(Record):
     """How the energy of the windows was shared among requests, and how far that can be trusted."""
 
@@ -112,6 +130,8 @@ class AttributionSummary(Record):
     r2: float | None = None
     """Share of the variance of the energies of the sensor's cells that the model of step costs explains: near 1 the
     costs are good, below 0.5 they are information `step_costs_inaccurate`, and below 0 a constant explains more."""
+    costs: FittedCosts | None = None
+    """The model; None in results of older releases."""
     condition_number: float | None = None
     """Of the model's least squares; None where columns depend on each other."""
     out_of_sample_error: float | None = None

@@ -25,9 +25,12 @@ TOO_MUCH_ALIKE = (
     "wider than the price itself, because the steps are much alike: "
     "serve prompts, answers and batches of more different sizes"
 )
+AT_ZERO = (
+    "one-sided: no cost is below 0, and the fit is at that bound, so that only the upper end says something"
+)
 REPEATS_DIFFER = "wider than the price itself, because the repeats differ that much"
 SENSORS_ERR = "wider than the price itself, because of the systematic error of the sensors"
-"""All three follow on "the interval is"."""
+"""These four follow on "the interval is"."""
 MISSING = (
     "the backend reports no steps, an energy is unknown, no request ended in a window, or the steps of the windows are "
     "too much alike to tell the prices apart"
@@ -55,7 +58,8 @@ def price(combination: Combination) -> Callable[[Figure, FigureInputs], Estimate
             return Estimate(value=value_j, unit=figure.unit, method=inputs.model_method, reason=reason)
         terms_j = fit_j, value_j * (scatter or 0.0), value_j * relative_gain(inputs.rows)
         half_j = math.hypot(*terms_j)
-        caveats = [_caveat(terms_j) if half_j > value_j else None, ONE_WINDOW if scatter is None else None]
+        wide = AT_ZERO if value_j <= 0 else _caveat(terms_j) if half_j > value_j else None
+        caveats = [wide, ONE_WINDOW if scatter is None else None]
         return Estimate(
             value=value_j,
             low=max(value_j - half_j, 0.0),

@@ -89,6 +89,17 @@ def test_a_price_with_an_interval_wider_than_itself_says_that_the_steps_are_much
     assert narrow.reason is None
 
 
+def test_a_price_of_0_says_that_it_is_the_bound_of_the_fit() -> None:
+    run = serve(Mix(), 1, COUNTERS["a100"], windows=2, window_s=3.0)
+    found = run.attribution()
+    (fit,) = found.costs.by_channel
+    at_bound = replace(found.costs, by_channel=(replace(fit, coefficients=np.zeros(len(fit.coefficients))),))
+    free = _price(prices.PER_OUTPUT_TOKEN, _inputs(run, replace(found, costs=at_bound)))
+    assert (free.value, free.low) == (0.0, 0.0)
+    assert free.high > 0
+    assert str(free.reason).startswith("one-sided: no cost is below 0")
+
+
 def test_a_price_that_is_uncertain_by_its_sensor_alone_does_not_blame_the_steps() -> None:
     run = serve(Mix(), 1, COUNTERS["a100"], windows=2, window_s=4.0)
     channel = run.trace.channels[0].model_copy(update={"relative_error": 1.2})

@@ -8,7 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from llenergymeasure.domain.breakdowns.attribution import AttributionSummary, EnergySpread, ObservedRange
+from llenergymeasure.domain.breakdowns.attribution import (
+    AttributionSummary,
+    EnergySpread,
+    FittedCosts,
+    ObservedRange,
+)
 from llenergymeasure.metrics.attribution.by_request.attribute import Attribution
 from llenergymeasure.metrics.attribution.by_request.shapley import ShapleyValues, sampled_shapley
 from llenergymeasure.metrics.attribution.by_request.step_cost import out_of_sample_errors
@@ -24,6 +29,7 @@ def summarise_attribution(attribution: Attribution) -> AttributionSummary:
     window_j = requests_j + idle_j + overhead_j
     prefill_j, decode_j = _of_whole_requests(attribution)
     condition = costs.condition_number
+    step_j, prefill_token_j, decode_token_j, context_token_j, idle_w = costs.total.tolist()
     return AttributionSummary(
         requests=len(prefill_j),
         prefill=_spread(prefill_j),
@@ -35,6 +41,13 @@ def summarise_attribution(attribution: Attribution) -> AttributionSummary:
         idle_share=idle_j / window_j if window_j else None,
         overhead_share=overhead_j / window_j if window_j else None,
         r2=costs.r2,
+        costs=FittedCosts(
+            step_j=step_j,
+            prefill_token_j=prefill_token_j,
+            decode_token_j=decode_token_j,
+            context_token_j=context_token_j,
+            idle_power_w=idle_w,
+        ),
         condition_number=condition if math.isfinite(condition) else None,
         out_of_sample_error=float(np.sqrt(np.mean(errors**2))) if len(errors) else None,
         out_of_sample_reason=None if len(errors) else SINGLE_REPEAT,

@@ -55,6 +55,11 @@ def power_chart(bundle: Bundle) -> Sparkline | None:
 
 def _marks(phases: Sequence[Phase], start_ns: int, end_ns: int) -> Iterator[Mark]:
     for phase in sorted(phases, key=lambda each: each.start_unix_ns):
-        name = SHORT_NAMES.get(phase.name) or f"window {phase.repeat}"
+        name = SHORT_NAMES.get(phase.name) or f"window {_number(phase)}"
         at = (phase.start_unix_ns - start_ns) / max(end_ns - start_ns, 1)
-        yield Mark(at=at, text=name, short="" if phase.repeat is None else str(phase.repeat))
+        yield Mark(at=at, text=name, short=_number(phase))
+
+
+def _number(phase: Phase) -> str:
+    """Return the number of a window as people count, from 1; nothing for a phase without one."""
+    return "" if phase.repeat is None else str(phase.repeat + 1)

@@ -123,7 +123,7 @@ def _lines(requests: AttributionTable, rows: NDArray[np.intp]) -> Iterator[tuple
         energies = (requests.prefill_energy_j, requests.decode_energy_j, requests.energy_j)
         yield (
             str(requests.request_id[row]),
-            str(requests.repeat[row]),
+            str(requests.repeat[row] + 1),
             f"{requests.prompt_tokens[row]:,}",
             f"{requests.output_tokens[row]:,}",
             *(quantity(float(each[row]), "J") for each in energies),

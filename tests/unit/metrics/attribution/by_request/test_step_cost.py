@@ -98,6 +98,8 @@ def test_the_summary_says_how_far_the_shares_are_from_shapley_values() -> None:
     assert summary.shapley_distance is not None
     assert summary.shapley_sampling_error is not None
     assert summary.shapley_distance < 0.02
+    assert summary.costs is not None
+    assert list(summary.costs.model_dump().values()) == pytest.approx(COSTS_J.tolist(), rel=0.2)
     assert summary.shapley_sampling_error < 0.01
     assert summary.total is not None
     assert summary.prefill is not None
