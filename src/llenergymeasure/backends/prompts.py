@@ -6,6 +6,7 @@ import random
 from collections.abc import Sequence
 from typing import Protocol
 
+from llenergymeasure.backends.base import EncodedRequest
 from llenergymeasure.config.models import WorkloadConfig
 from llenergymeasure.domain.request import Prompt
 from llenergymeasure.exceptions import BackendError, ConfigError
@@ -62,6 +63,23 @@ def encode(
     for prompt, ids in zip(prompts, encoded, strict=True):
         _check(prompt, ids, tokenizer.n_rows)
     return encoded
+
+
+def encode_requests(
+    tokenizer: PromptTokenizer, prompts: Sequence[Prompt], workload: WorkloadConfig, context: int | None
+) -> list[EncodedRequest]:
+    """Return each prompt as the model reads it; prompt and answer fit into so many tokens of context.
+
+    Raises:
+        ConfigError: as `encode` and `check_context` say.
+        BackendError: as `encode` says.
+    """
+    encoded = encode(tokenizer, prompts, workload)
+    check_context(encoded, workload, context)
+    return [
+        EncodedRequest(prompt=prompt, index=index, prompt_tokens=len(ids), token_ids=tuple(ids))
+        for index, (prompt, ids) in enumerate(zip(prompts, encoded, strict=True))
+    ]
 
 
 def check_context(

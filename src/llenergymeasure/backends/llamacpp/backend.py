@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import ClassVar
 
 from llenergymeasure.backends.base import Chunk, Done, EncodedRequest, ScheduledRequest
+from llenergymeasure.backends.gguf import gguf_file
 from llenergymeasure.backends.host_memory import HostPeak
 from llenergymeasure.backends.llamacpp.completion import completion_body
 from llenergymeasure.backends.llamacpp.engine import Engine
-from llenergymeasure.backends.llamacpp.facts import describe
-from llenergymeasure.backends.llamacpp.model_file import model_file
+from llenergymeasure.backends.llamacpp.facts import describe, describe_serving
 from llenergymeasure.backends.llamacpp.parameters import (
     common_params,
     context_of_slot,
@@ -23,13 +23,14 @@ from llenergymeasure.backends.llamacpp.parameters import (
 from llenergymeasure.backends.llamacpp.prompts import EngineTokenizer
 from llenergymeasure.backends.llamacpp.serving import Serving
 from llenergymeasure.backends.llamacpp.unsupported import refusals
-from llenergymeasure.backends.prompts import check_context, encode
+from llenergymeasure.backends.prompts import encode_requests
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.core.clock import Clock
 from llenergymeasure.domain.model.files.gguf_header import read_gguf_header
 from llenergymeasure.domain.model.files.gguf_tokenizer import tokenizer_digest
 from llenergymeasure.domain.model.info import ModelInfo
 from llenergymeasure.domain.model.prompt_facts import PromptFacts
+from llenergymeasure.domain.model.serving_facts import ServingFacts
 from llenergymeasure.domain.request import Prompt
 from llenergymeasure.exceptions import BackendError
 
@@ -50,7 +51,7 @@ class LlamaCppBackend:
         """llama.cpp makes the context of a GPU when it loads a model onto it."""
 
     def load(self, config: ExperimentConfig, clock: Clock) -> ModelInfo:
-        file = model_file(config)
+        file = gguf_file(config)
         engine = Engine(common_params(config, file), config.model)
         try:
             self._run = _Run(engine, config, clock, file)
@@ -88,6 +89,9 @@ class LlamaCppBackend:
         if not self.keeps_prefixes():
             return None
         return "llama.cpp keeps prompts in its slots and in memory beside them, and nothing empties both"
+
+    def serving_facts(self) -> ServingFacts:
+        return describe_serving(self._loaded().config)
 
     def fingerprints(self) -> Mapping[str, str]:
         return self._loaded().fingerprints()
@@ -130,17 +134,13 @@ class _Run:
 
     def encode(self, prompts: Sequence[Prompt]) -> list[EncodedRequest]:
         workload = self.config.workload
-        encoded = encode(self._tokenizer, prompts, workload)
         limits = (context_of_slot(self.config), self.info.context_length)
-        check_context(encoded, workload, min(each for each in limits if each is not None))
+        context = min(each for each in limits if each is not None)
+        requests = encode_requests(self._tokenizer, prompts, workload, context)
         if workload.chat_template and workload.dataset != "synthetic":
             self.prompt_facts = PromptFacts(
                 opens_answer=self._tokenizer.opens_answer(), reads_clock=self._tokenizer.reads_clock()
             )
-        requests = [
-            EncodedRequest(prompt=prompt, index=index, prompt_tokens=len(ids), token_ids=tuple(ids))
-            for index, (prompt, ids) in enumerate(zip(prompts, encoded, strict=True))
-        ]
         self._bodies = {each: completion_body(each, self.config) for each in requests}
         return requests
 

@@ -5,18 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
+from llenergymeasure.backends.gguf import gguf_refusals
 from llenergymeasure.backends.llamacpp.devices import gpu_names
-from llenergymeasure.backends.llamacpp.model_file import model_file
 from llenergymeasure.backends.llamacpp.options import LlamaCppOptions
 from llenergymeasure.backends.llamacpp.parameters import options_of, passthrough_problem
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.core.cpu import most_threads
-from llenergymeasure.domain.model.files.folder import model_files_problem
-from llenergymeasure.domain.model.files.gguf_header import read_gguf_header
-from llenergymeasure.domain.model.gguf_info import main_type
-from llenergymeasure.domain.model.reference import parse_model_ref
-from llenergymeasure.domain.model.source import missing_source
-from llenergymeasure.exceptions import LLEMError
 
 CUDA_WHEELS = "https://xorbitsai.github.io/xllamacpp/whl/cu128"
 """The package index of the builds for CUDA 12.8; `cu132` those for CUDA 13.2 (xllamacpp, README.md)."""
@@ -27,8 +21,7 @@ THREADS_PER_PROCESSOR = 4
 def refusals(config: ExperimentConfig) -> list[str]:
     """Return one sentence for each thing that cannot work, with what to do; empty if nothing is known to fail."""
     return [
-        *_model_refusals(config),
-        *_field_refusals(config),
+        *gguf_refusals(config),
         *_thread_refusals(options_of(config)),
         *_device_refusals(config),
         *(
@@ -37,35 +30,6 @@ def refusals(config: ExperimentConfig) -> list[str]:
             if (problem := passthrough_problem(key, value)) is not None
         ),
     ]
-
-
-def _model_refusals(config: ExperimentConfig) -> Iterator[str]:
-    ref = parse_model_ref(config.model)
-    if missing_source(ref) is not None:
-        return  # said by pre-flight
-    try:
-        file = model_file(config)
-        problem = model_files_problem(file, random_weights=False)
-        if problem is not None:
-            yield problem
-            return
-        if config.precision != "bf16":
-            yield (
-                f"precision: {config.precision} has no effect on {file.name}, whose weights keep the types of the file "
-                f"({main_type(read_gguf_header(file))} most of them): remove it"
-            )
-    except LLEMError as error:
-        yield str(error)
-        return
-    if config.revision is not None and ref.is_local:
-        yield f"revision is for models on the Hub, and {config.model} is on this machine: remove it"
-
-
-def _field_refusals(config: ExperimentConfig) -> Iterator[str]:
-    if config.weights == "random":
-        yield "weights: random is not for llama.cpp, which only reads weights: remove it, or set backend: pytorch"
-    if config.trust_remote_code:
-        yield "trust_remote_code has no effect on a GGUF file, which has no Python code: remove it"
 
 
 def _thread_refusals(options: LlamaCppOptions) -> Iterator[str]:

@@ -54,7 +54,7 @@ def test_a_setting_that_would_have_no_effect_is_refused(
 
 def test_a_folder_is_told_which_file_in_it_to_name(tmp_path: Path) -> None:
     folder = model_folder(tmp_path / "model")
-    assert "is a folder, and llama.cpp reads GGUF files" in refused(folder)
+    assert "is a folder, and this backend reads GGUF files" in refused(folder)
     file = write_gguf(folder / "q4.gguf")
     assert f"set `model` to {file}" in refused(folder)
 
@@ -62,7 +62,7 @@ def test_a_folder_is_told_which_file_in_it_to_name(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("model", "words"),
     [
-        ("owner/name", "is no GGUF file, and llama.cpp reads no others"),
+        ("owner/name", "is no GGUF file, and this backend reads no others"),
         ("owner/name/q4.gguf", "`hf download owner/name q4.gguf`"),
         ("https://example.com/q4.gguf", "is a URL"),
     ],
