@@ -41,10 +41,10 @@ def knee_rows(serving: TrafficSummary) -> Iterator[Row]:
 
 def load_text(result: ExperimentResult, rung: Rung) -> str:
     """Return the load of a rung: `4 requests/s`, `8 in flight`, `the trace`."""
-    if rung.load is None:
-        return "the trace"
     load = result.config.get("load")
     kind = str(load.get("kind")) if isinstance(load, dict) else ""
+    if rung.load is None:
+        return "the trace" if kind == "replay" else "one load"
     return f"{number(rung.load) if rung.load % 1 else f'{rung.load:,.0f}'} {UNITS.get(kind, 'requests/s')}"
 
 

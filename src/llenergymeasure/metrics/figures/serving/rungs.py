@@ -34,6 +34,8 @@ RUNG_FIGURES: tuple[Figure, ...] = (
 """What is stated of each load; all figures are stated of the one that the result is of."""
 RUNG_LATENCIES = ("ttft_s", "tpot_s", "e2e_s")
 IN_FLIGHT = "requests"
+ROUNDING = 1e-9
+"""A residual under this part of the requests in flight is what sums of floating-point numbers leave."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,7 +103,8 @@ def _little(inputs: FigureInputs, row: WindowTotals) -> tuple[float, float]:
     in_flight = float(mean_in_flight(requests, np.array([start, end]))[0])
     ended = requests.ended_in(start, end)
     spent_s = math.fsum(((requests.closed_unix_ns - requests.scheduled_unix_ns)[ended] / 1e9).tolist())
-    return in_flight, in_flight - spent_s / row.duration_s
+    residual = in_flight - spent_s / row.duration_s
+    return in_flight, residual if abs(residual) > ROUNDING * in_flight else 0.0
 
 
 def _estimate(figure: Figure, inputs: FigureInputs) -> Estimate | Unknown:
