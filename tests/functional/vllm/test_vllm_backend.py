@@ -47,7 +47,9 @@ N_PARAMETERS = 134_515_008
 def configure(folder: Path, **fields: Any) -> ExperimentConfig:
     settings = {"backend": "vllm", "precision": "bf16", "workload": {"max_output_tokens": 12}, **fields}
     if settings["backend"] == "vllm":
-        settings.setdefault("vllm", {"engine": {"max_model_len": 512, "enforce_eager": True}})
+        settings.setdefault(
+            "vllm", {"engine": {"max_model_len": 512, "enforce_eager": True, "gpu_memory_utilization": 0.3}}
+        )
     return ExperimentConfig.model_validate({"model": str(folder), "device": "cpu", **settings})
 
 

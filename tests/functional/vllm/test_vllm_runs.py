@@ -45,7 +45,7 @@ def settings(folder: Path, *, window_s: float = 0.5, **fields: Any) -> dict[str,
             "repeats": {"min": 2, "max": 2},
         },
         "energy": {"meters": "estimate"},
-        "vllm": {"engine": {"max_model_len": 512, "enforce_eager": True}},
+        "vllm": {"engine": {"max_model_len": 512, "enforce_eager": True, "gpu_memory_utilization": 0.3}},
         **fields,
     }
 

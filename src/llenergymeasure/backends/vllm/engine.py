@@ -22,7 +22,7 @@ SHUTDOWN_S, RESET_S = 20.0, 10.0
 LOG = "worker.log, or standard error, has its own messages"
 ON_MEMORY = (
     "lower vllm: {engine: {max_model_len: ..., max_num_seqs: ...}}, or gpu_memory_utilization where others use the "
-    "card (VLLM_CPU_KVCACHE_SPACE, in GiB, on a CPU), or choose a smaller model"
+    "memory (VLLM_CPU_KVCACHE_SPACE, in GiB, on a CPU), or choose a smaller model"
 )
 
 

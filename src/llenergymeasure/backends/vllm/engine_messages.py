@@ -23,6 +23,7 @@ _CONSEQUENCES = re.compile(
 """Errors that say no more than that another one came before."""
 _OUT_OF_MEMORY = re.compile(
     r"OutOfMemoryError|MemoryError|out of memory|Cannot allocate memory|No available memory"
+    r"|on startup is less than desired"
 )
 
 

@@ -53,6 +53,18 @@ def test_what_used_up_the_memory_goes_first(tmp_path):
     assert is_out_of_memory(cause)
 
 
+def test_memory_that_others_use_is_a_lack_of_memory(tmp_path):
+    """As vLLM 0.32 said on a machine with other programs: it wants 92 % of the memory to be free when it starts."""
+    said = (
+        "ValueError: Available memory on node 0 (19.99/23.54 GiB) on startup is less than desired CPU memory "
+        "utilization (0.92, 21.66 GiB)."
+    )
+    line = f"(VllmWorker-0 pid=27366) ERROR 11-28 22:24:22 [multiproc_executor.py:953] {said}\n"
+    cause = cause_of(tmp_path / "log", line)
+    assert cause == said
+    assert is_out_of_memory(cause)
+
+
 def test_lines_that_only_mention_an_error_are_no_cause(tmp_path):
     text = "WARNING 11-28 [x.py:1] no ValueError: here, all is well, see KeyError\nINFO all well\n"
     assert cause_of(tmp_path / "log", text) is None
