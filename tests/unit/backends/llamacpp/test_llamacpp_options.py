@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from llenergymeasure.backends.llamacpp.backend import LlamaCppBackend
+from llenergymeasure.backends.llamacpp.facts import describe_serving
 from llenergymeasure.backends.llamacpp.parameters import context_of_slot, options_of, threads_of
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.core.cpu import most_threads
@@ -101,3 +102,14 @@ def test_prompts_have_as_many_threads_as_answers_unless_it_is_said() -> None:
     assert threads_of(options_of(configure("m.gguf", llamacpp={"n_threads": 1}))) == (1, 1)
     both = {"n_threads": 1, "n_threads_batch": 2}
     assert threads_of(options_of(configure("m.gguf", llamacpp=both))) == (1, 2)
+
+
+def test_how_the_engine_serves_is_told_as_far_as_it_is_known() -> None:
+    greedy = describe_serving(configure("m.gguf", llamacpp={"cache_type_v": "q8_0"}))
+    assert (greedy.sampling, greedy.context_limit, greedy.kv_cache_dtype) == ({}, 768, "f16/q8_0")
+    assert greedy.stop_token_ids is None  # the engine has more than the file names
+    drawn = describe_serving(
+        configure("m.gguf", decoder={"temperature": 0.5, "repetition_penalty": 1.2, "ignore_eos": True})
+    )
+    assert drawn.sampling == {"temperature": 0.5, "top_k": 0, "top_p": 1.0, "repetition_penalty": 1.2}
+    assert drawn.stop_token_ids == ()
