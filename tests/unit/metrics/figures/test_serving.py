@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -13,6 +14,7 @@ from llenergymeasure.domain.request import RequestRecord
 from llenergymeasure.domain.request_table import RequestTable
 from llenergymeasure.domain.trace import Phase
 from llenergymeasure.domain.uncertainty import UncertaintyBudget
+from llenergymeasure.metrics.attribution.by_request.attribute import Attribution, attribute
 from llenergymeasure.metrics.energy.account import EnergyAccount
 from llenergymeasure.metrics.energy.windows import window_totals
 from llenergymeasure.metrics.figures.energies import ENERGY_PER_REQUEST
@@ -22,6 +24,7 @@ from llenergymeasure.metrics.figures.serving.summary import summarise_serving
 from tests.support.requests import request
 from tests.support.simulated_power import COUNTERS
 from tests.support.simulated_queue import Engine, Traffic, open_traffic
+from tests.support.simulated_serving import Mix, serve
 from tests.support.synthetic import constant, counter_j, ns, sample_times, trace_of
 
 CAPACITY_PER_S = Engine().capacity_per_s
@@ -166,3 +169,21 @@ def test_without_steps_the_energy_of_failed_requests_is_that_of_their_tokens_and
     assert found.method == "estimated"
     assert found.reason is not None
     assert "before their first token" in found.reason
+
+
+def test_with_steps_the_energy_of_failed_requests_is_their_part_of_the_attribution() -> None:
+    run = serve(Mix(fills=True), 1, COUNTERS["v100"], windows=2, window_s=4.0)
+    records = list(run.requests.rows())
+    records[3] = replace(records[3], status="timeout", error_kind="Timeout")
+    requests = RequestTable.from_records(records)
+    account = EnergyAccount(run.trace)
+    shared = attribute(account, run.phases, requests, run.steps)
+    assert isinstance(shared, Attribution)
+    rows = window_totals(account, run.phases, requests)
+    inputs = FigureInputs(rows=rows, method="counter", requests=requests, attribution=shared)
+    found = goodput.WASTED_ENERGY.compute(goodput.WASTED_ENERGY, inputs)
+    own_j = sum(float(each.energy_j[each.request == 3].sum()) for each in shared.energies)
+    assert isinstance(found, Estimate)
+    assert found.value == pytest.approx(own_j)
+    assert found.value > 0
+    assert (found.method, found.reason) == ("derived", None)
