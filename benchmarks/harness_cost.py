@@ -16,7 +16,7 @@ from llenergymeasure.domain.trace import Channel, EnergyTrace, Phase, sample_dty
 from llenergymeasure.harness.metering import Unmetered
 from llenergymeasure.harness.recorder import Recorder
 from llenergymeasure.harness.window import measure_window
-from llenergymeasure.load.base import WindowPlan
+from llenergymeasure.load.base import DriverInputs, WindowPlan
 from llenergymeasure.load.offline import OfflineDriver
 from llenergymeasure.metrics.energy.account import EnergyAccount
 from llenergymeasure.orchestration.assemble import assemble
@@ -49,7 +49,7 @@ def _windows_ms() -> list[float]:
     config = ExperimentConfig(model="any", backend="standin", standin={"token_s": 0, "output_tokens": 1})
     backend.load(config, clock)
     workload = backend.encode([Prompt(prompt_id="p", n_tokens=1, token_seed=0)])
-    driver = OfflineDriver(OfflineLoad(), backend, workload, clock)
+    driver = OfflineDriver(OfflineLoad(), DriverInputs(backend=backend, workload=workload, clock=clock))
     plan = WindowPlan(min_duration_s=0, passes=1)
     spent = []
     for number in range(WINDOWS):

@@ -25,7 +25,7 @@ from llenergymeasure.core.clock import AnchoredClock
 from llenergymeasure.domain.progress import RunEvent
 from llenergymeasure.harness.recorder import Recorder
 from llenergymeasure.harness.window import measure_window
-from llenergymeasure.load.base import WindowPlan
+from llenergymeasure.load.base import DriverInputs, WindowPlan
 from llenergymeasure.load.offline import OfflineDriver
 from llenergymeasure.meters.base import MeterOptions
 from llenergymeasure.meters.sampling.sampler import Sampler
@@ -92,7 +92,7 @@ def _prepare(folder: Path) -> tuple[Callable[[], object], Callable[[], object], 
     workload = backend.encode(prompts)[:BATCH_SIZE]
     run: Any = backend._run  # the model itself, which a bare script has too
     batch = run._batch(workload)
-    driver = OfflineDriver(OfflineLoad(), backend, workload, clock)
+    driver = OfflineDriver(OfflineLoad(), DriverInputs(backend=backend, workload=workload, clock=clock))
     options = MeterOptions(energy=config.energy)
     choice = choose_meters(config.energy)
     spool = folder / "samples.bin"

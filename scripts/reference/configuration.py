@@ -67,6 +67,8 @@ def _parts(model: type[BaseModel]) -> Iterator[tuple[str, Any, bool]]:
     """Yield the name, type and measured mark of each field, and the sections of built-in plugins."""
     for name, field in model.model_fields.items():
         yield name, field.annotation, NOT_MEASURED not in field.metadata
+    for name, field in _inline_options(model):
+        yield name, field.annotation, True
     if issubclass(model, PluginSections):
         for plugin in _with_options(model.plugin_kind):
             if plugin.name not in model.model_fields:

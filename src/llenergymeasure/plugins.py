@@ -98,7 +98,16 @@ _METERS = (
 _LAUNCHERS = (Plugin(name="local", target="llenergymeasure.launchers.local:LocalLauncher"),)
 _WORKLOADS = (
     Plugin(name="builtin", target="llenergymeasure.workloads.builtin:BuiltinWorkload"),
-    Plugin(name="synthetic", target="llenergymeasure.workloads.synthetic:SyntheticWorkload"),
+    Plugin(
+        name="synthetic",
+        target="llenergymeasure.workloads.synthetic:SyntheticWorkload",
+        options="llenergymeasure.workloads.options:SyntheticOptions",
+    ),
+    Plugin(
+        name="trace",
+        target="llenergymeasure.workloads.trace:TraceWorkload",
+        options="llenergymeasure.workloads.options:TraceOptions",
+    ),
     Plugin(name="jsonl", target="llenergymeasure.workloads.jsonl:JsonlWorkload"),
 )
 BUILTIN: dict[Kind, dict[str, Plugin]] = {

@@ -50,6 +50,16 @@ OTHER_VALUES: dict[str, dict[str, Any]] = {
     "workload.max_input_tokens": {"workload": {"max_input_tokens": 4}},
     "workload.max_output_tokens": {"workload": {"max_output_tokens": 3}},
     "workload.input_tokens": {"workload": {"dataset": "synthetic", "input_tokens": 5}},
+    **{
+        f"workload.{name}_lengths.{field}": {
+            "workload": {"dataset": "synthetic", f"{name}_lengths": {"kind": "uniform", "min": 1, "max": 2}}
+        }
+        for name in ("input", "output")
+        for field in ("kind", "min", "max")
+    },
+    "workload.turns": {"workload": {"dataset": "synthetic", "turns": 2, "input_tokens": 2}},
+    "workload.trace": {"workload": {"dataset": "trace", "trace": "TRACE"}},
+    "workload.trace_format": {"workload": {"dataset": "trace", "trace": "TRACE", "trace_format": "mooncake"}},
     "workload.prompt_field": {"workload": {"dataset": "PROMPTS", "prompt_field": "text"}},
     "workload.chat_template": {"workload": {"chat_template": True, "max_input_tokens": 64}},
     "decoder.preset": {"decoder": {"preset": "sampling"}},
@@ -216,6 +226,10 @@ def _settings(path: str, model: Path, adapter: Path, folder: Path) -> dict[str, 
     prompts.write_text('{"text": "one two three"}\n')
     changed = OTHER_VALUES[path]
     workload = {**BASE["workload"], **changed.get("workload", {})}
+    if workload.get("trace") == "TRACE":
+        trace = folder / "trace.jsonl"
+        trace.write_text('{"timestamp": 0, "input_length": 3, "output_length": 2}\n' * 2)
+        workload["trace"] = str(trace)
     if workload.get("dataset") == "PROMPTS":
         workload["dataset"] = str(prompts)
     pytorch = dict(changed.get("pytorch", {}))

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from llenergymeasure.api import load_result
+from llenergymeasure.api import load_result, open_bundle, verify
 from llenergymeasure.domain.experiment import ExperimentResult
 from llenergymeasure.domain.request_table import RequestTable
 from llenergymeasure.domain.trace import Phase
@@ -99,6 +99,24 @@ def test_a_closed_loop_keeps_its_clients_busy_over_the_edges(
     assert (first >= 2_000_000).all()  # not that of the message with a role alone
     assert result.ttft_s is not None
     assert result.ttft_s >= 0.002
+
+
+def test_an_open_loop_has_its_schedule_and_is_handed_over_from_the_warmup(
+    tmp_path: Path, standin_env: dict[str, str]
+) -> None:
+    settings = {**STREAMING, "load": {"kind": "open", "rate_per_s": [20, 40]}}
+    settings["measurement"] = {**SETTINGS["measurement"], "repeats": {"min": 2, "max": 2}}
+    result, table, windows = _measure(tmp_path, standin_env, settings)
+    assert [(window.rung, window.repeat) for window in windows] == [(0, 0), (0, 1), (1, 2), (1, 3)]
+    for window in windows:
+        assert table.is_cut_by(window.start_unix_ns, window.end_unix_ns).any()
+    (bundle,) = (tmp_path / "out" / "single").iterdir()
+    opened = open_bundle(bundle)
+    assert opened.schedule is not None
+    assert set(table.request_id) <= set(opened.schedule.request_id)
+    assert [each.repeat for each in opened.facts.client] == [0, 1, 2, 3]
+    assert verify(bundle).bundles[0].findings == ()
+    assert result.total_requests > 0
 
 
 def test_failed_requests_are_recorded_and_the_run_ends_well(

@@ -81,9 +81,11 @@ class Status:
         return [part for part in parts if part is not None]
 
     def _number(self, window: int) -> str:
-        repeats = self.config.measurement.repeats
+        repeats, rungs = self.config.measurement.repeats, len(self.config.load.rungs()) or 1
         if repeats.min == repeats.max or repeats.target_relative_ci is None:
-            return f"{window} of {repeats.min}"
+            return f"{window} of {repeats.min * rungs}"
+        if rungs > 1:
+            return f"{window} of at least {repeats.min * rungs}"
         return (
             f"{window} of at least {repeats.min}"
             if window <= repeats.min

@@ -32,6 +32,10 @@ class Prompt:
     text: str | None = None
     n_tokens: int | None = None
     token_seed: int | None = None
+    max_output_tokens: int | None = None
+    """Maximum length of this answer; None: `workload.max_output_tokens`."""
+    session: str | None = None
+    """The conversation of which it is a turn; its turns stand in the workload in their order."""
 
 
 @dataclass(frozen=True, kw_only=True)

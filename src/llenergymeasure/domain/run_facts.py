@@ -10,6 +10,7 @@ from llenergymeasure.domain.environment import EnvironmentSnapshot
 from llenergymeasure.domain.experiment import WarmupEnd
 from llenergymeasure.domain.fingerprints import Fingerprints
 from llenergymeasure.domain.interference import Interference
+from llenergymeasure.domain.load.client import ClientWindow
 from llenergymeasure.domain.model.info import ModelInfo
 from llenergymeasure.domain.model.prompt_facts import PromptFacts
 from llenergymeasure.domain.model.serving_facts import ServingFacts
@@ -44,6 +45,10 @@ class RunFacts(Record):
     model_info: ModelInfo | None = None
     interference: Interference = Interference()
     """Other processes on the machine."""
+    client: tuple[ClientWindow, ...] = ()
+    """What the client of the load observed of itself, by window; empty where the load has no client."""
+    scheduled: int | None = None
+    """How many requests were planned, in `schedule.parquet`; None where the load has no times of its own."""
     baseline: BaselineReuse | None = None
     """Where the idle power came from; None where no stored baseline was allowed."""
     fingerprints: Fingerprints | None = None

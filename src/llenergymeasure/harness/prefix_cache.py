@@ -7,7 +7,14 @@ from dataclasses import replace
 from itertools import count
 from typing import Any, cast
 
-from llenergymeasure.backends.base import Backend, Chunk, Done, EncodedRequest, ScheduledRequest
+from llenergymeasure.backends.base import (
+    Backend,
+    Chunk,
+    Done,
+    EncodedRequest,
+    ScheduledRequest,
+    resets_prefix_cache,
+)
 from llenergymeasure.backends.distinct_prompts import DistinctPrompts
 from llenergymeasure.backends.prefix_cache import NO_RESET, empty_prefix_cache, keeps_prefixes, no_prefixes
 from llenergymeasure.config.models import ExperimentConfig
@@ -77,10 +84,15 @@ class PrefixCache:
             driver.synchronize()
         self._facts = self._facts.model_copy(update={"fill_requests": served.requests})
 
-    def before_window(self, _driver: LoadDriver) -> bool:
-        """Empty the cache, where the policy is `cold`, and return whether the engine was asked to."""
+    def before_window(self, driver: LoadDriver) -> bool:
+        """Empty the cache, where the policy is `cold`, and return whether the engine was asked to.
+
+        A load that goes on is drained for it, since an engine keeps the prefixes of what it is serving.
+        """
         if self._distinct is None:
             return False
+        if resets_prefix_cache(self._engine):
+            driver.drain()
         refusal = empty_prefix_cache(self._engine)
         if refusal is None:
             self._distinct.forget()

@@ -19,6 +19,7 @@ from llenergymeasure.backends.returned import peaks_problem
 from llenergymeasure.core.clock import Clock
 from llenergymeasure.core.processes.stop_signals import stop_is_asked
 from llenergymeasure.domain.interference import HoldUp
+from llenergymeasure.domain.load.client import ClientWindow
 from llenergymeasure.domain.progress import RunEvent
 from llenergymeasure.domain.run_facts import RunFacts
 from llenergymeasure.domain.trace import Phase, PhaseName
@@ -26,6 +27,7 @@ from llenergymeasure.exceptions import BackendError
 from llenergymeasure.harness.metering import Metering, Unmetered
 from llenergymeasure.harness.request_log import RequestLog
 from llenergymeasure.harness.step_log import StepLog
+from llenergymeasure.load.planning.schedule_log import ScheduleLog
 
 logger = logging.getLogger(__name__)
 
@@ -99,7 +101,9 @@ class Recorder:
     """Folder of what is written while the run goes on."""
     phases: list[Phase] = field(default_factory=list)
     requests: RequestLog = field(default_factory=RequestLog)
+    schedule: ScheduleLog = field(default_factory=ScheduleLog)
     hold_ups: list[HoldUp] = field(default_factory=list)
+    client: list[ClientWindow] = field(default_factory=list)
     in_background: Callable[[Callable[[], None]], None] = run_now
     """Runs what makes and tells a progress event, which may read files."""
     metering: Metering = field(default_factory=Unmetered)
@@ -120,7 +124,7 @@ class Recorder:
             self.facts = RunFacts.model_validate({**dict(self.facts), **facts})
 
     @contextmanager
-    def phase(self, name: PhaseName, repeat: int | None = None) -> Iterator[None]:
+    def phase(self, name: PhaseName, repeat: int | None = None, rung: int | None = None) -> Iterator[None]:
         """Mark a phase that is timed from here to the end of the block, also when the block fails.
 
         Raises:
@@ -137,7 +141,14 @@ class Recorder:
             complete = True
         finally:
             end = self.clock.now_ns()
-            phase = Phase(name=name, start_unix_ns=start, end_unix_ns=end, repeat=repeat, complete=complete)
+            phase = Phase(
+                name=name,
+                start_unix_ns=start,
+                end_unix_ns=end,
+                repeat=repeat,
+                rung=rung,
+                complete=complete,
+            )
             peaks, problem = _peaks(memory)
             self.phases.append(replace(phase, peak_memory_bytes=peaks))
             if not complete:

@@ -20,12 +20,17 @@ LOOK_EVERY_S = 0.5
 
 
 def warm_up(
-    driver: LoadDriver, protocol: MeasurementConfig, log: Recorder, power: Metering
+    driver: LoadDriver,
+    protocol: MeasurementConfig,
+    log: Recorder,
+    power: Metering,
+    rung: int | None = None,
 ) -> WarmupEnd | None:
     """Serve parts of the workload itself and return why it was enough; None where no warm-up was asked for.
 
     It ends when both minima are met and the slopes of inter-token latency and power are flat over its later half, or at
-    the cap. Its requests are recorded; figures take what lies in the windows.
+    the cap. Its requests are recorded; figures take what lies in the windows. `rung` is that of a ladder, each of which
+    is warmed up.
 
     Raises:
         BackendError: the backend can serve no further request, or failed every one.
@@ -39,7 +44,8 @@ def warm_up(
         return _progress(served, config, power, rate)
 
     served = ServedRequests(log, progress)
-    with log.phase("warmup"), driver.traffic(WARMUP_REPEAT, served.take) as traffic:
+    traffic_of_rung = driver.traffic(WARMUP_REPEAT, served.take, rung or 0)
+    with log.phase("warmup", rung=rung), traffic_of_rung as traffic:
         start_ns = log.clock.now_ns()
         look_at_s = config.min_duration_s
         while True:

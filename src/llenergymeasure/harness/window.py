@@ -12,12 +12,17 @@ from llenergymeasure.load.base import LoadDriver, WindowPlan
 
 
 def measure_window(
-    driver: LoadDriver, plan: WindowPlan, repeat: int, log: Recorder, power: Metering
+    driver: LoadDriver,
+    plan: WindowPlan,
+    repeat: int,
+    log: Recorder,
+    power: Metering,
+    rung: int | None = None,
 ) -> WindowPlan:
     """Serve one window and return the plan of the next one, which does no less work.
 
     The phase `window` is the one interval over which energy, time and tokens of this repeat are counted. What the load
-    needs before it and after it, such as finishing requests in flight, lies outside.
+    needs before it, such as ramping up, lies outside; so does what it serves after it. `rung` is that of a ladder.
 
     Raises:
         BackendError: the backend can serve no further request, or failed every one.
@@ -35,13 +40,16 @@ def measure_window(
         )
 
     served = ServedRequests(log, progress)
-    with driver.traffic(repeat, served.take) as traffic:
+    with driver.traffic(repeat, served.take, rung or 0) as traffic:
         driver.synchronize()
         watch, server = HoldUpWatch(), ServerWatch(log.server)
-        with log.phase("window", repeat):
+        with log.phase("window", repeat, rung):
             served.begin()
             next_plan = traffic.serve_window(plan)
             driver.synchronize()
         log.hold_ups.append(watch.look(repeat))
         log.note(server_windows=(*log.facts.server_windows, *server.look(repeat)))
+        client = driver.client()
+        if client is not None:
+            log.client.append(client)
     return next_plan

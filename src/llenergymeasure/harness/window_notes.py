@@ -25,7 +25,10 @@ def noting_windows(before: OtherLoad, backend: Backend, cache: PrefixCache, log:
         log.note(prefix_cache=cache.facts())
         log.note(compiled_in_windows_s=_since(compiled_before_s, compile_seconds(backend)))
         other = watch.look(empty=before)
-        log.note(interference=Interference(before=before, windows=other, hold_ups=tuple(log.hold_ups)))
+        log.note(
+            interference=Interference(before=before, windows=other, hold_ups=tuple(log.hold_ups)),
+            client=tuple(log.client),
+        )
 
     try:
         yield

@@ -3,11 +3,34 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
-from llenergymeasure.backends.base import Done
+from llenergymeasure.backends.base import Backend, Done, EncodedRequest
+from llenergymeasure.core.clock import Clock
+from llenergymeasure.domain.load.client import ClientWindow
+from llenergymeasure.domain.load.schedule_table import PlannedRequest
+
+Plan = Callable[[Sequence[PlannedRequest]], None]
+"""Takes requests of the schedule before they are due, from any thread."""
+
+
+def forget(_rows: Sequence[PlannedRequest]) -> None:
+    """A `Plan` for callers who keep no schedule."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DriverInputs:
+    """What a driver sends, and to which backend."""
+
+    backend: Backend
+    workload: Sequence[EncodedRequest]
+    clock: Clock
+    seed: int = 0
+    """Of all that is drawn at random."""
+    plan: Plan = forget
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,13 +72,15 @@ class Traffic(Protocol):
 class LoadDriver(Protocol):
     """Sends the requests of one experiment to its backend; a kind of load is one class of this shape.
 
-    Its constructor takes the section of the configuration, the backend, the encoded workload and the clock.
+    Its constructor takes the section of the configuration and `DriverInputs`.
     """
 
-    def traffic(self, repeat: int, done: Done) -> AbstractContextManager[Traffic]:
-        """Ramp the load up on entering and let it drain on leaving.
+    def traffic(self, repeat: int, done: Done, rung: int = 0) -> AbstractContextManager[Traffic]:
+        """Ramp the load up on entering, where it does not run yet, to the given rung of a ladder.
 
-        `done` takes the requests that ended, one at a time. Request ids, `repeat` and scheduled times are the driver's.
+        Where requests may be in flight at the end of a window, the load goes on after it: into the next traffic, or
+        until `drain`. `done` takes the requests that end from now on, one at a time. Request ids, `repeat` and
+        scheduled times are the driver's.
         """
         ...
 
@@ -63,8 +88,24 @@ class LoadDriver(Protocol):
         """Return when the device has done all it was given, where nothing is in flight."""
         ...
 
+    def is_idle(self) -> bool:
+        """Return whether nothing is in flight, and nothing will be before the next traffic."""
+        ...
+
     def progress(self, plan: WindowPlan, requests: int, elapsed_s: float) -> float:
         """Return how much of a window is done, 0 to 1, after so many of its requests have ended."""
+        ...
+
+    def client(self) -> ClientWindow | None:
+        """Return what the client observed of itself in the last window; None for a load without a client."""
+        ...
+
+    def drain(self) -> None:
+        """Send nothing more and return when all that is in flight has ended.
+
+        Raises:
+            BackendError: the backend can serve no further request, or failed every one.
+        """
         ...
 
     def close(self) -> None:

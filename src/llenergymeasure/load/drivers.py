@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from llenergymeasure.backends.base import Backend, EncodedRequest
+from llenergymeasure.backends.base import Backend
 from llenergymeasure.config.load import LoadConfig
-from llenergymeasure.core.clock import Clock
 from llenergymeasure.exceptions import ConfigError
-from llenergymeasure.load.base import LoadDriver
+from llenergymeasure.load.base import DriverInputs, LoadDriver
 
 DRIVERS: dict[str, str] = {
     "offline": "llenergymeasure.load.offline:OfflineDriver",
     "closed": "llenergymeasure.load.closed:ClosedLoopDriver",
+    "open": "llenergymeasure.load.timed:TimedDriver",
+    "replay": "llenergymeasure.load.timed:TimedDriver",
 }
 """By the `kind` of the `load:` section; imported when it is used, since an event loop costs start-up time."""
 
@@ -27,18 +28,16 @@ def load_problem(load: LoadConfig, backend: Backend | type[Backend]) -> str | No
 
 
 @contextmanager
-def open_driver(
-    load: LoadConfig, backend: Backend, workload: Sequence[EncodedRequest], clock: Clock
-) -> Iterator[LoadDriver]:
+def open_driver(load: LoadConfig, inputs: DriverInputs) -> Iterator[LoadDriver]:
     """Make the driver of a load, and close it at the end.
 
     Raises:
         ConfigError: this load cannot be driven with this backend.
     """
-    problem = load_problem(load, backend)
+    problem = load_problem(load, inputs.backend)
     if problem is not None:
         raise ConfigError(problem)
-    driver: LoadDriver = _driver_class(load)(load, backend, workload, clock)
+    driver: LoadDriver = _driver_class(load)(load, inputs)
     try:
         yield driver
     finally:

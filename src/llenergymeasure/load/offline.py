@@ -10,7 +10,6 @@ from typing import Protocol
 from llenergymeasure.backends.base import (
     Backend,
     Done,
-    EncodedRequest,
     ScheduledRequest,
     serves_offline,
     serves_online,
@@ -18,7 +17,7 @@ from llenergymeasure.backends.base import (
 from llenergymeasure.config.load import OfflineLoad
 from llenergymeasure.core.clock import Clock
 from llenergymeasure.exceptions import ConfigError
-from llenergymeasure.load.base import WindowPlan
+from llenergymeasure.load.base import DriverInputs, WindowPlan
 from llenergymeasure.load.reception import Reception
 from llenergymeasure.load.schedule import Schedule
 
@@ -38,18 +37,12 @@ class Server(Protocol):
 class OfflineDriver:
     """Hands over whole passes; to a backend that streams, as requests in flight together."""
 
-    def __init__(
-        self,
-        _load: OfflineLoad,
-        backend: Backend,
-        workload: Sequence[EncodedRequest],
-        clock: Clock,
-    ) -> None:
-        self._backend = backend
-        self._workload = workload
-        self._clock = clock
+    def __init__(self, _load: OfflineLoad, inputs: DriverInputs) -> None:
+        self._backend = inputs.backend
+        self._workload = inputs.workload
+        self._clock = inputs.clock
         self._closing = ExitStack()
-        self._server = self._serving(backend)
+        self._server = self._serving(inputs.backend)
 
     @staticmethod
     def problem(backend: Backend | type[Backend]) -> str | None:
@@ -59,13 +52,22 @@ class OfflineDriver:
         return f"backend '{backend.name}' has neither run() nor stream(): set another backend"
 
     @contextmanager
-    def traffic(self, repeat: int, done: Done) -> Iterator[_Passes]:
+    def traffic(self, repeat: int, done: Done, rung: int = 0) -> Iterator[_Passes]:
         """Nothing has to run before a window begins, and nothing is in flight when it ends."""
         schedule = Schedule(self._workload, repeat, self._clock)
         yield _Passes(self._backend.name, self._server, schedule, self._clock, done)
 
     def synchronize(self) -> None:
         self._backend.synchronize()
+
+    def is_idle(self) -> bool:
+        return True
+
+    def client(self) -> None:
+        """There is no client: requests are handed over."""
+
+    def drain(self) -> None:
+        """Nothing is in flight between passes."""
 
     def progress(self, plan: WindowPlan, requests: int, elapsed_s: float) -> float:
         return plan.fraction(requests / len(self._workload), elapsed_s)

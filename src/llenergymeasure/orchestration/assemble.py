@@ -39,6 +39,7 @@ from llenergymeasure.orchestration.raw import RawRun
 CHECKED_FACTS = (
     "model_info",
     "interference",
+    "client",
     "left_out",
     "paces",
     "output_refusals",

@@ -8,7 +8,6 @@ import platform
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing
-from functools import partial
 from pathlib import Path
 
 from llenergymeasure.backends.base import (
@@ -24,17 +23,14 @@ from llenergymeasure.backends.of_a_server import (
     processes_before_load,
     reports_server_counters,
 )
-from llenergymeasure.config.loader import dump_config, load_config
+from llenergymeasure.config.loader import load_config
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.core.clock import AnchoredClock
 from llenergymeasure.core.files.durable import refusals_of
 from llenergymeasure.core.processes.stop_signals import stop_is_asked, stop_signals_ignored
 from llenergymeasure.domain.environment import collect_environment_snapshot
 from llenergymeasure.domain.interference import Interference
-from llenergymeasure.domain.job import Job
 from llenergymeasure.domain.run_facts import RunFacts
-from llenergymeasure.exceptions import ExperimentError, InterruptedExperimentError, LLEMError
-from llenergymeasure.foreign_code import described, internal_error, limit_reached, text_of
 from llenergymeasure.harness.closing import close_and_note, note_closing_fault
 from llenergymeasure.harness.cooldown import cool_down
 from llenergymeasure.harness.idle import measure_idle
@@ -42,24 +38,20 @@ from llenergymeasure.harness.idle_baseline import measure_idle_baseline
 from llenergymeasure.harness.metering import Metering, metering
 from llenergymeasure.harness.prefix_cache import PrefixCache
 from llenergymeasure.harness.recorder import Emit, LatestInBackground, Recorder, ignore_event
-from llenergymeasure.harness.repeats import measure_repeats
+from llenergymeasure.harness.repeats import ladder, measure_rungs
 from llenergymeasure.harness.request_log import RequestLog
 from llenergymeasure.harness.warmup import warm_up
 from llenergymeasure.harness.window_notes import noting_windows
 from llenergymeasure.launchers.job_folder import SPOOL, read_job
+from llenergymeasure.load.base import DriverInputs
 from llenergymeasure.load.drivers import open_driver
-from llenergymeasure.orchestration.assemble import Assembled, assemble
+from llenergymeasure.load.planning.schedule_log import ScheduleLog
+from llenergymeasure.orchestration.assemble import assemble
 from llenergymeasure.orchestration.fingerprinting import fingerprint, local_weights
-from llenergymeasure.orchestration.raw import RawRun
+from llenergymeasure.orchestration.keeping import derived_files, failed, interrupted, raw_run, write
 from llenergymeasure.orchestration.readiness.ready import require_ready
 from llenergymeasure.orchestration.readiness.selection import find_workload, read_prompts
 from llenergymeasure.orchestration.server_log import server_log
-from llenergymeasure.results import layout
-from llenergymeasure.results.bundle import Writer, facts_json, result_json, write_bundle
-from llenergymeasure.results.parquet.attribution import write_attribution
-from llenergymeasure.results.parquet.requests import write_requests
-from llenergymeasure.results.parquet.steps import write_steps
-from llenergymeasure.results.parquet.trace_phases import write_phases, write_trace
 
 logger = logging.getLogger(__name__)
 
@@ -86,33 +78,32 @@ def execute(folder: Path, emit: Emit = ignore_event) -> Path:
         output_refusals=_refusals(Path(job.bundles)),
     )
     reports = LatestInBackground()
-    requests = RequestLog(spool / "requests.jsonl")
-    log = Recorder(clock=clock, emit=emit, facts=facts, requests=requests, in_background=reports, spool=spool)
+    log = Recorder(
+        clock=clock,
+        emit=emit,
+        facts=facts,
+        requests=RequestLog(spool / "requests.jsonl"),
+        schedule=ScheduleLog(spool / "schedule.jsonl"),
+        in_background=reports,
+        spool=spool,
+    )
     try:
-        with closing(reports), log.requests:
+        with closing(reports), log.requests, closing(log.schedule):
             measure(config, clock, log, spool)
     except (KeyboardInterrupt, Exception) as error:  # noqa: BLE001 - what was measured is kept first
         if log.facts.stopped_because is None:
             if isinstance(error, KeyboardInterrupt) or stop_is_asked():
-                raise _interrupted(job, config, log) from None
-            raise _failed(job, config, log, error) from None
+                raise interrupted(job, config, log) from None
+            raise failed(job, config, log, error) from None
         if not isinstance(error, KeyboardInterrupt):  # one that comes after the last repeat undoes nothing
             note_closing_fault(log, error)
     with stop_signals_ignored():
         try:
-            raw = _raw(log)
-            derived = _derived(assemble(config, raw))
+            raw = raw_run(log)
+            derived = derived_files(assemble(config, raw))
         except Exception as error:  # noqa: BLE001 - what was measured is kept first
-            raise _failed(job, config, log, error) from None
-        return _write(job, config, raw, more={**derived, **server_log(spool)})
-
-
-def _derived(assembled: Assembled) -> dict[str, Writer]:
-    """Return the files that follow from the raw tables."""
-    files: dict[str, Writer] = {layout.RESULT: partial(_write_text, text=result_json(assembled.result))}
-    if assembled.attribution is not None:
-        files[layout.ATTRIBUTION] = partial(write_attribution, assembled.attribution)
-    return files
+            raise failed(job, config, log, error) from None
+        return write(job, config, raw, more={**derived, **server_log(spool)})
 
 
 def _refusals(bundles: Path) -> tuple[str, ...]:
@@ -150,15 +141,22 @@ def measure(config: ExperimentConfig, clock: AnchoredClock, log: Recorder, spool
             log.note(serving=serving_facts(backend, workload))
             log.note(max_batch_size=_batch_size(config, backend))
         cache = PrefixCache(config, backend, workload)
-        driver = stack.enter_context(open_driver(config.load, cache.backend, workload, clock))
+        inputs = DriverInputs(
+            backend=cache.backend,
+            workload=workload,
+            clock=clock,
+            seed=config.random_seed,
+            plan=log.schedule.append,
+        )
+        driver, rungs = stack.enter_context(open_driver(config.load, inputs)), ladder(config.load)
         measure_idle("baseline_loaded", protocol.baseline.loaded_s, log, power)
         log.engine = backend if reports_steps(backend) else None
         cache.fill(driver, log)
-        log.note(warmup_ended=warm_up(driver, protocol, log, power))
+        log.note(warmup_ended=warm_up(driver, protocol, log, power, rungs[0]))
         log.memory = backend
         log.server = backend if reports_server_counters(backend) else None
         with noting_windows(before, backend, cache, log):
-            log.note(stopped_because=measure_repeats(driver, protocol, log, power, cache.before_window))
+            log.note(stopped_because=measure_rungs(driver, rungs, protocol, log, power, cache.before_window))
 
 
 def _attach(backend: Backend, config: ExperimentConfig, log: Recorder, power: Metering) -> None:
@@ -202,83 +200,3 @@ def _note_snapshot(log: Recorder) -> None:
 def _batch_size(config: ExperimentConfig, backend: Backend) -> int | None:
     """Return how many requests of a pass the backend is to compute together; None where clients send single ones."""
     return backend.max_batch_size() if config.load.kind == "offline" and serves_offline(backend) else None
-
-
-def _raw(log: Recorder) -> RawRun:
-    steps = log.steps.table()
-    log.note(paces=log.metering.paces, steps=None if steps is None else len(steps))
-    return RawRun(
-        facts=log.facts,
-        trace=log.metering.trace(),
-        phases=tuple(log.phases),
-        requests=log.requests.table(),
-        steps=steps,
-    )
-
-
-def _failed(job: Job, config: ExperimentConfig, log: Recorder, error: Exception) -> LLEMError:
-    """Return the error of a run that failed, with what was measured until then, which is written."""
-    failure = error if isinstance(error, LLEMError) else _explained(error)
-    if log.requests:
-        with stop_signals_ignored():
-            failure.bundle = _kept_of_failed(job, config, log, f"{type(error).__name__}: {text_of(error)}")
-    return failure
-
-
-def _explained(error: Exception) -> LLEMError:
-    limit = limit_reached(error)
-    return LLEMError(internal_error(error)) if limit is None else ExperimentError(limit)
-
-
-def _kept_of_failed(job: Job, config: ExperimentConfig, log: Recorder, reason: str) -> Path | None:
-    """Write what was measured; where that fails too, the first error is the one to report."""
-    try:
-        kept = _keep(job, config, log, reason)
-        logger.warning("the run failed; what was measured until then is in %s", kept)
-        return kept
-    except LLEMError as error:
-        logger.warning("the run failed, and what was measured until then could not be kept there: %s", error)
-        return error.bundle
-    except Exception as error:  # noqa: BLE001 - a further defect
-        logger.warning(
-            "the run failed, and what was measured until then could not be kept: %s", described(error)
-        )
-        return None
-
-
-def _keep(job: Job, config: ExperimentConfig, log: Recorder, reason: str) -> Path:
-    """Write what was measured of a run that did not end, and return where."""
-    log.note(interrupted=reason)
-    return _write(job, config, _raw(log), suffix=layout.INTERRUPTED, more=server_log(log.spool))
-
-
-def _interrupted(job: Job, config: ExperimentConfig, log: Recorder) -> InterruptedExperimentError:
-    try:
-        kept = _keep(job, config, log, "a signal: the user or the system stopped the run")
-    except ExperimentError as error:  # another folder has it, or none
-        return InterruptedExperimentError(f"interrupted; {error}", error.bundle)
-    return InterruptedExperimentError(f"interrupted; what was measured until then is in {kept}", kept)
-
-
-def _write(
-    job: Job,
-    config: ExperimentConfig,
-    raw: RawRun,
-    *,
-    suffix: str = "",
-    more: Mapping[str, Writer] | None = None,
-) -> Path:
-    files: dict[str, Writer] = {
-        layout.CONFIG: partial(_write_text, text=dump_config(config)),
-        layout.FACTS: partial(_write_text, text=facts_json(raw.facts)),
-        layout.TRACE: partial(write_trace, raw.trace),
-        layout.REQUESTS: partial(write_requests, raw.requests),
-        layout.PHASES: partial(write_phases, raw.phases),
-        **({} if raw.steps is None else {layout.STEPS: partial(write_steps, raw.steps)}),
-        **(more or {}),
-    }
-    return write_bundle(Path(job.bundles), job.experiment_id + suffix, files)
-
-
-def _write_text(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from llenergymeasure.domain.load.schedule_table import ScheduleTable
 from llenergymeasure.domain.request_table import RequestTable
 from llenergymeasure.domain.run_facts import RunFacts
 from llenergymeasure.domain.step_table import StepTable
@@ -20,3 +21,5 @@ class RawRun:
     requests: RequestTable
     steps: StepTable | None = None
     """None where the backend reports none."""
+    schedule: ScheduleTable | None = None
+    """None where the load has no times of its own."""

@@ -14,16 +14,17 @@ TRACE = "trace.parquet"
 REQUESTS = "requests.parquet"
 PHASES = "phases.parquet"
 STEPS = "steps.parquet"
+SCHEDULE = "schedule.parquet"
 ATTRIBUTION = "attribution.parquet"
 SERVER_LOG = "server.log"
 CHECKSUMS = "SHA256SUMS"
 
-TABLES: tuple[str, ...] = (TRACE, REQUESTS, PHASES, STEPS)
+TABLES: tuple[str, ...] = (TRACE, REQUESTS, PHASES, STEPS, SCHEDULE)
 """The raw tables."""
 
 FILES: tuple[str, ...] = (RESULT, FACTS, CONFIG, *TABLES, ATTRIBUTION, SERVER_LOG)
-"""The files of a bundle beside the checksums; an interrupted run has no result, not every backend reports
-steps, and a server is only started where it is asked for."""
+"""The files of a bundle beside the checksums; an interrupted run has no result, not every backend reports steps, not
+every load has a schedule, and a server is only started where it is asked for."""
 
 SINGLE = "single"
 """The study folder of experiments that belong to no study."""

@@ -17,6 +17,7 @@ from llenergymeasure.results import layout
 from llenergymeasure.results.documents import DocumentError, read_document
 from llenergymeasure.results.parquet.attribution import read_attribution
 from llenergymeasure.results.parquet.requests import read_requests
+from llenergymeasure.results.parquet.schedule import read_schedule
 from llenergymeasure.results.parquet.steps import read_steps
 from llenergymeasure.results.parquet.trace_phases import read_phases, read_trace
 from llenergymeasure.results.stored_facts import read_facts
@@ -24,6 +25,7 @@ from llenergymeasure.results.stored_facts import read_facts
 if TYPE_CHECKING:
     from llenergymeasure.config.models import ExperimentConfig
     from llenergymeasure.domain.breakdowns.attribution import AttributionTable
+    from llenergymeasure.domain.load.schedule_table import ScheduleTable
     from llenergymeasure.domain.reports.verification import Finding
     from llenergymeasure.domain.request_table import RequestTable
     from llenergymeasure.domain.step_table import StepTable
@@ -156,6 +158,12 @@ class Bundle:
     def steps(self) -> StepTable | None:
         """The engine's steps; None where the backend reported none."""
         return self._read(layout.STEPS, read_steps) if (self.path / layout.STEPS).exists() else None
+
+    @cached_property
+    def schedule(self) -> ScheduleTable | None:
+        """What was planned before it was due; None where the load has no times of its own."""
+        exists = (self.path / layout.SCHEDULE).exists()
+        return self._read(layout.SCHEDULE, read_schedule) if exists else None
 
     @cached_property
     def attribution(self) -> AttributionTable | None:

@@ -8,7 +8,7 @@ from typing import ClassVar, Generic, TypeVar
 
 from pydantic import Field
 
-from llenergymeasure.backends.base import EncodedRequest
+from llenergymeasure.backends.base import EncodedRequest, ScheduledRequest
 from llenergymeasure.config.base import Section
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.core.clock import AnchoredClock, Clock
@@ -80,5 +80,7 @@ class StandIn(Generic[Options]):
     def close(self) -> None:
         """Nothing is held."""
 
-    def _answer_tokens(self) -> int:
-        return min(self._options.output_tokens, self._max_output_tokens)
+    def _answer_tokens(self, request: ScheduledRequest | None = None) -> int:
+        """Return the tokens of an answer; a request may limit its own."""
+        own = None if request is None else request.encoded.prompt.max_output_tokens
+        return min(self._options.output_tokens, own or self._max_output_tokens)

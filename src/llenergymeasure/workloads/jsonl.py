@@ -31,22 +31,25 @@ class JsonlWorkload:
 
     def file(self, config: WorkloadConfig) -> Path:
         """Return the file that is read."""
-        return _existing_file(config.dataset)
+        return existing_file(config.dataset)
 
     def prompts(self, config: WorkloadConfig, seed: int) -> list[Prompt]:
         return repeated(list(_distinct(config)), config.n_prompts)
 
 
 def _distinct(config: WorkloadConfig) -> Iterator[Prompt]:
-    path = _existing_file(config.dataset)
+    path = existing_file(config.dataset)
     try:
         yield from distinct_prompts(path, config.prompt_field, config)
     except OSError as error:
         raise ConfigError(f"data set {path} cannot be read: {error.strerror or error}") from None
 
 
-def _existing_file(dataset: str) -> Path:
-    """Return the absolute path, or say what is there instead.
+def existing_file(dataset: str, what: str = "data set") -> Path:
+    """Return the absolute path of a file that is to be read.
+
+    Raises:
+        ConfigError: with what is there instead.
 
     Anything but a regular file is refused: a pipe could be read only once, a device without end.
     """
@@ -56,14 +59,14 @@ def _existing_file(dataset: str) -> Path:
             return path
         exists = path.exists()
     except (OSError, RuntimeError, ValueError) as error:
-        raise ConfigError(f"data set {dataset!r} is not a usable path: {error}") from None
+        raise ConfigError(f"{what} {dataset!r} is not a usable path: {error}") from None
     if path.is_dir():
-        raise ConfigError(f"data set {path} is a folder: name a .jsonl file in it{_files_in(path)}")
+        raise ConfigError(f"{what} {path} is a folder: name a .jsonl file in it{_files_in(path)}")
     if exists:
-        raise ConfigError(f"data set {path} is not a regular file: write the prompts to a .jsonl file first")
+        raise ConfigError(f"{what} {path} is not a regular file: write the prompts to a .jsonl file first")
     folder = next(parent for parent in path.parents if parent.is_dir())
     raise ConfigError(
-        f"data set {path} does not exist; the nearest folder that does is {folder}{_near(path, folder)}"
+        f"{what} {path} does not exist; the nearest folder that does is {folder}{_near(path, folder)}"
     )
 
 

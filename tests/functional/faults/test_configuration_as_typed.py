@@ -84,7 +84,10 @@ def test_a_temperature_alone_says_how_tokens_are_chosen(temperature: str, preset
             "model: m\nlauncher:\n  kind: slrm\n",
             "x.yaml:3: launcher.kind: unknown launcher 'slrm'; known: local",
         ),
-        ("model: m\nload:\n  kind: ofline\n", "x.yaml:3: load.kind must be offline or closed, not 'ofline'"),
+        (
+            "model: m\nload:\n  kind: ofline\n",
+            "x.yaml:3: load.kind must be offline, closed, open or replay, not 'ofline'",
+        ),
         ("model: m\nvlm:\n  x: 1\n", "x.yaml:2: unknown key 'vlm'"),
     ],
 )

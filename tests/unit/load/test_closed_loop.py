@@ -19,7 +19,7 @@ from llenergymeasure.harness.recorder import Recorder
 from llenergymeasure.harness.repeats import measure_repeats
 from llenergymeasure.harness.warmup import warm_up
 from llenergymeasure.harness.window import measure_window
-from llenergymeasure.load.base import WindowPlan
+from llenergymeasure.load.base import DriverInputs, WindowPlan
 from llenergymeasure.load.drivers import DRIVERS, load_problem, open_driver
 from llenergymeasure.testing import StandInBackend, StreamingStandInBackend, VirtualClock
 from llenergymeasure.testing.stand_in import StandIn, TimedOptions
@@ -53,6 +53,7 @@ def _window(
     )
     try:
         measure_window(driver, WindowPlan(min_duration_s=seconds), 0, log, Unmetered())
+        driver.drain()
     finally:
         driver.close()
     return log.requests.table(), log
@@ -175,6 +176,7 @@ def test_warmup_and_repeats_run_on_a_closed_loop() -> None:
     )
     assert warm_up(driver, protocol, log, Unmetered()) == "fixed"
     assert measure_repeats(driver, protocol, log, Unmetered()) == "fixed"
+    driver.drain()
     driver.close()
     table = log.requests.table()
     assert len(set(table.request_id)) == len(table)
@@ -187,7 +189,7 @@ def test_a_backend_that_takes_all_at_once_cannot_be_driven_in_a_closed_loop_and_
     with pytest.raises(
         ConfigError, match=r"backend 'standin' only takes all of them at once: set load\.kind: offline"
     ):
-        open_driver(load, StandInBackend(), [], clock).__enter__()
+        open_driver(load, DriverInputs(backend=StandInBackend(), workload=[], clock=clock)).__enter__()
 
 
 def test_a_backend_that_serves_neither_way_is_refused() -> None:

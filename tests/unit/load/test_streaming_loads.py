@@ -19,18 +19,22 @@ from llenergymeasure.exceptions import BackendError
 from llenergymeasure.harness.metering import Unmetered
 from llenergymeasure.harness.recorder import Recorder
 from llenergymeasure.harness.window import measure_window
-from llenergymeasure.load.base import WindowPlan
+from llenergymeasure.load.base import DriverInputs, WindowPlan
 from llenergymeasure.load.drivers import open_driver
 from llenergymeasure.testing import StreamingStandInBackend
 
 PROMPTS = [Prompt(prompt_id=f"p{number}", n_tokens=10, token_seed=number) for number in range(10)]
 
 
+def _inputs(backend: StreamingStandInBackend, clock: AnchoredClock) -> DriverInputs:
+    return DriverInputs(backend=backend, workload=backend.encode(PROMPTS), clock=clock)
+
+
 def _window(**options: object) -> tuple[RequestTable, Recorder]:
     clock, backend = AnchoredClock(), StreamingStandInBackend()
     log = Recorder(clock=clock)
     backend.load(ExperimentConfig(model="any", backend="standin_streaming", standin_streaming=options), clock)
-    with open_driver(OfflineLoad(), backend, backend.encode(PROMPTS), clock) as driver:
+    with open_driver(OfflineLoad(), _inputs(backend, clock)) as driver:
         measure_window(driver, WindowPlan(min_duration_s=0, passes=2), 0, log, Unmetered())
     return log.requests.table(), log
 
@@ -75,7 +79,7 @@ def test_a_signal_cancels_what_is_in_flight_and_ends_the_run(load: OfflineLoad |
     )
     backend.load(config, clock)
     with (
-        open_driver(load, backend, backend.encode(PROMPTS), clock) as driver,
+        open_driver(load, _inputs(backend, clock)) as driver,
         pytest.raises(KeyboardInterrupt),
     ):
         measure_window(driver, WindowPlan(min_duration_s=0), 0, log, Unmetered())

@@ -21,6 +21,7 @@ from llenergymeasure.domain.experiment import (
 )
 from llenergymeasure.domain.fingerprints import Fingerprints
 from llenergymeasure.domain.interference import Interference
+from llenergymeasure.domain.load.client import ClientWindow
 from llenergymeasure.domain.model.info import ModelInfo
 from llenergymeasure.domain.model.prompt_facts import PromptFacts
 from llenergymeasure.domain.model.serving_facts import ServingFacts
@@ -55,6 +56,8 @@ class CheckInputs:
     cooldown: CooldownSummary | None = None
     warmup: WarmupSummary | None = None
     interference: Interference = field(default_factory=Interference)
+    client: Sequence[ClientWindow] = ()
+    """What the client of the load observed of itself, by window."""
     left_out: Sequence[LeftOut] = ()
     """Sensors that were not read."""
     paces: Sequence[MeterPace] = ()

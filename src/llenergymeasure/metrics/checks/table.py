@@ -21,6 +21,7 @@ from llenergymeasure.metrics.checks import (
 from llenergymeasure.metrics.checks.code import WarningCode
 from llenergymeasure.metrics.checks.serving import (
     begin_token,
+    client,
     objectives,
     prefix_cache,
     running_server,
@@ -75,6 +76,7 @@ WARNING_CODES: tuple[WarningCode, ...] = (
     workload.BATCH_NOT_FILLED,
     workload.PROMPTS_REPEATED,
     workload.CLIENTS_SHARE_PROMPTS,
+    client.CLIENT_LATE,
     server_times.SERVER_TIMES_DISAGREE,
     begin_token.BEGIN_TOKEN_TWICE,
     prefix_cache.PREFIX_CACHE_HIT,

@@ -24,6 +24,7 @@ from llenergymeasure.metrics.checks import (
 from llenergymeasure.metrics.checks.inputs import Check, CheckInputs
 from llenergymeasure.metrics.checks.serving import (
     begin_token,
+    client,
     objectives,
     prefix_cache,
     running_server,
@@ -67,6 +68,7 @@ CHECKS: tuple[Check, ...] = (
     workload.check_top_k_has_an_effect,
     workload.check_batches_are_filled,
     workload.check_prompts_are_distinct,
+    client.check_client_kept_up,
     server_times.check_server_times_agree,
     begin_token.check_begin_token_comes_once,
     prefix_cache.check_cache_was_cold,

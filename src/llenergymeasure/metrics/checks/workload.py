@@ -103,9 +103,10 @@ def check_prompts_are_distinct(inputs: CheckInputs) -> Iterable[RunWarning]:
         f"A pass of {prints.prompts} requests had {distinct} different prompts.",
         magnitude=prints.prompts / distinct,
     )
-    if isinstance(load, ClosedLoad) and load.concurrency > distinct:
+    if isinstance(load, ClosedLoad) and max(load.rungs()) > distinct:
         yield from CLIENTS_SHARE_PROMPTS.raised(
-            f"{load.concurrency} clients asked {distinct} different prompts: several asked the same at the same time."
+            f"{max(load.rungs()):g} clients asked {distinct} different prompts: several asked the same at the same "
+            "time."
         )
 
 

@@ -20,6 +20,7 @@ from llenergymeasure.orchestration.readiness.checks import (
     reads_model_folders,
 )
 from llenergymeasure.orchestration.readiness.hub_model import check_hub_model
+from llenergymeasure.orchestration.readiness.load_checks import check_answer_limits, check_trace
 
 
 def require_ready(config: ExperimentConfig) -> None:
@@ -37,6 +38,8 @@ def require_ready(config: ExperimentConfig) -> None:
         *check_model_folder(config),
         *_other_model_failures(config),
         *check_dataset(config),
+        *check_trace(config),
+        *check_answer_limits(config),
         *_backend_failures(config),
     ]
     failures = [

@@ -99,22 +99,34 @@ def _chunks_fit_first_and_last(requests: RequestTable) -> NDArray[Any]:
 
 
 def _was_due_in_its_window(requests: RequestTable, phases: Sequence[Phase]) -> NDArray[Any]:
-    """Return which requests were scheduled between the window before theirs and the end of theirs.
+    """Return which requests were scheduled in their window, or between it and those beside it.
 
-    A load may begin before its window does.
+    A load may go on between windows. Those that are of no window, such as of the warm-up, come where no window has one
+    of its own yet.
     """
     import numpy as np
 
-    due = np.zeros(len(requests), dtype=bool)
-    scheduled = requests.scheduled_unix_ns
-    earliest_ns = 0
-    for phase in phases:
-        if phase.name in ("cache_fill", "warmup", "window"):
-            repeat = _OUTSIDE.get(phase.name, phase.repeat)
-            inside = (scheduled >= earliest_ns) & (scheduled < phase.end_unix_ns)
-            due |= (requests.repeat == repeat) & inside
-            earliest_ns = phase.end_unix_ns
-    return due
+    scheduled, is_of_none = requests.scheduled_unix_ns, np.isin(requests.repeat, list(_OUTSIDE.values()))
+    due = is_of_none.copy()
+    windows = [phase for phase in phases if phase.name == "window"]
+    for phase, after in zip(windows, [*windows[1:], None], strict=True):
+        due &= ~is_of_none | (scheduled < _first_due(requests, phase)) | (scheduled >= phase.end_unix_ns)
+        own = requests.repeat == phase.repeat
+        is_before_next = True if after is None else scheduled < _first_due(requests, after)
+        due |= own & (scheduled >= _end_before(phase, phases)) & is_before_next
+    return np.asarray(due)
+
+
+def _end_before(window: Phase, phases: Sequence[Phase]) -> int:
+    """Return the end of the warm-up or window before a window."""
+    ends = [each.end_unix_ns for each in phases if each.name in (*_OUTSIDE, "window")]
+    return max((end for end in ends if end <= window.start_unix_ns), default=0)
+
+
+def _first_due(requests: RequestTable, window: Phase) -> int:
+    """Return when the first request of a window was due, or its start where it had none."""
+    own = requests.scheduled_unix_ns[requests.repeat == window.repeat]
+    return int(own.min()) if len(own) else window.start_unix_ns
 
 
 def _sum_by_request(requests: RequestTable, values: NDArray[Any]) -> NDArray[Any]:

@@ -29,6 +29,7 @@ from llenergymeasure.orchestration.verification.differences import (
     unless_default,
 )
 from llenergymeasure.orchestration.verification.request_contradictions import request_contradictions
+from llenergymeasure.orchestration.verification.schedule_contradictions import schedule_contradictions
 from llenergymeasure.orchestration.verification.step_contradictions import (
     step_contradictions,
     unlike_requests,
@@ -42,7 +43,7 @@ from llenergymeasure.results.untrusted.tables import error_text
 from llenergymeasure.results.versions import DRAFT
 
 HASHES = ("config_hash", "experiment_hash")
-CHECKED_FACTS = frozenset({"schema_version", "steps"})
+CHECKED_FACTS = frozenset({"schema_version", "steps", "scheduled"})
 COVERED_BY_SUMS_ONLY = tuple(name for name in RunFacts.model_fields if name not in CHECKED_FACTS)
 """Facts of `run.json`: recomputing takes them as they are."""
 SHOWN_CHARACTERS = 80
@@ -92,7 +93,16 @@ def raw_run(stored: UntrustedBundle) -> RawRun | None:
         return None
     if facts.steps is not None and stored.steps is None:
         return None
-    return RawRun(facts=facts, trace=trace, phases=phases, requests=requests, steps=stored.steps)
+    if facts.scheduled is not None and stored.schedule is None:
+        return None
+    return RawRun(
+        facts=facts,
+        trace=trace,
+        phases=phases,
+        requests=requests,
+        steps=stored.steps,
+        schedule=stored.schedule,
+    )
 
 
 def _is_required(name: str, stored: UntrustedBundle) -> bool:
@@ -105,6 +115,8 @@ def _is_required(name: str, stored: UntrustedBundle) -> bool:
         return False
     if name == layout.STEPS:
         return stored.facts is not None and stored.facts.steps is not None
+    if name == layout.SCHEDULE:
+        return stored.facts is not None and stored.facts.scheduled is not None
     return name != layout.FACTS or stored.version != DRAFT
 
 
@@ -141,6 +153,11 @@ def _contradictions(stored: UntrustedBundle) -> Iterator[Finding]:
         yield from step_contradictions(stored.steps, stored.facts.steps)
         if stored.requests is not None and _has_every_step(stored, stored.requests):
             yield from unlike_requests(stored.steps, stored.requests)
+
+    if stored.schedule is not None and stored.facts is not None:
+        yield from schedule_contradictions(
+            stored.schedule, stored.facts.scheduled, stored.requests, is_whole=not stored.is_interrupted
+        )
 
 
 def _has_every_step(stored: UntrustedBundle, requests: RequestTable) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel
@@ -133,9 +133,21 @@ def _lengths(result: ExperimentResult, workload: Mapping[str, Any]) -> Iterator[
 
 def _load(result: ExperimentResult, load: Mapping[str, Any]) -> str:
     if load.get("kind") == "closed":
-        return f"closed loop, {plural(_whole(load.get('concurrency')), 'request')} in flight"
+        clients = load.get("concurrency")
+        many = _ladder(clients) if isinstance(clients, list) else plural(_whole(clients), "request")
+        return f"closed loop, {many} in flight"
+    if load.get("kind") == "open":
+        rate = load.get("rate_per_s")
+        rates = _ladder(rate) if isinstance(rate, list) else f"{rate:g}"
+        return f"open loop, {rates} requests/s, {load.get('arrivals')}"
+    if load.get("kind") == "replay":
+        return f"replay of {load.get('file')}, {load.get('speed'):g} times as fast"
     batches = _batches(result)
     return f"{load.get('kind')}" + (f", {batches}" if batches else "")
+
+
+def _ladder(values: Sequence[float]) -> str:
+    return ", then ".join(f"{each:g}" for each in values)
 
 
 def _batches(result: ExperimentResult) -> str | None:

@@ -14,6 +14,7 @@ from llenergymeasure.config.loader import load_config
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.domain.breakdowns.attribution import AttributionTable
 from llenergymeasure.domain.experiment import ExperimentResult
+from llenergymeasure.domain.load.schedule_table import ScheduleTable
 from llenergymeasure.domain.reports.verification import Finding
 from llenergymeasure.domain.request_table import RequestTable
 from llenergymeasure.domain.run_facts import RunFacts
@@ -24,6 +25,7 @@ from llenergymeasure.results import layout
 from llenergymeasure.results.documents import DocumentError, Parsed, read_document
 from llenergymeasure.results.parquet.attribution import read_attribution, write_attribution
 from llenergymeasure.results.parquet.requests import read_requests, write_requests
+from llenergymeasure.results.parquet.schedule import read_schedule, write_schedule
 from llenergymeasure.results.parquet.steps import read_steps, write_steps
 from llenergymeasure.results.parquet.trace_phases import read_phases, read_trace, write_phases, write_trace
 from llenergymeasure.results.stored_config import read_config
@@ -52,6 +54,7 @@ class UntrustedBundle:
     requests: RequestTable | None
     phases: tuple[Phase, ...] | None
     steps: StepTable | None
+    schedule: ScheduleTable | None
     attribution: AttributionTable | None
     findings: tuple[Finding, ...]
     unknown: tuple[str, ...]
@@ -90,6 +93,7 @@ def read_untrusted(folder: Path, readable: Collection[str]) -> UntrustedBundle:
     trace = raw(layout.TRACE, TableFormat(read=read_trace, write=write_trace))
     requests = raw(layout.REQUESTS, TableFormat(read=read_requests, write=write_requests))
     steps = raw(layout.STEPS, TableFormat(read=read_steps, write=write_steps))
+    schedule = raw(layout.SCHEDULE, TableFormat(read=read_schedule, write=write_schedule))
     attribution = raw(layout.ATTRIBUTION, TableFormat(read=read_attribution, write=write_attribution))
     phases = raw(layout.PHASES, TableFormat(read=read_phases, write=write_phases, row=Phase))
     return UntrustedBundle(
@@ -103,6 +107,7 @@ def read_untrusted(folder: Path, readable: Collection[str]) -> UntrustedBundle:
         requests=requests,
         phases=phases,
         steps=steps,
+        schedule=schedule,
         attribution=attribution,
         findings=tuple(findings if newer else [*findings, *unknown]),
         unknown=tuple(f"{each.field} of {each.file}" for each in unknown) if newer else (),

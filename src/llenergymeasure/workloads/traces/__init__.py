@@ -1,0 +1,1 @@
+"""Traces of real traffic: when requests came, and how long they were."""
