@@ -161,6 +161,21 @@ def test_a_stream_that_is_given_up_frees_its_slot(smollm2: str) -> None:
         backend.close()
 
 
+def test_a_stream_is_in_the_queue_from_when_it_was_sent(backend: LlamaCppBackend) -> None:
+    (encoded,) = encode(backend, CAPITAL)
+
+    async def queued_s() -> list[float]:
+        told = []
+        for _ in range(8):
+            chunks = [chunk async for chunk in backend.stream(scheduled(encoded))]
+            told += [chunk.server.queued_s or 0.0 for chunk in chunks if chunk.server]
+        return told
+
+    waits = asyncio.run(queued_s())
+    assert len(waits) == 8
+    assert min(waits) > 0
+
+
 def test_a_file_that_the_engine_does_not_know_is_one_clear_message(tmp_path: Path) -> None:
     file = write_gguf(tmp_path / "m.gguf", values={"general.architecture": "no_such_architecture"})
     backend = LlamaCppBackend()

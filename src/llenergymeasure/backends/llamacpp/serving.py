@@ -52,11 +52,12 @@ class Serving:
                 loop.call_soon_threadsafe(messages.put_nowait, (unix_ns, data))
             return given_up.is_set()
 
+        # The moment from which its wait is counted lies before any message.
+        reader = AnswerReader(request.encoded.prompt_tokens, self._clock.now_ns())
         answer = self._engine.submit(self._engine.complete, self._body(request), take)
         self._watch(answer)
         ended = asyncio.wrap_future(answer)
         ended.add_done_callback(lambda _: messages.put_nowait(None))
-        reader = AnswerReader(request.encoded.prompt_tokens, self._clock.now_ns())
         self._open_streams += 1
         try:
             while (message := await messages.get()) is not None:
