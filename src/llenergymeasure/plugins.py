@@ -42,6 +42,7 @@ _BACKENDS = (
         options="llenergymeasure.backends.llamacpp.options:LlamaCppOptions",
         requires=("xllamacpp",),
         install='pip install "llenergymeasure[llamacpp]"',
+        capabilities=frozenset({"limits_each_answer"}),
     ),
     Plugin(
         name="server",

@@ -76,6 +76,13 @@ def encode_requests(
     """
     encoded = encode(tokenizer, prompts, workload)
     check_context(encoded, workload, context)
+    for prompt, ids in zip(prompts, encoded, strict=True):
+        total = len(ids) + (prompt.max_output_tokens or 0)
+        if context is not None and total > context:
+            raise ConfigError(
+                f"prompt {prompt.prompt_id} ({len(ids)} tokens) and its answer ({prompt.max_output_tokens}) make "
+                f"{total} tokens, but the context is {context}: raise it, or lower the limit of the answer"
+            )
     return [
         EncodedRequest(prompt=prompt, index=index, prompt_tokens=len(ids), token_ids=tuple(ids))
         for index, (prompt, ids) in enumerate(zip(prompts, encoded, strict=True))

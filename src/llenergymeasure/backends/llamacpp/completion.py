@@ -20,7 +20,7 @@ def completion_body(encoded: EncodedRequest, config: ExperimentConfig) -> bytes:
     """
     body = {
         "prompt": list(encoded.token_ids),
-        "max_tokens": config.workload.max_output_tokens,
+        "max_tokens": encoded.prompt.max_output_tokens or config.workload.max_output_tokens,
         "seed": (config.random_seed + encoded.index) % RANDOM_SEED,
         "ignore_eos": config.decoder.ignore_eos,
         "cache_prompt": keeps_prefixes(config),

@@ -11,9 +11,12 @@ from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.domain.request import Prompt
 
 
-def body(index: int = 0, **settings: Any) -> dict[str, Any]:
+def body(index: int = 0, limit: int | None = None, **settings: Any) -> dict[str, Any]:
     encoded = EncodedRequest(
-        prompt=Prompt(prompt_id="p", text="a"), index=index, prompt_tokens=3, token_ids=(7, 8, 9)
+        prompt=Prompt(prompt_id="p", text="a", max_output_tokens=limit),
+        index=index,
+        prompt_tokens=3,
+        token_ids=(7, 8, 9),
     )
     config = ExperimentConfig.model_validate(
         {"model": "a.gguf", "backend": "llamacpp", "device": "cpu", **settings}
@@ -27,6 +30,10 @@ def test_the_prompt_is_its_tokens_and_the_cache_is_off() -> None:
     assert made["prompt"] == [7, 8, 9]
     assert made["max_tokens"] == 17
     assert made["cache_prompt"] is False
+
+
+def test_the_limit_of_a_prompt_of_its_own_goes_before_that_of_the_workload() -> None:
+    assert body(limit=3, workload={"max_output_tokens": 17})["max_tokens"] == 3
 
 
 def test_a_warm_cache_is_asked_for() -> None:
