@@ -53,15 +53,9 @@ def find_measured(config: ExperimentConfig, raw: RawRun, account: EnergyAccount)
             meters_are_read=config.energy.meters != "none",
             slo=config.slo,
         )
-        traffic = summarise_serving(inputs, rows, steady.parts, _loads(config), can_grow=can_grow)
+        traffic = summarise_serving(inputs, rows, steady.parts, config.load.rungs(), can_grow=can_grow)
     phases = tuple(each for each in steady.phases if _is_of(each, traffic.headline_rung))
     return Measured(run=replace(raw, phases=phases), rows=rows, traffic=traffic)
-
-
-def _loads(config: ExperimentConfig) -> tuple[float, ...]:
-    """Return the loads that were asked for; empty for those that have no number."""
-    rungs = getattr(config.load, "rungs", None)
-    return tuple(rungs()) if rungs is not None else ()
 
 
 def _is_of(phase: Phase, rung: int | None) -> bool:
