@@ -51,11 +51,10 @@ OTHER_VALUES: dict[str, dict[str, Any]] = {
     "workload.max_output_tokens": {"workload": {"max_output_tokens": 3}},
     "workload.input_tokens": {"workload": {"dataset": "synthetic", "input_tokens": 5}},
     **{
-        f"workload.{name}_lengths.{field}": {
+        f"workload.{name}_lengths": {
             "workload": {"dataset": "synthetic", f"{name}_lengths": {"kind": "uniform", "min": 1, "max": 2}}
         }
         for name in ("input", "output")
-        for field in ("kind", "min", "max")
     },
     "workload.turns": {"workload": {"dataset": "synthetic", "turns": 2, "input_tokens": 2}},
     "workload.trace": {"workload": {"dataset": "trace", "trace": "TRACE"}},

@@ -15,6 +15,9 @@ from llenergymeasure.exceptions import ConfigError
 
 DOCUMENT = document_of(ExperimentConfig)
 CHECKED_OTHERWISE = {("config_version",)}
+OPEN = {"kind": "open", "rate_per_s": 1.0, "arrivals": "gamma"}
+KINDS = {"concurrency": {"kind": "closed"}, "speed": {"kind": "replay", "file": "trace.jsonl"}}
+LENGTHS = {"kind": "lognormal", "median": 5, "sigma": 1.0, "max": 9}
 
 
 def _numbers() -> Iterator[tuple[KeyPath, Schema]]:
@@ -30,8 +33,12 @@ def _refusal(path: KeyPath, value: float) -> str:
         settings = {key: settings}
     if path[0] in plugins.BUILTIN["backends"]:  # a section of another backend would be the fault
         settings = {**dict(settings), "backend": path[0]}  # type: ignore[call-overload]
-    if path == ("load", "concurrency"):
-        settings = {"load": {"kind": "closed", "concurrency": value}}
+    if path[0] == "load":
+        settings = {"load": {**KINDS.get(path[1], OPEN), path[1]: value}}
+    if path[:2] in (("workload", "input_lengths"), ("workload", "output_lengths")):
+        settings = {"workload": {"dataset": "synthetic", path[1]: {**LENGTHS, path[2]: value}}}
+    if path == ("workload", "turns"):
+        settings = {"workload": {"dataset": "synthetic", "turns": value}}
     with pytest.raises(ConfigError) as caught:
         load_config(overrides={"model": "m", **dict(settings)})  # type: ignore[call-overload]
     return str(caught.value)

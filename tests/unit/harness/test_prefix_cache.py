@@ -18,7 +18,7 @@ from llenergymeasure.harness.prefix_cache import PrefixCache
 from llenergymeasure.harness.recorder import Recorder
 from llenergymeasure.harness.repeats import measure_repeats
 from llenergymeasure.harness.warmup import warm_up
-from llenergymeasure.load.base import LoadDriver
+from llenergymeasure.load.base import DriverInputs, LoadDriver
 from llenergymeasure.load.closed import ClosedLoopDriver
 from llenergymeasure.load.offline import OfflineDriver
 from llenergymeasure.orchestration.assemble import assemble
@@ -79,6 +79,7 @@ def _run(config: ExperimentConfig) -> tuple[ExperimentResult, Recorder]:
         cache.fill(driver, log)
         ended = warm_up(driver, config.measurement, log, power)
         reason = measure_repeats(driver, config.measurement, log, power, cache.before_window)
+        driver.drain()
     finally:
         driver.close()
     facts = RunFacts(
@@ -95,10 +96,11 @@ def _run(config: ExperimentConfig) -> tuple[ExperimentResult, Recorder]:
 def _driver(
     load: LoadConfig, backend: Any, workload: Sequence[EncodedRequest], clock: VirtualClock
 ) -> LoadDriver:
+    inputs = DriverInputs(backend=backend, workload=workload, clock=clock)
     if isinstance(load, ClosedLoad):
-        return ClosedLoopDriver(load, backend, workload, clock, lambda: VirtualLoop(clock))
+        return ClosedLoopDriver(load, inputs, lambda: VirtualLoop(clock))
     assert isinstance(load, OfflineLoad)
-    return OfflineDriver(load, backend, workload, clock)
+    return OfflineDriver(load, inputs)
 
 
 def _codes(result: ExperimentResult) -> dict[str, str]:

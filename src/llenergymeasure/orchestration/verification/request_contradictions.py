@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _OUTSIDE = {"warmup": WARMUP_REPEAT, "cache_fill": FILL_REPEAT}
+SWITCH_NS = 500_000_000
+"""How long after the start of a window a load that goes on may still send what belongs before it: the client's event
+loop has to see that it began."""
 IN_ORDER = (
     "sent_unix_ns",
     "first_token_unix_ns",
@@ -101,8 +104,7 @@ def _chunks_fit_first_and_last(requests: RequestTable) -> NDArray[Any]:
 def _was_due_in_its_window(requests: RequestTable, phases: Sequence[Phase]) -> NDArray[Any]:
     """Return which requests were scheduled in their window, or between it and those beside it.
 
-    A load may go on between windows. Those that are of no window, such as of the warm-up, come where no window has one
-    of its own yet.
+    A load may go on between windows. Those that are of no window, such as of the warm-up, are not due within one.
     """
     import numpy as np
 
@@ -110,9 +112,9 @@ def _was_due_in_its_window(requests: RequestTable, phases: Sequence[Phase]) -> N
     due = is_of_none.copy()
     windows = [phase for phase in phases if phase.name == "window"]
     for phase, after in zip(windows, [*windows[1:], None], strict=True):
-        due &= ~is_of_none | (scheduled < _first_due(requests, phase)) | (scheduled >= phase.end_unix_ns)
+        due &= ~is_of_none | (scheduled < phase.start_unix_ns + SWITCH_NS) | (scheduled >= phase.end_unix_ns)
         own = requests.repeat == phase.repeat
-        is_before_next = True if after is None else scheduled < _first_due(requests, after)
+        is_before_next = True if after is None else scheduled < after.start_unix_ns + SWITCH_NS
         due |= own & (scheduled >= _end_before(phase, phases)) & is_before_next
     return np.asarray(due)
 
@@ -121,12 +123,6 @@ def _end_before(window: Phase, phases: Sequence[Phase]) -> int:
     """Return the end of the warm-up or window before a window."""
     ends = [each.end_unix_ns for each in phases if each.name in (*_OUTSIDE, "window")]
     return max((end for end in ends if end <= window.start_unix_ns), default=0)
-
-
-def _first_due(requests: RequestTable, window: Phase) -> int:
-    """Return when the first request of a window was due, or its start where it had none."""
-    own = requests.scheduled_unix_ns[requests.repeat == window.repeat]
-    return int(own.min()) if len(own) else window.start_unix_ns
 
 
 def _sum_by_request(requests: RequestTable, values: NDArray[Any]) -> NDArray[Any]:
