@@ -22,7 +22,7 @@ from llenergymeasure.metrics.checks.verdict import run_warnings, verdict
 from llenergymeasure.metrics.energy.account import EnergyAccount
 from llenergymeasure.metrics.energy.idle_power import Baselines, find_idle_power
 from llenergymeasure.metrics.energy.quiet import quiet_intervals
-from llenergymeasure.metrics.energy.windows import WindowTotals, window_totals
+from llenergymeasure.metrics.energy.windows import WindowTotals
 from llenergymeasure.metrics.figures.breakdown import energy_breakdown, energy_method
 from llenergymeasure.metrics.figures.figure import FigureInputs
 from llenergymeasure.metrics.figures.table import FigureValues, compute_figures
@@ -83,9 +83,8 @@ def assemble(config: ExperimentConfig, raw: RawRun) -> Assembled:
 def _result(
     config: ExperimentConfig, measured: Measured, account: EnergyAccount, attribution: Attribution | str
 ) -> ExperimentResult:
-    raw = measured.run
+    raw, rows = measured.run, measured.rows
     facts, protocol = raw.facts, config.measurement
-    rows = window_totals(account, raw.phases, raw.requests)
     baselines = find_idle_power(account, raw.phases, facts.baseline)
     split = split_phases(account, rows, raw.requests, raw.steps, _phase_shares(attribution), facts.model_info)
     inputs = _figure_inputs(config, raw, account, rows, baselines, split, attribution)
@@ -122,7 +121,7 @@ def _result(
         energy=energy,
         unknown={**figures.unknown, **_unknown_facts(facts, attribution)},
         warnings=warnings,
-        repeats=tuple(_repeat(row) for row in measured.rows),
+        repeats=tuple(_repeat(row) for row in measured.all_rows),
         traffic=traffic,
         phase_split=split.split,
         conditions=conditions,

@@ -28,7 +28,9 @@ class Measured:
     run: RawRun
     """With the steady parts of the windows of one load in place of all windows."""
     rows: Sequence[WindowTotals]
-    """All windows, those of other loads too."""
+    """The windows of that load."""
+    all_rows: Sequence[WindowTotals]
+    """Those of other loads too."""
     traffic: TrafficSummary
 
 
@@ -55,7 +57,8 @@ def find_measured(config: ExperimentConfig, raw: RawRun, account: EnergyAccount)
         )
         traffic = summarise_serving(inputs, rows, steady.parts, config.load.rungs(), can_grow=can_grow)
     phases = tuple(each for each in steady.phases if _is_of(each, traffic.headline_rung))
-    return Measured(run=replace(raw, phases=phases), rows=rows, traffic=traffic)
+    measured = tuple(each for each in rows if _is_of(each.window, traffic.headline_rung))
+    return Measured(run=replace(raw, phases=phases), rows=measured, all_rows=rows, traffic=traffic)
 
 
 def _is_of(phase: Phase, rung: int | None) -> bool:
