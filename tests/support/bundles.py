@@ -20,13 +20,17 @@ from llenergymeasure.core.hardware import (
     ThermalEnvironment,
 )
 from llenergymeasure.domain.baseline import BaselineReuse
+from llenergymeasure.domain.breakdowns.prefix_cache import PrefixCacheFacts
 from llenergymeasure.domain.environment import EnvironmentSnapshot
 from llenergymeasure.domain.fingerprints import Fingerprints
 from llenergymeasure.domain.interference import Interference, OtherGpuLoad, OtherLoad
+from llenergymeasure.domain.load.client import ClientWindow
 from llenergymeasure.domain.model.prompt_facts import PromptFacts
+from llenergymeasure.domain.model.serving_facts import ServingFacts
 from llenergymeasure.domain.model.shape import AttentionShape, Execution, LayerShape, ModelShape
 from llenergymeasure.domain.request import Prompt
 from llenergymeasure.domain.run_facts import RunFacts
+from llenergymeasure.domain.server_side import ServerWindow
 from llenergymeasure.domain.trace import EnergyTrace, LeftOut, MeterPace
 from llenergymeasure.harness.idle import measure_idle
 from llenergymeasure.harness.recorder import Recorder
@@ -149,6 +153,19 @@ def raw_run() -> RawRun:
             output_refusals=("the folder is not flushed (fsync: Operation not supported)",),
             closing_faults=("the driver failed while it was closed: ValueError",),
             max_batch_size=4,
+            client=(
+                ClientWindow(
+                    repeat=0, duration_s=2.0, loop_lag_p99_s=0.0001, loop_lag_max_s=0.0005, cpu_s=0.1
+                ),
+            ),
+            serving=ServingFacts(context_limit=4096, engine="an engine 1.0"),
+            prefix_cache=PrefixCacheFacts(keeps_prefixes=False),
+            engine_ran_before=True,
+            server_windows=(
+                ServerWindow(
+                    repeat=0, start_unix_ns=1, end_unix_ns=2_000_000_000, unknown="it has no counters"
+                ),
+            ),
             steps=len(steps),
             compiled_in_windows_s=0.01,
             warmup_ended=warmup_ended,

@@ -231,13 +231,6 @@ def test_a_backend_whose_class_is_missing_is_reported(settings: Settings) -> Non
     assert failure.startswith("plugin 'nowhere' does not load: acme_backend:Nowhere: AttributeError")
 
 
-def test_a_backend_that_only_a_plugin_could_bring_is_told_where_its_software_is_installed(
-    settings: Settings,
-) -> None:
-    (failure,) = checks.check_backend_options(settings(backend="tensorrt"))
-    assert failure.startswith("this release has no backend for tensorrt, a plugin must bring it → ")
-
-
 def test_part_of_a_backend_that_is_missing_is_told_on_the_cpu(settings: Settings) -> None:
     (failure,) = checks.check_backend_options(settings(backend="halfway"))
     assert failure == "halfway is incomplete: acme_missing not installed → pip install acme-backend"

@@ -113,7 +113,9 @@ def test_every_fact_of_the_run_is_handed_to_the_recomputation(bundle: Path) -> N
     assert list(again.requests.rows()) == list(original.requests.rows())
     for name, fact in original.facts:
         assert getattr(again.facts, name) == fact
-        assert fact or name in ("interrupted", "snapshot_unknown"), f"the run of this test needs a {name}"
+        assert fact or name in ("interrupted", "snapshot_unknown", "scheduled"), (
+            f"the run of this test needs a {name}"
+        )
 
 
 # --- every leaf of the result
@@ -136,7 +138,7 @@ def test_everything_in_the_result_is_found_when_changed(bundle: Path, shard: int
 
 def test_facts_that_nothing_can_recompute_are_few_and_named(bundle: Path) -> None:
     facts = _facts(bundle)
-    assert {*COVERED_BY_SUMS_ONLY, "schema_version", "steps"} == set(facts)
+    assert {*COVERED_BY_SUMS_ONLY, "schema_version", "steps", "scheduled"} == set(facts)
 
 
 def test_changed_fact_contradicts_the_result(bundle: Path) -> None:
