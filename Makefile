@@ -7,6 +7,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Processes of a test run; work is stolen, since a few tests of whole runs take as long as all others.
 JOBS ?= 2
+# Which tests of vLLM: each of the slow ones starts an engine of its own.
+MARK ?= vllm
 TORCH_FREE := not model and not weights and not simulator and not gpu
 CODE := src tests benchmarks scripts
 
@@ -44,8 +46,8 @@ test-wheel: .venvs/wheel/.llem ## Build the wheel, install it on the newest Pyth
 	.venvs/wheel/bin/llem --help >/dev/null
 	.venvs/wheel/bin/python -m pytest -n $(JOBS) --dist worksteal -m "$(TORCH_FREE)" tests/unit
 
-test-vllm: .venvs/vllm/.llem ## Run the tests that need vLLM (CPU build), in an environment of its own.
-	.venvs/vllm/bin/python -m pytest -m vllm tests/functional/vllm
+test-vllm: .venvs/vllm/.llem ## Run the tests that need vLLM (CPU build), in an environment of its own; without slow ones: MARK='vllm and not slow'.
+	.venvs/vllm/bin/python -m pytest -m "$(MARK)" tests/functional/vllm
 
 test-plugin-backend: .venvs/plugin-backend/.llem $(DEV_STAMP) ## Install the example of a backend in a package of its own (OpenVINO) and run its tests.
 	$(BIN)/python -m pytest tests/functional/test_plugin_backend.py

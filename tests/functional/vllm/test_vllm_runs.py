@@ -141,6 +141,7 @@ def test_ctrl_c_keeps_what_was_measured_and_leaves_no_process(smollm2_folder, tm
         assert bundle.name.endswith(".interrupted")
 
 
+@pytest.mark.slow
 def test_an_interrupt_while_the_engine_starts_leaves_no_process(smollm2_folder, tmp_path):
     with start(tmp_path, settings(smollm2_folder)) as process:
         engine = wait_for(
@@ -159,6 +160,7 @@ def test_an_interrupt_while_the_engine_starts_leaves_no_process(smollm2_folder, 
         assert not still_running(family, 5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("of_engine", [False, True], ids=["worker", "engine"])
 def test_a_killed_process_ends_the_run_with_one_sentence(smollm2_folder, tmp_path, of_engine):
     with start(tmp_path, settings(smollm2_folder, window_s=120)) as process:
@@ -184,6 +186,7 @@ def test_what_vllm_does_not_take_is_refused_by_the_interpreter_that_has_it(smoll
         assert job_in(tmp_path) is None
 
 
+@pytest.mark.slow
 def test_memory_that_does_not_suffice_is_one_sentence_with_what_to_lower(smollm2_folder, tmp_path):
     tight = {"engine": {"max_model_len": 8192, "block_size": 16, "num_gpu_blocks_override": 4}}
     with start(tmp_path, settings(smollm2_folder, vllm=tight)) as process:
