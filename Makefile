@@ -39,12 +39,12 @@ test: $(DEV_STAMP) ## Run every test.
 test-fast: $(DEV_STAMP) ## Run the tests that need no model, start no run and are not slow (under a minute).
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "$(TORCH_FREE) and not slow" --ignore tests/functional
 
-test-py%: .venvs/py%/.llem ## Run the torch-free tests on Python X.Y, in an environment of its own.
-	.venvs/py$*/bin/python -m pytest -n $(JOBS) --dist worksteal -m "$(TORCH_FREE)" tests/unit
+test-py%: .venvs/py%/.llem ## Run the torch-free unit tests that are not slow on Python X.Y, in an environment of its own.
+	.venvs/py$*/bin/python -m pytest -n $(JOBS) --dist worksteal -m "$(TORCH_FREE) and not slow" tests/unit
 
-test-wheel: .venvs/wheel/.llem ## Build the wheel, install it on the newest Python, run `llem --help` and the torch-free tests.
+test-wheel: .venvs/wheel/.llem ## Build the wheel, install it on the newest Python, run `llem --help` and the same tests.
 	.venvs/wheel/bin/llem --help >/dev/null
-	.venvs/wheel/bin/python -m pytest -n $(JOBS) --dist worksteal -m "$(TORCH_FREE)" tests/unit
+	.venvs/wheel/bin/python -m pytest -n $(JOBS) --dist worksteal -m "$(TORCH_FREE) and not slow" tests/unit
 
 test-vllm: .venvs/vllm/.llem ## Run the tests that need vLLM (CPU build), in an environment of its own; without slow ones: MARK='vllm and not slow'.
 	.venvs/vllm/bin/python -m pytest -m "$(MARK)" tests/functional/vllm
