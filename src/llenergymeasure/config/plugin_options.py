@@ -101,7 +101,7 @@ class PluginSections(Section):
     def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         reference = handler(core)
         schema = handler.resolve_ref_schema(reference)
-        for name, model in _options_models(cls.plugin_kind):
+        for name, model in options_models(cls.plugin_kind):
             section = handler(model.__pydantic_core_schema__)
             field = {
                 "anyOf": [section, {"type": "null"}],
@@ -163,7 +163,7 @@ class InlineOptions(Section):
     def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         reference = handler(core)
         schema = handler.resolve_ref_schema(reference)
-        for _name, model in _options_models(cls.plugin_kind):
+        for _name, model in options_models(cls.plugin_kind):
             section = handler.resolve_ref_schema(handler(model.__pydantic_core_schema__))
             for key, field in section.get("properties", {}).items():
                 schema["properties"].setdefault(key, field)
@@ -206,7 +206,7 @@ def _declared_model(kind: plugins.Kind, name: str) -> type[BaseModel] | None:
     return model
 
 
-def _options_models(kind: plugins.Kind) -> Iterator[tuple[str, type[BaseModel]]]:
+def options_models(kind: plugins.Kind) -> Iterator[tuple[str, type[BaseModel]]]:
     """Yield each plugin's name and model, for the JSON Schema; a plugin that does not load has none there."""
     for name in plugins.known_names(kind):
         try:

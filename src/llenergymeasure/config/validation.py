@@ -8,8 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from llenergymeasure import plugins
 from llenergymeasure.config import messages
 from llenergymeasure.config.error_paths import LocatedError, locate, value_at
+from llenergymeasure.config.plugin_options import options_models
 from llenergymeasure.config.schema import Schema, alternatives, document_of, field_at, field_paths
 from llenergymeasure.config.yaml_text import KeyPath
 
@@ -106,6 +108,8 @@ def _wrong_kind(each: LocatedError, document: Schema) -> Fault:
 
 def _unknown_key(each: LocatedError, document: Schema) -> str:
     siblings = _keys_beside(each, document)
+    if each.path[-1] in siblings:
+        return f"{each.name} {_of_another_choice(each.path)}"
     return f"unknown key '{each.name}'" + (
         _written_flat(each, document)
         or _of_another_tool(each.path)
@@ -113,6 +117,23 @@ def _unknown_key(each: LocatedError, document: Schema) -> str:
         or _near_elsewhere(each.path, document)
         or f"; known here: {', '.join(siblings)}"
     )
+
+
+_CHOICES: Mapping[str, tuple[plugins.Kind, str]] = {
+    "workload": ("workloads", "dataset"),
+    "launcher": ("launchers", "kind"),
+}
+"""Sections whose keys depend on the plugin that one of them names."""
+
+
+def _of_another_choice(path: KeyPath) -> str:
+    """Return to which plugin of a section a key belongs that exists, and not with the one that was chosen."""
+    kind, field = _CHOICES.get(path[0], (None, ""))
+    models = () if kind is None else options_models(kind)
+    owners = [name for name, model in models if path[-1] in model.model_fields]
+    if not owners:
+        return "does not belong to what this section chooses: remove it"
+    return f"belongs to {field}: {' or '.join(owners)}; remove it, or set {path[0]}.{field}"
 
 
 def _written_flat(each: LocatedError, document: Schema) -> str | None:

@@ -108,7 +108,10 @@ def test_a_run_on_a_file_system_that_refuses_everything_is_whole(
         "fsync: Invalid argument).",
         "rename: Function not implemented).",
     ]
-    assert {each.name for each in bundle.iterdir()} == {*layout.FILES, layout.CHECKSUMS} - {layout.SERVER_LOG}
+    assert {each.name for each in bundle.iterdir()} == {*layout.FILES, layout.CHECKSUMS} - {
+        layout.SERVER_LOG,
+        layout.SCHEDULE,
+    }
     assert [each.name for each in (output / "single").iterdir()] == [bundle.name]
 
 

@@ -228,3 +228,11 @@ def test_what_is_no_text_file_gets_a_clear_word(tmp_path: Path) -> None:
 def test_a_value_python_alone_knows_is_refused() -> None:
     with pytest.raises(ConfigError, match="no plain value"):
         load_config(overrides={"model": "a", "passthrough_kwargs": {"x": object()}})
+
+
+def test_an_option_of_another_data_set_is_told_with_the_data_set_that_has_it() -> None:
+    with pytest.raises(ConfigError) as refused:
+        load_config(overrides={"model": "m", "workload": {"turns": 2}})
+    assert str(refused.value) == (
+        "workload.turns belongs to dataset: synthetic; remove it, or set workload.dataset"
+    )

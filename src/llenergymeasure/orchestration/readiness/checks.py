@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any, cast
 
 from llenergymeasure import plugins
-from llenergymeasure.backends.base import MOST_TRIED, Backend, checks_prompts, other_models
+from llenergymeasure.backends.base import Backend, checks_prompts, other_models
 from llenergymeasure.backends.prefix_cache import never_keeps_prefixes, no_prefixes
 from llenergymeasure.backends.returned import models_problem, texts_problem
 from llenergymeasure.config.models import ExperimentConfig
@@ -24,7 +24,12 @@ from llenergymeasure.meters.selection import meter_problems
 from llenergymeasure.orchestration.readiness.folders import ELSEWHERE, output_problem
 from llenergymeasure.orchestration.readiness.model_id import model_id_problem
 from llenergymeasure.orchestration.readiness.room import room_problem
-from llenergymeasure.orchestration.readiness.selection import dataset_problem, find_workload, read_prompts
+from llenergymeasure.orchestration.readiness.selection import (
+    dataset_problem,
+    find_workload,
+    read_prompts,
+    with_first_prompts,
+)
 from llenergymeasure.plugins import Plugin
 
 
@@ -70,16 +75,10 @@ def check_prompts(config: ExperimentConfig) -> list[str]:
             backend = backend_class()
             if not checks_prompts(backend):
                 return []
-            prompts = read_prompts(find_workload(config.workload.dataset), _with_first_prompts(config))
+            prompts = read_prompts(find_workload(config.workload.dataset), with_first_prompts(config))
             return _texts(backend.check_prompts(config, prompts))
     except LLEMError as error:
         return [str(error)]
-
-
-def _with_first_prompts(config: ExperimentConfig) -> ExperimentConfig:
-    """The others are tried when the model is loaded."""
-    n_prompts = min(config.workload.n_prompts, MOST_TRIED)
-    return config.model_copy(update={"workload": config.workload.model_copy(update={"n_prompts": n_prompts})})
 
 
 def check_meters(config: ExperimentConfig) -> list[str]:

@@ -6,7 +6,12 @@ from llenergymeasure import plugins
 from llenergymeasure.config.load import ReplayLoad
 from llenergymeasure.config.models import ExperimentConfig
 from llenergymeasure.exceptions import ConfigError, LLEMError
-from llenergymeasure.orchestration.readiness.selection import dataset_problem, find_workload, read_prompts
+from llenergymeasure.orchestration.readiness.selection import (
+    dataset_problem,
+    find_workload,
+    read_prompts,
+    with_first_prompts,
+)
 from llenergymeasure.workloads.traces.read import read_trace_file
 
 
@@ -29,7 +34,7 @@ def check_answer_limits(config: ExperimentConfig) -> list[str]:
             return []
         if config.workload.dataset not in plugins.names("workloads") or dataset_problem(config.workload):
             return []
-        prompts = read_prompts(find_workload(config.workload.dataset), config)
+        prompts = read_prompts(find_workload(config.workload.dataset), with_first_prompts(config))
     except LLEMError:
         return []  # told by the checks of the backend and of the data set
     if all(each.max_output_tokens is None for each in prompts):

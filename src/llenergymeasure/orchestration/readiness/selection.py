@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import islice
 
 from llenergymeasure import plugins
+from llenergymeasure.backends.base import MOST_TRIED
 from llenergymeasure.config.models import ExperimentConfig, WorkloadConfig
 from llenergymeasure.domain.request import Prompt
 from llenergymeasure.exceptions import ConfigError
@@ -44,6 +45,12 @@ def read_prompts(data_set: Workload, config: ExperimentConfig) -> list[Prompt]:
         given = f"{len(prompts)} prompts, not" if len(prompts) < workload.n_prompts else "more prompts than"
         raise _fails(workload.dataset, f"gives {given} {workload.n_prompts}", "workload.n_prompts")
     return prompts
+
+
+def with_first_prompts(config: ExperimentConfig) -> ExperimentConfig:
+    """Return a configuration of as many prompts as are looked at before the model is loaded."""
+    n_prompts = min(config.workload.n_prompts, MOST_TRIED)
+    return config.model_copy(update={"workload": config.workload.model_copy(update={"n_prompts": n_prompts})})
 
 
 def _is_usable(prompt: Prompt) -> bool:

@@ -138,7 +138,7 @@ def _load(result: ExperimentResult, load: Mapping[str, Any]) -> str:
         return f"closed loop, {many} in flight"
     if load.get("kind") == "open":
         rate = load.get("rate_per_s")
-        rates = _ladder(rate) if isinstance(rate, list) else f"{rate:g}"
+        rates = _ladder(rate if isinstance(rate, list) else [rate])
         return f"open loop, {rates} requests/s, {load.get('arrivals')}"
     if load.get("kind") == "replay":
         return f"replay of {load.get('file')}, {load.get('speed'):g} times as fast"
@@ -146,8 +146,8 @@ def _load(result: ExperimentResult, load: Mapping[str, Any]) -> str:
     return f"{load.get('kind')}" + (f", {batches}" if batches else "")
 
 
-def _ladder(values: Sequence[float]) -> str:
-    return ", then ".join(f"{each:g}" for each in values)
+def _ladder(values: Sequence[Any]) -> str:
+    return ", then ".join(f"{each:g}" if isinstance(each, (int, float)) else str(each) for each in values)
 
 
 def _batches(result: ExperimentResult) -> str | None:

@@ -17,6 +17,7 @@ from llenergymeasure.harness.prefix_cache import PrefixCache
 from llenergymeasure.harness.recorder import Recorder
 from llenergymeasure.harness.repeats import measure_repeats
 from llenergymeasure.harness.warmup import warm_up
+from llenergymeasure.load.base import DriverInputs
 from llenergymeasure.load.drivers import open_driver
 from llenergymeasure.orchestration.assemble import assemble
 from llenergymeasure.orchestration.raw import RawRun
@@ -53,7 +54,8 @@ def _measured(server: StandInServer, **section: Any) -> tuple[PrefixCacheUse, se
             info = backend.load(config, clock)
             workload = backend.encode(PROMPTS)
             cache = PrefixCache(config, backend, workload)
-            with open_driver(config.load, cache.backend, workload, clock) as driver:
+            inputs = DriverInputs(backend=cache.backend, workload=workload, clock=clock)
+            with open_driver(config.load, inputs) as driver:
                 warm_up(driver, config.measurement, log, power)
                 measure_repeats(driver, config.measurement, log, power, cache.before_window)
         finally:

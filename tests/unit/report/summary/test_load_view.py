@@ -96,7 +96,9 @@ def test_an_offline_load_has_no_curve() -> None:
 
 
 def test_the_summary_names_the_load_that_its_figures_are_of() -> None:
-    result = measured_result(traffic=LADDER, config={"load": {"kind": "open"}})
+    result = measured_result(
+        traffic=LADDER, config={"load": {"kind": "open", "rate_per_s": [2.0, 8.0], "arrivals": "poisson"}}
+    )
     out = io.StringIO()
     render(Document(blocks=tuple(row_blocks(result))), out, "plain")
     assert "2 requests/s, one of 2 loads" in out.getvalue()
