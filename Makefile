@@ -133,7 +133,7 @@ $(DEV_STAMP): $(RUN_STAMP)
 .PRECIOUS: .venvs/py%/.llem
 .venvs/py%/.llem: pyproject.toml constraints.txt
 	@python=$$(scripts/find-python $*) && "$$python" -m venv --clear $(@D)
-	@$(@D)/bin/python $(PIP_INSTALL) --editable '.[test]'
+	@$(@D)/bin/python $(PIP_INSTALL) --editable '.[server,test]'
 	@touch $@
 
 .venvs/guidellm/.llem: export PIP_CONSTRAINT := requirements/guidellm.txt
@@ -164,5 +164,5 @@ $(DEV_STAMP): $(RUN_STAMP)
 	@$(@D)/bin/python $(PIP_INSTALL) "$$(ls -t dist/*.whl | head -n 1)"
 	@$(@D)/bin/python -c 'import importlib.util as u, sys; sys.exit("the wheel brings torch" if u.find_spec("torch") else 0)'
 	@$(@D)/bin/llem --help >/dev/null
-	@$(@D)/bin/python $(PIP_INSTALL) "$$(ls -t dist/*.whl | head -n 1)[test]"
+	@$(@D)/bin/python $(PIP_INSTALL) "$$(ls -t dist/*.whl | head -n 1)[server,test]"
 	@touch $@

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import suppress
@@ -28,6 +29,8 @@ class EngineLoop:
         future = asyncio.run_coroutine_threadsafe(work, self._loop)
         try:
             return future.result(timeout_s)
+        except concurrent.futures.TimeoutError as error:  # another class before Python 3.11
+            raise TimeoutError from error
         finally:
             future.cancel()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _OUTSIDE = {"warmup": WARMUP_REPEAT, "cache_fill": FILL_REPEAT}
-_WINDOW = re.compile(r"r\d{1,9}")
 SWITCH_NS = 500_000_000
 """How long after the start of a window a load that goes on may still send what belongs before it: the client's event
 loop has to see that it began."""
@@ -42,7 +40,6 @@ def request_contradictions(requests: RequestTable, phases: Sequence[Phase] | Non
         "has times of chunks that run backwards or lie outside its own times": ~_chunks_are_in_order(
             requests
         ),
-        "has the id of another window than it says": ~_fits_its_id(requests),
         "has chunks whose tokens do not add up to its output tokens": ~_chunks_add_up(requests),
         "has a first or last token at another time than its chunks": ~_chunks_fit_first_and_last(requests),
     }
@@ -51,16 +48,6 @@ def request_contradictions(requests: RequestTable, phases: Sequence[Phase] | Non
     yield from _broken(requests, rules)
     if len(set(requests.request_id.tolist())) < len(requests):
         yield Finding(file=layout.REQUESTS, field="request_id", message="stands for more than one request")
-
-
-def _fits_its_id(requests: RequestTable) -> NDArray[Any]:
-    """Return which ids, `r2.p0.PROMPT`, name the window that their request is of; others name none."""
-    import numpy as np
-
-    labels = (str(each).partition(".")[0] for each in requests.request_id)
-    named = [int(each[1:]) if _WINDOW.fullmatch(each) else None for each in labels]
-    of = zip(named, requests.repeat.tolist(), strict=True)
-    return np.array([number is None or number == repeat for number, repeat in of], dtype=bool)
 
 
 def _has_negative_counts(requests: RequestTable) -> NDArray[Any]:

@@ -512,7 +512,7 @@ def test_endless_power_is_a_finding_and_breaks_nothing(bundle: Path) -> None:
 )
 def test_request_that_cannot_have_been_is_found(bundle: Path, change: dict[str, Any]) -> None:
     requests = list(bundles.raw_run().requests.rows())
-    index = next(index for index, request in enumerate(requests) if request.request_id == "r0.p0.p0")
+    index = next(index for index, request in enumerate(requests) if request.request_id == "r0.p2.p0")
     requests[index] = replace(requests[index], **change)
     write_requests(RequestTable.from_records(requests), bundle / "requests.parquet")
     refresh_sums(bundle)
