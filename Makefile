@@ -42,9 +42,9 @@ test-fast: $(DEV_STAMP) ## Run the tests that need no model, start no run and ar
 test-py%: .venvs/py%/.llem ## Run the torch-free unit tests that are not slow on Python X.Y, in an environment of its own.
 	.venvs/py$*/bin/python -m pytest -n $(JOBS) --dist worksteal -m "$(TORCH_FREE) and not slow" tests/unit
 
-test-wheel: .venvs/wheel/.llem ## Build the wheel, install it on the newest Python, run `llem --help` and the same tests.
+test-wheel: .venvs/wheel/.llem ## Build the wheel, install it on the newest Python, run `llem --help` and the same tests, but those of metrics.
 	.venvs/wheel/bin/llem --help >/dev/null
-	.venvs/wheel/bin/python -m pytest -n $(JOBS) --dist worksteal -m "$(TORCH_FREE) and not slow" tests/unit
+	.venvs/wheel/bin/python -m pytest -n $(JOBS) --dist worksteal -m "$(TORCH_FREE) and not slow" tests/unit --ignore=tests/unit/metrics
 
 test-vllm: .venvs/vllm/.llem ## Run the tests that need vLLM (CPU build), in an environment of its own; without slow ones: MARK='vllm and not slow'.
 	.venvs/vllm/bin/python -m pytest -m "$(MARK)" tests/functional/vllm

@@ -238,7 +238,11 @@ def test_a_configuration_with_options_of_plugins_loads_back_equal() -> None:
             "workload: {dataset: acme_riddles, lvl: 1}",
             "unknown key 'workload.lvl' (did you mean 'workload.level'?)",
         ),
-        (3, "workload: {dataset: builtin, level: 1}", "unknown key 'workload.level'"),
+        (
+            3,
+            "workload: {dataset: builtin, level: 1}",
+            "workload.level belongs to dataset: acme_riddles; remove it",
+        ),
         (4, "energy: {meters: acme_plug, acme_plug: {port: 1}}", "energy.acme_plug.port must be text, not 1"),
         (
             4,
@@ -256,7 +260,7 @@ def test_a_configuration_with_options_of_plugins_loads_back_equal() -> None:
             "launcher: {kind: acme_que}",
             "launcher.kind: unknown launcher 'acme_que'; known: local, acme_queue",
         ),
-        (5, "launcher: {partition: long}", "unknown key 'launcher.partition'"),
+        (5, "launcher: {partition: long}", "launcher.partition belongs to kind: acme_queue; remove it"),
     ],
 )
 def test_a_fault_in_options_has_file_line_key_and_what_is_allowed(
