@@ -35,6 +35,8 @@ FACTS = {
     "phases",
     "conditions",
     "interference",
+    "served",
+    "server_windows",
     "cooldown",
     "baseline",
     "warmup",
