@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
@@ -58,6 +58,15 @@ def test_a_pass_in_which_every_request_fails_ends_the_run() -> None:
         _window(fail_every=1)
 
 
+@pytest.fixture
+def _interruptible() -> Iterator[None]:
+    """Ctrl-C raises KeyboardInterrupt, whatever a test before did to its handler."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_interruptible")
 @pytest.mark.parametrize("load", [OfflineLoad(), ClosedLoad(kind="closed", concurrency=10)])
 def test_a_signal_cancels_what_is_in_flight_and_ends_the_run(load: OfflineLoad | ClosedLoad) -> None:
     class Interrupting(StreamingStandInBackend):
