@@ -100,8 +100,11 @@ def test_a_log_that_nobody_asked_for_is_removed() -> None:
 
 def test_closing_twice_is_closing(tmp_path: Path) -> None:
     server = start(quick(), tmp_path)
+    pids = server.pids()
     server.close()
     server.close()
+    assert pids
+    assert wait_until_gone(pids, 10.0) == []
 
 
 def test_a_killed_worker_takes_even_a_stubborn_server_with_it(tmp_path: Path) -> None:
